@@ -1,0 +1,1 @@
+"""Programs for a laptop: the local stack, the simulated exchange and the progress display."""
