@@ -1,0 +1,146 @@
+"""What is asked of `make collect`: its arguments, their checks, and defaults that make a first run worth watching."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+MODES = ("backward", "forward", "gap_fill")
+FIRST_LOOK_TOP = 20
+FIRST_LOOK_DAYS = 90
+MOST_SYMBOLS = 500
+# Binance lists names that are not ASCII; what no symbol has is white space, lower case and punctuation.
+_SYMBOL = re.compile(r"[^\W_]{2,40}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
+
+
+@dataclass(frozen=True)
+class CollectionRequest:
+    """One collection as it was asked for; what is None is left to this program's defaults or to the API's."""
+
+    mode: str
+    start: str | None
+    end: str | None
+    top: int | None
+    symbols: tuple[str, ...]
+    exchange: str
+
+    def trigger_body(self, now: datetime) -> dict[str, Any]:
+        """Make the body of the trigger.
+
+        A backward run without a start takes the last 90 days up to its end, and any run without symbols or top takes
+        the first 20: enough to see and soon done.
+
+        Parameters
+        ----------
+        now
+            The exchange's clock, UTC: a replay's days end long before ours.
+        """
+        body: dict[str, Any] = {"mode": self.mode}
+        start = self.start
+        if start is None and self.mode == "backward":
+            last = date.fromisoformat(self.end[:10]) if self.end else now.date() - timedelta(days=1)
+            start = (last - timedelta(days=FIRST_LOOK_DAYS - 1)).isoformat()
+        if start is not None:
+            body["start_date"] = start
+        if self.end is not None:
+            body["end_date"] = self.end
+        if self.symbols:
+            body["symbols"] = list(self.symbols)
+        else:
+            body["top_n"] = self.top or FIRST_LOOK_TOP
+        return body
+
+    def describe(self, body: dict[str, Any]) -> str:
+        """Write what this body asks for: `backward, from 2025-01-01, the top 20`."""
+        parts = [self.mode]
+        if "start_date" in body:
+            parts.append(f"from {body['start_date']}")
+        if "end_date" in body:
+            parts.append(f"to {body['end_date']}")
+        parts.append(f"the top {body['top_n']}" if "top_n" in body else ", ".join(self.symbols))
+        return ", ".join(parts)
+
+    @property
+    def is_first_look(self) -> bool:
+        """Whether nothing was said of what to collect, so that the program should say how to ask for more."""
+        return self.mode == "backward" and not (self.start or self.end or self.top or self.symbols)
+
+
+def _moment(text: str) -> str:
+    """Take a date or a timestamp as the API does; the API has the last word on its range."""
+    if not (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a date (2025-01-31) nor a timestamp (2025-01-31T06:00:00Z)"
+        )
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day of the calendar: {error}") from error
+    return text
+
+
+def _top(text: str) -> int:
+    if not re.fullmatch(r"\d{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_SYMBOLS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_SYMBOLS}")
+    return int(text)
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    symbols = tuple(symbol.strip() for symbol in text.split(","))
+    for symbol in symbols:
+        if not _SYMBOL.fullmatch(symbol) or symbol != symbol.upper():
+            raise argparse.ArgumentTypeError(f"{symbol!r} is no symbol: write them as BTCUSDT,ETHUSDT")
+    return symbols
+
+
+def _comparable(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse(argv: Sequence[str]) -> CollectionRequest:
+    """Read the command line; an empty value counts as not given, as make passes unset variables so.
+
+    Raises
+    ------
+    SystemExit
+        With code 2, after one line that names the argument, if anything is wrong with it.
+    """
+    parser = argparse.ArgumentParser(
+        prog="make collect",
+        description="Collect candles on the local stack. As make variables: MODE START END TOP SYMBOLS EXCHANGE.",
+    )
+    parser.add_argument("--mode", choices=MODES, default="backward")
+    parser.add_argument("--start", type=_moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
+    parser.add_argument("--end", type=_moment, help="last day or hour, UTC, included (default: yesterday)")
+    parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")
+    parser.add_argument("--symbols", type=_symbols, default=(), help="these instead of the top: BTCUSDT,ETHUSDT")
+    parser.add_argument(
+        "--exchange", default="auto", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
+    )
+    asked = parser.parse_args(_without_empty(argv))
+    if asked.symbols and asked.top:
+        parser.error("TOP and SYMBOLS exclude each other: give one of them")
+    if asked.start and asked.end:
+        # A date as an end includes its day, so the same date twice is one day and in order.
+        start, end = _comparable(asked.start), _comparable(asked.end)
+        if _DATE.fullmatch(asked.end):
+            end += timedelta(hours=23)
+        if start > end:
+            parser.error(f"START {asked.start} lies after END {asked.end}")
+    return CollectionRequest(asked.mode, asked.start, asked.end, asked.top, asked.symbols, asked.exchange)
+
+
+def _without_empty(argv: Sequence[str]) -> list[str]:
+    """Drop `--name ''` and `--name=`, which are variables of make that nobody set."""
+    kept: list[str] = []
+    for argument in argv:
+        if argument == "" and kept and kept[-1].startswith("--") and "=" not in kept[-1]:
+            kept.pop()
+        elif not re.fullmatch(r"--\w+=", argument):
+            kept.append(argument)
+    return kept

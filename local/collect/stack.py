@@ -1,0 +1,124 @@
+"""The local stack as `make collect` needs it: up, its addresses, and what its logs and its exchange tell of a run."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import requests
+from pydantic import BaseModel, ValidationError
+
+STACK_FILE = Path(".local/stack.json")
+LOGS_FOLDER = Path("logs")
+EXCHANGE_SECONDS = 5
+
+
+class StackError(Exception):
+    """The stack is not usable; the message says why and what to do."""
+
+
+class Stack(BaseModel):
+    """The addresses `.local/stack.json` holds."""
+
+    api_url: str
+    api_key: str
+    aws_endpoint_url: str
+    exchange_url: str
+
+
+def bring_up(exchange: str) -> None:
+    """Run the stack's own `up`, which tells its progress itself.
+
+    Raises
+    ------
+    StackError
+        If it does not come up; it has said why.
+    """
+    up = subprocess.run([sys.executable, "-m", "local.stack", "up", "--exchange", exchange], check=False)
+    if up.returncode != 0:
+        raise StackError("The local stack is not up, for the reason above. Nothing was started.")
+
+
+def read_stack(root: Path) -> Stack:
+    """Read `.local/stack.json` under the project's root.
+
+    Raises
+    ------
+    StackError
+        If it is missing or incomplete.
+    """
+    try:
+        return Stack.model_validate_json((root / STACK_FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise StackError(f"{STACK_FILE} cannot be read. `make up` writes it.") from error
+
+
+class Exchange:
+    """The exchange of the stack, asked for its clock and, where it is ours, for what it counted."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def now(self, otherwise: datetime) -> datetime:
+        """Give the exchange's clock (a replay's stands in its recorded past), or `otherwise` if it does not tell."""
+        answer = self._ask("/api/v3/time")
+        moment = answer.get("serverTime")
+        return datetime.fromtimestamp(moment / 1000, tz=otherwise.tzinfo) if isinstance(moment, int) else otherwise
+
+    def candle_requests(self) -> int | None:
+        """Give the klines requests it has counted since it started, None where it keeps no count (Binance)."""
+        counted = self._ask("/_exchange/stats").get("requests")
+        klines = counted.get("klines", 0) if isinstance(counted, dict) else None
+        return klines if isinstance(klines, int) else None
+
+    def _ask(self, path: str) -> dict[str, object]:
+        try:
+            response = requests.get(self._url + path, timeout=EXCHANGE_SECONDS, allow_redirects=False)
+            answer = response.json() if response.ok else None
+        except requests.RequestException:
+            return {}
+        return answer if isinstance(answer, dict) else {}
+
+
+def worker_cold_starts(logs: Path, since: datetime) -> int | None:
+    """Count the workers that started cold since then, by the functions' JSON logs.
+
+    Every line of a function's first invocation says `cold_start: true`, so invocations are counted, not lines.
+    None where no log of a worker is found.
+    """
+    seen = False
+    cold: set[str] = set()
+    for line in _json_lines(logs):
+        if "worker" not in str(line.get("function_name", "")) + str(line.get("service", "")):
+            continue
+        moment = _moment(line.get("timestamp"))
+        if moment is None or moment < since:
+            continue
+        seen = True
+        if line.get("cold_start") is True:
+            cold.add(str(line.get("function_request_id")))
+    return len(cold) if seen else None
+
+
+def _json_lines(logs: Path) -> Iterator[dict[str, object]]:
+    for path in sorted(logs.rglob("*")):
+        if not path.is_file() or path.suffix == ".gz":
+            continue
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    value = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(value, dict):
+                    yield value
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

@@ -1,0 +1,67 @@
+"""What the progress looks like at a terminal and in a log."""
+
+import io
+
+from rich.console import Console
+
+from local.collect.answers import Progress, Results, Status, SymbolOutcome
+from local.collect.display import PlainDisplay, TerminalDisplay, display_for, picture
+
+
+def running(done: int, records: int, symbols: int = 10) -> Status:
+    names = [f"C{number}USDT" for number in range(symbols)]
+    return Status(
+        is_running=True,
+        elapsed_seconds=float(done),
+        progress=Progress(done=done, total=symbols + done, percent=100 * done / (symbols + done), eta_seconds=75),
+        last_results=Results(
+            total_cryptos=symbols + done,
+            complete=done,
+            partial=0,
+            failed=0,
+            skipped=0,
+            total_records=records,
+            details=[SymbolOutcome(symbol=name, status="running", records=7, requests=1) for name in names],
+        ),
+    )
+
+
+def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryptos() -> None:
+    screen = io.StringIO()
+    Console(file=screen, width=100).print(picture(running(done=10, records=12000), candles_per_second=1200.4))
+    lines = [line.rstrip() for line in screen.getvalue().splitlines()]
+    assert lines[0].endswith("10/20 50% 10 s about 1 min 15 s left")
+    assert lines[1] == "12,000 candles  1,200 candles/s  10 requests"
+    assert lines[2] == "10 complete, 10 running"
+    assert [line.split()[0] for line in lines[3:11]] == [f"C{number}USDT" for number in range(8)]
+    assert lines[11].strip() == "and 2 more"
+
+
+def test_plain_lines_come_seconds_apart_and_only_when_something_changed() -> None:
+    screen = io.StringIO()
+    now = 0.0
+    plain = PlainDisplay(Console(file=screen, width=60), clock=lambda: now)
+    for second in range(20):
+        now = float(second)
+        plain.show(running(done=min(second, 12), records=10 * min(second, 12)))
+    lines = screen.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == ["0/10", "5/15", "10/20", "12/22"]
+    assert "\x1b" not in screen.getvalue()
+
+
+def test_a_pipe_gets_plain_lines_even_where_colour_is_forced() -> None:
+    assert isinstance(display_for(Console(file=io.StringIO(), force_terminal=True)), PlainDisplay)
+
+
+def test_a_terminal_gets_the_picture_and_is_left_clean() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    display = display_for(Console(file=screen, width=100, force_terminal=True, _environ={"TERM": "xterm"}))
+    assert isinstance(display, TerminalDisplay)
+    with display:
+        display.show(running(done=1, records=1))
+    assert "1/11" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[2K")

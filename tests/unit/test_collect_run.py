@@ -1,0 +1,327 @@
+"""One `make collect` against an API of our own making, over real HTTP."""
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from rich.console import Console
+
+from local.collect.arguments import parse
+from local.collect.run import collect
+from local.collect.stack import StackError
+
+RUN = "01KAS3ZJ5V"
+REPLAY_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, Any]:
+    return {"symbol": name, "status": status, "records": records, "requests": 1, "retries": 0, "missing": [], **more}
+
+
+def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
+    def count(name: str) -> int:
+        return sum(one["status"] == name for one in symbols)
+
+    ended = {name: count(name) for name in ("complete", "partial", "failed", "skipped")}
+    done = sum(ended.values())
+    return {
+        "is_running": running,
+        "status": "running" if running else "idle",
+        "current_operation": "backward" if running else None,
+        "run_id": RUN,
+        "start_time": "2026-11-23T10:00:00Z",
+        "elapsed_seconds": 4.0,
+        "timestamp": "2026-11-23T10:00:04Z",
+        "progress": {"done": done, "total": len(symbols), "percent": 100 * done / len(symbols), "eta_seconds": 3.0},
+        "waiting_for_exchange_until": None,
+        "last_results": {
+            "total_cryptos": len(symbols),
+            **ended,
+            "total_records": sum(one["records"] for one in symbols),
+            "details": list(symbols),
+        },
+    }
+
+
+class FakeApi:
+    """The API and the exchange at one address; each list of answers is given out in order, its last one again."""
+
+    def __init__(self) -> None:
+        self.trigger: tuple[int, Any] = (
+            202,
+            {
+                "success": True,
+                "message": "Collection task started: backward",
+                "mode": "backward",
+                "run_id": RUN,
+                "start_date": "2025-10-03T00:00:00Z",
+                "end_date": "2025-12-31T23:00:00Z",
+                "total_cryptos": 2,
+            },
+        )
+        self.statuses: list[tuple[int, Any]] = []
+        self.klines_counts: list[int] = [10, 16]
+        self.asked: list[tuple[str, Any, str | None]] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(None)
+
+            def do_POST(self) -> None:
+                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def log_message(self, *arguments: object) -> None:
+                """Keep the tests' output clean."""
+
+            def _answer(self, body: Any) -> None:
+                http_status, answer = api.answer(self.path, body, self.headers["X-API-Key"])
+                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(http_status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, target: str, body: Any, key: str | None) -> tuple[int, Any]:
+        path = urlsplit(target).path
+        self.asked.append((target, body, key))
+        if path == "/api/admin/collect/trigger":
+            return self.trigger
+        if path == "/api/admin/collect/status":
+            assert parse_qs(urlsplit(target).query) == {"run_id": [RUN]}
+            return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if path == "/api/v3/time":
+            return 200, {"serverTime": int(REPLAY_CLOCK.timestamp() * 1000)}
+        if path == "/_exchange/stats" and self.klines_counts:
+            count = self.klines_counts.pop(0) if len(self.klines_counts) > 1 else self.klines_counts[0]
+            return 200, {"requests": {"klines": count}}
+        return 404, {}
+
+    def bodies_triggered(self) -> list[Any]:
+        return [body for target, body, _ in self.asked if "trigger" in target]
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    fake = FakeApi()
+    serving = threading.Thread(target=fake.server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    yield fake
+    fake.server.shutdown()
+    fake.server.server_close()
+    serving.join()
+
+
+@pytest.fixture
+def root(tmp_path: Path, api: FakeApi) -> Path:
+    (tmp_path / ".local").mkdir()
+    stack = {"api_url": api.url, "api_key": "a-key", "aws_endpoint_url": "http://127.0.0.1:1", "exchange_url": api.url}
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps(stack))
+    return tmp_path
+
+
+def is_up(_exchange: str) -> None:
+    """Stand in for a stack that is up already."""
+
+
+def do_not_wait(_seconds: float) -> None:
+    """Look again at once."""
+
+
+def ran(
+    root: Path,
+    *argv: str,
+    bring_up: Callable[[str], None] = is_up,
+    wait: Callable[[float], None] = do_not_wait,
+) -> tuple[int, str]:
+    screen = io.StringIO()
+    code = collect(parse(argv), root, Console(file=screen, width=120), bring_up, wait)
+    return code, screen.getvalue()
+
+
+def test_a_run_that_ends_complete_is_told_with_its_totals_and_how_to_read_it(root: Path, api: FakeApi) -> None:
+    api.statuses = [
+        (200, status(symbol("BTCUSDT", "running", 1000), symbol("ETHUSDT", "pending"), running=True)),
+        (200, status(symbol("BTCUSDT", "complete", 2160, requests=3), symbol("ETHUSDT", "complete", 2160, requests=3))),
+    ]
+    code, screen = ran(root)
+    assert code == 0
+    assert "0/2 cryptos (0%) | 1,000 candles | 2 requests | 1 running, 1 waiting | about 3 s left" in screen
+    assert "4,320 candles stored in 4 s (1,080 candles/s), the exchange counted 6 candle requests." in screen
+    assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
+    assert "make collect TOP=100 START=2025-01-01" in screen
+    assert "\x1b" not in screen
+    assert "a-key" not in screen
+
+
+def test_the_default_days_are_those_of_the_exchanges_clock(root: Path, api: FakeApi) -> None:
+    api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
+    ran(root)
+    assert api.bodies_triggered() == [{"mode": "backward", "start_date": "2025-10-03", "top_n": 20}]
+
+
+def test_every_call_of_the_api_carries_the_key(root: Path, api: FakeApi) -> None:
+    api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
+    ran(root)
+    assert {key for target, _, key in api.asked if "/api/admin/" in target} == {"a-key"}
+    assert {key for target, _, key in api.asked if "/api/admin/" not in target} == {None}
+
+
+def test_what_is_partial_or_failed_is_told_with_reason_and_windows_and_ends_non_zero(root: Path, api: FakeApi) -> None:
+    gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
+    error = {"kind": "timeout", "message": "No answer.", "http_status": None, "exchange_code": None, "attempts": 4}
+    api.statuses = [
+        (200, status(symbol("BTCUSDT", "complete", 2160), symbol("ETHUSDT", "partial", 9, missing=[gap], error=error)))
+    ]
+    code, screen = ran(root)
+    assert code == 1
+    assert "No answer. [timeout, 4 attempts]" in screen
+    assert "2025-11-01 00:00 to 2025-11-01 04:00 (5 hours)" in screen
+
+
+def test_a_run_of_many_lists_only_what_is_amiss(root: Path, api: FakeApi) -> None:
+    fine = [symbol(f"C{number}USDT", "complete", 24) for number in range(99)]
+    api.statuses = [(200, status(*fine, symbol("BADUSDT", "failed")))]
+    _, screen = ran(root, "--top", "100")
+    assert "BADUSDT" in screen
+    assert "C98USDT" not in screen
+
+
+def test_an_active_run_is_followed_instead_and_said_so(root: Path, api: FakeApi) -> None:
+    refusal = {"code": "COLLECTION_IN_PROGRESS", "message": "A collection is running.", "run_id": RUN}
+    api.trigger = (409, {"error": refusal})
+    api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
+    code, screen = ran(root)
+    assert code == 0
+    assert f"Run {RUN} is active already" in screen
+    assert "by the workers' count" in screen  # the exchange's count holds requests from before we looked
+
+
+def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, api: FakeApi) -> None:
+    api.klines_counts = []
+    api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
+    assert "1 candle request by the workers' count" in ran(root)[1]
+
+
+@pytest.mark.parametrize(
+    ("http_status", "answer", "told"),
+    [
+        (401, {"error": {"code": "MISSING_API_KEY", "message": "No key."}}, "MISSING_API_KEY: No key."),
+        (403, {"error": {"code": "INVALID_API_KEY", "message": "Not a key."}}, "`make up`"),
+        (400, {"error": {"code": "INVALID_REQUEST", "message": "start_date: in the future"}}, "Correct START"),
+        (503, {"error": {"code": "EXCHANGE_UNAVAILABLE", "message": "Down."}}, "EXCHANGE=simulated"),
+        (409, {"error": {"code": "OTHER", "message": "Names no run."}}, "Names no run."),
+        (502, b"<html>", "logs/"),
+        (202, b"<html>", "logs/"),
+    ],
+)
+def test_a_trigger_that_is_refused_is_told_with_a_remedy_and_ends_with_2(
+    root: Path, api: FakeApi, http_status: int, answer: Any, told: str
+) -> None:
+    api.trigger = (http_status, answer)
+    code, screen = ran(root)
+    assert code == 2
+    assert told in screen
+
+
+def test_an_api_that_is_not_there_is_told_with_make_up(root: Path, api: FakeApi) -> None:
+    api.server.server_close()
+    stack = json.loads((root / ".local" / "stack.json").read_text())
+    code, screen = ran(root)
+    assert code == 2
+    assert f"nothing listens at {stack['api_url']}" in screen
+    assert "make up" in screen
+
+
+def test_a_stack_that_does_not_come_up_starts_nothing(root: Path, api: FakeApi) -> None:
+    def fail(_exchange: str) -> None:
+        raise StackError("The local stack is not up.")
+
+    code, screen = ran(root, bring_up=fail)
+    assert (code, screen.strip()) == (2, "The local stack is not up.")
+    assert api.asked == []
+
+
+def test_a_stack_file_that_is_missing_is_told_with_make_up(root: Path) -> None:
+    (root / ".local" / "stack.json").unlink()
+    code, screen = ran(root)
+    assert code == 2
+    assert "`make up`" in screen
+
+
+def test_an_api_that_is_away_for_a_while_does_not_end_the_display(root: Path, api: FakeApi) -> None:
+    api.statuses = [
+        (500, {"message": "Internal server error"}),
+        (429, {"message": "Too Many Requests"}),
+        (200, b"half an ans"),
+        (200, status(symbol("BTCUSDT", "complete", 24))),
+    ]
+    code, screen = ran(root)
+    assert code == 0
+    assert screen.count("looking again") == 1
+
+
+def test_an_api_that_stays_away_ends_the_display_and_says_that_the_run_may_go_on(root: Path, api: FakeApi) -> None:
+    api.statuses = [(500, {"message": "Internal server error"})]
+    code, screen = ran(root)
+    assert code == 2
+    assert f"run {RUN} may go on" in screen
+
+
+def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_at_it(root: Path, api: FakeApi) -> None:
+    def press_ctrl_c(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    api.statuses = [(200, status(symbol("BTCUSDT", "running", 1), running=True))]
+    code, screen = ran(root, wait=press_ctrl_c)
+    assert code == 130
+    assert f"Run {RUN} goes on" in screen
+    assert f"{api.url}/api/admin/collect/status?run_id={RUN}" in screen
+
+
+def test_ctrl_c_before_the_trigger_says_that_nothing_was_started(root: Path, api: FakeApi) -> None:
+    def press_ctrl_c(_exchange: str) -> None:
+        raise KeyboardInterrupt
+
+    code, screen = ran(root, bring_up=press_ctrl_c)
+    assert code == 130
+    assert "before anything was started" in screen
+    assert api.asked == []
+
+
+def test_a_run_without_results_is_no_success(root: Path, api: FakeApi) -> None:
+    ended = status(symbol("BTCUSDT", "complete"))
+    ended["last_results"] = None
+    api.statuses = [(200, ended)]
+    code, screen = ran(root)
+    assert code == 1
+    assert "ended without results" in screen
+
+
+def test_workers_that_started_cold_during_the_run_are_counted_by_invocation(root: Path, api: FakeApi) -> None:
+    def line(function: str, request: str, moment: str, *, cold: bool) -> str:
+        fields = {"function_name": function, "function_request_id": request, "timestamp": moment, "cold_start": cold}
+        return json.dumps(fields) + "\n"
+
+    (root / "logs").mkdir()
+    (root / "logs" / "worker.log").write_text(
+        line("candles-local-worker", "before", "2026-11-23T09:59:59.000Z", cold=True)
+        + line("candles-local-worker", "one", "2026-11-23T10:00:01.000Z", cold=True)
+        + line("candles-local-worker", "one", "2026-11-23T10:00:02.000Z", cold=True)
+        + line("candles-local-worker", "two", "2026-11-23T10:00:02.000Z", cold=True)
+        + line("candles-local-worker", "three", "2026-11-23T10:00:03.000Z", cold=False)
+        + line("candles-local-status", "four", "2026-11-23T10:00:03.000Z", cold=True)
+        + "START RequestId: five\n"
+    )
+    api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
+    assert "2 workers started cold." in ran(root)[1]

@@ -1,0 +1,128 @@
+"""How figures, outcomes and errors are put into words, and what the exit code is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.collect.answers import MissingWindow, Refusal, Results, Status, SymbolError, SymbolOutcome
+from local.collect.remedies import remedy
+from local.collect.wording import Pace, counted, exit_code, progress_line, reason, span, tally, windows
+
+
+def results(
+    complete: int = 0, skipped: int = 0, partial: int = 0, failed: int = 0, total: int | None = None
+) -> Results:
+    ended = complete + skipped + partial + failed
+    return Results(
+        total_cryptos=ended if total is None else total,
+        complete=complete,
+        skipped=skipped,
+        partial=partial,
+        failed=failed,
+        total_records=0,
+    )
+
+
+def missing(day: int, hours: int) -> MissingWindow:
+    start = datetime(2025, 1, day, tzinfo=UTC)
+    return MissingWindow(start=start, end=start + timedelta(hours=hours), hours=hours)
+
+
+def test_counts_have_separators_and_the_right_number() -> None:
+    assert [counted(0, "candle"), counted(1, "candle"), counted(801600, "candle")] == [
+        "0 candles",
+        "1 candle",
+        "801,600 candles",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-1, "0 s"), (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (3599, "59 min 59 s"), (7800, "2 h 10 min")],
+)
+def test_a_time_is_said_as_a_person_says_it(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_missing_windows_are_named_by_their_first_and_last_hour_and_the_rest_is_counted() -> None:
+    assert windows([missing(1, 1), missing(2, 24), missing(3, 2), missing(4, 5), missing(5, 6)]).splitlines() == [
+        "2025-01-01 00:00 (1 hour)",
+        "2025-01-02 00:00 to 2025-01-02 23:00 (24 hours)",
+        "2025-01-03 00:00 to 2025-01-03 01:00 (2 hours)",
+        "and 2 more windows (11 hours)",
+    ]
+
+
+def test_a_reason_carries_what_the_exchange_said() -> None:
+    error = SymbolError(
+        kind="invalid_symbol", message="Invalid symbol.", http_status=400, exchange_code=-1121, attempts=1
+    )
+    assert reason(error) == "Invalid symbol. [invalid_symbol, HTTP 400, code -1121, 1 attempt]"
+    assert reason(None) == "no reason given"
+
+
+def test_the_tally_leaves_out_what_there_is_none_of() -> None:
+    held = results(complete=2, failed=1, total=5)
+    held.details = [SymbolOutcome(symbol="AUSDT", status="running"), SymbolOutcome(symbol="BUSDT", status="pending")]
+    assert tally(held) == "2 complete, 1 failed, 1 running, 1 waiting"
+
+
+@pytest.mark.parametrize(
+    ("held", "code"),
+    [
+        (results(complete=3), 0),
+        (results(skipped=3), 0),
+        (results(complete=1, skipped=2), 0),
+        (results(complete=2, partial=1), 1),
+        (results(complete=2, failed=1), 1),
+        (results(complete=2, total=3), 1),
+        (None, 1),
+    ],
+)
+def test_the_exit_code_is_zero_only_when_every_crypto_is_complete_or_skipped(held: Results | None, code: int) -> None:
+    assert exit_code(held) == code
+
+
+def test_a_plain_line_tells_the_wait_for_the_exchange() -> None:
+    until = datetime(2025, 1, 1, 12, 0, 5, tzinfo=UTC)
+    status = Status(is_running=True, waiting_for_exchange_until=until)
+    assert progress_line(status, None) == "waiting for the exchange until 12:00:05 UTC"
+
+
+def test_the_pace_is_that_of_the_last_quarter_minute() -> None:
+    pace = Pace()
+    assert pace.after(0, 0) is None
+    assert pace.after(10, 100) == 10
+    assert pace.after(20, 2100) == 105
+    assert pace.after(30, 4100) == 200
+
+
+@pytest.mark.parametrize(
+    ("http_status", "message", "told"),
+    [
+        (401, "no key", "make up"),
+        (403, "wrong key", ".local/stack.json"),
+        (503, "exchange down", "EXCHANGE=simulated"),
+        (429, "slow down", "Wait"),
+        (500, "oops", "logs/"),
+        (400, "start_date: before 2017-01-01", "Correct START"),
+        (422, "symbols: unknown XYZUSDT", "Correct SYMBOLS"),
+        (413, "body too large", "Nothing was started."),
+    ],
+)
+def test_every_refusal_comes_with_what_to_do(http_status: int, message: str, told: str) -> None:
+    assert told in remedy(http_status, Refusal(code="X", message=message))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"error": {"code": "INVALID_API_KEY", "message": "Not a key."}}, "Not a key."),
+        ({"message": "Forbidden"}, "Forbidden"),
+        ({"error": "text"}, "the API answered 502 without saying why"),
+        (None, "the API answered 502 without saying why"),
+        ([1], "the API answered 502 without saying why"),
+    ],
+)
+def test_an_error_is_read_out_of_any_body(body: object, message: str) -> None:
+    assert Refusal.of(502, body).message == message
