@@ -1,0 +1,97 @@
+# Everything this project can be asked to do. It needs make and any Python >= 3.11; the rest is installed into .venv and .local.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What a person may set, on the command line or in the environment.
+export PYTHON
+export LOCAL_DIR LOCAL_AWS_PORT LOCAL_API_PORT LOCAL_EXCHANGE_PORT
+# Settings that reach the template's parameters, see local/stack/parameters.py.
+export TOP_N_CRYPTOS EXCLUDED_BASE_ASSETS COLLECTION_START_DATE COLLECTION_SCHEDULE GAP_FILL_SCHEDULE SCHEDULES_ENABLED
+export RUN_DEADLINE_HOURS BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED ALLOWED_CIDRS WORKER_TIMEOUT QUEUE_VISIBILITY
+export LOG_LEVEL LOG_RETENTION_DAYS ALARM_EMAIL
+STAGE ?= dev
+
+UV_VERSION := 0.13.9
+VENV := .venv/bin
+UV_COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+# The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
+IN_THE_RUNTIME := boto3 botocore python-dateutil six
+
+.PHONY: help
+help: ## Show this list
+	@echo "Usage: make TARGET [NAME=value ...]"
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Local stack: EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
+	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DIR=.local"
+	@echo "Settings:    TOP_N_CRYPTOS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
+	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they reach the template's parameters"
+
+##@ Use
+.PHONY: collect
+collect: setup ## Collect candles on the local stack and watch it: [MODE= START= END= TOP= SYMBOLS= EXCHANGE=]
+	@$(VENV)/python -m local.collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
+		--exchange "$(EXCHANGE)"
+
+.PHONY: up
+up: setup ## Start the local stack and deploy what has changed: [EXCHANGE=]
+	@$(VENV)/python -m local.stack up --exchange "$(EXCHANGE)"
+
+.PHONY: down
+down: setup ## Stop the local stack; everything stored stays
+	@$(VENV)/python -m local.stack down
+
+.PHONY: status
+status: setup ## Show what of the local stack runs, and where
+	@$(VENV)/python -m local.stack status
+
+.PHONY: logs
+logs: setup ## Follow the logs of the functions on the local stack (Ctrl-C ends it)
+	@$(VENV)/python -m local.stack logs --follow
+
+.PHONY: deploy
+deploy: setup ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
+	@$(VENV)/python -m local.stack.aws_deploy $(STAGE)
+
+##@ Develop
+.PHONY: setup
+setup: ## Install what is needed into .venv and .local, if it changed
+	@python=$$(sh local/stack/find_python.sh) && "$$python" -m local.stack.environments
+
+.PHONY: test
+test: lint template ## Run every check and every test, as CI does
+	@$(VENV)/python -m pytest
+
+.PHONY: lint
+lint: setup ## Check style and types
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+
+.PHONY: template
+template: setup ## Check template.yaml and samconfig.toml
+	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam validate --lint
+
+.PHONY: format
+format: setup ## Bring the code into the project's style
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+
+.PHONY: lock
+lock: setup ## Compile the requirement lists again: newest versions that fit, with hashes
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
+	@$(UV_COMPILE) --upgrade requirements/stack.in -o requirements/stack.txt
+	@$(UV_COMPILE) --constraints requirements/dev.txt $(IN_THE_RUNTIME:%=--no-emit-package %) \
+		layers/common/src/requirements.in -o layers/common/src/requirements.txt
+
+.PHONY: clean
+clean: down ## Remove what was built and installed; collected candles stay
+	@rm -rf .venv .local/venvs .local/*/build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find functions layers local scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
