@@ -1,15 +1,30 @@
 """The command line of `make collect`; see `make help` for its variables."""
 
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
 from local.collect.arguments import parse
 from local.collect.run import collect
 from local.collect.stack import bring_up
+from local.stack.places import Places
+from local.stack.progress import StackError
 
-PROJECT = Path(__file__).parents[2]
+LOG_WIDTH = 120
+
+
+def main() -> int:
+    """Run the command line and give its exit code."""
+    request = parse(sys.argv[1:])
+    # In a log or a pipe there is no width to keep to; tables get what they need.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    try:
+        places = Places.from_environment()
+    except StackError as error:
+        console.print(str(error), style="red", markup=False)
+        return 2
+    return collect(request, places, console, bring_up)
+
 
 if __name__ == "__main__":
-    sys.exit(collect(parse(sys.argv[1:]), root=PROJECT, console=Console(highlight=False), bring_up=bring_up))
+    sys.exit(main())

@@ -94,10 +94,11 @@ class Status(BaseModel):
 
 
 class Refusal(BaseModel):
-    """The `error` of an answer that is no success; `run_id` is the active run's, where one is in the way."""
+    """The `error` of an answer that is no success: the `field` that is wrong, the `run_id` of the run in the way."""
 
     code: str
     message: str
+    field: str | None = None
     run_id: str | None = None
 
     @classmethod
@@ -105,11 +106,7 @@ class Refusal(BaseModel):
         """Read the error out of any body, our own shape or another's (a gateway's `{"message": ...}`, or none)."""
         error = body.get("error") if isinstance(body, dict) else None
         if isinstance(error, dict) and isinstance(error.get("message"), str):
-            run_id = error.get("run_id")
-            return cls(
-                code=str(error.get("code", http_status)),
-                message=error["message"],
-                run_id=run_id if isinstance(run_id, str) else None,
-            )
+            named = {name: error[name] for name in ("field", "run_id") if isinstance(error.get(name), str)}
+            return cls(code=str(error.get("code", http_status)), message=error["message"], **named)
         message = body.get("message") if isinstance(body, dict) else None
         return cls(code=str(http_status), message=str(message or f"the API answered {http_status} without saying why"))

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from local.collect.answers import Results, Status
-from local.collect.wording import Pace, counted, progress_line, span, tally, waiting
+from local.collect.result import STYLES
+from local.collect.wording import Pace, counted, progress_line, span, states, waiting
 
 RUNNING_LINES = 8
 PLAIN_SECONDS = 5.0
@@ -45,7 +46,7 @@ def picture(status: Status, candles_per_second: float | None) -> RenderableType:
         bar = Table.grid(padding=(0, 1))
         left = "" if progress.eta_seconds is None else f"about {span(progress.eta_seconds)} left"
         bar.add_row(
-            ProgressBar(total=max(progress.total, 1), completed=progress.done, width=BAR_WIDTH),
+            ProgressBar(total=max(progress.total, 1), completed=progress.done, width=BAR_WIDTH, complete_style="green"),
             Text(f"{progress.done}/{progress.total}", style="bold"),
             f"{progress.percent:.0f}%",
             Text(span(status.elapsed_seconds or 0), style="dim"),
@@ -58,7 +59,7 @@ def picture(status: Status, candles_per_second: float | None) -> RenderableType:
         if candles_per_second is not None:
             figures.insert(1, f"{candles_per_second:,.0f} candles/s")
         parts.append(Text("  ".join(figures), style="cyan"))
-        parts.append(Text(tally(results), style="red" if results.failed or results.partial else "green"))
+        parts.append(Text("  ").join(Text(f"{number} {name}", STYLES[name]) for number, name in states(results)))
         parts.append(_running(results))
     if status.waiting_for_exchange_until is not None:
         parts.append(Text(waiting(status.waiting_for_exchange_until), style="yellow"))

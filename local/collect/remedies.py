@@ -23,5 +23,5 @@ def remedy(http_status: int, refusal: Refusal) -> str:
         return _BY_STATUS[http_status]
     if http_status >= _SERVER_ERROR:
         return UNANSWERED
-    named = [variable for field, variable in _VARIABLES.items() if field in refusal.message]
-    return f"Nothing was started. Correct {' and '.join(named)}, then ask again." if named else "Nothing was started."
+    variable = _VARIABLES.get(refusal.field or "")
+    return f"Nothing was started. Correct {variable}, then ask again." if variable else "Nothing was started."

@@ -1,11 +1,13 @@
 """The result of a run, and how to read what was collected."""
 
+from urllib.parse import quote
+
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from local.collect.answers import OutcomeName, Results, SymbolOutcome
-from local.collect.stack import STACK_FILE
 from local.collect.wording import counted, hour, reason, span, windows
 
 ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
@@ -15,9 +17,16 @@ MEANINGS: dict[OutcomeName, str] = {
     "partial": "this run stored something, something is missing",
     "failed": "this run stored nothing, something is missing",
 }
-STYLES: dict[OutcomeName, str] = {"complete": "green", "skipped": "dim", "partial": "yellow", "failed": "red"}
+STYLES: dict[OutcomeName, str] = {
+    "complete": "green",
+    "skipped": "blue",
+    "partial": "yellow",
+    "failed": "red",
+    "running": "cyan",
+    "pending": "dim",
+}
 LISTED_SYMBOLS = 25
-_KEY = f'-H "X-API-Key: $(jq -r .api_key {STACK_FILE})"'
+_WITH_KEY = '-H "X-API-Key: $KEY"'
 
 
 def show_result(console: Console, results: Results) -> None:
@@ -31,7 +40,7 @@ def show_result(console: Console, results: Results) -> None:
 
 
 def _outcomes(results: Results) -> Table:
-    table = Table(title="Result", title_justify="left", title_style="bold", show_footer=True)
+    table = Table(title="Result", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_footer=True)
     table.add_column("outcome", footer="total")
     table.add_column("cryptos", justify="right", footer=str(results.total_cryptos))
     table.add_column("candles stored", justify="right", footer=f"{results.total_records:,}")
@@ -51,7 +60,7 @@ def _outcomes(results: Results) -> Table:
 
 
 def _symbols(symbols: list[SymbolOutcome]) -> Table:
-    table = Table(title="By crypto", title_justify="left", title_style="bold")
+    table = Table(title="By crypto", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("symbol")
     table.add_column("outcome")
     for heading in ("candles stored", "requests", "retries"):
@@ -61,7 +70,7 @@ def _symbols(symbols: list[SymbolOutcome]) -> Table:
     for symbol in symbols:
         table.add_row(
             Text(symbol.symbol),
-            Text(symbol.status, style=STYLES.get(symbol.status, "")),
+            Text(symbol.status, style=STYLES[symbol.status]),
             f"{symbol.records:,}",
             f"{symbol.requests:,}",
             f"{symbol.retries:,}",
@@ -72,15 +81,15 @@ def _symbols(symbols: list[SymbolOutcome]) -> Table:
 
 
 def _amiss(symbols: list[SymbolOutcome]) -> Table:
-    table = Table(title="What is missing, and why", title_justify="left", title_style="bold", show_lines=True)
+    table = Table(title="What is missing, and why", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("symbol")
     table.add_column("outcome")
     table.add_column("why", overflow="fold")
-    table.add_column("missing (UTC)", overflow="fold")
+    table.add_column("missing (UTC)", no_wrap=True)
     for symbol in symbols:
         table.add_row(
             Text(symbol.symbol),
-            Text(symbol.status, style=STYLES.get(symbol.status, "")),
+            Text(symbol.status, style=STYLES[symbol.status]),
             Text(reason(symbol.error)),
             windows(symbol.missing),
         )
@@ -113,22 +122,31 @@ def totals(results: Results, seconds: float | None, counted_by_exchange: int | N
     return ", ".join(parts) + "."
 
 
-def how_to_read(api_url: str, run_id: str, symbol: str) -> str:
+def how_to_read(api_url: str, stack_file: str, run_id: str, symbol: str) -> str:
     """Write the commands that read the archive; the key is taken from the stack's file, so that none lands in a log."""
     return "\n".join(
         [
-            "Read it, from the project's folder:",
-            f'  curl -s "{api_url}/api/v3/klines?symbol={symbol}&interval=1h&limit=3" {_KEY} | jq -c ".[]"',
-            f'  curl -s "{api_url}/api/admin/system/info" {_KEY} | jq',
-            how_to_look(api_url, run_id),
+            "Read it:",
+            _key_line(stack_file),
+            f'  curl -s "{api_url}/api/v3/klines?symbol={quote(symbol)}&interval=1h&limit=3" {_WITH_KEY} | jq -c ".[]"',
+            f'  curl -s "{api_url}/api/admin/system/info" {_WITH_KEY} | jq',
+            _status_line(api_url, run_id),
         ]
     )
 
 
-def how_to_look(api_url: str, run_id: str | None) -> str:
-    """Write the command that asks for a run's status, the latest's without an id."""
+def how_to_look(api_url: str, stack_file: str, run_id: str | None) -> str:
+    """Write the commands that ask for a run's status, the latest's without an id."""
+    return f"{_key_line(stack_file)}\n{_status_line(api_url, run_id)}"
+
+
+def _key_line(stack_file: str) -> str:
+    return f"  KEY=$(jq -r .api_key {stack_file})"
+
+
+def _status_line(api_url: str, run_id: str | None) -> str:
     query = f"?run_id={run_id}" if run_id else ""
-    return f'  curl -s "{api_url}/api/admin/collect/status{query}" {_KEY} | jq'
+    return f'  curl -s "{api_url}/api/admin/collect/status{query}" {_WITH_KEY} | jq'
 
 
 def how_to_go_on() -> str:

@@ -1,5 +1,6 @@
 """One `make collect` from the stack to the exit code: up, trigger, follow, tell."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,8 +16,10 @@ from local.collect.api import ApiRefusedError, ApiUnansweredError, ApiUnreachabl
 from local.collect.arguments import CollectionRequest
 from local.collect.display import Display, display_for
 from local.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals
-from local.collect.stack import LOGS_FOLDER, Exchange, Stack, StackError, read_stack, worker_cold_starts
+from local.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
 from local.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code
+from local.stack.places import Places
+from local.stack.progress import StackError
 
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.
@@ -39,7 +42,7 @@ class _StoppedError(Exception):
 
 def collect(
     request: CollectionRequest,
-    root: Path,
+    places: Places,
     console: Console,
     bring_up: Callable[[str], None],
     wait: Wait = time.sleep,
@@ -50,8 +53,8 @@ def collect(
     ----------
     request
         What to collect.
-    root
-        The project's folder, where `.local/` and `logs/` lie.
+    places
+        Where the stack tells its addresses and writes its logs.
     console
         Where to tell it.
     bring_up
@@ -65,38 +68,42 @@ def collect(
         The exit code: 0 when nothing is failed or partial, 1 when something is, 2 when nothing was collected,
         130 after Ctrl-C.
     """
+    stack_file = _from_here(places.stack_file)
     try:
-        stack = _up(request.exchange, root, bring_up)
+        stack = _up(request.exchange, places.stack_file, bring_up)
         api, exchange = CollectorApi(stack.api_url, stack.api_key), Exchange(stack.exchange_url)
         counted_before = exchange.candle_requests()
-        run_id, is_ours = _start(api, request, exchange.now(datetime.now(UTC)), console)
-        status = _follow(api, run_id, console, wait)
+        run_id, is_ours = _start(api, request, exchange.now(datetime.now(UTC)), console, stack_file)
+        status = _follow(api, run_id, console, stack_file, wait)
     except _StoppedError as stop:
         console.print()
         for number, line in enumerate(stop.lines):
             _say(console, line, "red" if number == 0 and stop.exit_code == EXIT_NOT_DONE else "")
         return stop.exit_code
+    except KeyboardInterrupt:  # from the trigger on, the steps answer it themselves
+        _say(console, "\nStopped before anything was started.")
+        return EXIT_INTERRUPTED
     # What was counted before someone else's run began is not known.
     counted_now = exchange.candle_requests() if is_ours else None
-    _tell(console, status, _difference(counted_now, counted_before), root / LOGS_FOLDER)
+    _tell(console, status, _difference(counted_now, counted_before), places.logs_dir)
     if status.last_results is not None and status.last_results.details:
-        _say(console, how_to_read(stack.api_url, run_id, status.last_results.details[0].symbol))
+        _say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
     if request.is_first_look and is_ours:
         _say(console, how_to_go_on())
     return exit_code(status.last_results)
 
 
-def _up(exchange: str, root: Path, bring_up: Callable[[str], None]) -> Stack:
+def _up(exchange: str, stack_file: Path, bring_up: Callable[[str], None]) -> Stack:
     try:
         bring_up(exchange)
-        return read_stack(root)
+        return read_stack(stack_file)
     except StackError as error:
         raise _StoppedError(EXIT_NOT_DONE, str(error)) from error
-    except KeyboardInterrupt as error:
-        raise _StoppedError(EXIT_INTERRUPTED, "Stopped before anything was started.") from error
 
 
-def _start(api: CollectorApi, request: CollectionRequest, now: datetime, console: Console) -> tuple[str, bool]:
+def _start(
+    api: CollectorApi, request: CollectionRequest, now: datetime, console: Console, stack_file: str
+) -> tuple[str, bool]:
     """Start the run, or find the one that is active; give its id, and whether it is ours."""
     body = request.trigger_body(now)
     _say(console, f"Asking for {request.describe(body)} ...")
@@ -112,14 +119,14 @@ def _start(api: CollectorApi, request: CollectionRequest, now: datetime, console
     except (ApiUnreachableError, ApiUnansweredError) as error:
         raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
     except KeyboardInterrupt as error:
-        look = how_to_look(api.url, None)
+        look = how_to_look(api.url, stack_file, None)
         raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
     days = f"{started.start_date} to {started.end_date}"
     _say(console, f"Run {started.run_id}: {started.mode}, {days}, {counted(started.total_cryptos, 'crypto')}.", "bold")
     return started.run_id, True
 
 
-def _follow(api: CollectorApi, run_id: str, console: Console, wait: Wait) -> Status:
+def _follow(api: CollectorApi, run_id: str, console: Console, stack_file: str, wait: Wait) -> Status:
     """Show the run until it ends; the run itself does not depend on being watched."""
     try:
         with display_for(console) as display:
@@ -135,7 +142,7 @@ def _follow(api: CollectorApi, run_id: str, console: Console, wait: Wait) -> Sta
         raise _StoppedError(
             EXIT_INTERRUPTED,
             f"Run {run_id} goes on without this display. `make collect` shows it again, or look at it so:",
-            how_to_look(api.url, run_id),
+            how_to_look(api.url, stack_file, run_id),
         ) from error
 
 
@@ -166,11 +173,16 @@ def _passes(error: BaseException) -> bool:
 def _tell(console: Console, status: Status, counted_by_exchange: int | None, logs: Path) -> None:
     results = status.last_results
     if results is None:
-        _say(console, f"Run {status.run_id} ended without results. Look into {LOGS_FOLDER}/ for why.", "red")
+        _say(console, f"Run {status.run_id} ended without results. Look into {logs} for why.", "red")
         return
     show_result(console, results)
     cold_starts = worker_cold_starts(logs, status.start_time) if status.start_time else None
     _say(console, totals(results, status.elapsed_seconds, counted_by_exchange, cold_starts), "bold")
+
+
+def _from_here(path: Path) -> str:
+    """Write a path as it can be typed from the current folder."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _difference(after: int | None, before: int | None) -> int | None:

@@ -10,17 +10,13 @@ from pathlib import Path
 import requests
 from pydantic import BaseModel, ValidationError
 
-STACK_FILE = Path(".local/stack.json")
-LOGS_FOLDER = Path("logs")
+from local.stack.progress import StackError
+
 EXCHANGE_SECONDS = 5
 
 
-class StackError(Exception):
-    """The stack is not usable; the message says why and what to do."""
-
-
 class Stack(BaseModel):
-    """The addresses `.local/stack.json` holds."""
+    """The addresses that the stack's file holds."""
 
     api_url: str
     api_key: str
@@ -38,11 +34,11 @@ def bring_up(exchange: str) -> None:
     """
     up = subprocess.run([sys.executable, "-m", "local.stack", "up", "--exchange", exchange], check=False)
     if up.returncode != 0:
-        raise StackError("The local stack is not up, for the reason above. Nothing was started.")
+        raise StackError("The local stack is not up, for the reason above; nothing was started.")
 
 
-def read_stack(root: Path) -> Stack:
-    """Read `.local/stack.json` under the project's root.
+def read_stack(stack_file: Path) -> Stack:
+    """Read the file in which the stack tells its addresses.
 
     Raises
     ------
@@ -50,9 +46,9 @@ def read_stack(root: Path) -> Stack:
         If it is missing or incomplete.
     """
     try:
-        return Stack.model_validate_json((root / STACK_FILE).read_bytes())
+        return Stack.model_validate_json(stack_file.read_bytes())
     except (OSError, ValidationError) as error:
-        raise StackError(f"{STACK_FILE} cannot be read. `make up` writes it.") from error
+        raise StackError(f"{stack_file} cannot be read.", "`make up` writes it.") from error
 
 
 class Exchange:
@@ -69,8 +65,8 @@ class Exchange:
 
     def candle_requests(self) -> int | None:
         """Give the klines requests it has counted since it started, None where it keeps no count (Binance)."""
-        counted = self._ask("/_exchange/stats").get("requests")
-        klines = counted.get("klines", 0) if isinstance(counted, dict) else None
+        by_path = self._ask("/_exchange/stats").get("by_path")
+        klines = by_path.get("/api/v3/klines", 0) if isinstance(by_path, dict) else None
         return klines if isinstance(klines, int) else None
 
     def _ask(self, path: str) -> dict[str, object]:

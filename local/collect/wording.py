@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from local.collect.answers import MissingWindow, Results, Status, SymbolError
+from local.collect.answers import MissingWindow, OutcomeName, Results, Status, SymbolError
 
 MINUTE = 60
 HOUR = 3600
@@ -65,18 +65,22 @@ def reason(error: SymbolError | None) -> str:
     return f"{error.message} [{', '.join(marks)}]"
 
 
-def tally(results: Results) -> str:
-    """Write how many symbols are in each state, the ended ones first."""
-    running, pending = len(results.having("running")), len(results.having("pending"))
-    states = [
+def states(results: Results) -> list[tuple[int, OutcomeName]]:
+    """Count the symbols in each state that has any, the ended ones first."""
+    counts: list[tuple[int, OutcomeName]] = [
         (results.complete, "complete"),
         (results.skipped, "skipped"),
         (results.partial, "partial"),
         (results.failed, "failed"),
-        (running, "running"),
-        (pending, "waiting"),
+        (len(results.having("running")), "running"),
+        (len(results.having("pending")), "pending"),
     ]
-    return ", ".join(f"{number} {name}" for number, name in states if number) or "none yet"
+    return [(number, name) for number, name in counts if number]
+
+
+def tally(results: Results) -> str:
+    """Write how many symbols are in each state."""
+    return ", ".join(f"{number} {name}" for number, name in states(results))
 
 
 def progress_line(status: Status, candles_per_second: float | None) -> str:

@@ -32,7 +32,7 @@ def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryp
     lines = [line.rstrip() for line in screen.getvalue().splitlines()]
     assert lines[0].endswith("10/20 50% 10 s about 1 min 15 s left")
     assert lines[1] == "12,000 candles  1,200 candles/s  10 requests"
-    assert lines[2] == "10 complete, 10 running"
+    assert lines[2] == "10 complete  10 running"
     assert [line.split()[0] for line in lines[3:11]] == [f"C{number}USDT" for number in range(8)]
     assert lines[11].strip() == "and 2 more"
 

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from local.collect.arguments import parse
 from local.collect.run import collect
-from local.collect.stack import StackError
+from local.stack.places import Places
+from local.stack.progress import StackError
 
 RUN = "01KAS3ZJ5V"
 REPLAY_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,7 +105,7 @@ class FakeApi:
             return 200, {"serverTime": int(REPLAY_CLOCK.timestamp() * 1000)}
         if path == "/_exchange/stats" and self.klines_counts:
             count = self.klines_counts.pop(0) if len(self.klines_counts) > 1 else self.klines_counts[0]
-            return 200, {"requests": {"klines": count}}
+            return 200, {"requests": 99, "by_path": {"/api/v3/klines": count}}
         return 404, {}
 
     def bodies_triggered(self) -> list[Any]:
@@ -145,7 +146,8 @@ def ran(
     wait: Callable[[float], None] = do_not_wait,
 ) -> tuple[int, str]:
     screen = io.StringIO()
-    code = collect(parse(argv), root, Console(file=screen, width=120), bring_up, wait)
+    places = Places(root / ".local", root / "logs", 1, 2, 3)
+    code = collect(parse(argv), places, Console(file=screen, width=120), bring_up, wait)
     return code, screen.getvalue()
 
 
@@ -156,7 +158,7 @@ def test_a_run_that_ends_complete_is_told_with_its_totals_and_how_to_read_it(roo
     ]
     code, screen = ran(root)
     assert code == 0
-    assert "0/2 cryptos (0%) | 1,000 candles | 2 requests | 1 running, 1 waiting | about 3 s left" in screen
+    assert "0/2 cryptos (0%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
     assert "4,320 candles stored in 4 s (1,080 candles/s), the exchange counted 6 candle requests." in screen
     assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
     assert "make collect TOP=100 START=2025-01-01" in screen
@@ -218,7 +220,11 @@ def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, ap
     [
         (401, {"error": {"code": "MISSING_API_KEY", "message": "No key."}}, "MISSING_API_KEY: No key."),
         (403, {"error": {"code": "INVALID_API_KEY", "message": "Not a key."}}, "`make up`"),
-        (400, {"error": {"code": "INVALID_REQUEST", "message": "start_date: in the future"}}, "Correct START"),
+        (
+            400,
+            {"error": {"code": "INVALID_REQUEST", "message": "start_date: in the future", "field": "start_date"}},
+            "Correct START",
+        ),
         (503, {"error": {"code": "EXCHANGE_UNAVAILABLE", "message": "Down."}}, "EXCHANGE=simulated"),
         (409, {"error": {"code": "OTHER", "message": "Names no run."}}, "Names no run."),
         (502, b"<html>", "logs/"),

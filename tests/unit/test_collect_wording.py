@@ -64,7 +64,7 @@ def test_a_reason_carries_what_the_exchange_said() -> None:
 def test_the_tally_leaves_out_what_there_is_none_of() -> None:
     held = results(complete=2, failed=1, total=5)
     held.details = [SymbolOutcome(symbol="AUSDT", status="running"), SymbolOutcome(symbol="BUSDT", status="pending")]
-    assert tally(held) == "2 complete, 1 failed, 1 running, 1 waiting"
+    assert tally(held) == "2 complete, 1 failed, 1 running, 1 pending"
 
 
 @pytest.mark.parametrize(
@@ -98,20 +98,20 @@ def test_the_pace_is_that_of_the_last_quarter_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("http_status", "message", "told"),
+    ("http_status", "field", "told"),
     [
-        (401, "no key", "make up"),
-        (403, "wrong key", ".local/stack.json"),
-        (503, "exchange down", "EXCHANGE=simulated"),
-        (429, "slow down", "Wait"),
-        (500, "oops", "logs/"),
-        (400, "start_date: before 2017-01-01", "Correct START"),
-        (422, "symbols: unknown XYZUSDT", "Correct SYMBOLS"),
-        (413, "body too large", "Nothing was started."),
+        (401, None, "make up"),
+        (403, None, ".local/stack.json"),
+        (503, None, "EXCHANGE=simulated"),
+        (429, None, "Wait"),
+        (500, None, "logs/"),
+        (400, "start_date", "Correct START"),
+        (422, "symbols", "Correct SYMBOLS"),
+        (413, None, "Nothing was started."),
     ],
 )
-def test_every_refusal_comes_with_what_to_do(http_status: int, message: str, told: str) -> None:
-    assert told in remedy(http_status, Refusal(code="X", message=message))
+def test_every_refusal_comes_with_what_to_do(http_status: int, field: str | None, told: str) -> None:
+    assert told in remedy(http_status, Refusal(code="X", message="No.", field=field))
 
 
 @pytest.mark.parametrize(
