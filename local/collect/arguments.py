@@ -120,7 +120,7 @@ def parse(argv: Sequence[str]) -> CollectionRequest:
     parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")
     parser.add_argument("--symbols", type=_symbols, default=(), help="these instead of the top: BTCUSDT,ETHUSDT")
     parser.add_argument(
-        "--exchange", default="auto", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
+        "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
     )
     asked = parser.parse_args(_without_empty(argv))
     if asked.symbols and asked.top:

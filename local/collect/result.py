@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.collect.answers import OutcomeName, Results, SymbolOutcome
+from local.collect.stack import Stack
 from local.collect.wording import counted, hour, reason, span, windows
 
 ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
@@ -133,6 +134,11 @@ def how_to_read(api_url: str, stack_file: str, run_id: str, symbol: str) -> str:
             _status_line(api_url, run_id),
         ]
     )
+
+
+def where_it_lies(stack: Stack, state_dir: str) -> str:
+    """Write where the candles are, and from which exchange they came."""
+    return f"The candles of {stack.exchange} lie in the local DynamoDB ({stack.aws_endpoint_url}), kept in {state_dir}."
 
 
 def how_to_look(api_url: str, stack_file: str, run_id: str | None) -> str:

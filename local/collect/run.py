@@ -15,7 +15,7 @@ from local.collect.answers import Status
 from local.collect.api import ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
 from local.collect.arguments import CollectionRequest
 from local.collect.display import Display, display_for
-from local.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals
+from local.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
 from local.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
 from local.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code
 from local.stack.places import Places
@@ -87,6 +87,7 @@ def collect(
     counted_now = exchange.candle_requests() if is_ours else None
     _tell(console, status, _difference(counted_now, counted_before), places.logs_dir)
     if status.last_results is not None and status.last_results.details:
+        _say(console, where_it_lies(stack, _from_here(stack.state_dir)))
         _say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
     if request.is_first_look and is_ours:
         _say(console, how_to_go_on())

@@ -16,16 +16,18 @@ EXCHANGE_SECONDS = 5
 
 
 class Stack(BaseModel):
-    """The addresses that the stack's file holds."""
+    """What the stack's file tells: addresses, the key, and `state_dir`, the folder that keeps the stored candles."""
 
     api_url: str
     api_key: str
     aws_endpoint_url: str
     exchange_url: str
+    exchange: str
+    state_dir: Path
 
 
 def bring_up(exchange: str) -> None:
-    """Run the stack's own `up`, which tells its progress itself.
+    """Run the stack's own `up`, which tells its progress itself; an empty `exchange` is the one used last.
 
     Raises
     ------
@@ -81,33 +83,30 @@ class Exchange:
 def worker_cold_starts(logs: Path, since: datetime) -> int | None:
     """Count the workers that started cold since then, by the functions' JSON logs.
 
-    Every line of a function's first invocation says `cold_start: true`, so invocations are counted, not lines.
-    None where no log of a worker is found.
+    Every line of a process's first invocation says `cold_start: true`, so invocations are counted, not lines.
+    None where no worker has logged anything since.
     """
-    seen = False
-    cold: set[str] = set()
+    invocations: set[object] = set()
+    cold: set[object] = set()
     for line in _json_lines(logs):
-        if "worker" not in str(line.get("function_name", "")) + str(line.get("service", "")):
-            continue
         moment = _moment(line.get("timestamp"))
         if moment is None or moment < since:
             continue
-        seen = True
+        invocation = line.get("function_request_id")
+        invocations.add(invocation)
         if line.get("cold_start") is True:
-            cold.add(str(line.get("function_request_id")))
-    return len(cold) if seen else None
+            cold.add(invocation)
+    return len(cold) if invocations else None
 
 
 def _json_lines(logs: Path) -> Iterator[dict[str, object]]:
-    for path in sorted(logs.rglob("*")):
-        if not path.is_file() or path.suffix == ".gz":
-            continue
+    for path in sorted(logs.glob("*worker.log*")):  # the rotated ones too
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:
                     value = json.loads(line)
                 except ValueError:
-                    continue
+                    continue  # the runtime's own START and REPORT lines
                 if isinstance(value, dict):
                     yield value
 

@@ -13,7 +13,7 @@ NOTHING_SET = ["--mode", "", "--start", "", "--end", "", "--top", "", "--symbols
 def test_variables_that_nobody_set_ask_for_the_top_20_of_the_last_90_days_of_the_exchanges_clock() -> None:
     request = parse(NOTHING_SET)
     assert request.trigger_body(NOW) == {"mode": "backward", "start_date": "2025-10-03", "top_n": 20}
-    assert request.exchange == "auto"
+    assert request.exchange == ""
     assert request.is_first_look
 
 

@@ -4,11 +4,8 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from rich.console import Console
@@ -17,99 +14,7 @@ from local.collect.arguments import parse
 from local.collect.run import collect
 from local.stack.places import Places
 from local.stack.progress import StackError
-
-RUN = "01KAS3ZJ5V"
-REPLAY_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, Any]:
-    return {"symbol": name, "status": status, "records": records, "requests": 1, "retries": 0, "missing": [], **more}
-
-
-def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
-    def count(name: str) -> int:
-        return sum(one["status"] == name for one in symbols)
-
-    ended = {name: count(name) for name in ("complete", "partial", "failed", "skipped")}
-    done = sum(ended.values())
-    return {
-        "is_running": running,
-        "status": "running" if running else "idle",
-        "current_operation": "backward" if running else None,
-        "run_id": RUN,
-        "start_time": "2026-11-23T10:00:00Z",
-        "elapsed_seconds": 4.0,
-        "timestamp": "2026-11-23T10:00:04Z",
-        "progress": {"done": done, "total": len(symbols), "percent": 100 * done / len(symbols), "eta_seconds": 3.0},
-        "waiting_for_exchange_until": None,
-        "last_results": {
-            "total_cryptos": len(symbols),
-            **ended,
-            "total_records": sum(one["records"] for one in symbols),
-            "details": list(symbols),
-        },
-    }
-
-
-class FakeApi:
-    """The API and the exchange at one address; each list of answers is given out in order, its last one again."""
-
-    def __init__(self) -> None:
-        self.trigger: tuple[int, Any] = (
-            202,
-            {
-                "success": True,
-                "message": "Collection task started: backward",
-                "mode": "backward",
-                "run_id": RUN,
-                "start_date": "2025-10-03T00:00:00Z",
-                "end_date": "2025-12-31T23:00:00Z",
-                "total_cryptos": 2,
-            },
-        )
-        self.statuses: list[tuple[int, Any]] = []
-        self.klines_counts: list[int] = [10, 16]
-        self.asked: list[tuple[str, Any, str | None]] = []
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(None)
-
-            def do_POST(self) -> None:
-                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-            def log_message(self, *arguments: object) -> None:
-                """Keep the tests' output clean."""
-
-            def _answer(self, body: Any) -> None:
-                http_status, answer = api.answer(self.path, body, self.headers["X-API-Key"])
-                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(http_status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def answer(self, target: str, body: Any, key: str | None) -> tuple[int, Any]:
-        path = urlsplit(target).path
-        self.asked.append((target, body, key))
-        if path == "/api/admin/collect/trigger":
-            return self.trigger
-        if path == "/api/admin/collect/status":
-            assert parse_qs(urlsplit(target).query) == {"run_id": [RUN]}
-            return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        if path == "/api/v3/time":
-            return 200, {"serverTime": int(REPLAY_CLOCK.timestamp() * 1000)}
-        if path == "/_exchange/stats" and self.klines_counts:
-            count = self.klines_counts.pop(0) if len(self.klines_counts) > 1 else self.klines_counts[0]
-            return 200, {"requests": 99, "by_path": {"/api/v3/klines": count}}
-        return 404, {}
-
-    def bodies_triggered(self) -> list[Any]:
-        return [body for target, body, _ in self.asked if "trigger" in target]
+from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 
 
 @pytest.fixture
@@ -126,7 +31,14 @@ def api() -> Iterator[FakeApi]:
 @pytest.fixture
 def root(tmp_path: Path, api: FakeApi) -> Path:
     (tmp_path / ".local").mkdir()
-    stack = {"api_url": api.url, "api_key": "a-key", "aws_endpoint_url": "http://127.0.0.1:1", "exchange_url": api.url}
+    stack = {
+        "api_url": api.url,
+        "api_key": "a-key",
+        "aws_endpoint_url": "http://127.0.0.1:1",
+        "exchange_url": api.url,
+        "exchange": "simulated",
+        "state_dir": str(tmp_path / ".local" / "simulated"),
+    }
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(stack))
     return tmp_path
 
@@ -160,6 +72,9 @@ def test_a_run_that_ends_complete_is_told_with_its_totals_and_how_to_read_it(roo
     assert code == 0
     assert "0/2 cryptos (0%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
     assert "4,320 candles stored in 4 s (1,080 candles/s), the exchange counted 6 candle requests." in screen
+    assert (
+        f"The candles of simulated lie in the local DynamoDB (http://127.0.0.1:1), kept in {root}/.local/sim" in screen
+    )
     assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
     assert "make collect TOP=100 START=2025-01-01" in screen
     assert "\x1b" not in screen
@@ -315,19 +230,20 @@ def test_a_run_without_results_is_no_success(root: Path, api: FakeApi) -> None:
 
 
 def test_workers_that_started_cold_during_the_run_are_counted_by_invocation(root: Path, api: FakeApi) -> None:
-    def line(function: str, request: str, moment: str, *, cold: bool) -> str:
-        fields = {"function_name": function, "function_request_id": request, "timestamp": moment, "cold_start": cold}
-        return json.dumps(fields) + "\n"
+    def line(request: str, moment: str, *, cold: bool) -> str:
+        return json.dumps({"function_request_id": request, "timestamp": moment, "cold_start": cold}) + "\n"
 
     (root / "logs").mkdir()
-    (root / "logs" / "worker.log").write_text(
-        line("candles-local-worker", "before", "2026-11-23T09:59:59.000Z", cold=True)
-        + line("candles-local-worker", "one", "2026-11-23T10:00:01.000Z", cold=True)
-        + line("candles-local-worker", "one", "2026-11-23T10:00:02.000Z", cold=True)
-        + line("candles-local-worker", "two", "2026-11-23T10:00:02.000Z", cold=True)
-        + line("candles-local-worker", "three", "2026-11-23T10:00:03.000Z", cold=False)
-        + line("candles-local-status", "four", "2026-11-23T10:00:03.000Z", cold=True)
-        + "START RequestId: five\n"
+    (root / "logs" / "archive-local-worker.log.1").write_text(
+        line("before", "2026-11-23 09:59:59,000+0000", cold=True)
+        + line("one", "2026-11-23 10:00:01,000+0000", cold=True)
     )
+    (root / "logs" / "archive-local-worker.log").write_text(
+        line("one", "2026-11-23 10:00:02,000+0000", cold=True)
+        + line("two", "2026-11-23 10:00:02,000+0000", cold=True)
+        + line("three", "2026-11-23 10:00:03,000+0000", cold=False)
+        + "START RequestId: four\n"
+    )
+    (root / "logs" / "archive-local-status.log").write_text(line("five", "2026-11-23 10:00:03,000+0000", cold=True))
     api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
     assert "2 workers started cold." in ran(root)[1]

@@ -1,0 +1,100 @@
+"""A collector's API and its exchange, made up for the tests of the progress display and served over real HTTP."""
+
+import json
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+RUN = "01KAS3ZJ5V"
+REPLAY_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, Any]:
+    return {"symbol": name, "status": status, "records": records, "requests": 1, "retries": 0, "missing": [], **more}
+
+
+def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
+    def count(name: str) -> int:
+        return sum(one["status"] == name for one in symbols)
+
+    ended = {name: count(name) for name in ("complete", "partial", "failed", "skipped")}
+    done = sum(ended.values())
+    return {
+        "is_running": running,
+        "status": "running" if running else "idle",
+        "current_operation": "backward" if running else None,
+        "run_id": RUN,
+        "start_time": "2026-11-23T10:00:00Z",
+        "elapsed_seconds": 4.0,
+        "timestamp": "2026-11-23T10:00:04Z",
+        "progress": {"done": done, "total": len(symbols), "percent": 100 * done / len(symbols), "eta_seconds": 3.0},
+        "waiting_for_exchange_until": None,
+        "last_results": {
+            "total_cryptos": len(symbols),
+            **ended,
+            "total_records": sum(one["records"] for one in symbols),
+            "details": list(symbols),
+        },
+    }
+
+
+class FakeApi:
+    """The API and the exchange at one address; each list of answers is given out in order, its last one again."""
+
+    def __init__(self) -> None:
+        self.trigger: tuple[int, Any] = (
+            202,
+            {
+                "success": True,
+                "message": "Collection task started: backward",
+                "mode": "backward",
+                "run_id": RUN,
+                "start_date": "2025-10-03T00:00:00Z",
+                "end_date": "2025-12-31T23:00:00Z",
+                "total_cryptos": 2,
+            },
+        )
+        self.statuses: list[tuple[int, Any]] = []
+        self.klines_counts: list[int] = [10, 16]
+        self.asked: list[tuple[str, Any, str | None]] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(None)
+
+            def do_POST(self) -> None:
+                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def log_message(self, *arguments: object) -> None:
+                """Keep the tests' output clean."""
+
+            def _answer(self, body: Any) -> None:
+                http_status, answer = api.answer(self.path, body, self.headers["X-API-Key"])
+                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(http_status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, target: str, body: Any, key: str | None) -> tuple[int, Any]:
+        path = urlsplit(target).path
+        self.asked.append((target, body, key))
+        if path == "/api/admin/collect/trigger":
+            return self.trigger
+        if path == "/api/admin/collect/status":
+            assert parse_qs(urlsplit(target).query) == {"run_id": [RUN]}
+            return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if path == "/api/v3/time":
+            return 200, {"serverTime": int(REPLAY_CLOCK.timestamp() * 1000)}
+        if path == "/_exchange/stats" and self.klines_counts:
+            count = self.klines_counts.pop(0) if len(self.klines_counts) > 1 else self.klines_counts[0]
+            return 200, {"requests": 99, "by_path": {"/api/v3/klines": count}}
+        return 404, {}
+
+    def bodies_triggered(self) -> list[Any]:
+        return [body for target, body, _ in self.asked if "trigger" in target]
