@@ -1,0 +1,169 @@
+"""Reads Binance's answers, and believes none that is wrong in any part."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from candle_collector.domain.candle import Candle, trim
+from candle_collector.domain.universe import Listing
+from candle_collector.domain.window import HOUR_MS, Window
+
+OFF_GRID = Window(421_713, 421_756)
+"""2018-02-09 09:00 to 2018-02-11 04:00 UTC, when Binance's candles opened at 28 minutes past (measured on BTCUSDT)."""
+
+_COLUMNS = 12
+_DECIMALS = re.compile(r"(?:\d{1,20}(?:\.\d{1,8})?,){8}")
+
+
+class WrongAnswerError(Exception):
+    """The answer is not what the exchange's documentation promises."""
+
+
+def _refuse(constant: str) -> None:
+    raise WrongAnswerError(f"{constant} is no JSON")
+
+
+def read_json(body: bytes) -> Any:
+    """Parse strict JSON: no NaN, no Infinity; nesting and digits as far as the interpreter bounds them.
+
+    Raises
+    ------
+    WrongAnswerError
+        It is no JSON.
+    """
+    try:
+        return json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise WrongAnswerError(f"the body is no JSON: {type(error).__name__}") from error
+
+
+def read_candles(rows: Any, *, start: int, limit: int, running: int) -> tuple[Candle, ...]:
+    """Return the candles of an answer, the running one included.
+
+    Parameters
+    ----------
+    rows
+        The parsed body.
+    start
+        The hour that was asked from.
+    limit
+        How many rows were asked for.
+    running
+        The hour that runs now by the exchange's clock.
+
+    Raises
+    ------
+    WrongAnswerError
+        One row is wrong: then none is believed.
+    """
+    if not isinstance(rows, list) or len(rows) > limit:
+        raise WrongAnswerError("the body is no list of at most as many rows as were asked for")
+    candles = tuple(map(_read_row, rows))
+    before = start - 1
+    for candle in candles:
+        if candle.hour <= before:
+            raise WrongAnswerError(f"the row of hour {candle.hour} is out of order, twice, or before the asked start")
+        before = candle.hour
+    if before > running:
+        raise WrongAnswerError(f"the row of hour {before} is from the future")
+    return candles
+
+
+def _read_row(row: Any) -> Candle:
+    """Read one row: [openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]."""
+    if not isinstance(row, list) or len(row) != _COLUMNS:
+        raise WrongAnswerError(f"a row has not {_COLUMNS} columns")
+    opened, open_, high, low, close, volume, closed, quote_volume, trades, taker_base, taker_quote, _ = row
+    if type(opened) is not int or type(closed) is not int or type(trades) is not int or trades < 0:
+        raise WrongAnswerError("a time or a count is no whole number")
+    try:
+        decimals = ",".join((open_, high, low, close, volume, quote_volume, taker_base, taker_quote, ""))
+    except TypeError:
+        raise WrongAnswerError("a price or a volume is no text") from None
+    if not _DECIMALS.fullmatch(decimals):
+        raise WrongAnswerError("a price or a volume is no decimal")
+    bottom, top = Decimal(low), Decimal(high)
+    if not (bottom <= Decimal(open_) <= top and bottom <= Decimal(close) <= top):
+        raise WrongAnswerError("open or close is not between low and high")
+    hour, offset = divmod(opened, HOUR_MS)
+    if offset and not OFF_GRID.start <= hour < OFF_GRID.end:
+        raise WrongAnswerError(f"open time {opened} is not on the hour")
+    return Candle(
+        hour,
+        trim(open_),
+        trim(high),
+        trim(low),
+        trim(close),
+        trim(volume),
+        trim(quote_volume),
+        trades,
+        trim(taker_base),
+        trim(taker_quote),
+        offset,
+    )
+
+
+def read_listings(body: Any) -> tuple[Listing, ...]:
+    """Return every symbol of an exchangeInfo answer.
+
+    Raises
+    ------
+    WrongAnswerError
+        It is none.
+    """
+    try:
+        return tuple(
+            Listing(_text(one["symbol"]), _text(one["baseAsset"]), _text(one["quoteAsset"]), _text(one["status"]))
+            for one in body["symbols"]
+        )
+    except (KeyError, TypeError) as error:
+        raise WrongAnswerError(f"exchangeInfo is not as documented: {error}") from error
+
+
+_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
+
+
+def read_weight_limit(body: Any) -> tuple[int, int]:
+    """Return the weight limit of an exchangeInfo answer, and the seconds that it is for.
+
+    Raises
+    ------
+    WrongAnswerError
+        There is none.
+    """
+    try:
+        for one in body["rateLimits"]:
+            if one["rateLimitType"] == "REQUEST_WEIGHT":
+                limit, seconds = int(one["limit"]), _SECONDS[one["interval"]] * int(one["intervalNum"])
+                if limit > 0 and seconds > 0:
+                    return limit, seconds
+    except (KeyError, TypeError, ValueError) as error:
+        raise WrongAnswerError(f"rateLimits is not as documented: {error}") from error
+    raise WrongAnswerError("exchangeInfo names no weight limit")
+
+
+def read_volumes(body: Any) -> Mapping[str, Decimal]:
+    """Return the quote volume by symbol of a ticker/24hr answer.
+
+    Raises
+    ------
+    WrongAnswerError
+        It is none.
+    """
+    try:
+        volumes = {_text(one["symbol"]): Decimal(_text(one["quoteVolume"])) for one in body}
+    except (KeyError, TypeError, InvalidOperation) as error:
+        raise WrongAnswerError(f"ticker/24hr is not as documented: {error}") from error
+    if not all(volume.is_finite() and volume >= 0 for volume in volumes.values()):
+        raise WrongAnswerError("ticker/24hr has a volume that is no amount")
+    return volumes
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value

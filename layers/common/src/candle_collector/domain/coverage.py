@@ -1,0 +1,108 @@
+"""What is known of a series: which hours are stored, which never were, and which are missing.
+
+The rules by which an hour may be called never printed are all here, in `settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from candle_collector.domain import window as w
+from candle_collector.domain.window import Window, Windows
+
+YOUNG_HOURS = 24
+"""An hour younger than this is never settled by its absence: an exchange in trouble answers short."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What is known of a series in some range.
+
+    Attributes
+    ----------
+    stored
+        The hours whose candle is in the store.
+    never_printed
+        The hours proven to have no candle: an outage or a halt.
+    absent
+        ``[asked_from, first)``: proven to lie before the first candle.
+    delisted
+        Proven to lie after the last candle of a symbol that does not trade.
+    """
+
+    stored: Windows = ()
+    never_printed: Windows = ()
+    absent: Window | None = None
+    delisted: Window | None = None
+
+    def covered(self) -> Windows:
+        """Return the hours that need no request."""
+        known = [*self.stored, *self.never_printed]
+        known += [window for window in (self.absent, self.delisted) if window]
+        return w.union(known)
+
+    def missing(self, within: Window) -> Windows:
+        """Return the hours of `within` that nothing is known of."""
+        return w.subtract(w.union([within]), self.covered())
+
+
+class Settlement(NamedTuple):
+    """What an answer of the exchange proves besides the candles in it."""
+
+    never_printed: Windows = ()
+    absent: Window | None = None
+    delisted: Window | None = None
+
+
+def settle(asked: Window, hours: Sequence[int], *, known_before: bool, trading: bool, closed_end: int) -> Settlement:
+    """Say what an answer proves about the hours it leaves out.
+
+    The request was ``startTime=asked.start, limit=asked.hours`` without an endTime, so the answer's rows are the oldest
+    candles from there on, and may lie past `asked`.
+
+    - An hour before the last row that has no row has no candle.
+    - Where no earlier candle is known, the hours before the first row are before the listing.
+    - Hours after the last row prove nothing, unless the symbol does not trade, the answer had room for more, and its
+      last candle is older than a day: then they are after the delisting.
+    - An hour younger than a day stays missing.
+
+    Parameters
+    ----------
+    asked
+        The window of the request.
+    hours
+        The hours of the answer's rows, ascending, the running one included.
+    known_before
+        Whether a candle before `asked` is known.
+    trading
+        Whether the exchange lists the symbol as trading.
+    closed_end
+        The hour after the last closed one.
+    """
+    settled = closed_end - YOUNG_HOURS
+    if not hours:
+        after = Window(asked.start, closed_end)
+        return Settlement(delisted=after if not trading and asked.start < settled else None)
+    first, last = hours[0], hours[-1]
+    before = Window(asked.start, min(first, settled))
+    gaps = w.subtract(w.union([Window(first, min(last, settled))]), w.from_hours(hours))
+    after = Window(last + 1, closed_end)
+    is_delisted = not trading and len(hours) < asked.hours and after.start < settled
+    if known_before:
+        gaps = w.union([before, *gaps])
+    return Settlement(
+        never_printed=gaps,
+        absent=before if before.hours and not known_before else None,
+        delisted=after if is_delisted else None,
+    )
+
+
+def extend(old: Window | None, new: Window | None) -> Window | None:
+    """Join what was known with what an answer proved: one window where they touch, else the newer proof."""
+    if old is None or new is None:
+        return new or old
+    if new.start <= old.end and old.start <= new.end:
+        return Window(min(old.start, new.start), max(old.end, new.end))
+    return new

@@ -1,0 +1,63 @@
+"""The dates that people write: strict, UTC, and inclusive."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from candle_collector.domain import window as w
+
+EARLIEST = w.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
+"""No candle is older: Binance opened in July 2017."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+
+
+def start_of(text: str) -> int:
+    """Return the first hour that opens at or after a date or timestamp.
+
+    Raises
+    ------
+    ValueError
+        It is neither ``2025-01-01`` nor ``2025-01-01T00:00:00Z``, or no day of the calendar.
+    """
+    return -(-_seconds(text) // 3600)
+
+
+def end_of(text: str) -> int:
+    """Return the hour after the last one that is meant: a date includes its day, a timestamp what opens at or before it.
+
+    Raises
+    ------
+    ValueError
+        As `start_of`.
+    """
+    if _DATE.fullmatch(text):
+        return _seconds(text) // 3600 + w.HOURS_A_DAY
+    return _seconds(text) // 3600 + 1
+
+
+def _seconds(text: str) -> int:
+    if not (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
+        raise ValueError("takes a UTC date such as 2025-01-31 or a timestamp such as 2025-01-31T12:00:00Z")
+    try:
+        moment = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{text} is no day of the calendar or no time of a day") from None
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+
+
+def tell_start(start: int) -> str:
+    """Return a start as people write it: a date where it is midnight, else a timestamp."""
+    return w.day_of(start) if start % w.HOURS_A_DAY == 0 else tell(start)
+
+
+def tell_end(end: int) -> str:
+    """Return an end as people write it: the date of a whole last day, else when the last candle opens."""
+    return w.day_of(end - 1) if end % w.HOURS_A_DAY == 0 else tell(end - 1)
+
+
+def tell(hour: int) -> str:
+    """Return the moment an hour opens as ``2025-01-31T12:00:00Z``."""
+    return w.moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")

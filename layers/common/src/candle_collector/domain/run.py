@@ -1,0 +1,252 @@
+"""A run of collection and its symbols: their states, and which steps between them are legal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from candle_collector.domain import window as w
+from candle_collector.domain.window import Window, Windows
+
+Mode = Literal["backward", "forward", "gap_fill"]
+MODES: tuple[Mode, ...] = ("backward", "forward", "gap_fill")
+
+RECORD_VERSION = 1
+"""Written on every record and message; a worker accepts this one and the one before."""
+
+MAX_RESENDS = 5
+"""How often the janitor sends an open symbol's message again before it closes the symbol."""
+
+
+class Outcome(StrEnum):
+    """How far a symbol has come in a run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def open(self) -> bool:
+        """Whether work on it is still to come."""
+        return self in {Outcome.PENDING, Outcome.RUNNING}
+
+
+ENDED_OUTCOMES = tuple(outcome for outcome in Outcome if not outcome.open)
+
+
+class RunState(StrEnum):
+    """Creating until every symbol is written; active until every symbol has ended."""
+
+    CREATING = "creating"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something is missing, as told to people.
+
+    Attributes
+    ----------
+    kind
+        A word for programs: ``unavailable``, ``blocked``, ``invalid_answer``, ``invalid_symbol``, ``refused``,
+        ``crashed``, ``deadline``, ``cancelled``.
+    message
+        A sentence for people, with the remedy where there is one.
+    http_status, exchange_code
+        What the exchange answered, where it did.
+    attempts
+        How many requests were made for the window that failed.
+    """
+
+    kind: str
+    message: str
+    http_status: int | None = None
+    exchange_code: int | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class RunSymbol:
+    """A symbol that a run works on, and whether it traded when the run started."""
+
+    symbol: str
+    trading: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """A collection of some symbols over some range.
+
+    Attributes
+    ----------
+    start, end
+        The range asked for, in hours, half open. In forward and gap_fill each symbol has its own part of it.
+    symbols
+        The symbols as they were ranked when the run started; they never change.
+    batch_size
+        The most hours a request asks for.
+    weight_limit, weight_seconds
+        The exchange's limit as it told it when the run started: so much weight in so many seconds.
+    clock_offset_ms
+        How far the exchange's clock was ahead of ours.
+    open
+        The symbols that have not ended.
+    counts
+        The outcomes when the run ended; None before.
+    """
+
+    run_id: str
+    mode: Mode
+    start: int
+    end: int
+    symbols: tuple[RunSymbol, ...]
+    batch_size: int
+    created_at: datetime
+    deadline: datetime
+    recheck: bool = False
+    weight_limit: int = 6000
+    weight_seconds: int = 60
+    clock_offset_ms: int = 0
+    state: RunState = RunState.CREATING
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: str | None = None
+    open: frozenset[str] = frozenset()
+    counts: dict[str, int] | None = None
+    note: str | None = None
+    version: int = RECORD_VERSION
+
+    @property
+    def window(self) -> Window:
+        """The range asked for."""
+        return Window(self.start, self.end)
+
+
+@dataclass(frozen=True)
+class SymbolRecord:
+    """What a run knows of one of its symbols.
+
+    Attributes
+    ----------
+    turn
+        The number of the message that may work on it; handing on and resending raise it.
+    claimed_until
+        Until when a worker holds it.
+    range
+        The hours that the run is about for this symbol, fixed when a worker first comes to it.
+    stored_before
+        How many hours of the range were stored before this run stored any; None until something was found missing.
+    records
+        How many candles this run stored.
+    attempts
+        How many attempts were made for the window at hand when the symbol was handed on.
+    asked_to
+        With recheck, the hour up to which this run has asked.
+    missing
+        The windows that are missing, as far as they are kept here; `missing_hours` counts all.
+    """
+
+    run_id: str
+    symbol: str
+    trading: bool = True
+    outcome: Outcome = Outcome.PENDING
+    turn: int = 1
+    claimed_until: datetime | None = None
+    updated_at: datetime | None = None
+    resends: int = 0
+    range: Window | None = None
+    stored_before: int | None = None
+    records: int = 0
+    requests: int = 0
+    retries: int = 0
+    attempts: int = 0
+    asked_to: int | None = None
+    missing: Windows = ()
+    missing_hours: int = 0
+    failure: Failure | None = None
+    first: int | None = None
+    last: int | None = None
+    closed_by: str | None = None
+    version: int = RECORD_VERSION
+
+
+@dataclass(frozen=True)
+class Series:
+    """What is kept of a series beside its candles.
+
+    Attributes
+    ----------
+    first, last
+        The hours of the first and the last stored candle.
+    absent
+        ``[asked_from, first)``: before the listing.
+    delisted
+        After the last candle of a symbol that does not trade.
+    years
+        How many hours are stored, by UTC year, set from full reads of the year.
+    """
+
+    symbol: str
+    first: int | None = None
+    last: int | None = None
+    absent: Window | None = None
+    delisted: Window | None = None
+    years: dict[int, int] = field(default_factory=dict)
+    version: int = RECORD_VERSION
+
+
+def judge(*, missing: Windows, records: int, worked: bool) -> Outcome:
+    """Return the outcome of a symbol that no more is done for.
+
+    Parameters
+    ----------
+    missing
+        What of its range is missing now.
+    records
+        How many candles the run stored of it.
+    worked
+        Whether anything was missing when the run came to it.
+    """
+    if not missing:
+        return Outcome.COMPLETE if worked else Outcome.SKIPPED
+    return Outcome.PARTIAL if records else Outcome.FAILED
+
+
+def range_of(mode: Mode, asked: Window, series: Series) -> Window:
+    """Return the hours of one series that a run with `mode` over `asked` is about, perhaps none.
+
+    backward takes the range as asked. forward begins after the last stored candle, or with the range where none is
+    stored. gap_fill stays between the first and the last stored candle.
+    """
+    if mode == "backward":
+        return asked
+    if series.first is None or series.last is None:
+        return asked if mode == "forward" else Window(asked.start, asked.start)
+    if mode == "forward":
+        return Window(series.last + 1, max(series.last + 1, asked.end))
+    return asked.clip(Window(series.first, series.last + 1))
+
+
+def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Count the ended outcomes by their names; open ones are left out."""
+    counts = {outcome.value: 0 for outcome in ENDED_OUTCOMES}
+    for outcome in outcomes:
+        if not outcome.open:
+            counts[outcome.value] += 1
+    return counts
+
+
+KEPT_WINDOWS = 100
+"""How many missing windows a symbol's record names; their hours are counted whole."""
+
+
+def with_missing(record: SymbolRecord, missing: Windows) -> SymbolRecord:
+    """Return the record with what is missing: the first windows by name, all of them by number."""
+    return replace(record, missing=missing[:KEPT_WINDOWS], missing_hours=w.count(missing))

@@ -1,0 +1,124 @@
+"""Hours and windows of hours: the numbers in which coverage is counted.
+
+An hour is the number of whole hours since 1970-01-01T00:00Z. Windows are half open, ``[start, end)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+HOUR_MS = 3_600_000
+HOURS_A_DAY = 24
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Window(NamedTuple):
+    """The hours from `start` to before `end`; empty where they are equal."""
+
+    start: int
+    end: int
+
+    @property
+    def hours(self) -> int:
+        """How many hours it holds."""
+        return max(0, self.end - self.start)
+
+    def clip(self, within: Window) -> Window:
+        """Return the part that lies in `within`, perhaps empty."""
+        start = max(self.start, within.start)
+        return Window(start, max(start, min(self.end, within.end)))
+
+
+Windows = tuple[Window, ...]
+"""Windows in order, none empty, none touching another."""
+
+
+def hour_of(moment: datetime) -> int:
+    """Return the hour that an aware `moment` lies in."""
+    return (moment - _EPOCH) // timedelta(hours=1)
+
+
+def moment_of(hour: int) -> datetime:
+    """Return the aware UTC moment at which `hour` opens."""
+    return _EPOCH + timedelta(hours=hour)
+
+
+def day_of(hour: int) -> str:
+    """Return the UTC day of `hour` as ``2025-01-31``."""
+    return moment_of(hour).date().isoformat()
+
+
+def first_hour_of(day: str) -> int:
+    """Return the hour at which the UTC `day`, ``2025-01-31``, begins."""
+    return hour_of(datetime.fromisoformat(day).replace(tzinfo=UTC))
+
+
+def year_of(hour: int) -> int:
+    """Return the UTC year of `hour`."""
+    return moment_of(hour).year
+
+
+def year_window(year: int) -> Window:
+    """Return all hours of the UTC `year`."""
+    return Window(hour_of(datetime(year, 1, 1, tzinfo=UTC)), hour_of(datetime(year + 1, 1, 1, tzinfo=UTC)))
+
+
+def union(windows: Iterable[Window]) -> Windows:
+    """Join windows of any order, overlapping or not, into ordered ones."""
+    joined: list[Window] = []
+    for window in sorted(windows):
+        if not window.hours:
+            continue
+        if joined and window.start <= joined[-1].end:
+            joined[-1] = Window(joined[-1].start, max(joined[-1].end, window.end))
+        else:
+            joined.append(window)
+    return tuple(joined)
+
+
+def from_hours(hours: Iterable[int]) -> Windows:
+    """Join single hours, in any order, into windows."""
+    return union(Window(hour, hour + 1) for hour in hours)
+
+
+def subtract(windows: Windows, gone: Windows) -> Windows:
+    """Return what of `windows` is not in `gone`."""
+    left: list[Window] = []
+    index = 0
+    for start, end in windows:
+        at = start
+        while index < len(gone) and gone[index].end <= at:
+            index += 1
+        behind = index
+        while behind < len(gone) and gone[behind].start < end:
+            if gone[behind].start > at:
+                left.append(Window(at, gone[behind].start))
+            at = max(at, gone[behind].end)
+            behind += 1
+        if at < end:
+            left.append(Window(at, end))
+    return tuple(left)
+
+
+def clip(windows: Windows, within: Window) -> Windows:
+    """Return what of `windows` lies in `within`."""
+    return tuple(part for window in windows if (part := window.clip(within)).hours)
+
+
+def count(windows: Windows) -> int:
+    """Return how many hours `windows` hold."""
+    return sum(window.hours for window in windows)
+
+
+def contains(windows: Windows, hour: int) -> bool:
+    """Tell whether `hour` lies in one of `windows`."""
+    return any(start <= hour < end for start, end in windows)
+
+
+def hours_in(windows: Windows) -> Iterator[int]:
+    """Yield every hour of `windows`, ascending."""
+    for start, end in windows:
+        yield from range(start, end)

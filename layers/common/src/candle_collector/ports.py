@@ -1,0 +1,295 @@
+"""What the use cases need of the world, as protocols; the adapters and the tests' fakes have their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from candle_collector.domain.api_key import StoredKey
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.run import Failure, Run, Series, SymbolRecord
+from candle_collector.domain.universe import Listing, Ranked
+from candle_collector.domain.window import Window, Windows
+
+
+class Clock(Protocol):
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The exchange's answer to one request for candles.
+
+    Attributes
+    ----------
+    candles
+        The closed ones, by hour, ascending.
+    hours
+        The hours of all rows, the running one included.
+    closed_end
+        The hour after the last one that had closed by both clocks, less the margin.
+    retries
+        How many attempts failed before this answer.
+    used_weight
+        The weight that the exchange counts for this address in this minute; None where it did not say.
+    """
+
+    candles: tuple[Candle, ...]
+    hours: tuple[int, ...]
+    closed_end: int
+    retries: int = 0
+    used_weight: int | None = None
+
+
+@dataclass(frozen=True)
+class Market:
+    """What the exchange lists, and its limits.
+
+    Attributes
+    ----------
+    weight_limit, weight_seconds
+        So much weight in so many seconds.
+    clock_offset_ms
+        How far the exchange's clock is ahead of ours.
+    """
+
+    listings: tuple[Listing, ...]
+    weight_limit: int
+    weight_seconds: int
+    clock_offset_ms: int
+
+
+class Exchange(Protocol):
+    """Where candles come from. Each method raises an `ExchangeError` when it cannot answer."""
+
+    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+        """Ask for the oldest `limit` candles from the hour `start` on.
+
+        Parameters
+        ----------
+        attempts_made
+            How many attempts an earlier turn made for this window.
+        until
+            When to have given up, in seconds of `time.monotonic`.
+        """
+
+    def market(self) -> Market:
+        """Ask for all listings."""
+
+    def volumes(self) -> Mapping[str, Decimal]:
+        """Ask for the quote volume of the last 24 hours by symbol."""
+
+
+@dataclass(frozen=True)
+class StoredDays:
+    """What is stored of a series in some whole days: hours by window, and which days have an item at all."""
+
+    stored: Windows
+    never_printed: Windows
+    days: frozenset[str]
+
+
+class CandleStore(Protocol):
+    """Where candles are kept: one item for each series and UTC day."""
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:
+        """Read which hours of the days that `within` touches are stored or never printed."""
+
+    def store(
+        self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
+    ) -> None:
+        """Write candles and proofs; what is stored already stays as it is.
+
+        Parameters
+        ----------
+        absent_days
+            Days known to have no item: those whose 24 hours are all in `candles` are written in batches.
+        """
+
+    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+        """Return up to `limit` stored candles of `within`, ascending: the oldest, or the newest."""
+
+
+class SeriesStore(Protocol):
+    """What is kept of each series beside its candles."""
+
+    def get(self, symbol: str) -> Series:
+        """Return the record of `symbol`, an empty one where there is none."""
+
+    def put(self, series: Series) -> None:
+        """Write the record whole."""
+
+    def all(self) -> Iterator[Series]:
+        """Yield every record, by symbol."""
+
+
+class RunStore(Protocol):
+    """The runs and their symbols. Steps that come too late raise `StaleTurnError`."""
+
+    def take_lease(self, run_id: str, *, now: datetime, expires: datetime) -> str | None:
+        """Take the lease for a run, and return None; where another run holds it, return its id."""
+
+    def extend_lease(self, run_id: str, expires: datetime) -> bool:
+        """Hold the lease longer; False where it is no longer this run's."""
+
+    def release_lease(self, run_id: str) -> None:
+        """Give the lease back, if it is still this run's."""
+
+    def lease_holder(self, now: datetime) -> str | None:
+        """Return the run that holds the lease now."""
+
+    def create(self, run: Run, records: Iterable[SymbolRecord], *, occurrence: str | None = None) -> None:
+        """Write a run, with the occurrence that started it, then its symbols.
+
+        Raises
+        ------
+        StaleTurnError
+            The occurrence has started a run already.
+        """
+
+    def activate(self, run_id: str, started_at: datetime) -> None:
+        """Mark a created run ready to be worked on."""
+
+    def get(self, run_id: str) -> Run | None:
+        """Return a run."""
+
+    def runs(self, *, limit: int, before: str | None = None) -> list[str]:
+        """Return the ids of the newest runs, newest first, those older than the id `before` only."""
+
+    def open_runs(self) -> list[str]:
+        """Return the ids of the runs that have not ended."""
+
+    def symbols(self, run_id: str) -> list[SymbolRecord]:
+        """Return the records of all symbols of a run, by symbol."""
+
+    def symbol(self, run_id: str, symbol: str) -> SymbolRecord | None:
+        """Return the record of one symbol of a run."""
+
+    def claim(self, record: SymbolRecord, *, now: datetime, until: datetime) -> SymbolRecord:
+        """Claim the record's turn for a worker, while nobody else holds it and it is open."""
+
+    def save(self, record: SymbolRecord, *, raise_turn: bool = False) -> SymbolRecord:
+        """Write what changed of an open record whose turn is still this one; `raise_turn` also ends the claim."""
+
+    def end_symbol(self, record: SymbolRecord) -> SymbolRecord:
+        """Write a terminal outcome once; complete also replaces the mark of whoever closed it for a worker."""
+
+    def leave(self, run_id: str, symbol: str) -> Run:
+        """Take an ended symbol out of the run's open ones, and return the run."""
+
+    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
+        """Mark a run ended; False where it was. Counts are written in either case."""
+
+    def occurred(self, occurrence: str) -> bool:
+        """Tell whether the occurrence of a schedule has started a run."""
+
+    def put_universe(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
+        """Keep the ranking of a UTC day; the day's first one stays."""
+
+    def universe(self, day: str) -> list[dict[str, str]] | None:
+        """Return the ranking of a UTC day: symbol and quote_volume, best first."""
+
+
+@dataclass(frozen=True)
+class SymbolMessage:
+    """The work on one symbol's turn."""
+
+    run_id: str
+    symbol: str
+    turn: int
+
+
+class CollectQueue(Protocol):
+    """The way to the workers."""
+
+    def send(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+        """Send messages, resending those that the queue refused; duplicates are harmless.
+
+        Raises
+        ------
+        CollectorError
+            Some were refused each time.
+        """
+
+
+@dataclass(frozen=True)
+class GateState:
+    """Whether the exchange may be asked.
+
+    Attributes
+    ----------
+    reserved
+        The weight reserved in the window at hand.
+    blocked_until
+        Until when nobody asks.
+    permanent
+        Whether a person must change something first.
+    clock_offset_ms
+        How far the exchange's clock was ahead of ours when the last run started.
+    """
+
+    reserved: int = 0
+    clock_offset_ms: int = 0
+    blocked_until: datetime | None = None
+    reason: str | None = None
+    permanent: bool = False
+
+
+class Reservation(NamedTuple):
+    """The weight that may be used, and all that is reserved in the period."""
+
+    granted: int
+    reserved: int
+
+
+class ExchangeGate(Protocol):
+    """One budget of weight for all workers, and one closed door."""
+
+    def reserve(self, weight: int, *, period: int, budget: int, now: datetime) -> Reservation:
+        """Reserve up to `weight` of what is left of `budget` in `period`; perhaps nothing.
+
+        Parameters
+        ----------
+        period
+            The number of the exchange's minute (or whatever it counts in) since 1970.
+
+        Raises
+        ------
+        ExchangeBlockedError
+            The gate is closed.
+        """
+
+    def observe(self, used: int, *, period: int) -> None:
+        """Raise what counts as reserved in `period` to what the exchange says is used."""
+
+    def block(self, until: datetime, failure: Failure, *, permanent: bool = False) -> None:
+        """Close the gate until then; a later end stays."""
+
+    def open(self, clock_offset_ms: int) -> None:
+        """Forget every block, because the exchange has just answered, and keep its clock's offset."""
+
+    def state(self) -> GateState:
+        """Return how things stand."""
+
+
+class EventBus(Protocol):
+    """Whoever subscribed to what happens here."""
+
+    def collection_ended(self, run: Run, counts: Mapping[str, int], latest: int | None) -> None:
+        """Tell that a run has ended, and the hour of the latest stored candle."""
+
+
+class ApiKeyStore(Protocol):
+    """The keys' records; a secret itself is nowhere."""
+
+    def get(self, key_id: str) -> StoredKey | None:
+        """Return the record of a key id."""
+
+    def put(self, key: StoredKey) -> None:
+        """Write a record."""
