@@ -9,13 +9,14 @@ OutcomeName = Literal["pending", "running", "complete", "partial", "failed", "sk
 
 
 class Started(BaseModel):
-    """The 202 of the trigger; `end_date` is the one taken, so an end in the future shows here as it was cut."""
+    """The 202 of the trigger; `note` says what was taken otherwise than asked, such as an end in the future."""
 
     run_id: str
     mode: str
     start_date: str | None = None
     end_date: str | None = None
     total_cryptos: int
+    note: str | None = None
 
 
 class Progress(BaseModel):

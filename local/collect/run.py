@@ -124,6 +124,8 @@ def _start(
         raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
     days = f"{started.start_date} to {started.end_date}"
     _say(console, f"Run {started.run_id}: {started.mode}, {days}, {counted(started.total_cryptos, 'crypto')}.", "bold")
+    if started.note:
+        _say(console, started.note, "yellow")
     return started.run_id, True
 
 

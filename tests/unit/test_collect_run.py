@@ -87,6 +87,12 @@ def test_the_default_days_are_those_of_the_exchanges_clock(root: Path, api: Fake
     assert api.bodies_triggered() == [{"mode": "backward", "start_date": "2025-10-03", "top_n": 20}]
 
 
+def test_what_the_api_took_otherwise_than_asked_is_told(root: Path, api: FakeApi) -> None:
+    api.trigger[1]["note"] = "end_date was cut at 2025-12-31T23:00:00Z, the last closed hour"
+    api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
+    assert "end_date was cut" in ran(root, "--end", "2030-01-01")[1]
+
+
 def test_every_call_of_the_api_carries_the_key(root: Path, api: FakeApi) -> None:
     api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
     ran(root)

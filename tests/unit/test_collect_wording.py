@@ -102,7 +102,8 @@ def test_the_pace_is_that_of_the_last_quarter_minute() -> None:
     [
         (401, None, "make up"),
         (403, None, ".local/stack.json"),
-        (503, None, "EXCHANGE=simulated"),
+        (503, None, "logs/"),
+        (504, None, "logs/"),
         (429, None, "Wait"),
         (500, None, "logs/"),
         (400, "start_date", "Correct START"),
@@ -112,6 +113,10 @@ def test_the_pace_is_that_of_the_last_quarter_minute() -> None:
 )
 def test_every_refusal_comes_with_what_to_do(http_status: int, field: str | None, told: str) -> None:
     assert told in remedy(http_status, Refusal(code="X", message="No.", field=field))
+
+
+def test_an_exchange_that_is_down_has_a_stand_in() -> None:
+    assert "EXCHANGE=simulated" in remedy(503, Refusal(code="EXCHANGE_UNAVAILABLE", message="No."))
 
 
 @pytest.mark.parametrize(
