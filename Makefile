@@ -57,7 +57,7 @@ logs: setup ## Follow the logs of the functions on the local stack (Ctrl-C ends 
 
 .PHONY: deploy
 deploy: setup ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
-	@$(VENV)/python -m local.stack.aws_deploy $(STAGE)
+	@$(VENV)/python -m local.deploy $(STAGE)
 
 ##@ Develop
 .PHONY: setup

@@ -180,7 +180,8 @@ class Deployment:
         log = self.places.run_dir / f"sam-{command}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            called = [str(sam), command, "--config-env", STAGE, *arguments]
+            config = ["--config-file", str(PROJECT / "samconfig.toml"), "--config-env", STAGE]
+            called = [str(sam), command, *config, *arguments]
             ended = subprocess.run(called, stdout=output, stderr=output, env=environment, cwd=PROJECT, check=False)
         if ended.returncode:
             lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]

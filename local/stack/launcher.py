@@ -16,10 +16,14 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.stack.front import Front
 from local.stack.snapshots import Snapshots, saver
 from local.stack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # How long a killed predecessor's last snapshot may take to be written.
 LOCK_WITHIN_S = 30
@@ -70,14 +74,17 @@ def serve(state: Path, logs: Path, aws_port: int, api_port: int) -> None:
     config.bind = [f"127.0.0.1:{aws_port}", f"127.0.0.1:{api_port}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    asyncio.run(_serve(front, config))
+    asyncio.run(_serve(front, config, runtime.reset))
 
 
-async def _serve(front: Front, config: object) -> None:
+async def _serve(front: Front, config: object, end_functions: Callable[[], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await importlib.import_module("hypercorn.asyncio").serve(front, config, shutdown_trigger=stop.wait)
+    # Everything is saved. A function that still runs is not waited for: its message comes back, as after a crash.
+    end_functions()
+    os._exit(0)
 
 
 def main() -> None:

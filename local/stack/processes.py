@@ -97,6 +97,9 @@ class Background:
                 cwd=working_folder,
                 start_new_session=True,
             )
+        while token not in command_line(process.pid) and process.poll() is None:
+            # A moment after the start the system does not tell the command line yet.
+            time.sleep(0.01)
         record = Record(process.pid, token, purpose)
         unfinished = self._file.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(asdict(record)))
