@@ -1,4 +1,4 @@
-"""The settings of the functions, read from the environment that template.yaml gives them, once each and only when needed."""
+"""The settings of the functions, from the environment that template.yaml gives them, each read when it is needed."""
 
 from __future__ import annotations
 

@@ -48,7 +48,10 @@ _LISTING_BYTES = 64_000_000
 _TEAPOT = 418
 _BLOCKED = {429, _TEAPOT}
 _REGION_REFUSED = 451
-_OTHER_PLACE = "Deploy with another ExchangeBaseUrl (https://data-api.binance.vision serves the same candles) or in another region."
+_OTHER_PLACE = (
+    "Deploy with another ExchangeBaseUrl (https://data-api.binance.vision serves the same candles), "
+    "or in another region."
+)
 _SERVER_CODES = {-1000, -1001, -1003, -1007, -1008}
 _INVALID_SYMBOL = -1121
 _BAN_DEFAULT_SECONDS = 60
@@ -96,7 +99,7 @@ class Binance:
         self._now = now
 
     def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
-        """Ask for the oldest candles from `start` on, without an endTime, so that the answer proves what has no candle."""
+        """Ask for the oldest candles from `start` on; without an endTime, so that the answer proves what has none."""
         params = {"symbol": symbol, "interval": INTERVAL, "startTime": str(start * HOUR_MS), "limit": str(limit)}
 
         def read(answer: HttpAnswer, retries: int) -> Answer:
@@ -159,8 +162,9 @@ class Binance:
             except WrongAnswerError as error:
                 raise _AgainError(Failure("invalid_answer", f"the exchange's answer is wrong: {error}", 200)) from error
 
-        def out_of_time(state: tenacity.RetryCallState) -> bool:
-            return self._monotonic() + state.upcoming_sleep >= deadline
+        class OutOfTime(tenacity.stop.stop_base):
+            def __call__(_, state: tenacity.RetryCallState) -> bool:  # noqa: N805 - self is the exchange here
+                return self._monotonic() + state.upcoming_sleep >= deadline
 
         def note(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -170,7 +174,7 @@ class Binance:
         left = max(1, self._attempts - attempts_made)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_AgainError),
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(left), out_of_time),
+            stop=tenacity.stop_any(tenacity.stop_after_attempt(left), OutOfTime()),
             wait=_WAITS,
             after=note,
             sleep=self._sleep,
@@ -213,20 +217,17 @@ class Binance:
             blocked = replace(failure, kind="blocked", message=f"the exchange {said} until {until:%Y-%m-%dT%H:%M:%SZ}")
             return ExchangeBlockedError(blocked, until)
         if status in {403, _REGION_REFUSED}:
-            why = "refuses this region" if status == _REGION_REFUSED else "'s firewall refuses us"
-            return ExchangeRefusedError(
-                replace(
-                    failure,
-                    kind="refused",
-                    message=f"The exchange {why} ({status}). {_OTHER_PLACE}".replace(" 's", "'s"),
-                )
+            who = (
+                "The exchange refuses this region"
+                if status == _REGION_REFUSED
+                else "The exchange's firewall refuses us"
             )
+            return ExchangeRefusedError(replace(failure, kind="refused", message=f"{who} ({status}). {_OTHER_PLACE}"))
         if status >= 500 or code in _SERVER_CODES:  # noqa: PLR2004 - the server's own failures
             return _AgainError(failure)
         if 300 <= status < 400:  # noqa: PLR2004 - redirects
-            return _AgainError(
-                replace(failure, kind="invalid_answer", message=f"the exchange redirected us ({status})")
-            )
+            told = f"the exchange redirected us ({status}), and we do not follow"
+            return _AgainError(replace(failure, kind="invalid_answer", message=told))
         kind = "invalid_symbol" if code == _INVALID_SYMBOL else "refused"
         return SymbolRefusedError(replace(failure, kind=kind))
 

@@ -74,14 +74,16 @@ def read_candles(rows: Any, *, start: int, limit: int, running: int) -> tuple[Ca
 
 
 def _read_row(row: Any) -> Candle:
-    """Read one row: [openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]."""
+    """Read a row: openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"."""
     if not isinstance(row, list) or len(row) != _COLUMNS:
         raise WrongAnswerError(f"a row has not {_COLUMNS} columns")
     opened, open_, high, low, close, volume, closed, quote_volume, trades, taker_base, taker_quote, _ = row
     if type(opened) is not int or type(closed) is not int or type(trades) is not int or trades < 0:
         raise WrongAnswerError("a time or a count is no whole number")
     try:
-        decimals = ",".join((open_, high, low, close, volume, quote_volume, taker_base, taker_quote, ""))
+        decimals = ",".join(  # noqa: FLY002 - unlike an f-string, join refuses what is no text
+            (open_, high, low, close, volume, quote_volume, taker_base, taker_quote, "")
+        )
     except TypeError:
         raise WrongAnswerError("a price or a volume is no text") from None
     if not _DECIMALS.fullmatch(decimals):

@@ -1,7 +1,7 @@
 """GET requests that end in time and stay small, whatever the other side does.
 
-`requests` bounds each wait for bytes, not the whole: a body that trickles a byte a second never times out (measured: 29.6 s
-with ``timeout=2``). Here a timer shuts the connection down when the deadline comes, in the headers or in the body.
+`requests` bounds each wait for bytes, not the whole: a body that trickles never times out (measured: 29.6 s with
+``timeout=2``). Here a timer shuts the connection down when the deadline comes, in the headers or in the body.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import requests
 import urllib3
@@ -38,6 +38,9 @@ class HttpAnswer:
     headers: Mapping[str, str]
     body: bytes
 
+
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError)
+"""What a connection raises when it breaks; when it is shut down under a read, the kind depends on where it was."""
 
 _watched = threading.local()
 
@@ -73,7 +76,7 @@ class _WatchedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Make the pools with our connections."""
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call] # the stubs leave it untyped
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _WatchedPool, "https": _WatchedTlsPool}
 
 
@@ -87,7 +90,7 @@ class _Deadline:
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
 
-    def __enter__(self) -> _Deadline:
+    def __enter__(self) -> Self:
         self._timer.start()
         return self
 
@@ -146,14 +149,7 @@ class BoundedSession:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error):
                     raise UntrustedServerError(str(error)) from error
                 raise BrokenAnswerError(f"TLS failed: {error}") from error
-            # what a connection raises when it is shut down under it depends on where it was; all of it means the same here
-            except (
-                requests.RequestException,
-                urllib3.exceptions.HTTPError,
-                OSError,
-                ValueError,
-                AttributeError,
-            ) as error:
+            except _BROKEN as error:
                 if deadline.expired:
                     raise BrokenAnswerError(f"no whole answer within {seconds:.1f} s") from error
                 raise BrokenAnswerError(f"{type(error).__name__}: {error}") from error

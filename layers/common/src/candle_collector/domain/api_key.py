@@ -100,7 +100,7 @@ class StoredKey:
 
 
 def belongs(key: ApiKey, stored: StoredKey | None) -> bool:
-    """Tell whether a record is the key's, in a time that tells nothing of the secret or of whether there is a record."""
+    """Tell whether a record is the key's, in a time that tells nothing of the secret or of there being a record."""
     expected = stored.secret_hash if stored is not None else _NO_HASH
     return hmac.compare_digest(key.secret_hash.encode(), expected.encode())
 

@@ -53,14 +53,19 @@ def candle_from_line(hour: int, line: str) -> Candle:
     """
     if not _LINE.fullmatch(line):
         raise ValueError(f"hour {hour} is stored as {line!r}, which is no candle")
-    fields = line.split(",")
+    open_, high, low, close, volume, quote_volume, trades, taker_base, taker_quote, *offset = line.split(",")
     return Candle(
         hour,
-        *fields[:6],
-        int(fields[6]),
-        fields[7],
-        fields[8],
-        int(fields[9]) if len(fields) > 9 else 0,  # noqa: PLR2004 - the tenth field
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        quote_volume,
+        int(trades),
+        taker_base,
+        taker_quote,
+        int(offset[0]) if offset else 0,
     )
 
 

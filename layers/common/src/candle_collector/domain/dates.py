@@ -26,7 +26,7 @@ def start_of(text: str) -> int:
 
 
 def end_of(text: str) -> int:
-    """Return the hour after the last one that is meant: a date includes its day, a timestamp what opens at or before it.
+    """Return the hour after the last that is meant: a date includes its day, a timestamp what opens at or before it.
 
     Raises
     ------
