@@ -1,0 +1,1 @@
+"""Checks the API key of every request."""
