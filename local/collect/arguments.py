@@ -4,8 +4,10 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+
+from candle_collector.domain import dates
 
 MODES = ("backward", "forward", "gap_fill")
 FIRST_LOOK_TOP = 20
@@ -13,8 +15,6 @@ FIRST_LOOK_DAYS = 90
 MOST_SYMBOLS = 500
 # Binance lists names that are not ASCII; what no symbol has is white space, lower case and punctuation.
 _SYMBOL = re.compile(r"[^\W_]{2,40}")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?")
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,11 @@ class CollectionRequest:
 
 
 def _moment(text: str) -> str:
-    """Take a date or a timestamp as the API does; the API has the last word on its range."""
-    if not (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a date (2025-01-31) nor a timestamp (2025-01-31T06:00:00Z)"
-        )
+    """Take a date or a timestamp as the API does, which has the last word on its range."""
     try:
-        datetime.fromisoformat(text)
+        dates.start_of(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day of the calendar: {error}") from error
+        raise argparse.ArgumentTypeError(str(error)) from error
     return text
 
 
@@ -97,11 +93,6 @@ def _symbols(text: str) -> tuple[str, ...]:
     return symbols
 
 
-def _comparable(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def parse(argv: Sequence[str]) -> CollectionRequest:
     """Read the command line; an empty value counts as not given, as make passes unset variables so.
 
@@ -112,6 +103,8 @@ def parse(argv: Sequence[str]) -> CollectionRequest:
     """
     parser = argparse.ArgumentParser(
         prog="make collect",
+        usage="make collect [MODE=backward|forward|gap_fill] [START=2025-01-01] [END=2025-11-30] [TOP=20 | "
+        "SYMBOLS=BTCUSDT,ETHUSDT] [EXCHANGE=...]",
         description="Collect candles on the local stack. As make variables: MODE START END TOP SYMBOLS EXCHANGE.",
     )
     parser.add_argument("--mode", choices=MODES, default="backward")
@@ -125,13 +118,8 @@ def parse(argv: Sequence[str]) -> CollectionRequest:
     asked = parser.parse_args(_without_empty(argv))
     if asked.symbols and asked.top:
         parser.error("TOP and SYMBOLS exclude each other: give one of them")
-    if asked.start and asked.end:
-        # A date as an end includes its day, so the same date twice is one day and in order.
-        start, end = _comparable(asked.start), _comparable(asked.end)
-        if _DATE.fullmatch(asked.end):
-            end += timedelta(hours=23)
-        if start > end:
-            parser.error(f"START {asked.start} lies after END {asked.end}")
+    if asked.start and asked.end and dates.start_of(asked.start) >= dates.end_of(asked.end):
+        parser.error(f"START {asked.start} lies after END {asked.end}")
     return CollectionRequest(asked.mode, asked.start, asked.end, asked.top, asked.symbols, asked.exchange)
 
 
