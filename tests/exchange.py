@@ -1,15 +1,13 @@
 """Runs the simulated exchange as its own process for a test: ``with running_exchange("--simulated") as exchange``."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
-from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+
+import requests
 
 ROOT = Path(__file__).parents[1]
 KLINES = ROOT.parent / "shared" / "klines"
@@ -38,8 +36,7 @@ class RunningExchange:
 
     def get(self, path: str, **params: str | int) -> Any:
         """Return the parsed body of a market data route, an error's too."""
-        query = f"?{urlencode(params)}" if params else ""
-        return self._ask(Request(f"{self.url}{path}{query}"))
+        return self._ask("GET", path, params=params)
 
     def klines(self, symbol: str, **params: str | int) -> list[list[Any]]:
         """Return hourly candles; `params` are startTime, endTime and limit."""
@@ -51,11 +48,11 @@ class RunningExchange:
 
     def stats(self, last: int = 100) -> dict[str, Any]:
         """Return what it was asked since the start or the last reset, with the `last` requests in ``log``."""
-        return cast("dict[str, Any]", self._ask(Request(f"{self.url}/_exchange/stats?last={last}")))
+        return cast("dict[str, Any]", self._ask("GET", "/_exchange/stats", params={"last": last}))
 
     def reset(self) -> None:
         """Forget all counts, the used weight and every ban."""
-        self._ask(Request(f"{self.url}/_exchange/reset", method="POST"))
+        self._ask("POST", "/_exchange/reset")
 
     def settings(self, **values: Any) -> dict[str, Any]:
         """Change the settings that are named and return all of them.
@@ -65,20 +62,13 @@ class RunningExchange:
         ValueError
             If the exchange refuses them.
         """
-        request = Request(f"{self.url}/_exchange/settings", data=json.dumps(values).encode(), method="PUT")
-        return cast("dict[str, Any]", self._ask(request))
+        return cast("dict[str, Any]", self._ask("PUT", "/_exchange/settings", json=values))
 
-    def _ask(self, request: Request) -> Any:
-        try:
-            with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - the URL is this process's own
-                return json.load(answer)
-        except HTTPError as error:
-            with error:
-                body = error.read()
-            try:
-                return json.loads(body)
-            except ValueError:
-                raise ValueError(body.decode()) from None
+    def _ask(self, method: str, path: str, **how: Any) -> Any:
+        answer = requests.request(method, f"{self.url}{path}", timeout=_SECONDS, **how)
+        if answer.headers["Content-Type"].startswith("text/"):
+            raise ValueError(answer.text)
+        return answer.json()
 
 
 @contextmanager

@@ -72,6 +72,11 @@ class Rule:
             options=values,
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the rule in the form in which it is parsed."""
+        rule = {"kind": self.kinds, "match": self.match, "times": self.times, "after": self.after}
+        return {**rule, "probability": self.probability, "seed": self.seed, **self.options}
+
     def draw(self, path: str, params: Mapping[str, str]) -> str | None:
         """Return the kind of fault that strikes this request, or None."""
         wanted = self.match.get("path")

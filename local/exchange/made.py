@@ -109,22 +109,26 @@ class MadeMarket:
                     yield row
 
 
+def _prices(series: _Series, hours: range) -> list[float]:
+    """Return the price at the beginning of each hour."""
+    phase = int.from_bytes(shake_256(series.listing.symbol.encode()).digest(2), "big")
+    waves = [[height * math.sin(hour / period + phase * (1 + period)) for hour in hours] for period, height in _WAVES]
+    return [series.price * math.exp(series.calm * math.fsum(heights)) for heights in zip(*waves, strict=True)]
+
+
 @lru_cache(maxsize=4096)  # a year of 11 symbols, about 35 MB
 def _day(series: _Series, day: int) -> tuple[Row, ...]:
     """Return the candles of a UTC day (days since 1970), as many as were printed."""
     listing = series.listing
     name = listing.symbol.encode()
-    phase = int.from_bytes(shake_256(name).digest(2), "big")
     randoms = _RANDOMS.unpack(shake_256(b"%s %d" % (name, day)).digest(_RANDOMS.size))
     first = day * 24
-    prices = [_price(series, phase, hour) for hour in range(first, first + 25)]
+    prices = _prices(series, range(first, first + 25))
     price = f"%.{listing.price_decimals}f" + "0" * (8 - listing.price_decimals)
     volume = f"%.{listing.volume_decimals}f" + "0" * (8 - listing.volume_decimals)
     text = f'[%d,"{price}","{price}","{price}","{price}","{volume}",%d,"%.8f",%d,"{volume}","%.8f","0"]'
     rows = []
-    for index in range(24):
-        if not series.has(first + index):
-            continue
+    for index in (index for index in range(24) if series.has(first + index)):
         up, down, busy, bought, luck = (value / 65536 for value in randoms[index * 5 : index * 5 + 5])
         opened, closed = prices[index], prices[index + 1]
         high = max(opened, closed) * (1 + 0.004 * up * series.calm)
@@ -140,8 +144,3 @@ def _day(series: _Series, day: int) -> tuple[Row, ...]:
         columns = (open_ms, opened, high, low, closed, traded, open_ms + HOUR_MS - 1)
         rows.append((open_ms, text % (*columns, traded * middle, trades, taken, taken * middle)))
     return tuple(rows)
-
-
-def _price(series: _Series, phase: int, hour: int) -> float:
-    wave = sum(height * math.sin(hour / period + phase * (1 + period)) for period, height in _WAVES)
-    return series.price * math.exp(wave * series.calm)

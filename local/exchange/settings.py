@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from local.exchange.faults import Rule
@@ -79,7 +79,8 @@ class Settings:
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings in the form in which they are set."""
-        return asdict(self)
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**values, "faults": [rule.as_json() for rule in self.faults]}
 
 
 _NUMBERS = {"latency_ms": 0, "weight_limit": 1, "minute_seconds": 0.1, "tolerated_refusals": 0, "ban_seconds": 0.1}
