@@ -89,9 +89,17 @@ class Status(BaseModel):
     current_operation: str | None = None
     start_time: datetime | None = None
     elapsed_seconds: float | None = None
+    timestamp: datetime | None = None
     progress: Progress | None = None
     waiting_for_exchange_until: datetime | None = None
     last_results: Results | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the run's start to this answer: an ended run no longer tells them itself."""
+        if self.elapsed_seconds is None and self.timestamp is not None and self.start_time is not None:
+            return (self.timestamp - self.start_time).total_seconds()
+        return self.elapsed_seconds
 
 
 class Refusal(BaseModel):

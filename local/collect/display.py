@@ -49,7 +49,7 @@ def picture(status: Status, candles_per_second: float | None) -> RenderableType:
             ProgressBar(total=max(progress.total, 1), completed=progress.done, width=BAR_WIDTH, complete_style="green"),
             Text(f"{progress.done}/{progress.total}", style="bold"),
             f"{progress.percent:.0f}%",
-            Text(span(status.elapsed_seconds or 0), style="dim"),
+            Text(span(status.seconds or 0), style="dim"),
             Text(left, style="dim"),
         )
         parts.append(bar)
@@ -148,9 +148,9 @@ class PlainDisplay:
 
 
 def _pace(pace: Pace, status: Status) -> float | None:
-    if status.last_results is None or status.elapsed_seconds is None:
+    if status.last_results is None or status.seconds is None:
         return None
-    return pace.after(status.elapsed_seconds, status.last_results.total_records)
+    return pace.after(status.seconds, status.last_results.total_records)
 
 
 def display_for(console: Console) -> Display:

@@ -105,7 +105,7 @@ def totals(results: Results, seconds: float | None, counted_by_exchange: int | N
     results
         The run's outcomes.
     seconds
-        From the run's start to its end, as the status says.
+        From the run's start to its end.
     counted_by_exchange
         The candle requests the exchange itself counted during the run, None if it does not tell.
     cold_starts

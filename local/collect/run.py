@@ -180,7 +180,7 @@ def _tell(console: Console, status: Status, counted_by_exchange: int | None, log
         return
     show_result(console, results)
     cold_starts = worker_cold_starts(logs, status.start_time) if status.start_time else None
-    _say(console, totals(results, status.elapsed_seconds, counted_by_exchange, cold_starts), "bold")
+    _say(console, totals(results, status.seconds, counted_by_exchange, cold_starts), "bold")
 
 
 def _from_here(path: Path) -> str:

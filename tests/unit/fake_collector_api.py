@@ -26,7 +26,7 @@ def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
         "current_operation": "backward" if running else None,
         "run_id": RUN,
         "start_time": "2026-11-23T10:00:00Z",
-        "elapsed_seconds": 4.0,
+        "elapsed_seconds": 3.0 if running else None,
         "timestamp": "2026-11-23T10:00:04Z",
         "progress": {"done": done, "total": len(symbols), "percent": 100 * done / len(symbols), "eta_seconds": 3.0},
         "waiting_for_exchange_until": None,
