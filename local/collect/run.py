@@ -81,7 +81,8 @@ def collect(
             _say(console, line, "red" if number == 0 and stop.exit_code == EXIT_NOT_DONE else "")
         return stop.exit_code
     except KeyboardInterrupt:  # from the trigger on, the steps answer it themselves
-        _say(console, "\nStopped before anything was started.")
+        console.print()
+        _say(console, "Stopped before anything was started.")
         return EXIT_INTERRUPTED
     # What was counted before someone else's run began is not known.
     counted_now = exchange.candle_requests() if is_ours else None
@@ -199,5 +200,6 @@ def _remedy(error: ApiError) -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    """Print text as it is: lines are left for the terminal to wrap, so that commands can be copied."""
-    console.print(Text(text, style=style), soft_wrap=True)
+    """Print lines: prose is wrapped between words at a terminal, commands (indented) are left whole to be copied."""
+    for line in text.splitlines():
+        console.print(Text(line, style=style), soft_wrap=line.startswith("  ") or not console.is_terminal)
