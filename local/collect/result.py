@@ -14,9 +14,9 @@ from local.collect.wording import counted, hour, reason, span, windows
 ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
 MEANINGS: dict[OutcomeName, str] = {
     "complete": "nothing is missing now",
-    "skipped": "nothing was missing, nothing was asked",
-    "partial": "this run stored something, something is missing",
-    "failed": "this run stored nothing, something is missing",
+    "skipped": "nothing was missing",
+    "partial": "some stored, some missing",
+    "failed": "none stored, some missing",
 }
 STYLES: dict[OutcomeName, str] = {
     "complete": "green",
@@ -37,11 +37,23 @@ def show_result(console: Console, results: Results) -> None:
         console.print(_symbols(results.details))
     amiss = results.having("partial", "failed")
     if amiss:
-        console.print(_amiss(amiss))
+        _tell_amiss(console, amiss)
+
+
+def _table(title: str, *, footer: bool = False) -> Table:
+    """Make a table narrow enough for 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_footer=footer,
+    )
 
 
 def _outcomes(results: Results) -> Table:
-    table = Table(title="Result", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_footer=True)
+    table = _table("Result", footer=True)
     table.add_column("outcome", footer="total")
     table.add_column("cryptos", justify="right", footer=str(results.total_cryptos))
     table.add_column("candles stored", justify="right", footer=f"{results.total_records:,}")
@@ -61,40 +73,39 @@ def _outcomes(results: Results) -> Table:
 
 
 def _symbols(symbols: list[SymbolOutcome]) -> Table:
-    table = Table(title="By crypto", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = _table("By crypto")
     table.add_column("symbol")
     table.add_column("outcome")
-    for heading in ("candles stored", "requests", "retries"):
-        table.add_column(heading, justify="right")
-    table.add_column("holds, from", style="dim")
-    table.add_column("to (UTC)", style="dim")
+    table.add_column("stored", justify="right")
+    table.add_column("requests", justify="right")
+    table.add_column("retries", justify="right")
+    table.add_column("holds (UTC)", style="dim")
     for symbol in symbols:
         table.add_row(
             Text(symbol.symbol),
             Text(symbol.status, style=STYLES[symbol.status]),
             f"{symbol.records:,}",
             f"{symbol.requests:,}",
-            f"{symbol.retries:,}",
-            hour(symbol.first) if symbol.first else "",
-            hour(symbol.last) if symbol.last else "",
+            f"{symbol.retries:,}" if symbol.retries else "",
+            f"{symbol.first.date()} to {hour(symbol.last)}" if symbol.first and symbol.last else "",
         )
     return table
 
 
-def _amiss(symbols: list[SymbolOutcome]) -> Table:
-    table = Table(title="What is missing, and why", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("symbol")
-    table.add_column("outcome")
-    table.add_column("why", overflow="fold")
-    table.add_column("missing (UTC)", no_wrap=True)
+def _tell_amiss(console: Console, symbols: list[SymbolOutcome]) -> None:
+    """Print what is missing, once for each reason: one refusal by the exchange can fail every symbol alike."""
+    console.print(Text("What is missing, and why (UTC)", style="bold"))
+    by_reason: dict[tuple[OutcomeName, str], list[SymbolOutcome]] = {}
     for symbol in symbols:
-        table.add_row(
-            Text(symbol.symbol),
-            Text(symbol.status, style=STYLES[symbol.status]),
-            Text(reason(symbol.error)),
-            windows(symbol.missing),
-        )
-    return table
+        by_reason.setdefault((symbol.status, reason(symbol.error)), []).append(symbol)
+    for (name, why), alike in by_reason.items():
+        console.print(Text.assemble((f" {len(alike)} {name}: ", STYLES[name]), why))
+        for symbol in alike[:LISTED_SYMBOLS]:
+            for line in windows(symbol.missing).splitlines() or ["nothing named"]:
+                console.print(Text(f"   {symbol.symbol}  {line}"))
+        if len(alike) > LISTED_SYMBOLS:
+            console.print(f"   and {len(alike) - LISTED_SYMBOLS} more, which the run's status names")
+    console.print()
 
 
 def totals(results: Results, seconds: float | None, counted_by_exchange: int | None, cold_starts: int | None) -> str:
@@ -138,7 +149,8 @@ def how_to_read(api_url: str, stack_file: str, run_id: str, symbol: str) -> str:
 
 def where_it_lies(stack: Stack, state_dir: str) -> str:
     """Write where the candles are, and from which exchange they came."""
-    return f"The candles of {stack.exchange} lie in the local DynamoDB ({stack.aws_endpoint_url}), kept in {state_dir}."
+    where = f"the local DynamoDB ({stack.aws_endpoint_url}), kept in {state_dir}"
+    return f"They came from {stack.exchange} and lie in {where}."
 
 
 def how_to_look(api_url: str, stack_file: str, run_id: str | None) -> str:

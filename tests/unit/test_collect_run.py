@@ -72,9 +72,7 @@ def test_a_run_that_ends_complete_is_told_with_its_totals_and_how_to_read_it(roo
     assert code == 0
     assert "0/2 cryptos (0%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
     assert "4,320 candles stored in 4 s (1,080 candles/s), the exchange counted 6 candle requests." in screen
-    assert (
-        f"The candles of simulated lie in the local DynamoDB (http://127.0.0.1:1), kept in {root}/.local/sim" in screen
-    )
+    assert "They came from simulated and lie in the local DynamoDB (http://127.0.0.1:1), kept in" in screen
     assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
     assert "make collect TOP=100 START=2025-01-01" in screen
     assert "\x1b" not in screen
@@ -118,6 +116,14 @@ def test_a_run_of_many_lists_only_what_is_amiss(root: Path, api: FakeApi) -> Non
     _, screen = ran(root, "--top", "100")
     assert "BADUSDT" in screen
     assert "C98USDT" not in screen
+
+
+def test_what_fails_for_one_reason_is_told_once_and_not_for_every_crypto(root: Path, api: FakeApi) -> None:
+    error = {"kind": "refused", "message": "Not from this region.", "http_status": 451, "attempts": 1}
+    api.statuses = [(200, status(*(symbol(f"C{number}USDT", "failed", error=error) for number in range(100))))]
+    _, screen = ran(root, "--top", "100")
+    assert screen.count("100 failed: Not from this region. [refused, HTTP 451, 1 attempt]") == 1
+    assert "and 75 more" in screen
 
 
 def test_an_active_run_is_followed_instead_and_said_so(root: Path, api: FakeApi) -> None:
