@@ -19,6 +19,7 @@ from local.exchange.settings import Settings, SettingsError
 
 _HOST = "127.0.0.1"
 _LARGEST_PORT = 65535
+_BACKLOG = 1024
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings()
         settings.update(_asked_settings(options))
         market, clock = _market(options.replay)
-        listener = _listen(options.port)
+        listener = socket.create_server((_HOST, options.port), backlog=_BACKLOG)
     except (ReplayError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -80,13 +81,6 @@ def _market(folder: Path | None) -> tuple[Market, Clock]:
     return replayed, Clock.starting_at(replayed.clock_start_ms)
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((_HOST, port))
-    return listener
-
-
 def _ready(market: Market, clock: Clock, listener: socket.socket) -> str:
     now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     address = f"http://{_HOST}:{listener.getsockname()[1]}"
@@ -101,7 +95,7 @@ async def _serve(exchange: SimulatedExchange, listener: socket.socket, ready: st
     # Answers that hang or trickle on purpose are not waited for.
     runner = web.AppRunner(exchange.application(), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    await web.SockSite(runner, listener, backlog=1024).start()
+    await web.SockSite(runner, listener, backlog=_BACKLOG).start()
     print(ready, flush=True)
     await ended.wait()
     await runner.cleanup()

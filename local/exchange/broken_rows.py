@@ -20,9 +20,9 @@ _TEN_YEARS_MS = 87_600 * HOUR_MS
 
 
 def with_rows(answer: Answer, spoilt: Callable[[Rows], Rows]) -> Answer:
-    """Return the answer with other rows; one that holds no rows, an error for instance, stays as it is."""
+    """Return the answer with other rows; one that holds no candles, an error for instance, stays as it is."""
     rows = json.loads(answer.body)
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list):
         return answer
     changed = spoilt(rows)
     return replace(answer, body=json.dumps(changed, separators=(",", ":")).encode(), rows=len(changed))

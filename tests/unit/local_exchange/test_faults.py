@@ -80,5 +80,5 @@ def test_every_kind_changes_the_answer(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ROW_FAULTS)
 def test_a_fault_of_rows_leaves_an_answer_without_rows_alone(kind: str) -> None:
-    for body in (b"[]", b'{"code":-1121,"msg":"Invalid symbol."}'):
+    for body in (b"[]", b'{"code":-1121,"msg":"Invalid symbol."}', b'[{"symbol":"BTCUSDT"}]'):
         assert spoil(kind, Answer(body=body), {}, {}) == Answer(body=body)
