@@ -34,7 +34,7 @@ def make(places: Places, state: Path) -> str:
         The program failed.
     """
     made = subprocess.run(
-        [str(DEV.python), str(PROGRAM), "--quiet", "--stack-name", stack_name()],
+        [str(DEV.python), str(PROGRAM), "--stack-name", stack_name()],
         env=aws_environment(places),
         cwd=PROJECT,
         capture_output=True,
@@ -43,7 +43,7 @@ def make(places: Places, state: Path) -> str:
     )
     if made.returncode or not made.stdout.strip():
         raise StackError(f"No admin key could be made:\n{made.stderr.strip()}", f"see {PROGRAM.relative_to(PROJECT)}.")
-    key = made.stdout.strip().splitlines()[-1]
+    key = made.stdout.strip()
     write_private(state / "admin-key", key + "\n")
     return key
 

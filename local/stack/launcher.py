@@ -65,7 +65,7 @@ def serve(state: Path, logs: Path, aws_port: int, api_port: int) -> None:
     runtime = importlib.import_module("ministack.core.lambda_runtime")
     functions = importlib.import_module("ministack.services.lambda_svc")
     share_layers(runtime, functions, SharedLayers(scratch / "layers"))
-    tee_logs(runtime, FunctionLogs(logs))
+    tee_logs(runtime, FunctionLogs(logs))  # never closed: what functions write last comes when all else has ended
     snapshots = Snapshots(saver(ministack, importlib.import_module("ministack.core.persistence")), lock)
     front = Front(ministack.app, api_port, state / "api-path", snapshots)
     snapshots.start()
@@ -81,8 +81,15 @@ async def _serve(front: Front, config: object, end_functions: Callable[[], None]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await importlib.import_module("hypercorn.asyncio").serve(front, config, shutdown_trigger=stop.wait)
-    # Everything is saved. A function that still runs is not waited for: its message comes back, as after a crash.
+
+    async def stopped() -> None:
+        await stop.wait()
+        # Functions that run are not waited for: their messages come back, as after a crash. Else a request that waits
+        # for one would keep the server from closing.
+        await asyncio.to_thread(end_functions)
+
+    await importlib.import_module("hypercorn.asyncio").serve(front, config, shutdown_trigger=stopped)
+    # Everything is saved. What the queue's polling has started since is ended like the others, unwaited for.
     end_functions()
     os._exit(0)
 

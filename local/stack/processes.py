@@ -55,9 +55,13 @@ class Background:
         self.name = name
         self.log = folder / f"{name}.log"
         self._file = folder / f"{name}.json"
+        self._started: subprocess.Popen[bytes] | None = None
 
     def running(self) -> Record | None:
         """Give its record if it runs; a record that was left behind by one that has ended is removed."""
+        if self._started is not None:
+            # One that this very program has started stays a zombie until it is asked for.
+            self._started.poll()
         try:
             record = Record(**json.loads(self._file.read_text()))
         except FileNotFoundError:
@@ -88,7 +92,7 @@ class Background:
         # An option that Python carries and ignores: it marks the command line of any module.
         token = f"candle-stack={secrets.token_hex(8)}"
         with self.log.open("ab") as output:
-            process = subprocess.Popen(
+            process = self._started = subprocess.Popen(
                 [str(python), "-X", token, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -147,7 +151,6 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def command_line(pid: int) -> str:
     """Give the command line of a process, empty where there is none; a zombie has none either."""
-    _reap(pid)
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
@@ -158,14 +161,6 @@ def command_line(pid: int) -> str:
     return told.stdout.strip()
 
 
-def _reap(pid: int) -> None:
-    # One that this very process has started stays a zombie until it is waited for.
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
-
-
 def port_is_taken(port: int) -> bool:
     """Tell whether something listens on a port of this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -174,15 +169,14 @@ def port_is_taken(port: int) -> bool:
 
 
 def owner_of(port: int) -> str:
-    """Tell, where the system lets us know, who listens on a port."""
-    for program in (["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"], ["ss", "-Hltnp", f"sport = :{port}"]):
-        try:
-            told = subprocess.run(program, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if told:
-            return f" ({' '.join(told.split())})"
-    return ""
+    """Tell, where the system lets us know, who listens on a port, such as ` (pid 4711, nginx)`."""
+    try:
+        asked = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
+        told = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=5).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    fields = {line[0]: line[1:] for line in reversed(told.splitlines()) if line}
+    return f" (pid {fields['p']}, {fields.get('c', 'its name is not told')})" if "p" in fields else ""
 
 
 def require_free(port: int, variable: str, what: str) -> None:

@@ -60,10 +60,12 @@ class LocalStack:
             state = self._places.local_dir / choice.folder
             state.mkdir(parents=True, exist_ok=True)
             url = choice.url or f"http://127.0.0.1:{self._places.exchange_port}"
+            deployment = Deployment(self._places, state, url)
+            # Read before anything is started: a setting that is wrong stops here.
+            parameters = deployment.parameters(os.environ)
             self._ensure_exchange(choice, url)
             self._ensure_aws(state)
-            deployment = Deployment(self._places, state, url)
-            key = self._ensure_deployed(deployment, state)
+            key = self._ensure_deployed(deployment, parameters)
             self._describe(choice, state, url, key)
             admin_key.write_private(self._last_exchange, (asked_exchange or self._last_asked()) + "\n")
             say(f"The local stack is up: {self._places.api_url} (exchange: {choice.name}, state: {_shown(state)})")
@@ -204,8 +206,8 @@ class LocalStack:
             "S3_DATA_DIR": str(state / "s3"),
         }
 
-    def _ensure_deployed(self, deployment: Deployment, state: Path) -> str:
-        parameters = deployment.parameters(os.environ)
+    def _ensure_deployed(self, deployment: Deployment, parameters: Mapping[str, str]) -> str:
+        state = deployment.state
         key = admin_key.read(state)
         if deployment.is_current(parameters) and self._api_answers(key) not in (OK, UNAUTHORIZED, FORBIDDEN):
             say("What was deployed does not answer: deploying it again.")

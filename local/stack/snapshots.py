@@ -67,6 +67,10 @@ class Snapshots:
         """Tell that there is something to save."""
         self._changed.set()
 
+    def has_changes(self) -> bool:
+        """Tell whether there is something that no snapshot holds yet."""
+        return self._changed.is_set()
+
     def save_now(self) -> None:
         """Save, and return when it is on the disk."""
         with self._saving:
@@ -83,7 +87,7 @@ class Snapshots:
     def _run(self) -> None:
         pause = SECONDS_BETWEEN
         while not self._ended.wait(pause):
-            if self._changed.is_set():
+            if self.has_changes():
                 began = time.monotonic()
                 self.save_now()
                 pause = max(SECONDS_BETWEEN, (time.monotonic() - began) / SHARE_OF_TIME)

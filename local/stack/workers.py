@@ -68,6 +68,12 @@ class FunctionLogs:
         """Append one line of a function's output."""
         self._file(function).info("%s", line)
 
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            for handler in file.handlers:
+                handler.close()
+
     def _file(self, function: str) -> logging.Logger:
         with self._lock:
             if function not in self._files:
