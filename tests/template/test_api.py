@@ -1,0 +1,138 @@
+"""The API: its routes, who may call them, and what a refused caller is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.template.stack import Stack, source
+
+ROUTES = {
+    ("POST", "/api/admin/collect/trigger"): "TriggerFunction",
+    ("POST", "/api/admin/collect/runs/{run_id}/retry"): "TriggerFunction",
+    ("POST", "/api/admin/collect/runs/{run_id}/cancel"): "TriggerFunction",
+    ("GET", "/api/admin/collect/status"): "StatusFunction",
+    ("GET", "/api/admin/collect/runs"): "StatusFunction",
+    ("GET", "/api/admin/universe"): "StatusFunction",
+    ("GET", "/api/admin/coverage"): "StatusFunction",
+    ("GET", "/api/admin/coverage/{symbol}"): "StatusFunction",
+    ("GET", "/api/admin/system/info"): "StatusFunction",
+    ("GET", "/api/v3/klines"): "CandlesFunction",
+    ("GET", "/api/v3/exchangeInfo"): "CandlesFunction",
+    ("GET", "/api/v3/time"): "CandlesFunction",
+    ("GET", "/api/v3/ping"): "CandlesFunction",
+}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return Stack(Stage="prod")
+
+
+@pytest.fixture(scope="module")
+def body(stack: Stack) -> dict[str, Any]:
+    found: dict[str, Any] = stack.properties("Api")["Body"]
+    return found
+
+
+def operations(body: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), path): operation for path, item in body["paths"].items() for method, operation in item.items()
+    }
+
+
+def test_every_route_reaches_its_function(body: dict[str, Any]) -> None:
+    found = operations(body)
+    assert found.keys() == ROUTES.keys()
+    for route, function in ROUTES.items():
+        assert f"${{{function}.Arn}}" in str(found[route]["x-amazon-apigateway-integration"]["uri"]), route
+
+
+def test_every_route_asks_the_authorizer(body: dict[str, Any]) -> None:
+    for route, operation in operations(body).items():
+        assert operation["security"] == [{"KeyAuthorizer": []}], route
+
+
+def test_the_authorizer_is_asked_before_every_request_whatever_it_carries(body: dict[str, Any]) -> None:
+    schemes = body["components"]["securitySchemes"]
+    assert schemes.keys() == {"KeyAuthorizer"}
+    authorizer = schemes["KeyAuthorizer"]["x-amazon-apigateway-authorizer"]
+    assert authorizer["type"] == "request"
+    assert authorizer["authorizerResultTtlInSeconds"] == 0
+    assert "identitySource" not in authorizer
+
+
+def test_a_refused_caller_is_told_in_our_words(body: dict[str, Any]) -> None:
+    responses = body["x-amazon-apigateway-gateway-responses"]
+    said = {}
+    for name, response in responses.items():
+        answer = json.loads(response["responseTemplates"]["application/json"])
+        assert answer.keys() == {"error"}, name
+        assert answer["error"].keys() == {"code", "message"}, name
+        said[name] = (str(response.get("statusCode")), answer["error"]["code"])
+    assert said["UNAUTHORIZED"] == ("401", "MISSING_API_KEY")
+    assert said["ACCESS_DENIED"] == ("403", "$context.authorizer.code")
+    assert said["MISSING_AUTHENTICATION_TOKEN"] == ("404", "NOT_FOUND")
+    assert said["THROTTLED"] == ("429", "TOO_MANY_REQUESTS")
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= said.keys()
+
+
+def test_no_refusal_repeats_what_the_caller_sent(body: dict[str, Any]) -> None:
+    for name, response in body["x-amazon-apigateway-gateway-responses"].items():
+        template = response["responseTemplates"]["application/json"]
+        assert "$context.error" not in template, name
+        assert "method.request" not in template, name
+
+
+def test_fifty_triggers_at_once_pass_and_a_thousand_do_not(stack: Stack) -> None:
+    settings = {
+        (setting["HttpMethod"], setting["ResourcePath"]): setting
+        for setting in stack.properties("ApiliveStage")["MethodSettings"]
+    }
+    trigger = settings["POST", "/~1api~1admin~1collect~1trigger"]
+    everything = settings["*", "/*"]
+    assert 60 <= trigger["ThrottlingBurstLimit"] <= everything["ThrottlingBurstLimit"] < 1000
+
+
+def test_the_access_log_holds_nothing_that_a_caller_chose(stack: Stack) -> None:
+    line = json.loads(stack.properties("ApiliveStage")["AccessLogSetting"]["Format"])
+    assert set(line.values()) == {
+        "$context.authorizer.principalId",
+        "$context.error.responseType",
+        "$context.httpMethod",
+        "$context.identity.sourceIp",
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.resourcePath",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.status",
+    }
+
+
+def denied_addresses(stack: Stack) -> list[str]:
+    statements = stack.properties("Api")["Body"]["x-amazon-apigateway-policy"]["Statement"]
+    (deny,) = (statement for statement in statements if statement["Effect"] == "Deny")
+    addresses: list[str] = deny["Condition"]["NotIpAddress"]["aws:SourceIp"]
+    return addresses
+
+
+def test_callers_from_elsewhere_are_shut_out_where_blocks_are_named() -> None:
+    assert denied_addresses(Stack(Stage="prod")) == ["0.0.0.0/0", "::/0"]
+    named = Stack(Stage="prod", AllowedCidrs="203.0.113.0/24,2001:db8::/32")
+    assert denied_addresses(named) == ["203.0.113.0/24", "2001:db8::/32"]
+
+
+def test_a_change_of_the_allowed_blocks_is_deployed() -> None:
+    """A resource policy takes effect with a deployment only, and SAM makes one when the API's body has changed."""
+    before = Stack(Stage="prod").of_type("AWS::ApiGateway::Deployment")
+    after = Stack(Stage="prod", AllowedCidrs="203.0.113.0/24").of_type("AWS::ApiGateway::Deployment")
+    assert len(before) == len(after) == 1
+    assert before.keys() != after.keys()
+
+
+def test_there_is_one_stage_and_its_logs_have_a_role(stack: Stack) -> None:
+    assert [stage["Properties"]["StageName"] for stage in stack.of_type("AWS::ApiGateway::Stage").values()] == ["live"]
+    assert source()["Resources"]["Api"]["DependsOn"] == "ApiLogAccount"

@@ -1,0 +1,157 @@
+"""Which parameters the template takes, and which combinations its rules refuse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.template.stack import broken_rules, parameter_defaults, source
+
+PARAMETERS = source()["Parameters"]
+
+
+def accepts(name: str, value: str) -> bool:
+    """Tell whether CloudFormation would take a value, by the parameter's own constraints."""
+    parameter = PARAMETERS[name]
+    if "AllowedValues" in parameter and value not in map(str, parameter["AllowedValues"]):
+        return False
+    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
+        return False
+    if parameter["Type"] == "Number":
+        return value.isdecimal() and parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**9)
+    return True
+
+
+def test_defaults_make_a_stack_and_are_taken_by_their_own_constraints() -> None:
+    assert broken_rules() == []
+    assert [name for name, value in parameter_defaults().items() if not accepts(name, value)] == []
+
+
+def test_every_parameter_says_what_it_is_and_what_a_bad_value_lacks() -> None:
+    assert [name for name, parameter in PARAMETERS.items() if not parameter.get("Description")] == []
+    patterned = {name for name, parameter in PARAMETERS.items() if "AllowedPattern" in parameter}
+    assert patterned == {name for name, parameter in PARAMETERS.items() if "ConstraintDescription" in parameter}
+
+
+def test_every_parameter_is_shown_in_a_group_of_the_console() -> None:
+    groups = source()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(PARAMETERS)
+
+
+def test_promised_defaults() -> None:
+    promised = {
+        "TopNCryptos": "100",
+        "CollectionSchedule": "cron(5 0/6 * * ? *)",
+        "CollectionStartDate": "2025-01-01",
+        "ApiKeyRequired": "true",
+        "BatchSizeHours": "1000",
+        "MaxRetries": "3",
+        "WorkerTimeout": "60",
+        "QueueVisibility": "360",
+        "ExchangeBaseUrl": "https://data-api.binance.vision",
+        "PythonRuntime": "python3.13",
+    }
+    assert promised.items() <= parameter_defaults().items()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CollectionSchedule", "cron(0 0/6 * * ? *)"),
+        ("CollectionSchedule", "cron(15,45 6-18/2 ? * MON-FRI *)"),
+        ("CollectionSchedule", "rate(1 hour)"),
+        ("GapFillSchedule", ""),
+        ("GapFillSchedule", "rate(7 days)"),
+        ("JanitorSchedule", "rate(1 minute)"),
+        ("JanitorSchedule", "rate(15 minutes)"),
+        ("CollectionStartDate", "2017-08-17"),
+        ("BatchSizeHours", "720"),
+        ("ExchangeBaseUrl", "https://api.binance.com"),
+        ("ExchangeBaseUrl", "https://api4.binance.com"),
+        ("ExchangeBaseUrl", "https://api-gcp.binance.com"),
+        ("ExchangeBaseUrl", "http://127.0.0.1:5050"),
+        ("AllowedCidrs", "203.0.113.0/24"),
+        ("AllowedCidrs", "203.0.113.7/32,2001:db8::/32"),
+        ("ExcludedBaseAssets", ""),
+        ("ExcludedBaseAssets", "USDC,币安人生"),
+        ("AlarmEmail", "someone@example.org"),
+    ],
+)
+def test_good_values_are_taken(name: str, value: str) -> None:
+    assert accepts(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Stage", "test"),
+        ("TopNCryptos", "0"),
+        ("TopNCryptos", "501"),
+        ("CollectionSchedule", ""),
+        ("CollectionSchedule", "0 */6 * * *"),
+        ("CollectionSchedule", "cron(0 */6 * * *)"),
+        ("CollectionSchedule", "rate(0 hours)"),
+        ("GapFillSchedule", "weekly"),
+        ("JanitorSchedule", "rate(16 minutes)"),
+        ("JanitorSchedule", "rate(1 hour)"),
+        ("CollectionStartDate", "2016-12-31"),
+        ("CollectionStartDate", "2025-13-01"),
+        ("CollectionStartDate", "2025-1-1"),
+        ("CollectionStartDate", "20250101"),
+        ("BatchSizeHours", "0"),
+        ("BatchSizeHours", "1001"),
+        ("MaxRetries", "6"),
+        ("ExchangeWeightShare", "81"),
+        ("ExchangeBaseUrl", "http://data-api.binance.vision"),
+        ("ExchangeBaseUrl", "https://data-api.binance.vision/"),
+        ("ExchangeBaseUrl", "https://data-api.binance.vision.example.org"),
+        ("ExchangeBaseUrl", "https://api5.binance.com"),
+        ("ExchangeBaseUrl", "https://apixbinance.com"),
+        ("ExchangeBaseUrl", "https://user@api.binance.com"),
+        ("ExchangeBaseUrl", "http://127.0.0.1"),
+        ("ExchangeBaseUrl", "http://127.0.0.1:80@example.org"),
+        ("ExchangeBaseUrl", "http://169.254.169.254:80"),
+        ("ApiKeyRequired", "no"),
+        ("AllowedCidrs", ""),
+        ("AllowedCidrs", "203.0.113.0/24, 198.51.100.0/24"),
+        ("AllowedCidrs", "203.0.113.7"),
+        ("WorkerTimeout", "61"),
+        ("PythonRuntime", "python3.9"),
+        ("ExcludedBaseAssets", "USDC, EUR"),
+        ("ExcludedBaseAssets", "USDC,"),
+        ("AlarmEmail", "someone"),
+    ],
+)
+def test_bad_values_are_refused(name: str, value: str) -> None:
+    assert not accepts(name, value)
+
+
+def test_only_timeouts_with_a_visibility_of_six_times_them_make_a_stack() -> None:
+    taken = {
+        (timeout, visibility)
+        for timeout in PARAMETERS["WorkerTimeout"]["AllowedValues"]
+        for visibility in PARAMETERS["QueueVisibility"]["AllowedValues"]
+        if broken_rules(WorkerTimeout=str(timeout), QueueVisibility=str(visibility)) == []
+    }
+    assert taken == {(timeout, 6 * timeout) for timeout in PARAMETERS["WorkerTimeout"]["AllowedValues"]}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_an_api_without_keys_needs_named_callers_outside_the_local_stage(stage: str) -> None:
+    assert broken_rules(Stage=stage, ApiKeyRequired="false") != []
+    assert broken_rules(Stage=stage, ApiKeyRequired="false", AllowedCidrs="203.0.113.0/24") == []
+    assert broken_rules(Stage="local", ApiKeyRequired="false") == []
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_an_exchange_on_this_machine_is_for_the_local_stage(stage: str) -> None:
+    assert broken_rules(Stage=stage, ExchangeBaseUrl="http://127.0.0.1:5050") != []
+    assert broken_rules(Stage="local", ExchangeBaseUrl="http://127.0.0.1:5050") == []
+
+
+@pytest.mark.parametrize(
+    "host", ["data-api.binance.vision", "api.binance.com", "api-gcp.binance.com", "api1.binance.com"]
+)
+def test_every_host_that_the_pattern_takes_passes_the_rule(host: str) -> None:
+    assert broken_rules(Stage="prod", ExchangeBaseUrl=f"https://{host}") == []

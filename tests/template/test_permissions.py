@@ -1,0 +1,127 @@
+"""What each function may do and is told: what it needs, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.template.stack import Stack
+
+READ = {"dynamodb:GetItem", "dynamodb:Query"}
+WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+KEEP_RUNS = READ | WRITE | {"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem"}
+
+ALLOWED = {
+    "AuthorizerFunction": {"KeysTable": {"dynamodb:GetItem"}},
+    "TriggerFunction": {
+        "RunsTable": KEEP_RUNS | {"dynamodb:BatchWriteItem"},
+        "CandlesTable": {"dynamodb:Query"},
+        "CollectQueue": {"sqs:SendMessage"},
+        "event-bus/default": {"events:PutEvents"},
+    },
+    "WorkerFunction": {
+        "RunsTable": KEEP_RUNS,
+        "CandlesTable": READ | WRITE | {"dynamodb:BatchWriteItem"},
+        "CollectQueue": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"},
+        "event-bus/default": {"events:PutEvents"},
+    },
+    "StatusFunction": {"RunsTable": READ, "CandlesTable": READ},
+    "CandlesFunction": {"RunsTable": READ, "CandlesTable": READ},
+    "JanitorFunction": {
+        "RunsTable": KEEP_RUNS,
+        "CandlesTable": {"dynamodb:Query"},
+        "CollectQueue": {"sqs:SendMessage"},
+        "event-bus/default": {"events:PutEvents"},
+    },
+}
+
+SHARED = {
+    "STAGE",
+    "SERVICE_VERSION",
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
+}
+"""The variables of all functions."""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return Stack(Stage="prod")
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed_to(stack: Stack, function: str) -> dict[str, set[str]]:
+    """Return the actions of a function's own policies by the resource that they are for."""
+    allowed: dict[str, set[str]] = {}
+    for policy in stack.properties(f"{function}Role")["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            assert "NotAction" not in statement
+            for resource in listed(statement["Resource"]):
+                name = resource["Fn::GetAtt"][0] if isinstance(resource, dict) else resource.rpartition(":")[2]
+                allowed.setdefault(name, set()).update(listed(statement["Action"]))
+    return allowed
+
+
+@pytest.mark.parametrize("function", ALLOWED)
+def test_a_function_may_do_what_it_needs_on_what_it_uses(stack: Stack, function: str) -> None:
+    assert allowed_to(stack, function) == ALLOWED[function]
+
+
+def test_every_function_is_in_the_list_above(stack: Stack) -> None:
+    assert stack.of_type("AWS::Lambda::Function").keys() == ALLOWED.keys()
+
+
+def test_no_action_and_no_resource_is_left_open() -> None:
+    for actions in (actions for resources in ALLOWED.values() for actions in resources.values()):
+        assert not any("*" in action for action in actions)
+    assert not any("*" in resource for resources in ALLOWED.values() for resource in resources)
+
+
+def test_the_only_managed_policies_are_those_for_writing_logs(stack: Stack) -> None:
+    attached = {
+        name: [arn.rpartition("/")[2] for arn in role["Properties"].get("ManagedPolicyArns", [])]
+        for name, role in stack.of_type("AWS::IAM::Role").items()
+    }
+    of_functions = {f"{function}Role": ["AWSLambdaBasicExecutionRole"] for function in ALLOWED}
+    assert attached == of_functions | {"ApiLogRole": ["AmazonAPIGatewayPushToCloudWatchLogs"]}
+
+
+def test_who_answers_candles_sees_of_the_runs_only_what_is_stored(stack: Stack) -> None:
+    (policy,) = stack.properties("CandlesFunctionRole")["Policies"]
+    conditions = [
+        statement["Condition"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Resource"] == {"Fn::GetAtt": ["RunsTable", "Arn"]}
+    ]
+    assert conditions == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["SERIES"]}}]
+
+
+@pytest.mark.parametrize("function", ALLOWED)
+def test_a_function_knows_the_names_of_what_it_may_use_and_of_nothing_else(stack: Stack, function: str) -> None:
+    variables = stack.properties(function)["Environment"]["Variables"]
+    told = {value["Ref"] for value in variables.values() if isinstance(value, dict)}
+    assert told == ALLOWED[function].keys() - {"event-bus/default"}
+
+
+@pytest.mark.parametrize("function", ALLOWED)
+def test_every_function_has_the_shared_variables(stack: Stack, function: str) -> None:
+    assert stack.properties(function)["Environment"]["Variables"].keys() >= SHARED
+
+
+def test_the_metrics_of_two_stacks_in_one_account_do_not_mix(stack: Stack) -> None:
+    variables = stack.properties("WorkerFunction")["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == "candles"  # the stack's name
+
+
+def test_who_asks_the_exchange_knows_how(stack: Stack) -> None:
+    how = {"EXCHANGE_BASE_URL", "WEIGHT_SHARE_PERCENT", "BATCH_SIZE_HOURS", "MAX_RETRIES"}
+    for function in ("TriggerFunction", "WorkerFunction"):
+        assert how <= stack.properties(function)["Environment"]["Variables"].keys()
+    for function in ("AuthorizerFunction", "CandlesFunction", "JanitorFunction"):
+        assert not how & stack.properties(function)["Environment"]["Variables"].keys()

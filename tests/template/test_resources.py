@@ -1,0 +1,174 @@
+"""Queue, tables, schedules, logs and alarms, as they are deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.template.stack import Stack
+
+FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "janitor"}
+
+
+@pytest.fixture(scope="module", params=["local", "dev", "prod"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    return Stack(Stage=request.param)
+
+
+@pytest.fixture(scope="module")
+def prod() -> Stack:
+    return Stack(Stage="prod")
+
+
+def tags(resource: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in resource["Properties"].get("Tags", [])}
+
+
+def test_the_functions_of_the_layout_and_no_others(stack: Stack) -> None:
+    functions = stack.of_type("AWS::Lambda::Function")
+    assert set(functions) == {f"{name.capitalize()}Function" for name in FUNCTIONS}
+    assert {function["Properties"]["FunctionName"] for function in functions.values()} == {
+        f"candles-{name}" for name in FUNCTIONS
+    }
+
+
+def test_the_visibility_is_at_least_six_times_the_workers_timeout(stack: Stack) -> None:
+    timeout = int(stack.properties("WorkerFunction")["Timeout"])
+    assert int(stack.properties("CollectQueue")["VisibilityTimeout"]) >= 6 * timeout
+
+
+def test_a_message_that_fails_five_times_is_kept_for_people(stack: Stack) -> None:
+    redrive = stack.properties("CollectQueue")["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] == 5
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["CollectDeadLetterQueue", "Arn"]}
+    assert stack.properties("CollectDeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+    sources = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert [found["Properties"]["EventSourceArn"] for found in sources] == [{"Fn::GetAtt": ["CollectQueue", "Arn"]}]
+
+
+def test_a_worker_takes_one_message_and_tells_of_its_failure(stack: Stack) -> None:
+    source = stack.properties("CollectQueueToWorker")
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_workers_at_a_time_are_a_number_that_a_new_account_can_bear(stack: Stack) -> None:
+    concurrency = stack.properties("CollectQueueToWorker")["ScalingConfig"]["MaximumConcurrency"]
+    assert isinstance(concurrency, int)
+    assert 2 <= concurrency <= 5
+
+
+@pytest.mark.parametrize("table", ["CandlesTable", "RunsTable", "KeysTable"])
+def test_tables_outlive_the_stack(stack: Stack, table: str) -> None:
+    resource = stack.resources[table]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert resource["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert resource["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+    protected = tags(resource)["Stage"] != "local"
+    assert resource["Properties"]["DeletionProtectionEnabled"] is protected
+
+
+def test_only_runs_age(stack: Stack) -> None:
+    ageing = {
+        name: found["Properties"]["TimeToLiveSpecification"]
+        for name, found in stack.of_type("AWS::DynamoDB::Table").items()
+        if "TimeToLiveSpecification" in found["Properties"]
+    }
+    assert ageing == {"RunsTable": {"AttributeName": "expires_at", "Enabled": True}}
+
+
+def test_keys_of_the_tables(stack: Stack) -> None:
+    keys = {
+        name: [key["AttributeName"] for key in found["Properties"]["KeySchema"]]
+        for name, found in stack.of_type("AWS::DynamoDB::Table").items()
+    }
+    assert keys == {"CandlesTable": ["series", "day"], "RunsTable": ["pk", "sk"], "KeysTable": ["key_id"]}
+
+
+def test_every_function_logs_into_a_group_that_forgets(stack: Stack) -> None:
+    groups = {
+        found["Properties"]["LogGroupName"]: found["Properties"]["RetentionInDays"]
+        for found in stack.of_type("AWS::Logs::LogGroup").values()
+    }
+    assert groups.keys() == {f"/aws/lambda/candles-{name}" for name in FUNCTIONS} | {"/aws/api-gateway/candles"}
+    assert set(groups.values()) == {"30"}
+
+
+def test_schedules_start_collection_unless_they_are_off() -> None:
+    def states(**parameters: str) -> dict[str, str]:
+        rules = Stack(**parameters).of_type("AWS::Events::Rule").values()
+        return {rule["Properties"]["Name"]: rule["Properties"].get("State", "ENABLED") for rule in rules}
+
+    all_on = {"candles-forward": "ENABLED", "candles-gap-fill": "ENABLED", "candles-janitor": "ENABLED"}
+    assert states() == all_on
+    assert states(GapFillSchedule="") == all_on | {"candles-gap-fill": "DISABLED"}
+    # A run that a person started must end, so the janitor goes its rounds all the same.
+    off = {"candles-forward": "DISABLED", "candles-gap-fill": "DISABLED", "candles-janitor": "ENABLED"}
+    assert states(SchedulesEnabled="false") == states(SchedulesEnabled="false", GapFillSchedule="") == off
+
+
+def test_scheduled_events_reach_the_function_whole(prod: Stack) -> None:
+    for name, rule in prod.of_type("AWS::Events::Rule").items():
+        for target in rule["Properties"]["Targets"]:
+            assert target.keys() & {"Input", "InputPath", "InputTransformer"} == set(), name
+
+
+def test_alarms_reach_whoever_asked_for_them() -> None:
+    stack = Stack(Stage="prod", AlarmEmail="someone@example.org")
+    alarms = stack.of_type("AWS::CloudWatch::Alarm")
+    assert alarms.keys() == {"DeadLetterAlarm", "OpenRunAlarm"}
+    assert all(alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms.values())
+    assert stack.properties("AlarmSubscription")["Endpoint"] == "someone@example.org"
+    assert Stack(Stage="prod").of_type("AWS::SNS::Subscription") == {}
+
+
+def test_the_dead_letter_alarm_looks_at_messages_that_wait(stack: Stack) -> None:
+    alarm = stack.properties("DeadLetterAlarm")
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["CollectDeadLetterQueue", "QueueName"]}}
+    ]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+
+
+def test_the_open_run_alarm_follows_the_deadline(prod: Stack) -> None:
+    metrics = {metric["Id"]: metric for metric in prod.properties("OpenRunAlarm")["Metrics"]}
+    assert metrics["overdue"]["Expression"] == "age - 5 * 3600"
+    age = metrics["age"]["MetricStat"]["Metric"]
+    assert (age["Namespace"], age["MetricName"]) == ("CandleCollector", "OpenRunAge")
+    # The dimension that the functions' metrics carry.
+    variables = prod.properties("JanitorFunction")["Environment"]["Variables"]
+    assert age["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert age["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+
+
+@pytest.mark.parametrize(
+    "resource_type",
+    [
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGateway::Stage",
+        "AWS::DynamoDB::Table",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::SNS::Topic",
+        "AWS::SQS::Queue",
+    ],
+)
+def test_what_costs_money_says_whose_it_is(prod: Stack, resource_type: str) -> None:
+    found = prod.of_type(resource_type)
+    assert found
+    for name, resource in found.items():
+        assert {"Project": "candle-collector", "Stage": "prod"}.items() <= tags(resource).items(), name
+
+
+def test_outputs_that_scripts_and_people_read(prod: Stack) -> None:
+    assert prod.outputs.keys() == {
+        "ApiUrl",
+        "CandlesTableName",
+        "CollectQueueUrl",
+        "DeadLetterQueueUrl",
+        "KeysTableName",
+        "RunsTableName",
+    }
+    assert prod.outputs["ApiUrl"]["Value"] == "https://${Api}.execute-api.eu-central-1.amazonaws.com/live"
