@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,27 @@ def test_a_change_is_saved_by_the_timer(kept: Kept, lock: int, monkeypatch: pyte
     assert kept.saved()["stored"] == 1
 
 
+class Watched(Snapshots):
+    """Tells when the timer has looked for changes a second time, and so has dealt with the first."""
+
+    looks = 0
+    looked_twice: threading.Event
+
+    def has_changes(self) -> bool:
+        self.looks += 1
+        if self.looks == 2:
+            self.looked_twice.set()
+        return super().has_changes()
+
+
 def test_nothing_is_written_where_nothing_has_changed(kept: Kept, lock: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "SECONDS_BETWEEN", 0.01)
-    taken = Snapshots(kept.save, lock)
+    taken = Watched(kept.save, lock)
+    taken.looked_twice = threading.Event()
     taken.save_now()
     first = kept.saved()["saved by"]
     taken.start()
+    assert taken.looked_twice.wait(60)
     taken.stop()
     assert kept.saved()["saved by"] == first
 

@@ -1,0 +1,96 @@
+"""The local stack keeps what it stored over stops and kills, and changes only what has changed."""
+
+import json
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import StackUnderTest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SNAPSHOT_WITHIN_S = 60
+
+
+def marker(day: str) -> dict[str, Any]:
+    return {"series": {"S": "TEST#1h"}, "day": {"S": day}}
+
+
+def dynamodb(stack: StackUnderTest) -> "DynamoDBClient":
+    return stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
+
+
+@pytest.fixture
+def candles_table(stack: StackUnderTest) -> str:
+    return stack.output("CandlesTableName")
+
+
+def ping(stack: StackUnderTest) -> requests.Response:
+    return requests.get(f"{stack.api_url}/api/v3/ping", headers={"X-API-Key": stack.api_key}, timeout=60)
+
+
+def is_stored(stack: StackUnderTest, table: str, day: str) -> bool:
+    return "Item" in dynamodb(stack).get_item(TableName=table, Key=marker(day))
+
+
+def test_the_api_is_served_without_a_stage_prefix(stack: StackUnderTest) -> None:
+    assert ping(stack).status_code == 200
+
+
+def test_what_scripts_need_to_know_is_for_its_owner_alone(stack: StackUnderTest) -> None:
+    assert stat.S_IMODE((stack.local_dir / "stack.json").stat().st_mode) == 0o600
+    assert {"api_url", "api_key", "aws_endpoint_url", "exchange_url"} <= stack.told.keys()
+    assert stack.command("status").count("\n") == 5
+
+
+def test_up_again_leaves_what_is_current_as_it_is(stack: StackUnderTest) -> None:
+    before = stack.told
+    said = stack.up()
+    assert stack.told == before
+    assert len(said.splitlines()) == 1
+
+
+def test_what_functions_log_is_in_a_file_each(stack: StackUnderTest) -> None:
+    assert ping(stack).status_code == 200
+    files = list((stack.local_dir / "logs").glob("*.log"))
+    assert any("candles" in file.name for file in files)
+    assert all(isinstance(json.loads(line), dict) for file in files for line in file.read_text().splitlines())
+
+
+def test_a_clean_stop_loses_nothing(stack: StackUnderTest, candles_table: str) -> None:
+    dynamodb(stack).put_item(TableName=candles_table, Item=marker("2020-01-01"))
+    key = stack.api_key
+    stack.down()
+    assert not (stack.local_dir / "stack.json").exists()
+    assert "deploying" not in stack.up()
+    assert is_stored(stack, candles_table, "2020-01-01")
+    assert stack.api_key == key
+    assert ping(stack).status_code == 200
+
+
+def test_a_kill_loses_nothing_that_the_last_snapshot_holds(stack: StackUnderTest, candles_table: str) -> None:
+    dynamodb(stack).put_item(TableName=candles_table, Item=marker("2020-01-02"))
+    snapshot = Path(stack.told["state_dir"]) / "aws" / "dynamodb.json"
+    deadline = time.monotonic() + SNAPSHOT_WITHIN_S
+    while "2020-01-02" not in snapshot.read_text():
+        assert time.monotonic() < deadline, "the timer has saved nothing"
+        time.sleep(0.1)
+    os.kill(stack.told["pids"]["ministack"], signal.SIGKILL)
+    assert "deploying" not in stack.up()
+    assert is_stored(stack, candles_table, "2020-01-02")
+    assert ping(stack).status_code == 200
+
+
+def test_a_half_stopped_stack_is_completed(stack: StackUnderTest) -> None:
+    pids = stack.told["pids"]
+    os.kill(pids["exchange"], signal.SIGTERM)
+    assert "starting the exchange" in stack.up()
+    assert stack.told["pids"]["ministack"] == pids["ministack"]
+    assert requests.get(f"{stack.exchange_url}/api/v3/ping", timeout=60).status_code == 200
