@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -352,10 +353,11 @@ class _SymbolTurn:
         """Let another turn do the rest, `seconds` from now and a little more, so that not all come at once."""
         if seconds > 0:
             seconds += random.uniform(0, min(10.0, 1 + seconds / 4))  # noqa: S311 - spreads load, guards nothing
-        record = self._turn.runs.save(self._with_missing(), raise_turn=True)
+        due_at = self._turn.clock.now() + timedelta(seconds=min(MOST_DELAY_SECONDS, seconds))
+        record = self._turn.runs.save(replace(self._with_missing(), due_at=due_at), raise_turn=True)
         self._turn.queue.send(
             [SymbolMessage(record.run_id, record.symbol, record.turn)],
-            delay_seconds=min(MOST_DELAY_SECONDS, int(-(-seconds // 1))),
+            delay_seconds=min(MOST_DELAY_SECONDS, math.ceil(seconds)),
         )
         return _Next.HANDED_ON
 

@@ -180,6 +180,9 @@ class RunStore(Protocol):
     def end_symbol(self, record: SymbolRecord) -> SymbolRecord:
         """Write a terminal outcome once; complete also replaces the mark of whoever closed it for a worker."""
 
+    def close_symbol(self, record: SymbolRecord) -> SymbolRecord:
+        """Write a terminal outcome from outside, where the record is open, or was never written."""
+
     def leave(self, run_id: str, symbol: str) -> Run:
         """Take an ended symbol out of the run's open ones, and return the run."""
 
@@ -216,6 +219,9 @@ class CollectQueue(Protocol):
         CollectorError
             Some were refused each time.
         """
+
+    def waiting(self) -> int:
+        """Return about how many messages lie there for a worker to take."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -115,54 +115,72 @@ def start_run(request: RunRequest, choice: Choice, ports: RunPorts) -> Run | Non
     check_range(request, ports.clock.now())
     if request.occurrence and ports.runs.occurred(request.occurrence):
         return None
+
+    def write(run_id: str, now: datetime) -> tuple[Run, list[SymbolRecord]]:
+        scope = choose(request, choice, ports)
+        if scope.ranked:
+            day = w.day_of(closed_end(now, scope.market))
+            ports.runs.put_universe(day, scope.ranked, run_id=run_id)
+        run = new_run(run_id, now, request.mode, scope, choice, recheck=request.recheck)
+        return run, [SymbolRecord(run_id, one.symbol, trading=one.trading) for one in run.symbols]
+
+    return begin(write, ports, occurrence=request.occurrence)
+
+
+def new_run(run_id: str, now: datetime, mode: Mode, scope: Scope, choice: Choice, *, recheck: bool) -> Run:
+    """Return a run over a scope, still to be written."""
+    return Run(
+        run_id=run_id,
+        mode=mode,
+        start=scope.start,
+        end=scope.end,
+        symbols=scope.symbols,
+        batch_size=choice.batch_size,
+        created_at=now,
+        deadline=now + choice.deadline,
+        recheck=recheck,
+        weight_limit=scope.market.weight_limit,
+        weight_seconds=scope.market.weight_seconds,
+        clock_offset_ms=scope.market.clock_offset_ms,
+        open=frozenset(one.symbol for one in scope.symbols),
+        note=scope.note,
+    )
+
+
+def begin(
+    write: Callable[[str, datetime], tuple[Run, list[SymbolRecord]]], ports: RunPorts, *, occurrence: str | None = None
+) -> Run:
+    """Take the lease, write a run whole, make it active, and only then send its messages.
+
+    The lease is short until the run is active, so that a trigger that dies frees it by itself, and then lasts until the
+    run's deadline. What is not sent stays pending, and the janitor sends it.
+
+    Raises
+    ------
+    CollectionInProgressError
+        Another run holds the lease.
+    """
     now = ports.clock.now()
     run_id = new_run_id(now)
     holder = ports.runs.take_lease(run_id, now=now, expires=now + CREATION_LEASE)
     if holder is not None:
         raise CollectionInProgressError(holder)
     try:
-        scope = choose(request, choice, ports)
-        run = Run(
-            run_id=run_id,
-            mode=request.mode,
-            start=scope.start,
-            end=scope.end,
-            symbols=scope.symbols,
-            batch_size=choice.batch_size,
-            created_at=now,
-            deadline=now + choice.deadline,
-            recheck=request.recheck,
-            weight_limit=scope.market.weight_limit,
-            weight_seconds=scope.market.weight_seconds,
-            clock_offset_ms=scope.market.clock_offset_ms,
-            open=frozenset(one.symbol for one in scope.symbols),
-            note=scope.note,
-        )
-        launch(run, ports, occurrence=request.occurrence)
+        run, records = write(run_id, now)
+        ports.runs.create(run, records, occurrence=occurrence)
+        if not ports.runs.extend_lease(run_id, run.deadline):
+            raise RequestRefusedError(  # noqa: TRY301 - undone below like every other failure
+                503, "TOO_SLOW", "writing the run took longer than its lease; ask again"
+            )
+        ports.runs.activate(run_id, ports.clock.now())
     except BaseException:
         ports.runs.release_lease(run_id)
         raise
-    if scope.ranked:
-        ports.runs.put_universe(w.day_of(closed_end(ports.clock.now(), scope.market)), scope.ranked, run_id=run_id)
-    send(run, ports)
-    return run
-
-
-def launch(run: Run, ports: RunPorts, *, occurrence: str | None = None) -> None:
-    """Write a run and its symbols, make it active and hold the lease until its deadline."""
-    records = [SymbolRecord(run.run_id, one.symbol, trading=one.trading) for one in run.symbols]
-    ports.runs.create(run, records, occurrence=occurrence)
-    if not ports.runs.extend_lease(run.run_id, run.deadline):
-        raise RequestRefusedError(503, "TOO_SLOW", "writing the run took longer than its lease; nothing was started")
-    ports.runs.activate(run.run_id, ports.clock.now())
-
-
-def send(run: Run, ports: RunPorts) -> None:
-    """Send one message a symbol. What is not sent stays pending, and the janitor sends it."""
     try:
-        ports.queue.send([SymbolMessage(run.run_id, one.symbol, 1) for one in run.symbols])
+        ports.queue.send([SymbolMessage(run_id, one.symbol, 1) for one in run.symbols])
     except CollectorError:
-        log.exception("not all messages were sent; the janitor sends the rest", extra={"run_id": run.run_id})
+        log.exception("not all messages were sent; the janitor sends the rest", extra={"run_id": run_id})
+    return run
 
 
 def choose(request: RunRequest, choice: Choice, ports: RunPorts) -> Scope:

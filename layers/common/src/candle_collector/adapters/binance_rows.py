@@ -74,7 +74,7 @@ def read_candles(rows: Any, *, start: int, limit: int, running: int) -> tuple[Ca
 
 
 def _read_row(row: Any) -> Candle:
-    """Read a row: openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"."""
+    """Read a row: openTime, open, high, low, close, volume, closeTime, quote volume, trades, takerBase, takerQuote."""
     if not isinstance(row, list) or len(row) != _COLUMNS:
         raise WrongAnswerError(f"a row has not {_COLUMNS} columns")
     opened, open_, high, low, close, volume, closed, quote_volume, trades, taker_base, taker_quote, _ = row

@@ -147,6 +147,8 @@ class SymbolRecord:
         How many candles this run stored.
     attempts
         How many attempts were made for the window at hand when the symbol was handed on.
+    due_at
+        When the message of a turn that was handed on with a delay arrives.
     asked_to
         With recheck, the hour up to which this run has asked.
     missing
@@ -167,6 +169,7 @@ class SymbolRecord:
     requests: int = 0
     retries: int = 0
     attempts: int = 0
+    due_at: datetime | None = None
     asked_to: int | None = None
     missing: Windows = ()
     missing_hours: int = 0

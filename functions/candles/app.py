@@ -1,0 +1,59 @@
+"""Answers stored candles in Binance's own shape, so that its clients read this archive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from candle_collector import bootstrap
+from candle_collector.binance_shape import BinanceError, exchange_info, read_klines_query, row
+from candle_collector.http import answer, resolver
+from candle_collector.observability import logger
+from candle_collector.read_candles import read_candles
+
+log = logger()
+app = resolver()
+
+
+@app.exception_handler(BinanceError)  # type: ignore[untyped-decorator] # Powertools leaves it untyped
+def _refused(error: BinanceError) -> Response[str]:
+    """Answer an error as Binance does, and as the other routes do: its clients read ``code`` and ``msg``."""
+    told = {"code": error.word, "message": error.msg}
+    return answer(400, {"code": error.code, "msg": error.msg, "error": told})
+
+
+@app.get("/api/v3/klines")
+def klines() -> Response[str]:
+    """Answer stored candles."""
+    query = read_klines_query(app.current_event.query_string_parameters)
+    here = bootstrap.container()
+    found = read_candles(here.candles, query.symbol, start_ms=query.start_ms, end_ms=query.end_ms, limit=query.limit)
+    if not found and here.series.get(query.symbol).last is None:
+        raise BinanceError(-1121, "INVALID_SYMBOL", "Invalid symbol.")
+    return answer(200, [row(candle) for candle in found])
+
+
+@app.get("/api/v3/exchangeInfo")
+def info() -> Response[str]:
+    """Answer the stored symbols."""
+    here = bootstrap.container()
+    return answer(200, exchange_info(here.series.all(), here.clock.now()))
+
+
+@app.get("/api/v3/time")
+def server_time() -> Response[str]:
+    """Answer our time."""
+    return answer(200, {"serverTime": round(bootstrap.container().clock.now().timestamp() * 1000)})
+
+
+@app.get("/api/v3/ping")
+def ping() -> Response[str]:
+    """Answer that we are here."""
+    return answer(200, {})
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a call of the API."""
+    log.append_keys(request_id=context.aws_request_id)
+    return app.resolve(event, context)

@@ -1,0 +1,97 @@
+"""Tells of runs, of the universe as it was, and of the whole."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from candle_collector import bootstrap
+from candle_collector.domain import dates
+from candle_collector.domain import window as w
+from candle_collector.errors import invalid, not_found
+from candle_collector.http import answer, resolver
+from candle_collector.observability import logger
+from candle_collector.report import report_runs, report_status, report_system
+from candle_collector.settings import VERSION
+
+log = logger()
+app = resolver()
+
+_RUN_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+_PAGE_DEFAULT = "20"
+_PAGE_MOST = 100
+
+
+@app.get("/api/admin/collect/status")
+def status() -> Response[str]:
+    """Tell of the active run, else of the last one, or of the one that is named."""
+    here = bootstrap.container()
+    run_id = _run_id("run_id")
+    return answer(200, report_status(run_id, runs=here.runs, gate=here.gate, clock=here.clock))
+
+
+@app.get("/api/admin/collect/runs")
+def runs() -> Response[str]:
+    """List runs, newest first."""
+    limit = app.current_event.query_string_parameters.get("limit", _PAGE_DEFAULT)
+    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= _PAGE_MOST:
+        raise invalid("limit", f"takes a number from 1 to {_PAGE_MOST}")
+    return answer(200, report_runs(limit=int(limit), before=_run_id("before"), runs=bootstrap.container().runs))
+
+
+@app.get("/api/admin/universe")
+def universe() -> Response[str]:
+    """Tell the ranking of a day, as it was when a run first asked on that day."""
+    here = bootstrap.container()
+    day = app.current_event.query_string_parameters.get("date") or here.clock.now().date().isoformat()
+    try:
+        hour = dates.start_of(day)
+    except ValueError as error:
+        raise invalid("date", str(error)) from None
+    ranked = here.runs.universe(w.day_of(hour))
+    if ranked is None:
+        raise not_found(f"no universe was kept on {w.day_of(hour)}: no run was started on that day")
+    return answer(200, {"date": w.day_of(hour), "symbols": ranked})
+
+
+@app.get("/api/admin/system/info")
+def system_info() -> Response[str]:
+    """Tell how the whole stands."""
+    here = bootstrap.container()
+    settings = here.settings
+    facts = {"service": "candle-collector", "version": VERSION, "stage": settings.stage}
+    in_force = {
+        "exchange_base_url": settings.exchange_base_url,
+        "top_n_cryptos": settings.top_n,
+        "collection_start_date": dates.tell_start(settings.collection_start),
+        "collection_schedule": settings.collection_schedule,
+        "batch_size_hours": settings.batch_size_hours,
+        "max_retries": settings.max_retries,
+        "worker_timeout": settings.worker_timeout,
+        "run_deadline_hours": settings.run_deadline_hours,
+        "api_key_required": settings.api_key_required,
+    }
+    ports = (here.runs, here.series, here.gate, here.clock)
+    return answer(200, report_system(facts, in_force, ports=ports))
+
+
+def _run_id(name: str) -> str | None:
+    """Return a run's id from the query.
+
+    Raises
+    ------
+    RequestRefusedError
+        400: it cannot be one.
+    """
+    run_id = app.current_event.query_string_parameters.get(name)
+    if run_id is not None and not _RUN_ID.fullmatch(run_id):
+        raise invalid(name, "is no run id; the trigger's answer names one")
+    return run_id
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a call of the API."""
+    log.append_keys(request_id=context.aws_request_id)
+    return app.resolve(event, context)

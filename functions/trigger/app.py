@@ -1,0 +1,111 @@
+"""Starts runs, for a caller or a schedule; retries and cancels them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from candle_collector import bootstrap
+from candle_collector.control_run import cancel_run, retry_run
+from candle_collector.domain import dates
+from candle_collector.domain.run import Mode, Run
+from candle_collector.errors import CollectionInProgressError, StaleTurnError
+from candle_collector.http import answer, resolver
+from candle_collector.observability import logger
+from candle_collector.plan_run import plan_run
+from candle_collector.start_run import RunRequest, start_run
+from candle_collector.trigger_body import read_trigger
+
+log = logger()
+app = resolver()
+
+STATUS_PATH = "/api/admin/collect/status"
+WORKERS = 5
+"""The workers that a dry run reckons with (template.yaml, Concurrency)."""
+
+_RULES: dict[str, Mode] = {"-forward": "forward", "-gap-fill": "gap_fill"}
+
+
+@app.post("/api/admin/collect/trigger")
+def trigger() -> Response[str]:
+    """Start a run, or answer what one would ask for."""
+    request, dry_run = read_trigger(app.current_event.decoded_body)
+    here = bootstrap.container()
+    if dry_run:
+        return answer(200, plan_run(request, here.choice(), here.run_ports(), here.candles, workers=WORKERS))
+    run = start_run(request, here.choice(), here.run_ports())
+    if run is None:
+        raise AssertionError("only an occurrence of a schedule can have started before")
+    return _started(run)
+
+
+@app.post("/api/admin/collect/runs/<run_id>/retry")
+def retry(run_id: str) -> Response[str]:
+    """Start a run of what another left behind."""
+    here = bootstrap.container()
+    return _started(retry_run(run_id, here.choice(), here.run_ports()))
+
+
+@app.post("/api/admin/collect/runs/<run_id>/cancel")
+def cancel(run_id: str) -> Response[str]:
+    """Stop a run."""
+    run = cancel_run(run_id, bootstrap.container().closing_ports())
+    return answer(200, {"success": True, "run_id": run.run_id, "counts": run.counts, "status_url": _status_url(run)})
+
+
+def _started(run: Run) -> Response[str]:
+    log.info("run started", extra={"run_id": run.run_id, "mode": run.mode, "symbols": len(run.symbols)})
+    return answer(
+        202,
+        {
+            "success": True,
+            "message": f"Collection task started: {run.mode}",
+            "mode": run.mode,
+            "run_id": run.run_id,
+            "start_date": dates.tell_start(run.start),
+            "end_date": dates.tell_end(run.end),
+            "total_cryptos": len(run.symbols),
+            "status_endpoint": STATUS_PATH,
+            "status_url": _status_url(run),
+            "note": run.note,
+        },
+    )
+
+
+def _status_url(run: Run) -> str:
+    """Return the absolute URL of a run's status, as the caller reaches this API."""
+    event = app.current_event
+    host = next((value for name, value in event.headers.items() if name.lower() == "host"), "")
+    own_domain = host == event.request_context.domain_name
+    base = event.request_context.path.removesuffix(event.path) if own_domain else ""
+    forwarded = next((value for name, value in event.headers.items() if name.lower() == "x-forwarded-proto"), "https")
+    return f"{forwarded}://{host}{base}{STATUS_PATH}?run_id={run.run_id}"
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a call of the API, or start what a schedule asks for."""
+    log.append_keys(request_id=context.aws_request_id)
+    if event.get("detail-type") == "Scheduled Event":
+        return start_scheduled(EventBridgeEvent(event))
+    return app.resolve(event, context)
+
+
+def start_scheduled(event: EventBridgeEvent) -> dict[str, Any]:
+    """Start the run of a schedule's occurrence, once; one that meets an active run is skipped and counted."""
+    rule = event.resources[0].rsplit("/", 1)[-1]
+    mode = next(mode for suffix, mode in _RULES.items() if rule.endswith(suffix))
+    here = bootstrap.container()
+    try:
+        run = start_run(RunRequest(mode, occurrence=f"{mode}#{event.time}"), here.choice(), here.run_ports())
+    except CollectionInProgressError as busy:
+        log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
+        return {"skipped": True, "active_run_id": busy.run_id}
+    except StaleTurnError:
+        run = None
+    if run is None:
+        log.info("occurrence delivered again", extra={"mode": mode, "time": event.time})
+        return {"started": False}
+    log.info("run started", extra={"run_id": run.run_id, "mode": run.mode, "symbols": len(run.symbols)})
+    return {"started": True, "run_id": run.run_id}

@@ -1,0 +1,39 @@
+"""Does the work of one message: a turn at one symbol of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from candle_collector import bootstrap
+from candle_collector.adapters.collect_queue import read_message
+from candle_collector.collect_symbol import collect_symbol
+from candle_collector.observability import logger
+
+log = logger()
+
+# a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Work on the messages; those that fail are answered by name, so that only they come back."""
+    log.append_keys(request_id=context.aws_request_id, cold_start=not _warm)
+    _warm.append(True)
+
+    def work(record: SQSRecord) -> None:
+        message = read_message(record.body)
+        log.append_keys(run_id=message.run_id, symbol=message.symbol, turn=message.turn)
+        try:
+            turn = bootstrap.container().turn(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
+            collect_symbol(message, turn)
+        except Exception:
+            log.exception("the turn failed; its message comes back")
+            raise
+
+    return process_partial_response(event, work, processor, context)
+
+
+_warm: list[bool] = []

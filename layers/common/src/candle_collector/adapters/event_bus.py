@@ -1,0 +1,46 @@
+"""The account's event bus: whoever wants to know that a collection ended has a rule on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from candle_collector.domain import dates
+from candle_collector.domain.run import Run
+
+log = logging.getLogger(__name__)
+
+SOURCE = "candle-collector"
+DETAIL_TYPE = "CollectionEnded"
+
+
+class EventBridgeBus:
+    """The default bus of EventBridge."""
+
+    def __init__(self, stage: str, *, client: Any = None) -> None:
+        self._stage = stage
+        self._client: Any = client or boto3.client("events", config=Config(connect_timeout=2, read_timeout=5))
+
+    def collection_ended(self, run: Run, counts: Mapping[str, int], latest: int | None) -> None:
+        """Put the event; a bus that refuses does not undo a run's end, it is logged."""
+        detail = {
+            "run_id": run.run_id,
+            "stage": self._stage,
+            "mode": run.mode,
+            "counts": dict(counts),
+            "latest_candle": None if latest is None else dates.tell(latest),
+        }
+        entry = {"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": json.dumps(detail)}
+        try:
+            answer = self._client.put_events(Entries=[entry])
+        except (BotoCoreError, ClientError):
+            log.exception("the end of the run was not told", extra={"run_id": run.run_id})
+            return
+        if answer.get("FailedEntryCount"):
+            log.error("the end of the run was not told", extra={"run_id": run.run_id, "answer": answer["Entries"]})

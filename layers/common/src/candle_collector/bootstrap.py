@@ -1,0 +1,178 @@
+"""Where adapters are built: once for each function's process, from its settings, and replaced in tests.
+
+Adapters are imported where they are built, so that a function loads only what it uses: cold starts stay small.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from candle_collector.settings import Settings
+
+if TYPE_CHECKING:
+    from candle_collector.authorize import Caller
+    from candle_collector.close_symbols import ClosingPorts
+    from candle_collector.collect_symbol import Turn
+    from candle_collector.domain.api_key import Scope
+    from candle_collector.ports import (
+        ApiKeyStore,
+        CandleStore,
+        Clock,
+        CollectQueue,
+        EventBus,
+        Exchange,
+        ExchangeGate,
+        RunStore,
+        SeriesStore,
+    )
+    from candle_collector.start_run import Choice, RunPorts
+
+
+class SystemClock:
+    """The clock of the machine it runs on."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+        return datetime.now(UTC)
+
+
+class Container:
+    """The adapters of a process, each built when it is first needed; a test hands in its own by their names."""
+
+    def __init__(self, settings: Settings, **replaced: object) -> None:
+        self.settings = settings
+        self.__dict__.update(replaced)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Our clock."""
+        return SystemClock()
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """The exchange, its connections kept between invocations."""
+        from candle_collector.adapters.binance import Binance
+
+        return Binance(self.settings.exchange_base_url, max_retries=self.settings.max_retries)
+
+    @cached_property
+    def candles(self) -> CandleStore:
+        """The candle table."""
+        from candle_collector.adapters.candles_table import CandlesTable
+
+        return CandlesTable(self.settings.candles_table)
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """The runs."""
+        from candle_collector.adapters.runs_table import RunsTable
+
+        return RunsTable(self.settings.runs_table)
+
+    @cached_property
+    def series(self) -> SeriesStore:
+        """The series' records."""
+        from candle_collector.adapters.series_table import SeriesTable
+
+        return SeriesTable(self.settings.runs_table)
+
+    @cached_property
+    def gate(self) -> ExchangeGate:
+        """The gate before the exchange."""
+        from candle_collector.adapters.gate_table import GateTable
+
+        return GateTable(self.settings.runs_table)
+
+    @cached_property
+    def queue(self) -> CollectQueue:
+        """The workers' queue."""
+        from candle_collector.adapters.collect_queue import SqsCollectQueue
+
+        return SqsCollectQueue(self.settings.collect_queue_url)
+
+    @cached_property
+    def events(self) -> EventBus:
+        """The event bus."""
+        from candle_collector.adapters.event_bus import EventBridgeBus
+
+        return EventBridgeBus(self.settings.stage)
+
+    @cached_property
+    def keys(self) -> ApiKeyStore:
+        """The keys' records."""
+        from candle_collector.adapters.keys_table import KeysTable
+
+        return KeysTable(self.settings.keys_table)
+
+    def choice(self) -> Choice:
+        """Return the deployment's defaults for runs."""
+        from candle_collector.start_run import Choice
+
+        return Choice(
+            top_n=self.settings.top_n,
+            collection_start=self.settings.collection_start,
+            batch_size=self.settings.batch_size_hours,
+            excluded=self.settings.excluded_base_assets,
+            keep_stored=self.settings.keep_stored_symbols,
+            deadline=timedelta(hours=self.settings.run_deadline_hours),
+            weight_share_percent=self.settings.weight_share_percent,
+        )
+
+    def run_ports(self) -> RunPorts:
+        """Return what starting a run needs."""
+        from candle_collector.start_run import RunPorts
+
+        return RunPorts(self.exchange, self.gate, self.runs, self.series, self.queue, self.clock)
+
+    def closing_ports(self) -> ClosingPorts:
+        """Return what closing symbols needs."""
+        from candle_collector.close_symbols import ClosingPorts
+
+        return ClosingPorts(self.candles, self.series, self.runs, self.events, self.clock)
+
+    def turn(self, *, remaining_seconds: float) -> Turn:
+        """Return what a worker's turn works with, for an invocation that has so much time left."""
+        from candle_collector.collect_symbol import Turn
+
+        return Turn(
+            exchange=self.exchange,
+            candles=self.candles,
+            series=self.series,
+            runs=self.runs,
+            queue=self.queue,
+            gate=self.gate,
+            events=self.events,
+            clock=self.clock,
+            monotonic=time.monotonic,
+            until=time.monotonic() + remaining_seconds,
+            # a worker may live a little longer than its clock says, and is gone long before its message shows again
+            claim_seconds=self.settings.worker_timeout + min(30, self.settings.worker_timeout),
+            weight_share_percent=self.settings.weight_share_percent,
+        )
+
+
+@cache
+def container() -> Container:
+    """Return this process's adapters."""
+    return Container(Settings(os.environ))
+
+
+@cache
+def authorizer() -> Callable[..., Caller]:
+    """Return what decides on a request by the keys it carries."""
+    from candle_collector.authorize import ANONYMOUS, authorize
+
+    here = container()
+
+    def decide(offered: AbstractSet[str], *, needed: Scope) -> Caller:
+        if not here.settings.api_key_required:
+            return ANONYMOUS
+        return authorize(offered, needed=needed, store=here.keys, now=here.clock.now())
+
+    return decide

@@ -1,0 +1,16 @@
+"""Logs as single JSON lines, and metrics; no event and no query string ever goes into them."""
+
+from __future__ import annotations
+
+import logging
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import utils
+
+
+def logger() -> Logger:
+    """Return the function's logger, and let the package's own loggers write through it."""
+    main = Logger()
+    logging.getLogger("candle_collector").setLevel(main.log_level)
+    utils.copy_config_to_registered_loggers(source_logger=main, include={"candle_collector"})
+    return main
