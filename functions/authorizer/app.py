@@ -13,6 +13,9 @@ from candle_collector import bootstrap
 from candle_collector.authorize import is_candles_route, needed_scope
 from candle_collector.errors import RequestRefusedError
 
+# Loads what it needs while the function starts.
+bootstrap.authorizer()
+
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return the policy that lets the request in or refuses it, with `code` and `message` for the refusal's body.

@@ -5,6 +5,7 @@ Adapters are imported where they are built, so that a function loads only what i
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable
@@ -168,6 +169,8 @@ def authorizer() -> Callable[..., Caller]:
     """Return what decides on a request by the keys it carries."""
     from candle_collector.authorize import ANONYMOUS, authorize
 
+    # Loaded now and used later: the authorizer calls this while it starts, when Lambda gives it a whole core.
+    importlib.import_module("candle_collector.adapters.keys_table")
     here = container()
 
     def decide(offered: AbstractSet[str], *, needed: Scope) -> Caller:
