@@ -9,7 +9,7 @@ from typing import Any
 
 from candle_collector.control_run import find_run
 from candle_collector.domain import dates
-from candle_collector.domain import window as w
+from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.domain.window import Windows
 from candle_collector.ports import Clock, ExchangeGate, RunStore, SeriesStore
@@ -154,6 +154,7 @@ def report_system(
     current = _current(runs, now)
     state = gate.state()
     blocked = state.blocked_until and state.blocked_until > now
+    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
     return {
         **facts,
         "timestamp": _told(now),
@@ -162,7 +163,7 @@ def report_system(
             "candles": sum(sum(one.years.values()) for one in stored),
             "first_candle": None if first is None else dates.tell(first),
             "latest_candle": None if latest is None else dates.tell(latest),
-            "lag_hours": None if latest is None else max(0, w.hour_of(now) - 1 - latest),
+            "lag_hours": None if latest is None else max(0, closed_end - 1 - latest),
         },
         "collection": {
             "state": "running" if current and current.state is not RunState.ENDED else "idle",

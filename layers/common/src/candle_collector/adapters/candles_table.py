@@ -28,6 +28,8 @@ _BATCH_MOST = 25
 _BATCH_TRIES = 8
 _WAIT_MOST = 5.0
 
+_STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
+
 _HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
 
 
@@ -65,8 +67,8 @@ class CandlesTable:
         for item in self._query(
             symbol,
             within,
-            ProjectionExpression="#day, stored, never_printed",
-            ExpressionAttributeNames={"#day": "day"},
+            ProjectionExpression="#day, #stored, never_printed",
+            ExpressionAttributeNames=_STORED,
             ConsistentRead=True,
         ):
             day = item["day"]["S"]
@@ -107,11 +109,12 @@ class CandlesTable:
     def _merge(self, symbol: str, day: str, lines: Mapping[int, str], gone: Sequence[int]) -> None:
         """Add hours to a day's item, or make it. Repeating it changes nothing, and a stored value stays."""
         sets = [f"{_HOURS[hour]} = if_not_exists({_HOURS[hour]}, :{_HOURS[hour]})" for hour in lines]
-        adds = ["stored :stored"] if lines else []
+        adds = ["#stored :stored"] if lines else []
         adds += ["never_printed :gone"] if gone else []
         values: dict[str, Any] = {f":{_HOURS[hour]}": {"S": line} for hour, line in lines.items()}
         if lines:
             values[":stored"] = {"NS": [str(hour) for hour in lines]}
+        names = {"ExpressionAttributeNames": _STORED} if lines else {}
         if gone:
             values[":gone"] = {"NS": [str(hour) for hour in gone]}
         self._call(
@@ -120,6 +123,7 @@ class CandlesTable:
             Key=_key(symbol, day),
             UpdateExpression=" ".join([f"SET {', '.join(sets)}"] * bool(sets) + [f"ADD {', '.join(adds)}"]),
             ExpressionAttributeValues=values,
+            **names,
         )
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
