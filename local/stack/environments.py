@@ -101,7 +101,8 @@ def build(environment: Environment, name: str) -> None:
         with log.open("w") as lines:
             _run([_base_executable(), "-m", "venv", str(environment.folder)], lines.fileno(), log)
             pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
-            _run([*pip, "--require-hashes", "-r", str(environment.requirements)], lines.fileno(), log)
+            # The list is complete. Left to resolve it, older pips stumble over extras that it does not spell out.
+            _run([*pip, "--no-deps", "--require-hashes", "-r", str(environment.requirements)], lines.fileno(), log)
             if environment.editable is not None:
                 # Without isolation the build uses the pinned setuptools instead of fetching one that no hash covers.
                 linked = ["--no-deps", "--no-build-isolation", "-e", str(environment.editable)]
