@@ -1,4 +1,4 @@
-"""The stages that `sam` knows, and the versions that must agree with the template."""
+"""The stages that `sam` knows, and the version that is told in two places."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
+from candle_collector.settings import VERSION
 
 from tests.template.stack import PROJECT, broken_rules, source
 
@@ -44,7 +45,6 @@ def test_a_worker_that_dies_on_a_laptop_is_replaced_within_minutes() -> None:
     assert int(overrides("local")["QueueVisibility"]) <= 120
 
 
-def test_the_version_of_the_functions_is_that_of_the_layer() -> None:
+def test_the_version_that_the_functions_tell_is_that_of_the_layer() -> None:
     layer = tomllib.loads((PROJECT / "layers/common/pyproject.toml").read_text())
-    variables = source()["Globals"]["Function"]["Environment"]["Variables"]
-    assert variables["SERVICE_VERSION"] == layer["project"]["version"]
+    assert layer["project"]["version"] == VERSION
