@@ -53,7 +53,7 @@ def ping() -> Response[str]:
     return answer(200, {})
 
 
+@log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a call of the API."""
-    log.append_keys(request_id=context.aws_request_id)
     return app.resolve(event, context)

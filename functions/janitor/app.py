@@ -16,10 +16,10 @@ log = logger()
 metrics = Metrics()
 
 
+@log.inject_lambda_context
 @metrics.log_metrics
-def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Tend the runs, and tell the age of the oldest open one, for its alarm."""
-    log.append_keys(request_id=context.aws_request_id)
     here = bootstrap.container()
     visibility = timedelta(seconds=here.settings.queue_visibility)
     tended = tend_runs(here.closing_ports(), here.queue, visibility=visibility)

@@ -91,7 +91,7 @@ def _run_id(name: str) -> str | None:
     return run_id
 
 
+@log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a call of the API."""
-    log.append_keys(request_id=context.aws_request_id)
     return app.resolve(event, context)

@@ -84,9 +84,9 @@ def _status_url(run: Run) -> str:
     return f"{forwarded}://{host}{base}{STATUS_PATH}?run_id={run.run_id}"
 
 
+@log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a call of the API, or start what a schedule asks for."""
-    log.append_keys(request_id=context.aws_request_id)
     if event.get("detail-type") == "Scheduled Event":
         return start_scheduled(EventBridgeEvent(event))
     return app.resolve(event, context)

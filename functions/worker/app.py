@@ -18,10 +18,9 @@ log = logger()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
+@log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on the messages; those that fail are answered by name, so that only they come back."""
-    log.append_keys(request_id=context.aws_request_id, cold_start=not _warm)
-    _warm.append(True)
 
     def work(record: SQSRecord) -> None:
         message = read_message(record.body)
@@ -29,11 +28,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         try:
             turn = bootstrap.container().turn(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
             collect_symbol(message, turn)
+            log.info("turn done")
         except Exception:
             log.exception("the turn failed; its message comes back")
             raise
 
     return process_partial_response(event, work, processor, context)
-
-
-_warm: list[bool] = []
