@@ -37,13 +37,16 @@ class GateTable:
                 return Reservation(weight, reserved)
         item = self._read()
         self._refuse_if_closed(item, now)
-        left = 0 if item is None else budget - int(item.reserved or 0)
-        if item is None or left <= 0 or item.period != period:
-            return Reservation(0, 0 if item is None else int(item.reserved or 0))
-        rest = self._gate.reserved.set(self._gate.reserved + left)
-        unchanged = (self._gate.period == period) & (self._gate.reserved == item.reserved)
-        reserved = self._update([rest], unchanged & shut)
-        return Reservation(left, reserved) if reserved else Reservation(0, int(item.reserved or 0))
+        reserved = 0 if item is None else int(item.reserved or 0)
+        granted = min(weight, budget - reserved)
+        if item is None or item.period != period or granted <= 0:
+            return Reservation(0, reserved)
+        # there is less left than was asked for, or another worker began the period at the same moment
+        changed = self._update(
+            [self._gate.reserved.set(self._gate.reserved + granted)],
+            (self._gate.period == period) & (self._gate.reserved <= budget - granted) & shut,
+        )
+        return Reservation(granted, changed) if changed else Reservation(0, reserved)
 
     def observe(self, used: int, *, period: int) -> None:
         """Raise the figure of this period, never lower it."""
