@@ -92,6 +92,7 @@ lock: setup ## Compile the requirement lists again: newest versions that fit, wi
 		layers/common/src/requirements.in -o layers/common/src/requirements.txt
 
 .PHONY: clean
-clean: down ## Remove what was built and installed; collected candles stay
-	@rm -rf .venv .local/venvs .local/*/build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Stop the local stack, remove what was built and installed; collected candles stay
+	@[ ! -x $(VENV)/python ] || $(VENV)/python -m local.stack down
+	@rm -rf .venv .local/venvs .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -100,7 +100,7 @@ def build(environment: Environment, name: str) -> None:
         shutil.rmtree(environment.folder, ignore_errors=True)
         with log.open("w") as lines:
             _run([_base_executable(), "-m", "venv", str(environment.folder)], lines.fileno(), log)
-            pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
+            pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
             # The list is complete. Left to resolve it, older pips stumble over extras that it does not spell out.
             _run([*pip, "--no-deps", "--require-hashes", "-r", str(environment.requirements)], lines.fileno(), log)
             if environment.editable is not None:
