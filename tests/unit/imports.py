@@ -1,0 +1,130 @@
+"""Which way imports may point in this project: the rules of the architecture, and a checker that reads a source's."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+PACKAGE = "candle_collector"
+
+DOMAIN, PORTS, ERRORS, ADAPTER = "domain", "ports", "errors", "adapter"
+SETTINGS, HTTP, OBSERVABILITY, BOOTSTRAP, USE_CASE, FUNCTION = (
+    "settings",
+    "http",
+    "observability",
+    "bootstrap",
+    "use case",
+    "function",
+)
+
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    DOMAIN: frozenset({DOMAIN}),
+    ERRORS: frozenset({DOMAIN}),
+    PORTS: frozenset({DOMAIN, ERRORS}),
+    SETTINGS: frozenset({DOMAIN, ERRORS}),
+    ADAPTER: frozenset({DOMAIN, ERRORS, PORTS, ADAPTER}),
+    USE_CASE: frozenset({DOMAIN, ERRORS, PORTS, USE_CASE}),
+    HTTP: frozenset({ERRORS}),
+    OBSERVABILITY: frozenset(),
+    BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTER, USE_CASE}),
+    FUNCTION: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, USE_CASE, HTTP, OBSERVABILITY, BOOTSTRAP}),
+}
+"""The kinds of modules of this project that each kind may import."""
+
+VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    **dict.fromkeys(
+        ("boto3", "botocore", "pynamodb", "requests", "urllib3", "tenacity"), (frozenset({ADAPTER}), frozenset())
+    ),
+    "aws_lambda_powertools": (frozenset({HTTP, OBSERVABILITY, FUNCTION}), frozenset()),
+    "pydantic": (frozenset(), frozenset({f"{PACKAGE}.trigger_body"})),
+}
+"""The kinds of modules, and single modules, that may import what is not of the standard library."""
+
+EXCEPTIONS: dict[str, frozenset[str]] = {
+    # the queue's adapter knows the form of a message, and the worker reads one
+    "functions.worker.app": frozenset({f"{PACKAGE}.adapters.collect_queue"}),
+}
+"""Single imports that are allowed against the rules, with the reason."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An import that points the wrong way."""
+
+    module: str
+    imported: str
+
+    def __str__(self) -> str:
+        return f"{self.module} imports {self.imported}"
+
+
+def kind_of(module: str) -> str | None:
+    """Return the kind of one of our modules; None for all others."""
+    first, *rest = module.split(".")
+    if first == "functions":
+        return FUNCTION
+    if first != PACKAGE:
+        return None
+    if not rest:
+        return DOMAIN  # the package itself holds nothing
+    if rest[0] == "adapters":
+        return ADAPTER
+    return rest[0] if rest[0] in {DOMAIN, PORTS, ERRORS, SETTINGS, HTTP, OBSERVABILITY, BOOTSTRAP} else USE_CASE
+
+
+def module_name(path: PurePosixPath) -> str:
+    """Return the dotted name of a file below a source root."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(module: str, source: str, *, known: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the dotted names of what a source imports, wherever in it.
+
+    Parameters
+    ----------
+    known
+        The names of our modules: ``from package import module`` is an import of the module.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = module.split(".")[: -node.level]
+                base = ".".join([*above, base] if base else above)
+            for name in node.names:
+                whole = f"{base}.{name.name}"
+                yield whole if whole in known else base
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "import_module":
+            yield from (part.value for part in node.args if isinstance(part, ast.Constant))  # type: ignore[misc] # a constant's value is Any; here it is a name
+
+
+def violations(module: str, source: str, *, known: frozenset[str] = frozenset()) -> list[Violation]:
+    """Return the imports of a source that the rules forbid."""
+    kind = kind_of(module)
+    if kind is None:
+        return []
+    allowed = EXCEPTIONS.get(module, frozenset())
+    return [
+        Violation(module, imported)
+        for imported in imports(module, source, known=known)
+        if imported not in allowed and not _may(module, kind, imported)
+    ]
+
+
+def _may(module: str, kind: str, imported: str) -> bool:
+    other = kind_of(imported)
+    if other == FUNCTION:
+        return module.split(".")[:2] == imported.split(".")[:2]  # a function's own folder, no sibling
+    if other is not None:
+        return other in MAY_IMPORT[kind]
+    root = imported.split(".", maxsplit=1)[0]
+    if root in sys.stdlib_module_names:
+        return True
+    kinds, modules = VENDORS.get(root, (frozenset(), frozenset()))
+    return kind in kinds or module in modules
