@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
@@ -19,6 +21,7 @@ from candle_collector.start_run import RunRequest, start_run
 from candle_collector.trigger_body import read_trigger
 
 log = logger()
+metrics = Metrics()
 app = resolver()
 
 STATUS_PATH = "/api/admin/collect/status"
@@ -88,12 +91,15 @@ def _status_url(run: Run) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a call of the API, or start what a schedule asks for."""
     if event.get("detail-type") == "Scheduled Event":
-        return start_scheduled(EventBridgeEvent(event))
+        started: dict[str, Any] = start_scheduled(event, context)
+        return started
     return app.resolve(event, context)
 
 
-def start_scheduled(event: EventBridgeEvent) -> dict[str, Any]:
+@metrics.log_metrics
+def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Start the run of a schedule's occurrence, once; one that meets an active run is skipped and counted."""
+    event = EventBridgeEvent(occurrence)
     rule = event.resources[0].rsplit("/", 1)[-1]
     mode = next(mode for suffix, mode in _RULES.items() if rule.endswith(suffix))
     here = bootstrap.container()
@@ -101,6 +107,7 @@ def start_scheduled(event: EventBridgeEvent) -> dict[str, Any]:
         run = start_run(RunRequest(mode, occurrence=f"{mode}#{event.time}"), here.choice(), here.run_ports())
     except CollectionInProgressError as busy:
         log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
+        metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, 1)
         return {"skipped": True, "active_run_id": busy.run_id}
     except StaleTurnError:
         run = None

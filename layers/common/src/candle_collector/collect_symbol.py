@@ -14,6 +14,7 @@ from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import Failure, Run, RunState, Series, SymbolRecord, judge, range_of, with_missing
+from candle_collector.domain.trouble import Trouble, renew
 from candle_collector.domain.window import Window, Windows
 from candle_collector.end_run import leave_run
 from candle_collector.errors import (
@@ -50,6 +51,8 @@ LEAST_REQUEST_SECONDS = 0.5
 
 MOST_DELAY_SECONDS = 900
 """The longest delay that SQS gives a message."""
+
+_NO_CANDLE = "the exchange has no candle for these hours yet"
 
 SHORT_RANGE_HOURS = 168
 """A forward range up to this long is read alone, a longer one with the whole years that it touches."""
@@ -135,6 +138,7 @@ class _SymbolTurn:
         self._granted = 0
         self._reserved = 0
         self._read_window = self._range
+        self._troubles: list[Trouble] = []
 
     @property
     def _range(self) -> Window:
@@ -201,7 +205,9 @@ class _SymbolTurn:
                 self._record.symbol, asked.start, asked.hours, attempts_made=attempts_made, until=last_moment
             )
         except ExchangeError as error:
-            self._count(error.failure.attempts - attempts_made, attempts_made)
+            attempts = error.failure.attempts - attempts_made
+            self._count(attempts, attempts_made)
+            self._troubles.append(Trouble(asked, attempts, error.failure.message))
             return self._after_failure(asked, error)
         self._count(1 + answer.retries, attempts_made)
         self._observe(answer)
@@ -287,6 +293,7 @@ class _SymbolTurn:
         asked_to = answer.hours[-1] + 1 if answer.hours else asked.end
         settled = [Window(asked.start, asked_to), *(p for p in (proof.absent, proof.delisted) if p)]
         self._to_ask = w.subtract(self._to_ask, w.union(settled))
+        self._troubles.append(Trouble(asked, 1 + answer.retries, _NO_CANDLE))  # told of what is missing in the end
         self._record = replace(
             self._record,
             attempts=0,
@@ -362,8 +369,13 @@ class _SymbolTurn:
         return _Next.HANDED_ON
 
     def _with_missing(self) -> SymbolRecord:
+        """Note what stays missing, on the series' record and on the run's."""
+        missing = self._coverage.missing(self._range)
+        troubles = renew(self._series.troubles, self._troubles, missing, self._range)
+        self._troubles = []
+        self._keep_series(replace(self._series, troubles=troubles))
         record = replace(self._record, first=self._series.first, last=self._series.last)
-        return with_missing(record, self._coverage.missing(self._range))
+        return with_missing(record, missing)
 
     def _end(self) -> None:
         """Write the outcome, once, and end the run if this was its last symbol."""
@@ -372,7 +384,7 @@ class _SymbolTurn:
         if not record.missing:
             record = replace(record, failure=None)
         elif record.failure is None:
-            record = replace(record, failure=Failure("short_answer", "the exchange has no candle for these hours yet"))
+            record = replace(record, failure=Failure("short_answer", _NO_CANDLE))
         record = self._turn.runs.end_symbol(replace(record, outcome=outcome))
         leave_run(
             record, runs=self._turn.runs, series=self._turn.series, events=self._turn.events, clock=self._turn.clock

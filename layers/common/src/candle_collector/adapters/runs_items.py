@@ -23,6 +23,7 @@ from pynamodb.models import Model
 from candle_collector.domain import window as w
 from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, Series, SymbolRecord
+from candle_collector.domain.trouble import Trouble
 from candle_collector.domain.window import Window
 
 KEEP_RUNS = timedelta(days=90)
@@ -171,6 +172,7 @@ class SeriesItem(_Item):
     absent = WindowAttribute(null=True)
     delisted = WindowAttribute(null=True)
     years: JSONAttribute = JSONAttribute()
+    troubles = JSONAttribute(null=True)
 
 
 class UniverseItem(_Item):
@@ -327,5 +329,9 @@ def series_of(item: SeriesItem) -> Series:
         absent=item.absent,
         delisted=item.delisted,
         years={int(year): int(hours) for year, hours in item.years.items()},
+        troubles=tuple(
+            Trouble(WindowAttribute().deserialize(window), attempts, error)
+            for window, attempts, error in item.troubles or ()
+        ),
         version=int(item.version),
     )

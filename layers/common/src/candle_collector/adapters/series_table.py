@@ -36,6 +36,7 @@ class SeriesTable:
                 absent=series.absent,
                 delisted=series.delisted,
                 years={str(year): hours for year, hours in sorted(series.years.items())},
+                troubles=[[items.WindowAttribute().serialize(one.window), *one[1:]] for one in series.troubles] or None,
                 version=series.version,
             ).save()
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from candle_collector.domain import window as w
+from candle_collector.domain.trouble import Trouble
 from candle_collector.domain.window import Window, Windows
 
 Mode = Literal["backward", "forward", "gap_fill"]
@@ -194,6 +195,8 @@ class Series:
         After the last candle of a symbol that does not trade.
     years
         How many hours are stored, by UTC year, set from full reads of the year.
+    troubles
+        The windows that were asked for and are missing still.
     """
 
     symbol: str
@@ -202,6 +205,7 @@ class Series:
     absent: Window | None = None
     delisted: Window | None = None
     years: dict[int, int] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = ()
     version: int = RECORD_VERSION
 
 
