@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.stack.api_gateway import teach_api_gateway
 from local.stack.front import Front
 from local.stack.snapshots import Snapshots, saver
 from local.stack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
@@ -64,6 +65,10 @@ def serve(state: Path, logs: Path, aws_port: int, api_port: int) -> None:
     ministack = importlib.import_module("ministack.app")
     runtime = importlib.import_module("ministack.core.lambda_runtime")
     functions = importlib.import_module("ministack.services.lambda_svc")
+    teach_api_gateway(
+        importlib.import_module("ministack.services.apigateway_v1"),
+        importlib.import_module("ministack.services.cloudformation.provisioners"),
+    )
     share_layers(runtime, functions, SharedLayers(scratch / "layers"))
     tee_logs(runtime, FunctionLogs(logs))  # never closed: what functions write last comes when all else has ended
     snapshots = Snapshots(saver(ministack, importlib.import_module("ministack.core.persistence")), lock)
