@@ -30,7 +30,7 @@ ALLOWED = {
     "JanitorFunction": {
         "RunsTable": KEEP_RUNS,
         "CandlesTable": {"dynamodb:Query"},
-        "CollectQueue": {"sqs:SendMessage"},
+        "CollectQueue": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
         "event-bus/default": {"events:PutEvents"},
     },
 }
