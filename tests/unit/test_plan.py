@@ -1,0 +1,90 @@
+"""The plan is the fewest requests: compared with every possible plan in small cases."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+
+from candle_collector.domain import window as w
+from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.window import Window, Windows
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.unit.windows import HOUR_SETS, hours, ordered
+
+BATCH_SIZES = st.integers(1, 40)
+MIDNIGHT = 24
+
+
+def fewest(missing: frozenset[int], batch_size: int) -> int:
+    """Return the least number of spans, by trying every length for the span of the first missing hour."""
+
+    @cache
+    def least(left: tuple[int, ...]) -> int:
+        if not left:
+            return 0
+        return 1 + min(
+            least(tuple(hour for hour in left if hour >= left[0] + length)) for length in range(1, batch_size + 1)
+        )
+
+    return least(tuple(sorted(missing)))
+
+
+@given(st.frozensets(st.integers(0, 30), max_size=14), st.integers(1, 12))
+def test_no_plan_has_fewer_requests(missing: frozenset[int], batch_size: int) -> None:
+    assert len(plan_requests(ordered(missing), batch_size)) == fewest(missing, batch_size)
+
+
+@given(HOUR_SETS, BATCH_SIZES)
+def test_a_plan_holds_all_that_is_missing_in_spans_of_at_most_a_batch(missing: frozenset[int], batch_size: int) -> None:
+    plan = plan_requests(ordered(missing), batch_size)
+    assert hours(plan) >= missing
+    assert all(0 < span.hours <= batch_size for span in plan)
+    assert all(left.end <= right.start for left, right in pairwise(plan))
+
+
+@given(HOUR_SETS, BATCH_SIZES)
+def test_every_span_begins_and_ends_with_a_missing_hour(missing: frozenset[int], batch_size: int) -> None:
+    assert all({span.start, span.end - 1} <= missing for span in plan_requests(ordered(missing), batch_size))
+
+
+@given(HOUR_SETS, st.integers(MIDNIGHT, 40))
+@example(frozenset(range(60)), 25)
+def test_a_span_that_splits_a_day_could_not_have_ended_at_midnight(missing: frozenset[int], batch_size: int) -> None:
+    plan = plan_requests(ordered(missing), batch_size)
+    for at, (span, following) in enumerate(pairwise(plan), start=1):
+        splits = span.end % MIDNIGHT and following.start // MIDNIGHT == (span.end - 1) // MIDNIGHT
+        midnight = span.end - span.end % MIDNIGHT
+        if splits and midnight > span.start:
+            rest = frozenset(hour for hour in missing if hour >= midnight)
+            assert at + len(plan_requests(ordered(rest), batch_size)) > len(plan)
+
+
+@given(st.integers(0, 400_000), st.integers(1, 3000), st.integers(1, 1000))
+def test_a_plan_moves_with_its_days(start: int, length: int, batch_size: int) -> None:
+    day = 24 * 365
+    plan = plan_requests((Window(start, start + length),), batch_size)
+    moved = plan_requests((Window(start + day, start + length + day),), batch_size)
+    assert moved == tuple(Window(span.start + day, span.end + day) for span in plan)
+
+
+def test_nothing_missing_needs_no_request() -> None:
+    assert plan_requests((), 1000) == ()
+
+
+def test_neighbouring_gaps_share_a_request() -> None:
+    missing: Windows = (Window(100, 101), Window(500, 502), Window(1090, 1091))
+    assert plan_requests(missing, 1000) == (Window(100, 1091),)
+    assert plan_requests(missing, 990) == (Window(100, 502), Window(1090, 1091))
+
+
+def test_eleven_months_are_nine_requests_each_of_which_ends_at_midnight_but_none_more_for_it() -> None:
+    start, end = w.first_hour_of("2025-01-01"), w.first_hour_of("2025-12-01")
+    plan = plan_requests((Window(start, end),), 1000)
+    assert len(plan) == 9
+    assert all(span.end % MIDNIGHT == 0 for span in plan)
+
+
+def test_a_cut_at_midnight_is_given_up_where_it_would_cost_a_request() -> None:
+    assert plan_requests((Window(1, 51),), 25) == (Window(1, 26), Window(26, 51))
