@@ -42,7 +42,7 @@ class Settings:
 
     def _number(self, name: str, least: int, most: int) -> int:
         text = self._text(name)
-        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
             raise SettingError(f"{name} is {text!r}; it takes a whole number from {least} to {most}")
         return int(text)
 
@@ -92,7 +92,7 @@ class Settings:
         """The hour from which candles are collected where a request names none."""
         text = self._text("COLLECTION_START_DATE")
         try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
                 raise ValueError  # noqa: TRY301 - the same remedy for a bad form and a day that is none
             return w.hour_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
         except ValueError:

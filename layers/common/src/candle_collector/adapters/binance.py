@@ -234,9 +234,9 @@ class Binance:
     def _ban(self, answer: HttpAnswer, text: str) -> timedelta:
         """Return how long not to ask: by Retry-After, else by the time in the body, else a minute."""
         seconds = answer.headers.get("Retry-After", "")
-        if re.fullmatch(r"\d{1,9}", seconds):
+        if re.fullmatch(r"\d{1,9}", seconds, re.ASCII):
             return timedelta(seconds=int(seconds))
-        if named := re.search(r"banned until (\d{13})\b", text):
+        if named := re.search(r"banned until (\d{13})\b", text, re.ASCII):
             return timedelta(seconds=max(1.0, int(named[1]) / 1000 - self._now().timestamp()))
         return timedelta(seconds=_BAN_DEFAULT_SECONDS)
 
@@ -262,7 +262,7 @@ def _clock_ms(answer: HttpAnswer) -> int:
 
 def _used_weight(answer: HttpAnswer) -> int | None:
     text = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
-    return int(text) if re.fullmatch(r"\d{1,9}", text) else None
+    return int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else None
 
 
 def _failure_of(error: Any) -> Failure:

@@ -9,14 +9,18 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from candle_collector.domain.candle import Candle, trim
-from candle_collector.domain.universe import Listing
+from candle_collector.domain.universe import Listing, is_symbol
 from candle_collector.domain.window import HOUR_MS, Window
 
 OFF_GRID = Window(421_713, 421_756)
 """2018-02-09 09:00 to 2018-02-11 04:00 UTC, when Binance's candles opened at 28 minutes past (measured on BTCUSDT)."""
 
 _COLUMNS = 12
-_DECIMALS = re.compile(r"(?:\d{1,20}(?:\.\d{1,8})?,){8}")
+_NUMBER_MOST = 10**9
+_VOLUME_MOST = 10**30
+"""Beyond anything that is traded in a day, in any asset, and far from what decimals can be reckoned with."""
+
+_DECIMALS = re.compile(r"(?:\d{1,20}(?:\.\d{1,8})?,){8}", re.ASCII)
 
 
 class WrongAnswerError(Exception):
@@ -89,8 +93,10 @@ def _read_row(row: Any) -> Candle:
     if not _DECIMALS.fullmatch(decimals):
         raise WrongAnswerError("a price or a volume is no decimal")
     bottom, top = Decimal(low), Decimal(high)
-    if not (bottom <= Decimal(open_) <= top and bottom <= Decimal(close) <= top):
-        raise WrongAnswerError("open or close is not between low and high")
+    if not (0 < bottom <= Decimal(open_) <= top and bottom <= Decimal(close) <= top):
+        raise WrongAnswerError("a price is zero, or open or close is not between low and high")
+    if Decimal(taker_base) > Decimal(volume) or Decimal(taker_quote) > Decimal(quote_volume):
+        raise WrongAnswerError("takers bought more than was traded")
     hour, offset = divmod(opened, HOUR_MS)
     if offset and not OFF_GRID.start <= hour < OFF_GRID.end:
         raise WrongAnswerError(f"open time {opened} is not on the hour")
@@ -110,7 +116,7 @@ def _read_row(row: Any) -> Candle:
 
 
 def read_listings(body: Any) -> tuple[Listing, ...]:
-    """Return every symbol of an exchangeInfo answer.
+    """Return every symbol of an exchangeInfo answer that is one.
 
     Raises
     ------
@@ -118,12 +124,13 @@ def read_listings(body: Any) -> tuple[Listing, ...]:
         It is none.
     """
     try:
-        return tuple(
+        listings = [
             Listing(_text(one["symbol"]), _text(one["baseAsset"]), _text(one["quoteAsset"]), _text(one["status"]))
             for one in body["symbols"]
-        )
+        ]
     except (KeyError, TypeError) as error:
         raise WrongAnswerError(f"exchangeInfo is not as documented: {error}") from error
+    return tuple(listing for listing in listings if is_symbol(listing.symbol))
 
 
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
@@ -141,9 +148,9 @@ def read_weight_limit(body: Any) -> tuple[int, int]:
         for one in body["rateLimits"]:
             if one["rateLimitType"] == "REQUEST_WEIGHT":
                 limit, seconds = int(one["limit"]), _SECONDS[one["interval"]] * int(one["intervalNum"])
-                if limit > 0 and seconds > 0:
+                if 0 < limit <= _NUMBER_MOST and 0 < seconds <= _NUMBER_MOST:
                     return limit, seconds
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise WrongAnswerError(f"rateLimits is not as documented: {error}") from error
     raise WrongAnswerError("exchangeInfo names no weight limit")
 
@@ -160,7 +167,7 @@ def read_volumes(body: Any) -> Mapping[str, Decimal]:
         volumes = {_text(one["symbol"]): Decimal(_text(one["quoteVolume"])) for one in body}
     except (KeyError, TypeError, InvalidOperation) as error:
         raise WrongAnswerError(f"ticker/24hr is not as documented: {error}") from error
-    if not all(volume.is_finite() and volume >= 0 for volume in volumes.values()):
+    if not all(volume.is_finite() and 0 <= volume <= _VOLUME_MOST for volume in volumes.values()):
         raise WrongAnswerError("ticker/24hr has a volume that is no amount")
     return volumes
 

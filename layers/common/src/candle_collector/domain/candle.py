@@ -9,7 +9,7 @@ from candle_collector.domain.window import HOUR_MS
 
 INTERVAL = "1h"
 
-_LINE = re.compile(r"\d+(?:\.\d+)?(?:,\d+(?:\.\d+)?){8}(?:,\d+)?")
+_LINE = re.compile(r"\d+(?:\.\d+)?(?:,\d+(?:\.\d+)?){8}(?:,\d+)?", re.ASCII)
 
 
 class Candle(NamedTuple):
