@@ -47,7 +47,10 @@ class SymbolError(BaseModel):
 
 
 class SymbolOutcome(BaseModel):
-    """One symbol of a run: `records` candles were stored by it; `first` and `last` are the open times it now holds."""
+    """One symbol of a run: `records` candles were stored by it; `first` and `last` are the open times it now holds.
+
+    `missing` names the first windows, `missing_hours` counts the hours of all.
+    """
 
     symbol: str
     status: OutcomeName
@@ -55,6 +58,7 @@ class SymbolOutcome(BaseModel):
     requests: int = 0
     retries: int = 0
     missing: list[MissingWindow] = []
+    missing_hours: int = 0
     error: SymbolError | None = None
     first: datetime | None = None
     last: datetime | None = None
@@ -69,6 +73,8 @@ class Results(BaseModel):
     failed: int
     skipped: int
     total_records: int
+    ended_at: datetime | None = None
+    end_reason: str | None = None
     details: list[SymbolOutcome] = []
 
     def having(self, *names: OutcomeName) -> list[SymbolOutcome]:
@@ -89,16 +95,16 @@ class Status(BaseModel):
     current_operation: str | None = None
     start_time: datetime | None = None
     elapsed_seconds: float | None = None
-    timestamp: datetime | None = None
     progress: Progress | None = None
     waiting_for_exchange_until: datetime | None = None
     last_results: Results | None = None
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from the run's start to this answer: an ended run no longer tells them itself."""
-        if self.elapsed_seconds is None and self.timestamp is not None and self.start_time is not None:
-            return (self.timestamp - self.start_time).total_seconds()
+        """Seconds from the run's start until now, or until its end if it has ended; the API tells only the former."""
+        ended_at = self.last_results.ended_at if self.last_results is not None else None
+        if ended_at is not None and self.start_time is not None:
+            return (ended_at - self.start_time).total_seconds()
         return self.elapsed_seconds
 
 

@@ -33,6 +33,8 @@ _WITH_KEY = '-H "X-API-Key: $KEY"'
 def show_result(console: Console, results: Results) -> None:
     """Print the outcomes: counted, one by one while they are few, and what is amiss in full."""
     console.print(_outcomes(results))
+    if results.end_reason:
+        console.print(Text(f"The run was ended before it was done: {results.end_reason}.\n", style="yellow"))
     if results.total_cryptos <= LISTED_SYMBOLS:
         console.print(_symbols(results.details))
     amiss = results.having("partial", "failed")
@@ -101,7 +103,7 @@ def _tell_amiss(console: Console, symbols: list[SymbolOutcome]) -> None:
     for (name, why), alike in by_reason.items():
         console.print(Text.assemble((f" {len(alike)} {name}: ", STYLES[name]), why))
         for symbol in alike[:LISTED_SYMBOLS]:
-            for line in windows(symbol.missing).splitlines() or ["nothing named"]:
+            for line in windows(symbol.missing, symbol.missing_hours) or ["no window is named"]:
                 console.print(Text(f"   {symbol.symbol}  {line}"))
         if len(alike) > LISTED_SYMBOLS:
             console.print(f"   and {len(alike) - LISTED_SYMBOLS} more, which the run's status names")

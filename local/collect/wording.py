@@ -42,13 +42,11 @@ def window(missing: MissingWindow) -> str:
     return f"{hour(missing.start)} to {hour(missing.end - timedelta(hours=1))} ({missing.hours:,} hours)"
 
 
-def windows(missing: Sequence[MissingWindow], most: int = 3) -> str:
-    """Write the first `most` missing windows, one a line, and how many more there are."""
+def windows(missing: Sequence[MissingWindow], hours: int, most: int = 3) -> list[str]:
+    """Write the first `most` missing windows, and of how many `hours` in all they are a part if there are more."""
     lines = [window(one) for one in missing[:most]]
-    if len(missing) > most:
-        rest = sum(one.hours for one in missing[most:])
-        lines.append(f"and {counted(len(missing) - most, 'more window')} ({counted(rest, 'hour')})")
-    return "\n".join(lines)
+    rest = hours - sum(one.hours for one in missing[:most])
+    return [*lines, f"and {counted(rest, 'more hour')}"] if rest > 0 else lines
 
 
 def reason(error: SymbolError | None) -> str:

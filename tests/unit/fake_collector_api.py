@@ -11,7 +11,16 @@ REPLAY_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, Any]:
-    return {"symbol": name, "status": status, "records": records, "requests": 1, "retries": 0, "missing": [], **more}
+    return {
+        "symbol": name,
+        "status": status,
+        "records": records,
+        "requests": 1,
+        "retries": 0,
+        "missing": [],
+        "missing_hours": 0,
+        **more,
+    }
 
 
 def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
@@ -33,6 +42,8 @@ def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
         "last_results": {
             "total_cryptos": len(symbols),
             **ended,
+            "ended_at": None if running else "2026-11-23T10:00:04Z",
+            "end_reason": None,
             "total_records": sum(one["records"] for one in symbols),
             "details": list(symbols),
         },

@@ -102,12 +102,28 @@ def test_what_is_partial_or_failed_is_told_with_reason_and_windows_and_ends_non_
     gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
     error = {"kind": "timeout", "message": "No answer.", "http_status": None, "exchange_code": None, "attempts": 4}
     api.statuses = [
-        (200, status(symbol("BTCUSDT", "complete", 2160), symbol("ETHUSDT", "partial", 9, missing=[gap], error=error)))
+        (
+            200,
+            status(
+                symbol("BTCUSDT", "complete", 2160),
+                symbol("ETHUSDT", "partial", 9, missing=[gap], missing_hours=7, error=error),
+            ),
+        )
     ]
     code, screen = ran(root)
     assert code == 1
     assert "No answer. [timeout, 4 attempts]" in screen
-    assert "2025-11-01 00:00 to 2025-11-01 04:00 (5 hours)" in screen
+    assert "ETHUSDT  2025-11-01 00:00 to 2025-11-01 04:00 (5 hours)" in screen
+    assert "ETHUSDT  and 2 more hours" in screen
+
+
+def test_a_run_that_was_ended_early_says_why(root: Path, api: FakeApi) -> None:
+    ended = status(symbol("BTCUSDT", "failed"))
+    ended["last_results"]["end_reason"] = "cancelled"
+    api.statuses = [(200, ended)]
+    code, screen = ran(root)
+    assert code == 1
+    assert "ended before it was done: cancelled." in screen
 
 
 def test_a_run_of_many_lists_only_what_is_amiss(root: Path, api: FakeApi) -> None:
@@ -120,7 +136,18 @@ def test_a_run_of_many_lists_only_what_is_amiss(root: Path, api: FakeApi) -> Non
 
 def test_what_fails_for_one_reason_is_told_once_and_not_for_every_crypto(root: Path, api: FakeApi) -> None:
     error = {"kind": "refused", "message": "Not from this region.", "http_status": 451, "attempts": 1}
-    api.statuses = [(200, status(*(symbol(f"C{number}USDT", "failed", error=error) for number in range(100))))]
+    gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
+    api.statuses = [
+        (
+            200,
+            status(
+                *(
+                    symbol(f"C{number}USDT", "failed", error=error, missing=[gap], missing_hours=5)
+                    for number in range(100)
+                )
+            ),
+        )
+    ]
     _, screen = ran(root, "--top", "100")
     assert screen.count("100 failed: Not from this region. [refused, HTTP 451, 1 attempt]") == 1
     assert "and 75 more" in screen

@@ -45,12 +45,13 @@ def test_a_time_is_said_as_a_person_says_it(seconds: float, words: str) -> None:
 
 
 def test_missing_windows_are_named_by_their_first_and_last_hour_and_the_rest_is_counted() -> None:
-    assert windows([missing(1, 1), missing(2, 24), missing(3, 2), missing(4, 5), missing(5, 6)]).splitlines() == [
+    assert windows([missing(1, 1), missing(2, 24), missing(3, 2), missing(4, 5), missing(5, 6)], hours=38) == [
         "2025-01-01 00:00 (1 hour)",
         "2025-01-02 00:00 to 2025-01-02 23:00 (24 hours)",
         "2025-01-03 00:00 to 2025-01-03 01:00 (2 hours)",
-        "and 2 more windows (11 hours)",
+        "and 11 more hours",
     ]
+    assert windows([missing(1, 1)], hours=1) == ["2025-01-01 00:00 (1 hour)"]
 
 
 def test_a_reason_carries_what_the_exchange_said() -> None:
