@@ -1,7 +1,8 @@
 """What stands before MiniStack's application: the API without its stage prefix on its own port, and a control route.
 
 It is part of MiniStack's process, so the API costs no second hop: a request to the API's port gets the path of the
-deployed stage and is handed on, its headers, query bytes and body untouched. Nothing of a request is logged.
+deployed stage and is handed on, its headers, query bytes and body untouched; X-Forwarded-Proto is told as API Gateway
+does. Nothing of a request is logged.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SNAPSHOT_ROUTE = "/_local/snapshot"
 NOT_DEPLOYED = {"error": {"code": "NOT_DEPLOYED", "message": "The stack is starting: nothing is deployed yet."}}
+# API Gateway sets it and MiniStack does not; functions make absolute URLs from it.
+FORWARDED_PROTO = (b"x-forwarded-proto", b"http")
 # Operations that change nothing worth saving, of the services that name them in a header.
 _READS = ("Get", "BatchGet", "Query", "Scan", "Describe", "List", "Filter", "Receive", "TransactGet")
 
@@ -59,7 +62,7 @@ class Front:
                 if stage is None:
                     await _answer(send, 503, NOT_DEPLOYED)
                     return
-                scope = {**scope, "path": stage + scope["path"], "raw_path": stage.encode() + scope["raw_path"]}
+                scope = _under(stage, scope)
             elif scope["path"] == SNAPSHOT_ROUTE and scope["method"] == "POST":
                 await asyncio.to_thread(self._snapshots.save_now)
                 await _answer(send, 200, {"saved": True})
@@ -83,6 +86,16 @@ class Front:
             return message
 
         return receive_in_turn
+
+
+def _under(stage: str, scope: Scope) -> Scope:
+    headers = [header for header in scope["headers"] if header[0].lower() != FORWARDED_PROTO[0]]
+    return {
+        **scope,
+        "path": stage + scope["path"],
+        "raw_path": stage.encode() + scope["raw_path"],
+        "headers": [*headers, FORWARDED_PROTO],
+    }
 
 
 def _changes_something(scope: Scope) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SNAPSHOT_WITHIN_S = 60
+RUN_WITHIN_S = 120
 
 
 def marker(day: str) -> dict[str, Any]:
@@ -57,11 +58,20 @@ def test_up_again_leaves_what_is_current_as_it_is(stack: StackUnderTest) -> None
     assert len(said.splitlines()) == 1
 
 
-def test_what_functions_log_is_in_a_file_each(stack: StackUnderTest) -> None:
-    assert ping(stack).status_code == 200
-    files = list((stack.local_dir / "logs").glob("*.log"))
-    assert any("candles" in file.name for file in files)
-    assert all(isinstance(json.loads(line), dict) for file in files for line in file.read_text().splitlines())
+def test_what_functions_log_is_in_a_file_each_as_json(stack: StackUnderTest) -> None:
+    headers = {"X-API-Key": stack.api_key}
+    asked = {"mode": "backward", "symbols": ["BTCUSDT"], "start_date": "2025-01-01", "end_date": "2025-01-01"}
+    started = requests.post(f"{stack.api_url}/api/admin/collect/trigger", json=asked, headers=headers, timeout=60)
+    status_url = started.json()["status_url"]
+    assert status_url.startswith(f"{stack.api_url}/api/admin/collect/status?run_id=")
+    deadline = time.monotonic() + RUN_WITHIN_S
+    while requests.get(status_url, headers=headers, timeout=60).json()["is_running"]:
+        assert time.monotonic() < deadline, "the run has not ended"
+        time.sleep(0.1)
+    for function in ("trigger", "worker"):
+        file = stack.local_dir / "logs" / f"{stack.told['stack_name']}-{function}.log"
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert any(line["level"] == "INFO" for line in lines), function
 
 
 def test_a_clean_stop_loses_nothing(stack: StackUnderTest, candles_table: str) -> None:

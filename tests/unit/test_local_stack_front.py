@@ -71,13 +71,18 @@ def stack(tmp_path: Path) -> Stack:
 
 
 def test_the_apis_port_serves_the_stage_with_headers_and_query_untouched(stack: Stack) -> None:
-    headers = ((b"X-API-Key", b"k\xff"),)
+    headers = ((b"X-API-Key", b"k\xff"), (b"Accept", b"*/*"))
     assert stack.ask(API_PORT, "GET", "/api/v3/klines", headers)["status"] == 200
     scope = stack.given[0]
     assert scope["path"] == "/_aws/execute-api/abc/live/api/v3/klines"
     assert scope["raw_path"] == b"/_aws/execute-api/abc/live/api/v3/klines"
-    assert scope["headers"] == headers
+    assert scope["headers"] == [*headers, (b"x-forwarded-proto", b"http")]
     assert scope["query_string"] == b"api_key=a%20b&x=%2F"
+
+
+def test_a_caller_cannot_say_how_the_api_was_reached(stack: Stack) -> None:
+    stack.ask(API_PORT, "GET", "/", ((b"X-Forwarded-Proto", b"gopher"),))
+    assert stack.given[0]["headers"] == [(b"x-forwarded-proto", b"http")]
 
 
 def test_the_local_aws_is_served_as_it_is(stack: Stack) -> None:
