@@ -8,13 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from candle_collector.domain import dates
+from candle_collector.domain.universe import is_symbol
 
 MODES = ("backward", "forward", "gap_fill")
 FIRST_LOOK_TOP = 20
 FIRST_LOOK_DAYS = 90
 MOST_SYMBOLS = 500
-# Binance lists names that are not ASCII; what no symbol has is white space, lower case and punctuation.
-_SYMBOL = re.compile(r"[^\W_]{2,40}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _top(text: str) -> int:
 def _symbols(text: str) -> tuple[str, ...]:
     symbols = tuple(symbol.strip() for symbol in text.split(","))
     for symbol in symbols:
-        if not _SYMBOL.fullmatch(symbol) or symbol != symbol.upper():
+        if not is_symbol(symbol):
             raise argparse.ArgumentTypeError(f"{symbol!r} is no symbol: write them as BTCUSDT,ETHUSDT")
     return symbols
 

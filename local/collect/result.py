@@ -125,7 +125,9 @@ def totals(results: Results, seconds: float | None, counted_by_exchange: int | N
         Workers that had to be started for the run, None if the logs do not tell.
     """
     parts = [f"{counted(results.total_records, 'candle')} stored"]
-    if seconds:
+    if seconds is not None and seconds < 1:
+        parts[0] += " in less than a second"
+    elif seconds is not None:
         parts[0] += f" in {span(seconds)} ({results.total_records / seconds:,.0f} candles/s)"
     if counted_by_exchange is None:
         parts.append(f"{counted(results.requests, 'candle request')} by the workers' count")
