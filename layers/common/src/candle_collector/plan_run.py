@@ -25,7 +25,7 @@ PRICES: Mapping[str, float] = {
     "lambda_request": 0.20e-6,
     "sqs_request": 0.40e-6,
 }
-"""US dollars on demand in us-east-1, by AWS's public price pages as of 2025."""
+"""US dollars on demand in us-east-1, by AWS's price lists as told on 2026-11-23."""
 
 DAY_WRITE_UNITS = 3
 """A day's item is between 2 and 3 KB; AWS counts a write unit a KB begun."""

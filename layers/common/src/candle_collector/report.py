@@ -29,7 +29,7 @@ def report_status(run_id: str | None, *, runs: RunStore, gate: ExchangeGate, clo
     now = clock.now()
     run = find_run(run_id, runs) if run_id is not None else _current(runs, now)
     running = run is not None and run.state is not RunState.ENDED
-    blocked = gate.state().blocked_until if running else None
+    records = runs.symbols(run.run_id) if run else []
     return {
         "is_running": running,
         "status": "running" if running else "idle",
@@ -38,9 +38,19 @@ def report_status(run_id: str | None, *, runs: RunStore, gate: ExchangeGate, clo
         "start_time": _told(run.created_at) if run else None,
         "elapsed_seconds": round((now - run.created_at).total_seconds(), 1) if run and running else None,
         "timestamp": _told(now),
-        "waiting_for_exchange_until": _told(blocked) if blocked and blocked > now else None,
-        **(_results(run, runs.symbols(run.run_id), now) if run else {"progress": None, "last_results": None}),
+        "waiting_for_exchange_until": _waiting(records, gate, now) if running else None,
+        **(_results(run, records, now) if run else {"progress": None, "last_results": None}),
     }
+
+
+def _waiting(records: Sequence[SymbolRecord], gate: ExchangeGate, now: datetime) -> str | None:
+    """Return until when the run waits for the exchange: for a block to end, or for the next minute's budget."""
+    blocked = gate.state().blocked_until
+    if blocked and blocked > now:
+        return _told(blocked)
+    due = [record.due_at for record in records if record.outcome.open and record.due_at and record.due_at > now]
+    at_work = any(record.claimed_until and record.claimed_until > now for record in records if record.outcome.open)
+    return _told(min(due)) if due and not at_work else None
 
 
 def _current(runs: RunStore, now: datetime) -> Run | None:

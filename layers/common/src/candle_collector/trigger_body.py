@@ -40,7 +40,9 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
     """
     text = body or ""
     if len(text.encode("utf-8", "surrogatepass")) > BODY_MOST_BYTES:
-        raise RequestRefusedError(413, "BODY_TOO_LARGE", f"body: is larger than {BODY_MOST_BYTES} bytes", field="body")
+        raise RequestRefusedError(
+            413, "REQUEST_TOO_LARGE", f"body: is larger than {BODY_MOST_BYTES} bytes", field="body"
+        )
     try:
         parsed = TriggerBody.model_validate_json(text)
     except ValidationError as error:
