@@ -13,6 +13,7 @@ from candle_collector.observability import logger
 from candle_collector.read_candles import read_candles
 
 log = logger()
+bootstrap.load("candles", "series")
 app = resolver()
 
 

@@ -13,6 +13,7 @@ from candle_collector.observability import logger
 from candle_collector.tend_runs import tend_runs
 
 log = logger()
+bootstrap.load("runs", "series", "candles", "queue", "events")
 metrics = Metrics()
 
 

@@ -17,6 +17,7 @@ from candle_collector.report import report_runs, report_status, report_system
 from candle_collector.settings import VERSION
 
 log = logger()
+bootstrap.load("runs", "series", "gate")
 app = resolver()
 
 _RUN_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)

@@ -21,6 +21,7 @@ from candle_collector.start_run import RunRequest, start_run
 from candle_collector.trigger_body import read_trigger
 
 log = logger()
+bootstrap.load("exchange", "gate", "runs", "series", "queue")
 metrics = Metrics()
 app = resolver()
 

@@ -8,11 +8,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.adapters.collect_queue import read_message
 from candle_collector.collect_symbol import collect_symbol
+from candle_collector.domain.symbol_message import read_message
 from candle_collector.observability import logger
 
 log = logger()
+bootstrap.load("exchange", "gate", "runs", "series", "candles", "queue", "events")
 
 # a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -164,6 +164,13 @@ def container() -> Container:
     return Container(Settings(os.environ))
 
 
+def load(*names: str) -> None:
+    """Build adapters while a function starts, when Lambda gives it a whole core; elsewhere do nothing."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        for name in names:
+            getattr(container(), name)
+
+
 @cache
 def authorizer() -> Callable[..., Caller]:
     """Return what decides on a request by the keys it carries."""

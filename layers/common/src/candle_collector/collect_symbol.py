@@ -14,6 +14,7 @@ from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import Failure, Run, RunState, Series, SymbolRecord, judge, range_of, with_missing
+from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.trouble import Trouble, renew
 from candle_collector.domain.window import Window, Windows
 from candle_collector.end_run import leave_run
@@ -35,7 +36,6 @@ from candle_collector.ports import (
     ExchangeGate,
     RunStore,
     SeriesStore,
-    SymbolMessage,
 )
 
 log = logging.getLogger(__name__)
@@ -281,18 +281,20 @@ class _SymbolTurn:
         reach = Window(asked.start, max(asked.end, answer.hours[-1] + 1)) if answer.hours else asked
         wanted = set(w.hours_in(w.clip(self._to_ask, reach)))
         new = [candle for candle in answer.candles if candle.hour in wanted]
-        fresh = w.clip(w.subtract(proof.never_printed, coverage.covered()), self._range)
+        stored = w.union([*coverage.stored, *w.from_hours(candle.hour for candle in new)])
+        series = self._series_now(stored, proof)
+        known = Coverage(stored, coverage.never_printed, series.absent, series.delisted)
+        fresh = w.clip(w.subtract(proof.never_printed, known.covered()), self._range)
         self._turn.candles.store(self._record.symbol, new, fresh, absent_days=self._days_read() - self._stored_days)
         self._stored_days |= {w.day_of(hour) for hour in [*(c.hour for c in new), *w.hours_in(fresh)]}
-        stored = w.union([*coverage.stored, *w.from_hours(candle.hour for candle in new)])
-        self._keep_series(self._series_now(stored, proof))
-        self._coverage = Coverage(
-            stored, w.union([*coverage.never_printed, *fresh]), self._series.absent, self._series.delisted
-        )
+        self._keep_series(series)
+        self._coverage = replace(known, never_printed=w.union([*known.never_printed, *fresh]))
         # an answer settles all up to its last row; behind that another request goes on, unless this one brought nothing
         asked_to = answer.hours[-1] + 1 if answer.hours else asked.end
         settled = [Window(asked.start, asked_to), *(p for p in (proof.absent, proof.delisted) if p)]
-        self._to_ask = w.subtract(self._to_ask, w.union(settled))
+        # what was thought to lie before the listing is asked for when an earlier candle has turned up
+        released = w.clip(w.subtract(coverage.covered(), self._coverage.covered()), self._range)
+        self._to_ask = w.subtract(w.union([*self._to_ask, *released]), w.union(settled))
         self._troubles.append(Trouble(asked, 1 + answer.retries, _NO_CANDLE))  # told of what is missing in the end
         self._record = replace(
             self._record,

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Failure, Run, Series, SymbolRecord
+from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranked
 from candle_collector.domain.window import Window, Windows
 
@@ -197,15 +198,6 @@ class RunStore(Protocol):
 
     def universe(self, day: str) -> list[dict[str, str]] | None:
         """Return the ranking of a UTC day: symbol and quote_volume, best first."""
-
-
-@dataclass(frozen=True)
-class SymbolMessage:
-    """The work on one symbol's turn."""
-
-    run_id: str
-    symbol: str
-    turn: int
 
 
 class CollectQueue(Protocol):

@@ -13,9 +13,7 @@ from candle_collector.errors import SettingError
 
 VERSION = "0.1.0"
 
-EXCHANGE_HOSTS = re.compile(
-    r"(data-api\.binance\.vision|api[1-4]?\.binance\.com|api-gcp\.binance\.com|api\.binance\.us)"
-)
+EXCHANGE_HOSTS = re.compile(r"(data-api\.binance\.vision|api[1-4]?\.binance\.com|api-gcp\.binance\.com)")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "host.docker.internal"})
 
 BATCH_SIZE_MAX = 1000

@@ -13,6 +13,7 @@ from candle_collector.domain import dates
 from candle_collector.domain import window as w
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Mode, Run, RunSymbol, SymbolRecord
+from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Ranked, rank
 from candle_collector.errors import (
     CollectionInProgressError,
@@ -30,7 +31,6 @@ from candle_collector.ports import (
     Market,
     RunStore,
     SeriesStore,
-    SymbolMessage,
 )
 
 log = logging.getLogger(__name__)

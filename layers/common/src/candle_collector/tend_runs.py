@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from candle_collector.close_symbols import ClosingPorts, close_symbols, open_records
 from candle_collector.domain.run import MAX_RESENDS, Failure, Run, RunState, SymbolRecord
+from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.end_run import end_run
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import CollectQueue, SymbolMessage
+from candle_collector.ports import CollectQueue
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
-"""The queue to the workers in SQS: messages that carry their version, and a strict reading of what comes back."""
+"""The queue to the workers in SQS, which is sent again whatever it did not take."""
 
 from __future__ import annotations
 
-import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from candle_collector.domain.run import RECORD_VERSION
-from candle_collector.domain.universe import is_symbol
+from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import CollectorError
-from candle_collector.ports import SymbolMessage
+
+log = logging.getLogger(__name__)
 
 _BATCH_MOST = 10
 """The most messages of a SendMessageBatch (AWS's limit)."""
@@ -39,7 +39,7 @@ class SqsCollectQueue:
     def send(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
         """Send in batches; a message of which it is not known that it was sent is sent again."""
         for start in range(0, len(messages), _BATCH_MOST):
-            left = {str(number): _body(message) for number, message in enumerate(messages[start : start + _BATCH_MOST])}
+            left = {str(number): message.body() for number, message in enumerate(messages[start : start + _BATCH_MOST])}
             for attempt in range(_TRIES):
                 left = self._send(left, delay_seconds)
                 if not left:
@@ -64,31 +64,8 @@ class SqsCollectQueue:
         ]
         try:
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError) as error:
+            log.warning("the queue took no message: %s", error)
             return bodies
         taken = {entry["Id"] for entry in answer.get("Successful", ())}
         return {number: body for number, body in bodies.items() if number not in taken}
-
-
-def _body(message: SymbolMessage) -> str:
-    return json.dumps(
-        {"v": RECORD_VERSION, "run_id": message.run_id, "symbol": message.symbol, "turn": message.turn},
-        ensure_ascii=False,
-    )
-
-
-def read_message(body: str) -> SymbolMessage:
-    """Read a message's body; this version and the one before are understood.
-
-    Raises
-    ------
-    ValueError
-        It is no message of ours.
-    """
-    parsed = json.loads(body)
-    if not isinstance(parsed, dict) or parsed.get("v") not in {RECORD_VERSION - 1, RECORD_VERSION}:
-        raise ValueError("the message is none of a version that this worker knows")
-    run_id, symbol, turn = parsed.get("run_id"), parsed.get("symbol"), parsed.get("turn")
-    if not (isinstance(run_id, str) and isinstance(symbol, str) and is_symbol(symbol) and type(turn) is int):
-        raise ValueError("the message lacks run_id, symbol or turn")
-    return SymbolMessage(run_id, symbol, turn)
