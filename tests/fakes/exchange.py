@@ -1,0 +1,123 @@
+"""An exchange that serves candles by Binance's rules, and remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.universe import Listing
+from candle_collector.domain.window import HOUR_MS
+from candle_collector.ports import Answer, Market
+
+from tests.fakes.clock import FakeClock
+
+
+class Asked(NamedTuple):
+    """A request for candles."""
+
+    symbol: str
+    start: int
+    limit: int
+
+
+def made(symbol: str, hour: int) -> Candle:
+    """Return a candle that is a function of symbol and hour alone."""
+    price = 100 + hour % 97 + len(symbol)
+    low, high, volume = price - 3, price + 5, hour % 1000 + 1
+    return Candle(
+        hour, f"{price}.5", str(high), str(low), f"{price}.25", str(volume), f"{volume * price}.125", 7, "0.5", "1"
+    )
+
+
+def listing(symbol: str, status: str = "TRADING") -> Listing:
+    """Return the listing of a symbol against USDT."""
+    return Listing(symbol, symbol.removesuffix("USDT"), "USDT", status)
+
+
+@dataclass
+class FakeExchange:
+    """An exchange in memory.
+
+    Attributes
+    ----------
+    printed
+        The hours that have a candle, by symbol.
+    listings, volumes
+        What the market answers; None for the volumes makes each symbol's rank that of its listing.
+    before
+        Called with each request for candles; what it raises is the answer.
+    rows_most
+        The most rows of an answer, where it answers short.
+    seconds
+        How long an answer takes.
+    market_error
+        What asking for listings raises.
+    """
+
+    clock: FakeClock
+    printed: dict[str, frozenset[int]]
+    listings: tuple[Listing, ...] = ()
+    candle: Callable[[str, int], Candle] = made
+    before: Callable[[Asked], None] | None = None
+    rows_most: int | None = None
+    seconds: float = 0.0
+    retries: int = 0
+    used_weight: int | None = None
+    market_error: Exception | None = None
+    weight_limit: int = 6000
+    weight_seconds: int = 60
+    clock_offset_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.market_asked = 0
+        if not self.listings:
+            self.listings = tuple(map(listing, self.printed))
+        self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
+
+    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+        """Answer the oldest `limit` rows from `start` on, the running hour's included."""
+        assert attempts_made >= 0
+        assert self.clock.monotonic() < until
+        asked = Asked(symbol, start, limit)
+        self.asked.append(asked)
+        if self.before:
+            self.before(asked)
+        self.clock.advance(self.seconds)
+        now_ms = round(self.clock.now().timestamp() * 1000) + self.clock_offset_ms
+        running, closed_end = now_ms // HOUR_MS, closed_end_at(now_ms)
+        hours = [hour for hour in self._hours(symbol) if start <= hour <= running]
+        hours = hours[: limit if self.rows_most is None else min(limit, self.rows_most)]
+        return Answer(
+            candles=tuple(self.candle(symbol, hour) for hour in hours if hour < closed_end),
+            hours=tuple(hours),
+            closed_end=closed_end,
+            retries=self.retries,
+            used_weight=self.used_weight,
+        )
+
+    def market(self) -> Market:
+        """Answer the listings."""
+        self.market_asked += 1
+        if self.market_error:
+            raise self.market_error
+        return Market(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
+
+    def volumes(self) -> Mapping[str, Decimal]:
+        """Answer volumes by which the symbols rank in the order of their listings."""
+        return {one.symbol: Decimal(10_000 - rank) for rank, one in enumerate(self.listings)}
+
+    def print_also(self, symbol: str, hours: Iterable[int]) -> None:
+        """Serve more hours from now on."""
+        self.printed[symbol] |= frozenset(hours)
+
+    def _hours(self, symbol: str) -> list[int]:
+        printed = self.printed.get(symbol, frozenset())
+        known = self._sorted.get(symbol)
+        if known is None or known[0] is not printed:
+            known = self._sorted[symbol] = (printed, sorted(printed))
+        return known[1]

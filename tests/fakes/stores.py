@@ -1,0 +1,101 @@
+"""The candle table and the series' records in memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from candle_collector.domain import window as w
+from candle_collector.domain.candle import Candle, candle_from_line
+from candle_collector.domain.run import Series
+from candle_collector.domain.window import HOURS_A_DAY, Window, Windows
+from candle_collector.ports import StoredDays
+
+
+class FakeCandleStore:
+    """Day items in memory.
+
+    Attributes
+    ----------
+    lines
+        The stored text by symbol and hour.
+    writes
+        The items that were written, in order, as symbol and day.
+    """
+
+    def __init__(self) -> None:
+        self.lines: dict[tuple[str, int], str] = {}
+        self.writes: list[tuple[str, str]] = []
+        self._never: dict[str, set[int]] = defaultdict(set)
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:
+        """Return what is known of whole days."""
+        if not within.hours:
+            return StoredDays((), (), frozenset())
+        days = Window(_midnight(within.start), _midnight(within.end - 1) + HOURS_A_DAY)
+        stored = [hour for hour in range(*days) if (symbol, hour) in self.lines]
+        never = [hour for hour in self._never[symbol] if days.start <= hour < days.end]
+        touched = frozenset(w.day_of(hour) for hour in [*stored, *never])
+        return StoredDays(w.from_hours(stored), w.from_hours(never), touched)
+
+    def store(
+        self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
+    ) -> None:
+        """Put whole days, and merge the others hour by hour."""
+        by_day: dict[str, list[Candle]] = defaultdict(list)
+        for candle in candles:
+            by_day[w.day_of(candle.hour)].append(candle)
+        for day, of_day in by_day.items():
+            if day in absent_days and len(of_day) == HOURS_A_DAY:  # replaces the item
+                self._never[symbol] -= set(range(w.first_hour_of(day), w.first_hour_of(day) + HOURS_A_DAY))
+                self.lines.update({(symbol, candle.hour): candle.line() for candle in of_day})
+            else:
+                for candle in of_day:
+                    self.lines.setdefault((symbol, candle.hour), candle.line())
+        gone = list(w.hours_in(never_printed))
+        self._never[symbol] |= set(gone)
+        touched = set(by_day) | {w.day_of(hour) for hour in gone}
+        self.writes += [(symbol, day) for day in sorted(touched)]
+
+    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+        """Return stored candles."""
+        hours = sorted(hour for name, hour in self.lines if name == symbol and within.start <= hour < within.end)
+        kept = (hours[-limit:] if newest else hours[:limit]) if limit > 0 else []
+        return [candle_from_line(hour, self.lines[symbol, hour]) for hour in kept]
+
+    def hours(self, symbol: str) -> Windows:
+        """Return what is stored of a symbol."""
+        return w.from_hours(hour for name, hour in self.lines if name == symbol)
+
+    def never_printed(self, symbol: str) -> Windows:
+        """Return what is known of a symbol as never printed."""
+        return w.from_hours(self._never[symbol])
+
+    def remove(self, symbol: str, hours: Windows) -> None:
+        """Lose candles."""
+        for hour in w.hours_in(hours):
+            self.lines.pop((symbol, hour), None)
+
+
+def _midnight(hour: int) -> int:
+    return hour - hour % HOURS_A_DAY
+
+
+class FakeSeriesStore:
+    """The series' records in memory."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, Series] = {}
+
+    def get(self, symbol: str) -> Series:
+        """Return a record."""
+        return self._series.get(symbol, Series(symbol))
+
+    def put(self, series: Series) -> None:
+        """Write a record."""
+        self._series[series.symbol] = series
+
+    def all(self) -> Iterator[Series]:
+        """Yield every record."""
+        for _, series in sorted(self._series.items()):
+            yield series

@@ -1,0 +1,204 @@
+"""The whole of collection in memory: the ports, the use cases on them, and a way to crash between any two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from candle_collector.close_symbols import ClosingPorts
+from candle_collector.collect_symbol import Turn, collect_symbol
+from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
+from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.start_run import Choice, RunPorts, RunRequest, start_run
+from candle_collector.tend_runs import Tended, tend_runs
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.exchange import FakeExchange
+from tests.fakes.gate import FakeEventBus, FakeGate
+from tests.fakes.queue import FakeQueue
+from tests.fakes.runs import FakeRunStore
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+
+WORKER_SECONDS = 60
+CLAIM_SECONDS = 90
+VISIBILITY = timedelta(seconds=360)
+TENDED_EVERY = 300
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class Crashing:
+    """A port whose process dies at one of its calls, counted over all ports that share `countdown`.
+
+    Parameters
+    ----------
+    countdown
+        At which call, counted from 1, and whether after it took effect: ``[calls left, 1 for after]``.
+    """
+
+    def __init__(self, port: object, countdown: list[int]) -> None:
+        self._port = port
+        self._countdown = countdown
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+        if not callable(method):
+            return method
+
+        def call(*args: Any, **options: Any) -> Any:
+            self._countdown[0] -= 1
+            if self._countdown[0] != 0:
+                return method(*args, **options)
+            if name == "create" and self._countdown[1]:
+                method(args[0], _dying(args[1]), **options)  # dies among the symbols
+            elif self._countdown[1]:
+                method(*args, **options)
+            raise Crash
+
+        return call
+
+
+def _dying(records: Iterable[SymbolRecord]) -> Iterator[SymbolRecord]:
+    for number, record in enumerate(records):
+        if number == 1:
+            raise Crash
+        yield record
+
+
+class World:
+    """Ports in memory and the use cases on them.
+
+    Parameters
+    ----------
+    printed
+        The hours that the exchange has, by symbol.
+    """
+
+    def __init__(self, printed: Mapping[str, Iterable[int]], **exchange: Any) -> None:
+        self.clock = FakeClock()
+        self.exchange = FakeExchange(
+            self.clock, {symbol: frozenset(hours) for symbol, hours in printed.items()}, **exchange
+        )
+        self.candles = FakeCandleStore()
+        self.series = FakeSeriesStore()
+        self.runs = FakeRunStore(self.clock)
+        self.queue = FakeQueue(self.clock, VISIBILITY)
+        self.gate = FakeGate()
+        self.events = FakeEventBus()
+        self.choice = Choice(
+            top_n=100,
+            collection_start=0,
+            batch_size=1000,
+            excluded=frozenset({"USDC"}),
+            keep_stored=True,
+            deadline=timedelta(hours=5),
+            weight_share_percent=80,
+        )
+        self.worker_seconds: float = WORKER_SECONDS
+
+    def turn(self, countdown: list[int] | None = None) -> Turn:
+        """Return what a worker works with, perhaps a worker that dies."""
+        wrap = _wrapper(countdown)
+        return Turn(
+            exchange=wrap(self.exchange),
+            candles=wrap(self.candles),
+            series=wrap(self.series),
+            runs=wrap(self.runs),
+            queue=wrap(self.queue),
+            gate=wrap(self.gate),
+            events=wrap(self.events),
+            clock=self.clock,
+            monotonic=self.clock.monotonic,
+            until=self.clock.monotonic() + self.worker_seconds,
+            claim_seconds=CLAIM_SECONDS,
+            weight_share_percent=80,
+        )
+
+    def run_ports(self, countdown: list[int] | None = None) -> RunPorts:
+        """Return what a trigger works with, perhaps one that dies."""
+        wrap = _wrapper(countdown)
+        return RunPorts(
+            wrap(self.exchange), wrap(self.gate), wrap(self.runs), wrap(self.series), wrap(self.queue), self.clock
+        )
+
+    def closing_ports(self, countdown: list[int] | None = None) -> ClosingPorts:
+        """Return what the janitor works with, perhaps one that dies."""
+        wrap = _wrapper(countdown)
+        return ClosingPorts(wrap(self.candles), wrap(self.series), wrap(self.runs), wrap(self.events), self.clock)
+
+    def start(self, mode: Mode = "backward", **request: Any) -> Run:
+        """Start a run."""
+        run = start_run(RunRequest(mode, **request), self.choice, self.run_ports())
+        assert run is not None
+        return run
+
+    def tend(self, countdown: list[int] | None = None) -> Tended:
+        """Let the janitor look after the runs."""
+        return tend_runs(self.closing_ports(countdown), _wrapper(countdown)(self.queue), visibility=VISIBILITY)
+
+    def work(self, message: SymbolMessage) -> None:
+        """Let a worker work on a message."""
+        collect_symbol(message, self.turn())
+
+    def deliver(self, index: int = 0, countdown: list[int] | None = None) -> bool:
+        """Deliver a message to a worker; False where none can be received now. A crash leaves it in the queue."""
+        entry = self.queue.receive(index)
+        if entry is None:
+            return False
+        collect_symbol(entry.message, self.turn(countdown))
+        self.queue.delete(entry)
+        return True
+
+    def settle(self) -> None:
+        """Let workers and janitor do their work until every run has ended.
+
+        Raises
+        ------
+        AssertionError
+            A run is still open after more time than a run may take.
+        """
+        for _ in range(200):
+            while self.deliver():
+                pass
+            if not self.runs.open_runs():
+                return
+            self.clock.advance(TENDED_EVERY)
+            self.tend()
+        raise AssertionError("a run does not end")
+
+    def collect(self, mode: Mode = "backward", **request: Any) -> Run:
+        """Start a run, and return it when it has ended."""
+        run = self.start(mode, **request)
+        self.settle()
+        return self.ended(run.run_id)
+
+    def ended(self, run_id: str) -> Run:
+        """Return a run, whose counts must add up."""
+        run = self.runs.get(run_id)
+        assert run is not None
+        assert run.state is RunState.ENDED
+        assert run.counts is not None
+        outcomes = ("complete", "partial", "failed", "skipped")
+        assert sum(run.counts[name] for name in outcomes) == len(run.symbols)
+        return run
+
+    def record(self, run: Run, symbol: str = "BTCUSDT") -> SymbolRecord:
+        """Return the record of a symbol."""
+        record = self.runs.symbol(run.run_id, symbol)
+        assert record is not None
+        return record
+
+    def assert_exact(self) -> None:
+        """Hold every stored candle to the exchange's."""
+        for (symbol, hour), line in self.candles.lines.items():
+            assert line == self.exchange.candle(symbol, hour).line()
+            assert hour in self.exchange.printed[symbol]
+
+
+def _wrapper(countdown: list[int] | None) -> Callable[[object], Any]:
+    if countdown is None:
+        return lambda port: port
+    return lambda port: cast("Any", Crashing(port, countdown))
