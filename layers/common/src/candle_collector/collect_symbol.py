@@ -149,8 +149,10 @@ class _SymbolTurn:
     def work(self) -> None:
         """Ask, settle and store until nothing is left to ask, or the rest is handed on."""
         self._read()
+        self._keep_series(self._series_now(self._coverage.stored))  # heals what a crash left behind
+        if self._record.stored_before is not None:  # the same
+            self._record = replace(self._record, records=self._stored_hours() - self._record.stored_before)
         if not self._to_ask:
-            self._keep_series(self._series_now(self._coverage.stored))  # heals what a crash left behind
             self._end()
             return
         if self._record.stored_before is None:
