@@ -34,7 +34,13 @@ def open_records(run: Run, runs: RunStore) -> list[SymbolRecord]:
 
 
 def close_symbols(
-    run: Run, records: Iterable[SymbolRecord], failure: Failure, ports: ClosingPorts, *, closed_by: str
+    run: Run,
+    records: Iterable[SymbolRecord],
+    failure: Failure,
+    ports: ClosingPorts,
+    *,
+    closed_by: str,
+    reason: str | None,
 ) -> None:
     """Give open symbols the outcome that what is stored of them deserves, with the reason and what is missing.
 
@@ -42,6 +48,8 @@ def close_symbols(
     ----------
     closed_by
         Who closes: ``janitor`` or ``cancel``; a worker that completes the symbol later replaces the mark.
+    reason
+        Why the run ends with the last of them; None where the run ends by itself.
     """
     for record in records:
         closed = _judged(run, record, failure, ports)
@@ -49,7 +57,7 @@ def close_symbols(
             ports.runs.close_symbol(replace(closed, closed_by=closed_by))
         except StaleTurnError:
             continue  # a worker was quicker
-        leave_run(record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
+        leave_run(record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock, reason=reason)
 
 
 def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:

@@ -39,7 +39,7 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
     if run.state is RunState.ENDED:
         raise RequestRefusedError(409, "RUN_ENDED", f"run {run_id} has ended", run_id=run_id)
     failure = Failure("cancelled", "the run was cancelled; start another for the rest")
-    close_symbols(run, open_records(run, ports.runs), failure, ports, closed_by="cancel")
+    close_symbols(run, open_records(run, ports.runs), failure, ports, closed_by="cancel", reason="cancelled")
     end_run(run, "cancelled", runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
     return find_run(run_id, ports.runs)
 

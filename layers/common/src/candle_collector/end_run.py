@@ -10,17 +10,34 @@ from candle_collector.ports import Clock, EventBus, RunStore, SeriesStore
 log = logging.getLogger(__name__)
 
 
-def leave_run(record: SymbolRecord, *, runs: RunStore, series: SeriesStore, events: EventBus, clock: Clock) -> None:
-    """Take an ended symbol out of the run, and end the run if it was the last. Repeating it changes nothing."""
+def leave_run(
+    record: SymbolRecord,
+    *,
+    runs: RunStore,
+    series: SeriesStore,
+    events: EventBus,
+    clock: Clock,
+    reason: str | None = None,
+) -> None:
+    """Take an ended symbol out of the run, and end the run if it was the last. Repeating it changes nothing.
+
+    Parameters
+    ----------
+    reason
+        As `end_run` takes it.
+    """
     run = runs.leave(record.run_id, record.symbol)
     if not run.open:
-        end_run(run, None, runs=runs, series=series, events=events, clock=clock)
+        end_run(run, reason, runs=runs, series=series, events=events, clock=clock)
 
 
 def end_run(
     run: Run, reason: str | None, *, runs: RunStore, series: SeriesStore, events: EventBus, clock: Clock
 ) -> None:
     """Write the run's counts and end, give the lease back and tell it. Only the first call tells it.
+
+    The run stays among the open ones until its lease is given back: a process that dies before leaves the rest to the
+    janitor.
 
     Parameters
     ----------
@@ -32,6 +49,7 @@ def end_run(
     counts["records"] = sum(symbol.records for symbol in symbols)
     first = runs.end(run.run_id, at=clock.now(), counts=counts, reason=reason)
     runs.release_lease(run.run_id)
+    runs.forget_open(run.run_id)
     if first and run.state is not RunState.ENDED:
         latest = max((one.last for one in series.all() if one.last is not None), default=None)
         events.collection_ended(run, counts, latest)

@@ -164,7 +164,7 @@ class RunStore(Protocol):
         """Return the ids of the newest runs, newest first, those older than the id `before` only."""
 
     def open_runs(self) -> list[str]:
-        """Return the ids of the runs that have not ended."""
+        """Return the ids of the runs that have not ended, or whose end was not finished."""
 
     def symbols(self, run_id: str) -> list[SymbolRecord]:
         """Return the records of all symbols of a run, by symbol."""
@@ -189,6 +189,9 @@ class RunStore(Protocol):
 
     def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
         """Mark a run ended; False where it was. Counts are written in either case."""
+
+    def forget_open(self, run_id: str) -> None:
+        """Take an ended run off the open ones: the last step of its end."""
 
     def occurred(self, occurrence: str) -> bool:
         """Tell whether the occurrence of a schedule has started a run."""

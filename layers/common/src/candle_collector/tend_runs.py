@@ -96,10 +96,11 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
 
 
 def _close(run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: ClosingPorts) -> Tended:
-    close_symbols(run, records, failure, ports, closed_by="janitor")
+    reason = None if failure.kind == "gave_up" else failure.message
+    close_symbols(run, records, failure, ports, closed_by="janitor", reason=reason)
     log.warning("closed", extra={"run_id": run.run_id, "symbols": len(records), "reason": failure.message})
-    if failure.kind != "gave_up":
-        _end(run, failure.message, ports)
+    if reason is not None:
+        _end(run, reason, ports)
     return Tended(closed=len(records))
 
 

@@ -207,9 +207,12 @@ class RunsTable:
             first = False
             with told():
                 run.update(actions=[self._run.counts.set(dict(counts))], condition=self._run.pk.exists())
+        return first
+
+    def forget_open(self, run_id: str) -> None:
+        """Delete the run's mark; deleting it again changes nothing."""
         with told():
             self._mark(_OPEN, run_id).delete()
-        return first
 
     def occurred(self, occurrence: str) -> bool:
         """Read the occurrence's mark."""
