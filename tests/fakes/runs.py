@@ -147,8 +147,12 @@ class FakeRunStore:
                     run, state=RunState.ENDED, ended_at=at, end_reason=reason or run.end_reason, open=frozenset()
                 )
             self._runs[run_id] = run
-            self._open.discard(run_id)
             return first
+
+    def forget_open(self, run_id: str) -> None:
+        """Forget that a run is open."""
+        with self._lock:
+            self._open.discard(run_id)
 
     def occurred(self, occurrence: str) -> bool:
         """Tell whether an occurrence started a run."""

@@ -50,8 +50,10 @@ class Crashing:
 
         def call(*args: Any, **options: Any) -> Any:
             self._countdown[0] -= 1
-            if self._countdown[0] != 0:
+            if self._countdown[0] > 0:
                 return method(*args, **options)
+            if self._countdown[0] < 0:
+                raise Crash  # the dead do nothing, not even in their cleaning up
             if name == "create" and self._countdown[1]:
                 method(args[0], _dying(args[1]), **options)  # dies among the symbols
             elif self._countdown[1]:
