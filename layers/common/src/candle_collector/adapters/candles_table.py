@@ -82,9 +82,11 @@ class CandlesTable:
         self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
     ) -> None:
         """Write whole days that have no item yet in batches, and all others by merging hour by hour."""
-        by_day: dict[str, dict[int, str]] = defaultdict(dict)
+        by_midnight: dict[int, dict[int, str]] = defaultdict(dict)
         for candle in candles:
-            by_day[w.day_of(candle.hour)][candle.hour % HOURS_A_DAY] = candle.line()
+            hour = candle.hour % HOURS_A_DAY
+            by_midnight[candle.hour - hour][hour] = candle.line()
+        by_day = {w.day_of(midnight): lines for midnight, lines in by_midnight.items()}
         gone: dict[str, list[int]] = defaultdict(list)
         for hour in w.hours_in(never_printed):
             gone[w.day_of(hour)].append(hour % HOURS_A_DAY)

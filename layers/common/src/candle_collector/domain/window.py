@@ -81,7 +81,19 @@ def union(windows: Iterable[Window]) -> Windows:
 
 def from_hours(hours: Iterable[int]) -> Windows:
     """Join single hours, in any order, into windows."""
-    return union(Window(hour, hour + 1) for hour in hours)
+    # not by union: a window made for each of thousands of hours was a sixth of a worker's CPU
+    windows: list[Window] = []
+    start = end = None
+    for hour in sorted(hours):
+        if start is None or end is None:
+            start = hour
+        elif hour > end:
+            windows.append(Window(start, end))
+            start = hour
+        end = hour + 1
+    if start is not None and end is not None:
+        windows.append(Window(start, end))
+    return tuple(windows)
 
 
 def subtract(windows: Windows, gone: Windows) -> Windows:
@@ -116,6 +128,11 @@ def count(windows: Windows) -> int:
 def contains(windows: Windows, hour: int) -> bool:
     """Tell whether `hour` lies in one of `windows`."""
     return any(start <= hour < end for start, end in windows)
+
+
+def days_in(windows: Windows) -> set[str]:
+    """Return the UTC days that `windows` touch, each as ``2025-01-31``."""
+    return {day_of(hour) for start, end in windows for hour in range(start - start % HOURS_A_DAY, end, HOURS_A_DAY)}
 
 
 def hours_in(windows: Windows) -> Iterator[int]:
