@@ -18,6 +18,8 @@ UV_VERSION := 0.13.9
 VENV := .venv/bin
 UV_COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
+# The quick ones first.
+TIERS := $(wildcard tests/unit tests/integration tests/template tests/e2e tests/faults)
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -66,7 +68,7 @@ setup: ## Install what is needed into .venv and .local, if it changed
 
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest $(TIERS)
 
 .PHONY: lint
 lint: setup ## Check style and types
