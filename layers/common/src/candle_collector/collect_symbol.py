@@ -131,7 +131,7 @@ class _SymbolTurn:
         if record.trading and self._series.delisted:  # it is listed again: what follows its delisting is asked for
             self._series = replace(self._series, delisted=None)
         self._record = replace(record, range=record.range or range_of(run.mode, run.window, self._series))
-        self._stored_days: frozenset[str] = frozenset()
+        self._absent_days: frozenset[str] = frozenset()
         self._coverage = Coverage()
         self._to_ask: Windows = ()
         self._period = -1
@@ -172,7 +172,7 @@ class _SymbolTurn:
             years = (w.year_window(w.year_of(within.start)), w.year_window(w.year_of(within.end - 1)))
             self._read_window = Window(years[0].start, years[1].end)
         days = self._turn.candles.coverage(self._record.symbol, self._read_window)
-        self._stored_days = days.days
+        self._absent_days = w.days_in(w.union([self._read_window])) - days.days
         self._coverage = Coverage(
             stored=days.stored,
             never_printed=w.subtract(days.never_printed, days.stored),
@@ -283,12 +283,13 @@ class _SymbolTurn:
         reach = Window(asked.start, max(asked.end, answer.hours[-1] + 1)) if answer.hours else asked
         wanted = set(w.hours_in(w.clip(self._to_ask, reach)))
         new = [candle for candle in answer.candles if candle.hour in wanted]
-        stored = w.union([*coverage.stored, *w.from_hours(candle.hour for candle in new)])
+        brought = w.from_hours(candle.hour for candle in new)
+        stored = w.union([*coverage.stored, *brought])
         series = self._series_now(stored, proof)
         known = Coverage(stored, coverage.never_printed, series.absent, series.delisted)
         fresh = w.clip(w.subtract(proof.never_printed, known.covered()), self._range)
-        self._turn.candles.store(self._record.symbol, new, fresh, absent_days=self._days_read() - self._stored_days)
-        self._stored_days |= {w.day_of(hour) for hour in [*(c.hour for c in new), *w.hours_in(fresh)]}
+        self._turn.candles.store(self._record.symbol, new, fresh, absent_days=self._absent_days)
+        self._absent_days -= w.days_in(w.union([*brought, *fresh]))
         self._keep_series(series)
         self._coverage = replace(known, never_printed=w.union([*known.never_printed, *fresh]))
         # an answer settles all up to its last row; behind that another request goes on, unless this one brought nothing
@@ -329,10 +330,6 @@ class _SymbolTurn:
         if series != self._kept_series:
             self._turn.series.put(series)
         self._series = self._kept_series = series
-
-    def _days_read(self) -> frozenset[str]:
-        window = self._read_window
-        return frozenset(w.day_of(hour) for hour in range(window.start, window.end, w.HOURS_A_DAY))
 
     def _years(self, stored: Windows, before: Series) -> dict[int, int]:
         """Count the stored hours by year: whole years anew, of a range read alone what is behind the last candle."""

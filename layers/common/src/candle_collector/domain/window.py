@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 
 HOUR_MS = 3_600_000
@@ -130,9 +131,10 @@ def contains(windows: Windows, hour: int) -> bool:
     return any(start <= hour < end for start, end in windows)
 
 
-def days_in(windows: Windows) -> set[str]:
+def days_in(windows: Windows) -> frozenset[str]:
     """Return the UTC days that `windows` touch, each as ``2025-01-31``."""
-    return {day_of(hour) for start, end in windows for hour in range(start - start % HOURS_A_DAY, end, HOURS_A_DAY)}
+    midnights = (range(start - start % HOURS_A_DAY, end, HOURS_A_DAY) for start, end in windows)
+    return frozenset(map(day_of, chain.from_iterable(midnights)))
 
 
 def hours_in(windows: Windows) -> Iterator[int]:
