@@ -34,10 +34,10 @@ def leave_run(
 def end_run(
     run: Run, reason: str | None, *, runs: RunStore, series: SeriesStore, events: EventBus, clock: Clock
 ) -> None:
-    """Write the run's counts and end, give the lease back and tell it. Only the first call tells it.
+    """Write the run's counts and end, give the lease back, and tell it at least once.
 
-    The run stays among the open ones until its lease is given back: a process that dies before leaves the rest to the
-    janitor.
+    The run stays among the open ones until all that is done: a process that dies before leaves the rest to the janitor,
+    who finds it ended and tells it, perhaps again.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def end_run(
     counts["records"] = sum(symbol.records for symbol in symbols)
     first = runs.end(run.run_id, at=clock.now(), counts=counts, reason=reason)
     runs.release_lease(run.run_id)
-    runs.forget_open(run.run_id)
-    if first and run.state is not RunState.ENDED:
+    if first or run.state is RunState.ENDED:
         latest = max((one.last for one in series.all() if one.last is not None), default=None)
         events.collection_ended(run, counts, latest)
         log.info("run ended", extra={"run_id": run.run_id, "mode": run.mode, "counts": counts})
+    runs.forget_open(run.run_id)
