@@ -305,7 +305,8 @@ class _SymbolTurn:
             asked_to=asked_to,
             records=self._stored_hours() - (self._record.stored_before or 0),
         )
-        self._save()
+        if self._to_ask:  # else the outcome follows, which a run that was closed meanwhile takes where it is complete
+            self._save()
 
     def _series_now(self, stored: Windows, proof: Settlement | None = None) -> Series:
         """Return the series' record as it should be when `stored` is stored and `proof` is new."""
