@@ -1,0 +1,143 @@
+"""Cancelling a run, and running again what another left behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from candle_collector.control_run import cancel_run, retry_run
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Failure, Outcome, Run
+from candle_collector.domain.window import Window
+from candle_collector.errors import (
+    CollectionInProgressError,
+    ExchangeUnavailableError,
+    RequestRefusedError,
+    SymbolRefusedError,
+)
+
+from tests.fakes.exchange import Asked
+from tests.fakes.world import World
+
+START = w.first_hour_of("2025-05-01")
+END = START + 48
+NOW = w.first_hour_of("2025-06-01") + 12
+NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+def world() -> World:
+    here = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
+    here.choice = replace(here.choice, batch_size=24)
+    return here
+
+
+def half_failed() -> tuple[World, Run]:
+    """Return a world in which one symbol has failed, one is partial, and one is complete."""
+    here = world()
+
+    def fail(asked: Asked) -> None:
+        if asked.symbol == "ETHUSDT" and asked.start == START:
+            raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=4))
+        if asked.symbol == "SOLUSDT":
+            raise SymbolRefusedError(Failure("invalid_symbol", "Invalid symbol.", 400, -1121, 1))
+
+    here.exchange.before = fail
+    run = here.collect(start=START, end=END)
+    assert run.counts == {"complete": 1, "partial": 1, "failed": 1, "skipped": 0, "records": 72}
+    here.exchange.before = None
+    here.exchange.asked.clear()
+    return here, run
+
+
+def test_what_is_stored_when_a_run_is_cancelled_stays_and_the_rest_is_closed_with_the_reason() -> None:
+    here = world()
+    run = here.start(start=START, end=END)
+    assert here.deliver()
+    ended = cancel_run(run.run_id, here.closing_ports())
+    assert ended.end_reason == "cancelled"
+    assert ended.counts == {"complete": 1, "partial": 0, "failed": 2, "skipped": 0, "records": 48}
+    record = here.record(run, "ETHUSDT")
+    assert record.failure is not None
+    assert (record.failure.kind, record.closed_by, record.missing) == ("cancelled", "cancel", (Window(START, END),))
+    assert here.candles.hours("BTCUSDT") == (Window(START, END),)
+    while here.deliver():  # the messages that were on their way do nothing
+        pass
+    assert here.candles.hours("ETHUSDT") == ()
+    here.collect(start=START, end=END)
+
+
+def test_a_worker_that_completes_a_cancelled_symbol_after_all_is_believed() -> None:
+    here = world()
+    here.choice = replace(here.choice, batch_size=1000)
+    run = here.start(start=START, end=END, symbols=("BTCUSDT",))
+    here.exchange.before = lambda _: (None, cancel_run(run.run_id, here.closing_ports()))[0]
+    assert here.deliver()
+    assert here.record(run).outcome is Outcome.COMPLETE
+    assert here.ended(run.run_id).counts == {"complete": 1, "partial": 0, "failed": 0, "skipped": 0, "records": 48}
+
+
+def test_a_worker_in_the_middle_of_a_cancelled_symbol_asks_no_more() -> None:
+    here = world()
+    run = here.start(start=START, end=END, symbols=("BTCUSDT",))
+    here.exchange.before = lambda _: (None, cancel_run(run.run_id, here.closing_ports()))[0]
+    assert here.deliver()
+    assert len(here.exchange.asked) == 1
+    assert here.ended(run.run_id).end_reason == "cancelled"
+    here.assert_exact()
+
+
+def test_only_a_run_that_exists_and_has_not_ended_can_be_cancelled() -> None:
+    here = world()
+    with pytest.raises(RequestRefusedError) as caught:
+        cancel_run(NO_RUN, here.closing_ports())
+    assert caught.value.status == 404
+    run = here.collect(start=START, end=END)
+    with pytest.raises(RequestRefusedError) as caught:
+        cancel_run(run.run_id, here.closing_ports())
+    assert (caught.value.status, caught.value.code) == (409, "RUN_ENDED")
+
+
+def test_a_retry_runs_what_was_partial_or_failed_and_asks_only_for_what_is_missing() -> None:
+    here, run = half_failed()
+    again = retry_run(run.run_id, here.choice, here.run_ports())
+    here.settle()
+    ended = here.ended(again.run_id)
+    assert ended.counts == {"complete": 2, "partial": 0, "failed": 0, "skipped": 0, "records": 72}
+    assert {(asked.symbol, asked.start) for asked in here.exchange.asked} == {
+        ("ETHUSDT", START),
+        ("SOLUSDT", START),
+        ("SOLUSDT", START + 24),
+    }
+    assert (ended.mode, ended.start, ended.end) == ("backward", START, END)
+    assert here.runs.get(run.run_id) == run
+
+
+def test_a_retry_of_a_forward_run_keeps_its_range() -> None:
+    here = world()
+    here.collect(start=START, end=END, symbols=("BTCUSDT",))
+    here.exchange.before = lambda _: _unavailable()
+    run = here.collect("forward", symbols=("BTCUSDT",))
+    here.exchange.before = None
+    again = retry_run(run.run_id, here.choice, here.run_ports())
+    here.settle()
+    assert here.record(again).range == Window(END, NOW)
+    assert here.candles.hours("BTCUSDT") == (Window(START, NOW),)
+
+
+def _unavailable() -> None:
+    raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=4))
+
+
+def test_only_an_ended_run_that_left_something_can_be_retried() -> None:
+    here = world()
+    with pytest.raises(RequestRefusedError) as caught:
+        retry_run(NO_RUN, here.choice, here.run_ports())
+    assert caught.value.status == 404
+    run = here.start(start=START, end=END)
+    with pytest.raises(CollectionInProgressError):
+        retry_run(run.run_id, here.choice, here.run_ports())
+    here.settle()
+    with pytest.raises(RequestRefusedError) as caught:
+        retry_run(run.run_id, here.choice, here.run_ports())
+    assert (caught.value.status, caught.value.code) == (409, "NOTHING_TO_RETRY")
+    assert len(here.runs.runs(limit=10)) == 1

@@ -1,0 +1,261 @@
+"""The start of a run: one at a time, written whole before anything is sent, and nothing at all where it is refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Failure, Outcome, RunState
+from candle_collector.domain.window import Window
+from candle_collector.errors import (
+    CollectionInProgressError,
+    ExchangeBlockedError,
+    ExchangeRefusedError,
+    ExchangeUnavailableError,
+    RequestRefusedError,
+    StaleTurnError,
+)
+from candle_collector.start_run import RunRequest, new_run_id, start_run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.clock import NOON
+from tests.fakes.exchange import listing
+from tests.fakes.world import World
+
+NOW = w.first_hour_of("2025-06-01") + 12
+TODAY = w.first_hour_of("2025-06-01")
+START = w.first_hour_of("2025-05-01")
+HOURS = range(START - 1000, NOW + 1)
+
+
+def world(*symbols: str) -> World:
+    here = World(dict.fromkeys(symbols or ("BTCUSDT", "ETHUSDT", "SOLUSDT"), HOURS))
+    here.choice = replace(here.choice, collection_start=START)
+    return here
+
+
+def assert_nothing_started(here: World) -> None:
+    assert here.runs.runs(limit=10) == []
+    assert here.runs.open_runs() == []
+    assert here.queue.sent == []
+    assert here.runs.lease_holder(here.clock.now()) is None
+
+
+def refused(here: World, **request: Any) -> RequestRefusedError:
+    mode = request.pop("mode", "backward")
+    with pytest.raises(RequestRefusedError) as caught:
+        start_run(RunRequest(mode, **request), here.choice, here.run_ports())
+    assert_nothing_started(here)
+    return caught.value
+
+
+def test_only_the_mode_is_mandatory() -> None:
+    here = world()
+    run = here.start()
+    assert (run.start, run.end) == (START, TODAY)
+    assert [one.symbol for one in run.symbols] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert [message.symbol for message, _ in here.queue.sent] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+
+
+def test_every_symbol_is_pending_before_the_first_message_is_sent() -> None:
+    here = world()
+    written: list[tuple[int, RunState]] = []
+    send = here.queue.send
+
+    def look_and_send(*args: Any, **options: Any) -> None:
+        (run_id,) = here.runs.runs(limit=1)
+        run = here.runs.get(run_id)
+        assert run is not None
+        written.append((len(here.runs.symbols(run_id)), run.state))
+        send(*args, **options)
+
+    here.queue.send = look_and_send  # type: ignore[method-assign] # looks before it sends
+    run = here.start()
+    assert written == [(3, RunState.ACTIVE)]
+    assert {record.outcome for record in here.runs.symbols(run.run_id)} == {Outcome.PENDING}
+
+
+def test_an_end_that_has_not_closed_is_cut_and_the_cut_is_told() -> None:
+    run = world().start(end=NOW + 500)
+    assert run.end == NOW
+    assert run.note == "end_date was cut at 2025-06-01T11:00:00Z, the last closed hour"
+
+
+def test_the_last_closed_hour_is_that_of_the_slower_clock() -> None:
+    here = world()
+    here.exchange.clock_offset_ms = -3_600_000 * 2
+    assert here.start("forward").end == NOW - 2
+    here = world()
+    here.exchange.clock_offset_ms = 3_600_000 * 2
+    assert here.start("forward").end == NOW
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"start": w.first_hour_of("2016-12-31")}, "start_date"),
+        ({"end": w.first_hour_of("2016-12-31")}, "end_date"),
+        ({"start": NOW + 1}, "start_date"),
+        ({"start": NOW}, "start_date"),
+        ({"start": START + 5, "end": START + 5}, "end_date"),
+        ({"start": START + 5, "end": START}, "end_date"),
+        ({"end": START - 10}, "end_date"),
+        ({"symbols": ("BTCUSDT", "NOPEUSDT")}, "symbols"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(request_: dict[str, Any], field: str) -> None:
+    error = refused(world(), **request_)
+    assert (error.status, error.details["field"]) == (400, field)
+    assert error.message.startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ExchangeUnavailableError(Failure("unavailable", "down")),
+        ExchangeRefusedError(Failure("refused", "another region", 451)),
+        ExchangeBlockedError(Failure("blocked", "wait", 429), NOON + timedelta(minutes=5)),
+    ],
+)
+def test_an_exchange_that_does_not_answer_starts_nothing(failure: Exception) -> None:
+    here = world()
+    here.exchange.market_error = failure
+    error = refused(here)
+    assert (error.status, error.code) == (503, "EXCHANGE_UNAVAILABLE")
+    here.exchange.market_error = None
+    here.clock.advance(301)
+    assert here.collect().counts
+
+
+def test_while_the_gate_is_closed_the_exchange_is_not_asked() -> None:
+    here = world()
+    here.gate.block(NOON + timedelta(minutes=5), Failure("blocked", "banned", 418))
+    assert refused(here).status == 503
+    assert here.exchange.market_asked == 0
+    here.clock.advance(301)
+    here.start()
+
+
+def test_a_gate_that_a_person_had_to_open_is_tried_by_the_next_start() -> None:
+    here = world()
+    here.gate.block(NOON + timedelta(hours=5), Failure("refused", "another region", 451), permanent=True)
+    here.start()
+    assert here.gate.state().blocked_until is None
+
+
+def test_an_exchange_without_a_symbol_to_collect_starts_nothing() -> None:
+    here = world()
+    here.exchange.listings = (listing("BTCUSDT", "BREAK"),)
+    assert refused(here).status == 503
+
+
+def test_a_second_start_is_refused_with_the_id_of_the_active_run() -> None:
+    here = world()
+    run = here.start()
+    with pytest.raises(CollectionInProgressError) as caught:
+        here.start()
+    assert (caught.value.status, caught.value.details) == (409, {"run_id": run.run_id})
+    here.settle()
+    assert here.start().run_id != run.run_id
+
+
+def test_fifty_starts_at_once_make_one_run() -> None:
+    here = world()
+
+    def trigger(_: int) -> str:
+        try:
+            return here.start().run_id
+        except CollectionInProgressError as busy:
+            return f"busy {busy.run_id}"
+
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(trigger, range(50)))
+    (run_id,) = here.runs.runs(limit=10)
+    assert sorted(answers) == sorted([run_id, *[f"busy {run_id}"] * 49])
+    assert len(here.queue.sent) == 3
+
+
+def test_an_occurrence_of_a_schedule_that_is_delivered_twice_starts_one_run() -> None:
+    here = world()
+    here.collect("forward", occurrence="forward#2025-06-01T12:05:00Z")
+    request = RunRequest("forward", occurrence="forward#2025-06-01T12:05:00Z")
+    assert start_run(request, here.choice, here.run_ports()) is None
+    assert len(here.runs.runs(limit=10)) == 1
+    here.collect("forward", occurrence="forward#2025-06-01T18:05:00Z")
+
+
+def test_two_deliveries_of_an_occurrence_that_both_saw_none_start_one_run() -> None:
+    here = world()
+    here.collect("forward", occurrence="twice")
+    here.runs.occurred = lambda _: False  # type: ignore[method-assign,assignment] # the other delivery looked a moment earlier
+    with pytest.raises(StaleTurnError):
+        here.start("forward", occurrence="twice")
+    assert here.runs.lease_holder(here.clock.now()) is None
+    assert len(here.runs.runs(limit=10)) == 1
+
+
+def test_messages_that_cannot_be_sent_are_left_to_the_janitor() -> None:
+    here = world()
+    here.queue.refuse = True
+    run = here.start()
+    here.queue.refuse = False
+    here.settle()
+    counts = here.ended(run.run_id).counts
+    assert counts is not None
+    assert counts["complete"] == 3
+
+
+def test_the_top_n_of_a_request_replaces_that_of_the_deployment() -> None:
+    assert [one.symbol for one in world().start(top_n=2).symbols] == ["BTCUSDT", "ETHUSDT"]
+
+
+def test_the_ranking_of_a_day_is_kept_once() -> None:
+    here = world()
+    here.collect()
+    here.exchange.listings = here.exchange.listings[::-1]
+    here.collect()
+    ranked = here.runs.universe("2025-06-01")
+    assert ranked is not None
+    assert [one["symbol"] for one in ranked] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+
+
+def test_named_symbols_replace_the_universe_and_one_that_no_longer_trades_may_be_named() -> None:
+    here = world()
+    here.exchange.listings = (listing("BTCUSDT"), listing("OLDUSDT", "BREAK"))
+    run = here.start(symbols=("OLDUSDT",))
+    assert [(one.symbol, one.trading) for one in run.symbols] == [("OLDUSDT", False)]
+    assert here.runs.universe("2025-06-01") is None
+
+
+def test_forward_keeps_symbols_up_to_date_that_left_the_top_n_as_long_as_they_trade() -> None:
+    here = world()
+    here.collect()
+    here.exchange.listings = (listing("SOLUSDT"), listing("ETHUSDT"), listing("BTCUSDT", "BREAK"))
+    here.choice = replace(here.choice, top_n=1)
+    assert [one.symbol for one in here.collect("forward").symbols] == ["SOLUSDT", "ETHUSDT"]
+    assert [one.symbol for one in here.collect("gap_fill").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
+    assert [one.symbol for one in here.collect("backward").symbols] == ["SOLUSDT"]
+    here.choice = replace(here.choice, keep_stored=False)
+    assert [one.symbol for one in here.collect("forward").symbols] == ["SOLUSDT"]
+
+
+def test_gap_fill_reaches_back_before_the_collection_start_date() -> None:
+    here = world("BTCUSDT")
+    here.collect(start=START - 500)
+    here.candles.remove("BTCUSDT", (Window(START - 400, START - 399),))
+    here.exchange.asked.clear()
+    here.collect("gap_fill")
+    assert len(here.exchange.asked) == 1
+
+
+@given(st.integers(0, 2**40), st.integers(1, 2**40))
+def test_run_ids_sort_by_time(earlier: int, gap: int) -> None:
+    older = new_run_id(NOON + timedelta(milliseconds=earlier % 10**11))
+    newer = new_run_id(NOON + timedelta(milliseconds=earlier % 10**11 + gap % 10**10 + 1))
+    assert len(older) == len(newer) == 26
+    assert older < newer
