@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.binance_shape import BinanceError, exchange_info, read_klines_query, row
+from candle_collector.binance_shape import BinanceError, exchange_info, invalid_symbol, read_klines_query, row
 from candle_collector.http import answer, resolver
 from candle_collector.observability import logger
 from candle_collector.read_candles import read_candles
@@ -29,17 +29,26 @@ def klines() -> Response[str]:
     """Answer stored candles."""
     query = read_klines_query(app.current_event.query_string_parameters)
     here = bootstrap.container()
-    found = read_candles(here.candles, query.symbol, start_ms=query.start_ms, end_ms=query.end_ms, limit=query.limit)
+    found = read_candles(
+        here.candles,
+        here.series,
+        query.symbol,
+        start_ms=query.start_ms,
+        end_ms=query.end_ms,
+        limit=query.limit,
+        grid=query.grid,
+    )
     if not found and here.series.get(query.symbol).last is None:
-        raise BinanceError(-1121, "INVALID_SYMBOL", "Invalid symbol.")
-    return answer(200, [row(candle) for candle in found])
+        raise invalid_symbol()
+    return answer(200, [row(candle, query.grid) for candle in found])
 
 
 @app.get("/api/v3/exchangeInfo")
 def info() -> Response[str]:
     """Answer the stored symbols."""
     here = bootstrap.container()
-    return answer(200, exchange_info(here.series.all(), here.clock.now()))
+    parameters = app.current_event.query_string_parameters
+    return answer(200, exchange_info(parameters, here.series.all(), here.clock.now()))
 
 
 @app.get("/api/v3/time")

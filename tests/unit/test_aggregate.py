@@ -1,0 +1,145 @@
+"""Longer candles are made of hours as Binance makes them: held against its own daily candles, recorded."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from candle_collector.binance_shape import read_klines_query, row
+from candle_collector.domain import window as w
+from candle_collector.domain.aggregate import Grid, merge
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.run import Series
+from candle_collector.domain.window import HOUR_MS, Window
+from candle_collector.read_candles import read_candles
+
+from tests.exchange import KLINES, RECORDED
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.recorded import recorded_rows
+
+COLUMNS = (
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "trades",
+    "base",
+    "quote",
+)
+SUMS = {"volume", "quote_volume", "trades", "base", "quote"}
+
+# Where the recorded day is not the sum of the recorded hours, though every hour is there or was never printed.
+# 2019-05-08, 10-01 and 12-04 were recorded several times, and the other recordings are the sums of their hours.
+# 2020-12-21 is the day on which the API and the archive are known to disagree. 2021-01-21 was recorded once.
+DIFFERENT = {
+    "2019-05-08": Decimal("0.13538700"),
+    "2019-10-01": Decimal("7.16932900"),
+    "2019-12-04": Decimal("6.55244400"),
+    "2020-12-21": Decimal("855.10881800"),
+    "2021-01-21": Decimal("-3200.89373200"),
+}
+
+
+def recorded_days() -> list[tuple[str, list[list[Any]]]]:
+    """Return the recorded queries for BTCUSDT's days, and the rows that Binance answered."""
+    if not RECORDED.is_dir():
+        return []
+    answers = json.loads((RECORDED / "rest-2025.json").read_text())["/api/v3/klines"]
+    return [
+        (answer["query"], answer["body"])
+        for answer in answers
+        if "interval=1d" in answer["query"] and "symbol=BTCUSDT" in answer["query"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def stores() -> tuple[FakeCandleStore, FakeSeriesStore]:
+    if not KLINES.is_dir():
+        pytest.skip(f"the recorded candles are missing: {KLINES}")
+    store, series = FakeCandleStore(), FakeSeriesStore()
+    candles = [candle for year in range(2018, 2022) for candle in recorded_rows("BTCUSDT", year)]
+    within = Window(candles[0].hour, candles[-1].hour + 1)
+    never = w.subtract((within,), w.from_hours(candle.hour for candle in candles))
+    store.store("BTCUSDT", candles, never, absent_days=frozenset())
+    series.put(Series("BTCUSDT", first=within.start, last=within.end - 1))
+    return store, series
+
+
+def asked(stores: tuple[FakeCandleStore, FakeSeriesStore], query: str) -> list[list[Any]]:
+    question = read_klines_query({name: values[0] for name, values in parse_qs(query).items()})
+    found = read_candles(
+        *stores,
+        question.symbol,
+        start_ms=question.start_ms,
+        end_ms=question.end_ms,
+        limit=question.limit,
+        grid=question.grid,
+    )
+    return [row(candle, question.grid) for candle in found]
+
+
+@pytest.mark.parametrize(("query", "answered"), recorded_days())
+def test_days_are_what_binance_answered(
+    stores: tuple[FakeCandleStore, FakeSeriesStore], query: str, answered: list[list[Any]]
+) -> None:
+    ours = asked(stores, query)
+    assert [candle[0] for candle in ours] == [candle[0] for candle in answered]
+    for mine, theirs in zip(ours, answered, strict=True):
+        differing = {name for name, one, other in zip(COLUMNS, mine, theirs, strict=False) if one != other}
+        day = w.day_of(mine[0] // HOUR_MS)
+        assert differing in (set(), SUMS), f"{day}: prices and times are always equal"
+        assert not differing or Decimal(theirs[5]) - Decimal(mine[5]) == DIFFERENT[day]
+
+
+def test_every_day_that_differs_but_two_is_recorded_equal_elsewhere(
+    stores: tuple[FakeCandleStore, FakeSeriesStore],
+) -> None:
+    equal = set()
+    for query, answered in recorded_days():
+        mine = {candle[0]: candle for candle in asked(stores, query)}
+        equal |= {w.day_of(theirs[0] // HOUR_MS) for theirs in answered if mine[theirs[0]][:11] == theirs[:11]}
+    assert DIFFERENT.keys() - equal == {"2020-12-21", "2021-01-21"}
+
+
+def test_a_day_with_an_outage_is_built_from_its_other_hours(stores: tuple[FakeCandleStore, FakeSeriesStore]) -> None:
+    day = w.first_hour_of("2019-05-15")
+    assert len(stores[0].candles("BTCUSDT", Window(day, day + 24), limit=24)) == 14
+    start = day * HOUR_MS
+    (ours,) = asked(stores, f"symbol=BTCUSDT&interval=1d&startTime={start}&endTime={start}")
+    theirs = [candle for _, answered in recorded_days() for candle in answered if candle[0] == start]
+    assert theirs
+    assert all(ours == candle for candle in theirs)
+
+
+def test_a_bucket_takes_the_first_open_the_last_close_the_extremes_and_exact_sums() -> None:
+    huge = "9" * 20
+    candles = [
+        Candle(10, "5", "9.5", "4", "6", f"{huge}.99999999", "1", 3, "0.1", "0.00000001"),
+        Candle(11, "6", "10", "3.25", "7", "0.00000001", "2", 4, "0.2", "0.00000002"),
+    ]
+    volume = "1" + "0" * 20
+    merged = Candle(10, "5", "10", "3.25", "7", volume, "3", 7, "0.3", "0.00000003")
+    assert merge(Window(10, 12), candles) == merged
+
+
+@pytest.mark.parametrize(
+    ("grid", "hour", "bucket"),
+    [
+        (Grid(1), 49, Window(49, 50)),
+        (Grid(4), 49, Window(48, 52)),
+        (Grid(24), 49, Window(48, 72)),
+        (Grid(24, 8), 49, Window(40, 64)),
+        (Grid(24, -5), 49, Window(29, 53)),
+    ],
+)
+def test_buckets_are_counted_from_the_zones_midnight(grid: Grid, hour: int, bucket: Window) -> None:
+    assert grid.bucket(hour) == bucket
+    assert grid.ceil(bucket.start) == bucket.start
+    assert grid.ceil(bucket.start + 1) == bucket.end

@@ -1,0 +1,141 @@
+"""What a question in Binance's terms is answered from the store, for every interval, both ways, with any holes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from candle_collector.domain import window as w
+from candle_collector.domain.aggregate import Grid, merge
+from candle_collector.domain.run import Series
+from candle_collector.domain.window import HOUR_MS, Window, Windows
+from candle_collector.ports import StoredDays
+from candle_collector.read_candles import read_candles
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.exchange import made
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+
+SYMBOL = "BTCUSDT"
+DAY = w.first_hour_of("2025-01-01")
+
+
+class CountingStore(FakeCandleStore):
+    """Counts how often coverage is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coverage_reads: list[Window] = []
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:
+        self.coverage_reads.append(within)
+        return super().coverage(symbol, within)
+
+
+class Archive(NamedTuple):
+    store: CountingStore
+    series: FakeSeriesStore
+
+    def opens(self, start: int | None, end: int | None, limit: int, grid: Grid) -> list[int]:
+        """Return the hours at which the candles open that are answered for bounds in hours."""
+        found = read_candles(
+            self.store,
+            self.series,
+            SYMBOL,
+            start_ms=None if start is None else start * HOUR_MS,
+            end_ms=None if end is None else end * HOUR_MS,
+            limit=limit,
+            grid=grid,
+        )
+        return [candle.hour for candle in found]
+
+
+def archive(
+    stored: Windows, never: Windows = (), absent: Window | None = None, delisted: Window | None = None
+) -> Archive:
+    store, series = CountingStore(), FakeSeriesStore()
+    store.store(SYMBOL, [made(SYMBOL, hour) for hour in w.hours_in(stored)], never, absent_days=frozenset())
+    first, last = (stored[0].start, stored[-1].end - 1) if stored else (None, None)
+    series.put(Series(SYMBOL, first=first, last=last, absent=absent, delisted=delisted))
+    return Archive(store, series)
+
+
+def test_a_bucket_that_misses_an_hour_is_left_out() -> None:
+    there = archive((Window(DAY, DAY + 25), Window(DAY + 26, DAY + 72)))
+    assert there.opens(DAY, None, 10, Grid(24)) == [DAY, DAY + 48]
+
+
+def test_a_bucket_whose_hole_was_never_printed_is_built_from_the_rest() -> None:
+    hole = Window(DAY + 25, DAY + 30)
+    there = archive((Window(DAY, DAY + 25), Window(DAY + 30, DAY + 48)), never=(hole,))
+    found = read_candles(there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS, end_ms=None, limit=5, grid=Grid(24))
+    hours = [made(SYMBOL, hour) for hour in range(DAY + 24, DAY + 48) if not hole.start <= hour < hole.end]
+    assert found[1] == merge(Window(DAY + 24, DAY + 48), hours)
+
+
+def test_a_bucket_in_which_nothing_was_printed_is_none() -> None:
+    hole = Window(DAY + 24, DAY + 48)
+    there = archive((Window(DAY, DAY + 24), Window(DAY + 48, DAY + 72)), never=(hole,))
+    assert there.opens(DAY, None, 10, Grid(24)) == [DAY, DAY + 48]
+
+
+def test_the_first_bucket_needs_proof_that_nothing_came_before_the_listing() -> None:
+    stored = (Window(DAY + 4, DAY + 48),)
+    assert archive(stored).opens(0, None, 10, Grid(24)) == [DAY + 24]
+    assert archive(stored, absent=Window(DAY + 2, DAY + 4)).opens(0, None, 10, Grid(24)) == [DAY + 24]
+    assert archive(stored, absent=Window(DAY, DAY + 4)).opens(0, None, 10, Grid(24)) == [DAY, DAY + 24]
+
+
+def test_the_last_bucket_is_there_once_all_its_hours_are_known() -> None:
+    stored = (Window(DAY, DAY + 40),)
+    assert archive(stored).opens(None, None, 10, Grid(24)) == [DAY]
+    assert archive(stored, delisted=Window(DAY + 40, DAY + 44)).opens(None, None, 10, Grid(24)) == [DAY]
+    assert archive(stored, delisted=Window(DAY + 40, DAY + 60)).opens(None, None, 10, Grid(24)) == [DAY, DAY + 24]
+
+
+def test_full_buckets_cost_no_reading_of_coverage() -> None:
+    there = archive((Window(DAY, DAY + 24 * 50),))
+    assert len(there.opens(DAY, None, 1000, Grid(24))) == 50
+    assert there.store.coverage_reads == []
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_pages_follow_each_other_without_a_gap_or_a_repetition(limit: int) -> None:
+    there = archive((Window(DAY + 3, DAY + 200), Window(DAY + 205, DAY + 1500)), never=(Window(DAY + 200, DAY + 205),))
+    grid, start, seen = Grid(4), 0, list[int]()
+    while page := there.opens(start, None, limit, grid):
+        seen += page
+        start = page[-1] + 1
+    assert seen == [hour for hour in range(DAY + 4, DAY + 1500 - 3, 4) if hour != DAY + 200]
+
+
+holes = st.lists(st.tuples(st.integers(0, 240), st.integers(1, 30), st.booleans()), max_size=8)
+
+
+@given(
+    holes=holes,
+    grid=st.builds(Grid, st.sampled_from([2, 4, 6, 8, 12, 24]), st.integers(-12, 14)),
+    bounds=st.tuples(*[st.none() | st.integers(DAY - 30, DAY + 270)] * 2),
+    limit=st.integers(1, 60),
+)
+def test_the_answer_is_that_of_whoever_looks_at_every_bucket(
+    holes: list[tuple[int, int, bool]], grid: Grid, bounds: tuple[int | None, int | None], limit: int
+) -> None:
+    start, end = bounds
+    whole = Window(DAY, DAY + 240)
+    gone = w.union(Window(DAY + at, DAY + at + size) for at, size, _ in holes)
+    missing = w.union(Window(DAY + at, DAY + at + size) for at, size, proven in holes if not proven)
+    stored = w.subtract((whole,), gone)
+    there = archive(stored, never=w.clip(w.subtract(gone, missing), whole))
+
+    def is_answered(bucket: Window) -> bool:
+        inside = whole.start <= bucket.start and bucket.end <= whole.end
+        known = not w.clip(missing, bucket) and bool(w.clip(stored, bucket))
+        wanted = (start is None or bucket.start >= start) and (end is None or bucket.start <= end)
+        return inside and known and wanted
+
+    first = grid.floor(DAY - 48)
+    buckets = [grid.bucket(at) for at in range(first, DAY + 300, grid.hours)]
+    expected = [bucket.start for bucket in buckets if is_answered(bucket)]
+    assert there.opens(start, end, limit, grid) == (expected[-limit:] if start is None else expected[:limit])
