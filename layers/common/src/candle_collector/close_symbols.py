@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage
-from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, range_of, with_missing
+from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, with_missing
 from candle_collector.end_run import leave_run
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import CandleStore, Clock, EventBus, RunStore, SeriesStore
+from candle_collector.series_range import stored_range
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def close_symbols(
 def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
     """Read what is stored now, and judge by it: the record of a worker that died may be behind."""
     series = ports.series.get(record.symbol)
-    within = record.range or range_of(run.mode, run.window, series)
+    within = record.range or stored_range(run.mode, run.window, series, ports.candles)
     days = ports.candles.coverage(record.symbol, within)
     coverage = Coverage(days.stored, days.never_printed, series.absent, None if record.trading else series.delisted)
     missing = coverage.missing(within)

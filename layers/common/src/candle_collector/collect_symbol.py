@@ -13,7 +13,7 @@ from enum import Enum
 from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
 from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.run import Failure, Run, RunState, Series, SymbolRecord, judge, range_of, with_missing
+from candle_collector.domain.run import Failure, Run, RunState, Series, SymbolRecord, judge, with_missing
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.trouble import Trouble, renew
 from candle_collector.domain.window import Window, Windows
@@ -37,6 +37,7 @@ from candle_collector.ports import (
     RunStore,
     SeriesStore,
 )
+from candle_collector.series_range import stored_range
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,8 @@ class _SymbolTurn:
         self._series = self._kept_series
         if record.trading and self._series.delisted:  # it is listed again: what follows its delisting is asked for
             self._series = replace(self._series, delisted=None)
-        self._record = replace(record, range=record.range or range_of(run.mode, run.window, self._series))
+        within = record.range or stored_range(run.mode, run.window, self._series, turn.candles)
+        self._record = replace(record, range=within)
         self._absent_days: frozenset[str] = frozenset()
         self._coverage = Coverage()
         self._to_ask: Windows = ()

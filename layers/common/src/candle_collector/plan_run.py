@@ -12,10 +12,11 @@ from candle_collector.domain import dates
 from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.run import RunSymbol, range_of
+from candle_collector.domain.run import RunSymbol
 from candle_collector.domain.window import Windows
 from candle_collector.ports import CandleStore
 from candle_collector.report import tell_windows
+from candle_collector.series_range import stored_range
 from candle_collector.start_run import LISTING_WEIGHT, Choice, RunPorts, RunRequest, Scope, check_range, choose
 
 PRICES: Mapping[str, float] = {
@@ -111,7 +112,7 @@ def _missing(request: RunRequest, scope: Scope, one: RunSymbol, ports: RunPorts,
     series = ports.series.get(one.symbol)
     if one.trading and series.delisted:
         series = replace(series, delisted=None)
-    within = range_of(request.mode, w.Window(scope.start, scope.end), series)
+    within = stored_range(request.mode, w.Window(scope.start, scope.end), series, candles)
     days = candles.coverage(one.symbol, within)
     if request.recheck:
         return w.subtract(w.union([within]), days.stored)
