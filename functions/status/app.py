@@ -1,19 +1,22 @@
-"""Tells of runs, of the universe as it was, and of the whole."""
+"""Tells of runs, of coverage, of the universe as it was, and of the whole."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.domain import dates
 from candle_collector.domain import window as w
+from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import invalid, not_found
 from candle_collector.http import answer, resolver
 from candle_collector.observability import logger
 from candle_collector.report import report_runs, report_status, report_system
+from candle_collector.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
 from candle_collector.settings import VERSION
 
 log = logger()
@@ -55,6 +58,36 @@ def universe() -> Response[str]:
     if ranked is None:
         raise not_found(f"no universe was kept on {w.day_of(hour)}: no run was started on that day")
     return answer(200, {"date": w.day_of(hour), "symbols": ranked})
+
+
+@app.get("/api/admin/coverage")
+def coverage() -> Response[str]:
+    """Tell how complete every series is, page by page."""
+    after = app.current_event.query_string_parameters.get("after")
+    if after is not None and not is_symbol(after):
+        raise invalid("after", "takes the symbol that `next` of the page before names")
+    return answer(200, report_coverage(_coverage_ports(), after=after))
+
+
+@app.get("/api/admin/coverage/<symbol>")
+def coverage_of_symbol(symbol: str) -> Response[str]:
+    """Tell how complete one series is, by its items."""
+    symbol = unquote(symbol)
+    if not is_symbol(symbol):
+        raise invalid("symbol", "takes a symbol such as BTCUSDT")
+    bounds = {}
+    for name, date, read in (("start", "start_date", dates.start_of), ("end", "end_date", dates.end_of)):
+        text = app.current_event.query_string_parameters.get(date)
+        try:
+            bounds[name] = None if text is None else read(text)
+        except ValueError as error:
+            raise invalid(date, str(error)) from None
+    return answer(200, report_symbol_coverage(symbol, _coverage_ports(), **bounds))
+
+
+def _coverage_ports() -> CoveragePorts:
+    here = bootstrap.container()
+    return CoveragePorts(here.candles, here.series, here.gate, here.clock)
 
 
 @app.get("/api/admin/system/info")

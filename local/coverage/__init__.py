@@ -1,0 +1,1 @@
+"""Shows how complete the archive on the local stack is."""

@@ -1,0 +1,182 @@
+"""Coverage is told of every series: what it should hold, holds, never can hold, and misses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from candle_collector.domain import dates
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Series
+from candle_collector.domain.segments import segments
+from candle_collector.domain.trouble import Trouble
+from candle_collector.domain.window import Window, Windows
+from candle_collector.errors import RequestRefusedError
+from candle_collector.ports import StoredDays
+from candle_collector.report_coverage import (
+    YEARS_A_PAGE,
+    CoveragePorts,
+    percent,
+    report_coverage,
+    report_symbol_coverage,
+)
+
+from tests.exchange import KLINES
+from tests.fakes.clock import FakeClock
+from tests.fakes.exchange import made
+from tests.fakes.gate import FakeGate
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.recorded import recorded_rows
+
+NOW = w.hour_of(FakeClock().now())
+START = NOW - 1000
+
+
+class CountingStore(FakeCandleStore):
+    """Counts the reads of coverage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[tuple[str, Window]] = []
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:
+        self.reads.append((symbol, within))
+        return super().coverage(symbol, within)
+
+
+class Archive:
+    """An archive in memory."""
+
+    def __init__(self) -> None:
+        self.candles = CountingStore()
+        self.series = FakeSeriesStore()
+        self.gate = FakeGate()
+        self.ports = CoveragePorts(self.candles, self.series, self.gate, FakeClock())
+
+    def hold(self, series: Series, stored: Windows, never: Windows = ()) -> None:
+        """Store a series, its record with it."""
+        candles = [made(series.symbol, hour) for hour in w.hours_in(stored)]
+        self.candles.store(series.symbol, candles, never, absent_days=frozenset())
+        years = {year: w.count(w.clip(stored, w.year_window(year))) for year in range(2017, 2027)}
+        self.series.put(
+            replace(series, first=stored[0].start, last=stored[-1].end - 1, years={y: n for y, n in years.items() if n})
+        )
+
+
+@pytest.fixture
+def archive() -> Archive:
+    return Archive()
+
+
+def tell(window: Window) -> dict[str, object]:
+    return {"start": dates.tell(window.start), "end": dates.tell(window.end), "hours": window.hours}
+
+
+def test_a_series_is_told_with_its_windows(archive: Archive) -> None:
+    never, hole, lag = Window(START + 10, START + 13), Window(START + 500, START + 600), Window(NOW - 4, NOW)
+    stored = w.subtract((Window(START, NOW - 4),), (never, hole))
+    trouble = Trouble(Window(START + 480, START + 600), 8, "the exchange answered 503")
+    archive.hold(Series("BTCUSDT", absent=Window(START - 50, START), troubles=(trouble,)), stored, (never,))
+    assert report_symbol_coverage("BTCUSDT", archive.ports) == {
+        "symbol": "BTCUSDT",
+        "listing": {"first": dates.tell(START), "is_proven": True, "asked_from": dates.tell(START - 50)},
+        "first": dates.tell(START),
+        "last": dates.tell(NOW - 5),
+        "delisted_from": None,
+        "segments": [tell(Window(START, NOW - 4))],
+        "start": dates.tell(START),
+        "end": dates.tell(NOW),
+        "expected": 1000,
+        "stored": 893,
+        "never_printed_hours": 3,
+        "never_printed": [tell(never)],
+        "missing_hours": 104,
+        "missing": [
+            {**tell(hole), "attempts": 8, "last_error": "the exchange answered 503"},
+            {**tell(lag), "attempts": 0, "last_error": None},
+        ],
+        "percent": 89.6,
+    }
+
+
+def test_the_list_tells_the_same_as_each_series_by_itself(archive: Archive) -> None:
+    for symbol, gap in (("AUSDT", 0), ("BUSDT", 7), ("CUSDT", 300)):
+        never = (Window(START + 100, START + 100 + gap),) if gap else ()
+        archive.hold(Series(symbol), w.subtract((Window(START, NOW - gap),), never), never)
+    told = report_coverage(archive.ports)
+    assert told["next"] is None
+    assert told["symbols"] == [report_symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
+
+
+def test_the_list_reads_no_items_of_full_years(archive: Archive) -> None:
+    stored = Window(w.year_window(2022).start + 5, NOW)
+    archive.hold(Series("AUSDT"), (stored,))
+    archive.hold(Series("BUSDT"), w.subtract((stored,), (Window(START, START + 1),)))
+    assert [one["missing_hours"] for one in report_coverage(archive.ports)["symbols"]] == [0, 1]
+    assert archive.candles.reads == [("BUSDT", Window(w.year_window(2025).start, NOW))]
+
+
+def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> None:
+    stored = w.subtract((Window(START, NOW),), (Window(START + 5, START + 6),))
+    symbols = [f"S{number:03}USDT" for number in range(YEARS_A_PAGE + 5)]
+    for symbol in symbols:
+        archive.hold(Series(symbol), stored)
+    first = report_coverage(archive.ports)
+    second = report_coverage(archive.ports, after=first["next"])
+    assert len(first["symbols"]) == YEARS_A_PAGE
+    assert second["next"] is None
+    assert [one["symbol"] for one in first["symbols"] + second["symbols"]] == symbols
+
+
+def test_after_a_delisting_nothing_is_expected(archive: Archive) -> None:
+    archive.hold(Series("AUSDT", delisted=Window(NOW - 100, NOW - 7)), (Window(START, NOW - 100),))
+    told = report_symbol_coverage("AUSDT", archive.ports)
+    assert (told["expected"], told["percent"], told["delisted_from"]) == (900, 100.0, dates.tell(NOW - 100))
+
+
+def test_a_range_may_be_asked_for(archive: Archive) -> None:
+    archive.hold(Series("AUSDT", absent=Window(START - 10, START)), (Window(START, NOW - 20),))
+    told = report_symbol_coverage("AUSDT", archive.ports, start=START - 30, end=NOW + 50)
+    assert told["expected"] == 1030 - 10
+    assert [one["hours"] for one in told["missing"]] == [20, 20]
+    assert report_symbol_coverage("AUSDT", archive.ports, start=START + 5, end=NOW - 20)["percent"] == 100.0
+
+
+def test_an_exchange_whose_clock_is_behind_is_not_expected_to_have_printed_more(archive: Archive) -> None:
+    archive.hold(Series("AUSDT"), (Window(START, NOW - 48),))
+    archive.gate.open(round(timedelta(hours=-48).total_seconds() * 1000))
+    assert report_symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
+
+
+def test_a_symbol_without_a_candle_is_told_in_the_list_and_expects_nothing(archive: Archive) -> None:
+    archive.series.put(Series("AUSDT", troubles=(Trouble(Window(START, NOW), 4, "503"),)))
+    (told,) = report_coverage(archive.ports)["symbols"]
+    assert (told["expected"], told["percent"], told["segments"], told["first"]) == (0, None, [], None)
+
+
+def test_a_symbol_that_was_never_collected_is_not_found(archive: Archive) -> None:
+    with pytest.raises(RequestRefusedError) as refused:
+        report_symbol_coverage("AUSDT", archive.ports)
+    assert refused.value.status == 404
+
+
+def test_a_hundred_percent_is_said_of_nothing_less() -> None:
+    assert percent(70_127, 70_128) == 99.99
+    assert percent(70_128, 70_128) == 100.0
+
+
+def test_a_name_used_twice_has_two_segments() -> None:
+    life, outage, pause = Window(0, 5000), Window(100, 132), Window(2000, 2168)
+    assert segments(life, (outage, pause)) == (Window(0, 2000), Window(2168, 5000))
+
+
+@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+def test_btcusdc_has_two_segments(archive: Archive) -> None:
+    hours = w.from_hours(candle.hour for year in (2022, 2023) for candle in recorded_rows("BTCUSDC", year))
+    life = Window(hours[0].start, hours[-1].end)
+    archive.hold(Series("BTCUSDC"), hours, w.subtract((life,), hours))
+    told = report_symbol_coverage("BTCUSDC", archive.ports, start=life.start, end=life.end)
+    before, after = told["segments"]
+    assert (before["end"], after["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")
+    assert told["percent"] == 100.0
