@@ -4,7 +4,7 @@
     python scripts/generate_admin_api_key.py
     python scripts/generate_admin_api_key.py --stack-name candle-collector-prod --name dashboard --scope read
 
-It can be started with any Python 3: it goes on in the project's own environment.
+scripts/api_keys.py lists, rotates and revokes them. Started with any Python 3, it goes on in the project's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ import os
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from candle_collector.domain.api_key import ApiKey, StoredKey
 
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
@@ -40,12 +44,22 @@ def continue_in_venv() -> None:
 def arguments(words: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Make an API key. Without --stack-name it is for the local stack.")
-    parser.add_argument("--stack-name", help="the stack in your AWS account that the key is for")
-    parser.add_argument("--region", help="the region of that stack, if it is not your default")
-    parser.add_argument("--profile", help="the profile of your AWS credentials")
+    add_stack_arguments(parser)
     parser.add_argument("--name", default="admin", help="whose key it is, or what for (default: admin)")
     parser.add_argument("--scope", choices=["admin", "read"], default="admin", help="read reaches candles and coverage")
     parser.add_argument("--expires-in-days", type=_days, help="when it stops working (default: never)")
+    return parse(parser, words)
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words that say which stack is meant."""
+    parser.add_argument("--stack-name", help="the stack in your AWS account; without it, the local stack is meant")
+    parser.add_argument("--region", help="the region of that stack, if it is not your default")
+    parser.add_argument("--profile", help="the profile of your AWS credentials")
+
+
+def parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Read a command line that has the words of `add_stack_arguments`."""
     asked = parser.parse_args(words)
     if asked.stack_name is None and (asked.region or asked.profile):
         parser.error("--region and --profile go with --stack-name")
@@ -127,9 +141,13 @@ def main(words: list[str]) -> None:
         key, stored = create_key(store, name=asked.name, scope=Scope(asked.scope), now=now, expires_at=expires_at)
     except ValueError as error:
         sys.exit(f"--name: {error}")
+    show_once(key, stored, stack_name)
+
+
+def show_once(key: ApiKey, stored: StoredKey, stack_name: str) -> None:
+    """Print a new key; it alone goes to stdout, so that KEY=$(...) takes it."""
     ends = f"until {stored.expires_at:%Y-%m-%d %H:%M} UTC" if stored.expires_at else "until it is revoked"
     print(f"{stored.scope} key {stored.key_id} ({stored.name}) for {stack_name}, good {ends}:", file=sys.stderr)
-    # The key alone goes to stdout, so that KEY=$(...) takes it.
     print(key.text)
     print("Keep it now: only its hash is stored, so it cannot be shown again.", file=sys.stderr)
 

@@ -10,9 +10,11 @@ from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event i
     APIGatewayAuthorizerResponse,
 )
 from candle_collector import bootstrap
-from candle_collector.authorize import is_candles_route, needed_scope
+from candle_collector.authorize import KeyRefusedError, is_candles_route, needed_scope
 from candle_collector.errors import RequestRefusedError
+from candle_collector.observability import logger
 
+log = logger()
 # Loads what it needs while the function starts.
 bootstrap.authorizer()
 
@@ -31,6 +33,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             offered_keys(request), needed=needed_scope(request.http_method, request.resource)
         )
     except RequestRefusedError as refused:
+        _audit(request, refused)
         if refused.status == 401:  # noqa: PLR2004 - HTTP's own number
             raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway looks for this text, not for a type
         said = {"code": refused.code, "message": refused.message}
@@ -42,6 +45,22 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     admission = APIGatewayAuthorizerResponse.from_route_arn(request.method_arn, caller.key_id, said)
     admission.allow_all_routes()
     return admission.asdict()
+
+
+def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RequestRefusedError) -> None:
+    """Log a refusal: the route as the template has it and whose key it was, nothing as the caller sent it.
+
+    Who is let in is logged with the outcome by the function that answers (http.py).
+    """
+    told = {
+        "key_id": refused.key_id if isinstance(refused, KeyRefusedError) else None,
+        "method": request.http_method,
+        "route": request.resource,
+        "status": refused.status,
+        "code": refused.code,
+        "request_id": (request.get("requestContext") or {}).get("requestId"),
+    }
+    log.warning("caller refused", extra=told)
 
 
 def offered_keys(request: APIGatewayAuthorizerRequestEvent) -> set[str]:

@@ -19,6 +19,7 @@ ROUTES = {
     ("GET", "/api/admin/coverage"): "StatusFunction",
     ("GET", "/api/admin/coverage/{symbol}"): "StatusFunction",
     ("GET", "/api/admin/system/info"): "StatusFunction",
+    ("GET", "/openapi.json"): "StatusFunction",
     ("GET", "/api/v3/klines"): "CandlesFunction",
     ("GET", "/api/v3/exchangeInfo"): "CandlesFunction",
     ("GET", "/api/v3/time"): "CandlesFunction",
@@ -38,8 +39,12 @@ def body(stack: Stack) -> dict[str, Any]:
 
 
 def operations(body: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what a caller can do, by method and path; a browser's preflight is no call."""
     return {
-        (method.upper(), path): operation for path, item in body["paths"].items() for method, operation in item.items()
+        (method.upper(), path): operation
+        for path, item in body["paths"].items()
+        for method, operation in item.items()
+        if method != "options"
     }
 
 
@@ -84,6 +89,42 @@ def test_no_refusal_repeats_what_the_caller_sent(body: dict[str, Any]) -> None:
         template = response["responseTemplates"]["application/json"]
         assert "$context.error" not in template, name
         assert "method.request" not in template, name
+
+
+def allowed_origins(stack: Stack) -> list[str | None]:
+    """Return the origin that each preflight and each refusal names, None where it names none."""
+    body = stack.properties("Api")["Body"]
+    preflights = [
+        item["options"]["x-amazon-apigateway-integration"]["responses"]["default"]["responseParameters"].get(
+            "method.response.header.Access-Control-Allow-Origin"
+        )
+        for item in body["paths"].values()
+    ]
+    refusals = [
+        response["responseParameters"].get("gatewayresponse.header.Access-Control-Allow-Origin")
+        for response in body["x-amazon-apigateway-gateway-responses"].values()
+    ]
+    return preflights + refusals
+
+
+def test_no_page_of_any_origin_may_call_unless_its_origin_is_named() -> None:
+    assert set(map(str, allowed_origins(Stack(Stage="prod")))) == {"{'Ref': 'AWS::NoValue'}"}
+    named = Stack(Stage="prod", DashboardOrigin="https://candles.example.org")
+    assert set(allowed_origins(named)) == {"'https://candles.example.org'"}
+
+
+def test_a_preflight_reaches_no_function_and_asks_for_no_key(body: dict[str, Any]) -> None:
+    for path, item in body["paths"].items():
+        preflight = item["options"]
+        assert preflight["x-amazon-apigateway-integration"]["type"] == "mock", path
+        assert not preflight.get("security"), path
+
+
+def test_a_refusal_is_not_kept_nor_guessed_at(body: dict[str, Any]) -> None:
+    for name, response in body["x-amazon-apigateway-gateway-responses"].items():
+        headers = response["responseParameters"]
+        assert headers["gatewayresponse.header.Cache-Control"] == "'no-store'", name
+        assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'", name
 
 
 def test_fifty_triggers_at_once_pass_and_a_thousand_do_not(stack: Stack) -> None:

@@ -17,15 +17,21 @@ SHARED = {"STAGE", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWE
 # What each function takes from the container.
 TAKEN: dict[str, Callable[[Container], Any]] = {
     "AuthorizerFunction": lambda here: (here.settings.api_key_required, here.keys),
-    "TriggerFunction": lambda here: (here.choice(), here.run_ports(), here.candles, here.closing_ports()),
+    "TriggerFunction": lambda here: (
+        here.settings.dashboard_origin,
+        here.choice(),
+        here.run_ports(),
+        here.candles,
+        here.closing_ports(),
+    ),
     "WorkerFunction": lambda here: here.turn(remaining_seconds=1),
     "StatusFunction": lambda here: (
-        (here.runs, here.series, here.gate, here.candles),
+        (here.settings.dashboard_origin, here.runs, here.series, here.gate, here.candles),
         (here.settings.exchange_base_url, here.settings.top_n, here.settings.collection_start),
         (here.settings.collection_schedule, here.settings.batch_size_hours, here.settings.max_retries),
         (here.settings.worker_timeout, here.settings.run_deadline_hours, here.settings.api_key_required),
     ),
-    "CandlesFunction": lambda here: (here.candles, here.series),
+    "CandlesFunction": lambda here: (here.settings.dashboard_origin, here.candles, here.series),
     "JanitorFunction": lambda here: (here.closing_ports(), here.queue, here.settings.queue_visibility),
 }
 

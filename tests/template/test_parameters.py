@@ -75,6 +75,9 @@ def test_promised_defaults() -> None:
         ("AllowedCidrs", "203.0.113.7/32,2001:db8::/32"),
         ("ExcludedBaseAssets", "USDC,币安人生"),
         ("AlarmEmail", "someone@example.org"),
+        ("DashboardOrigin", "https://candles.example.org"),
+        ("DashboardOrigin", "http://localhost:8501"),
+        ("ExistingCandlesTable", "candle-collector-prod-CandlesTable-1ABC2DEF3GHIJ"),
     ],
 )
 def test_good_values_are_taken(name: str, value: str) -> None:

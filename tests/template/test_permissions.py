@@ -12,7 +12,7 @@ READ = {"dynamodb:GetItem", "dynamodb:Query"}
 KEEP_RUNS = READ | {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 
 ALLOWED = {
-    "AuthorizerFunction": {"KeysTable": {"dynamodb:GetItem"}},
+    "AuthorizerFunction": {"KeysTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"}},
     "TriggerFunction": {
         "RunsTable": KEEP_RUNS | {"dynamodb:BatchWriteItem"},
         "CandlesTable": {"dynamodb:Query"},
@@ -90,6 +90,21 @@ def test_who_answers_candles_sees_of_the_runs_only_what_is_stored(stack: Stack) 
         if statement["Resource"] == {"Fn::GetAtt": ["RunsTable", "Arn"]}
     ]
     assert conditions == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["SERIES"]}}]
+
+
+def test_who_checks_keys_can_change_nothing_of_them_but_when_they_were_used(stack: Stack) -> None:
+    (policy,) = stack.properties("AuthorizerFunctionRole")["Policies"]
+    (writing,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "dynamodb:UpdateItem")
+    assert writing["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["key_id", "last_used_at"]}}
+
+
+def test_functions_may_use_the_tables_that_are_named_in_place_of_new_ones() -> None:
+    named = {f"Existing{table}": f"kept-{table}" for table in ("CandlesTable", "RunsTable", "KeysTable")}
+    stack = Stack(Stage="prod", **named)
+    for function, resources in ALLOWED.items():
+        kept = {f"kept-{name}" if name.endswith("Table") else name: actions for name, actions in resources.items()}
+        found = {name.rpartition("table/")[2]: actions for name, actions in allowed_to(stack, function).items()}
+        assert found == kept
 
 
 @pytest.mark.parametrize("function", ALLOWED)

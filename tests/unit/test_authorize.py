@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.authorize import authorize, is_candles_route, needed_scope
-from candle_collector.domain.api_key import ApiKey, Scope, StoredKey
+from candle_collector.authorize import KeyRefusedError, authorize, is_candles_route, needed_scope
+from candle_collector.domain.api_key import ALPHABET, ApiKey, Scope, StoredKey
 from candle_collector.errors import RequestRefusedError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.fakes.keys import KeysInMemory
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 KEY = ApiKey(key_id="KeyOfAdmin", secret="s" * 32)
@@ -23,21 +26,6 @@ STORED = StoredKey(
 )
 
 
-class KeysInMemory:
-    """Knows one key, and counts how often it is read."""
-
-    def __init__(self, stored: StoredKey = STORED) -> None:
-        self.stored = stored
-        self.reads = 0
-
-    def get(self, key_id: str) -> StoredKey | None:
-        self.reads += 1
-        return self.stored if key_id == self.stored.key_id else None
-
-    def put(self, key: StoredKey) -> None:
-        self.stored = key
-
-
 def refusal(offered: set[str], store: KeysInMemory, needed: Scope = Scope.ADMIN) -> tuple[int, str]:
     with pytest.raises(RequestRefusedError) as caught:
         authorize(offered, needed=needed, store=store, now=NOW)
@@ -45,16 +33,16 @@ def refusal(offered: set[str], store: KeysInMemory, needed: Scope = Scope.ADMIN)
 
 
 def test_a_live_key_lets_its_owner_in() -> None:
-    caller = authorize({KEY.text}, needed=Scope.ADMIN, store=KeysInMemory(), now=NOW)
+    caller = authorize({KEY.text}, needed=Scope.ADMIN, store=KeysInMemory(STORED), now=NOW)
     assert (caller.key_id, caller.scope) == (KEY.key_id, Scope.ADMIN)
 
 
 def test_no_key_is_a_missing_key() -> None:
-    assert refusal(set(), KeysInMemory()) == (401, "MISSING_API_KEY")
+    assert refusal(set(), KeysInMemory(STORED)) == (401, "MISSING_API_KEY")
 
 
 def test_keys_that_disagree_are_refused_even_if_one_is_good() -> None:
-    store = KeysInMemory()
+    store = KeysInMemory(STORED)
     assert refusal({KEY.text, "other"}, store) == (403, "INVALID_API_KEY")
     assert store.reads == 0
 
@@ -62,7 +50,7 @@ def test_keys_that_disagree_are_refused_even_if_one_is_good() -> None:
 def test_a_wrong_secret_and_an_unknown_id_are_told_the_same_after_the_same_reads() -> None:
     said = []
     for wrong in (ApiKey(key_id=KEY.key_id, secret="t" * 32), ApiKey(key_id="NoSuchKey0", secret="s" * 32)):
-        store = KeysInMemory()
+        store = KeysInMemory(STORED)
         with pytest.raises(RequestRefusedError) as caught:
             authorize({wrong.text}, needed=Scope.ADMIN, store=store, now=NOW)
         said.append((caught.value.status, caught.value.code, caught.value.message, store.reads))
@@ -83,9 +71,9 @@ def test_a_key_that_is_over_is_refused(stored: StoredKey) -> None:
 
 
 def test_a_revocation_holds_from_the_next_request() -> None:
-    store = KeysInMemory()
+    store = KeysInMemory(STORED)
     authorize({KEY.text}, needed=Scope.ADMIN, store=store, now=NOW)
-    store.put(replace(STORED, revoked_at=NOW))
+    store.revoke(KEY.key_id, NOW)
     assert refusal({KEY.text}, store) == (403, "INVALID_API_KEY")
 
 
@@ -102,13 +90,59 @@ def test_a_wrong_secret_does_not_learn_the_scope_of_the_key() -> None:
 
 @given(st.text(min_size=1) | st.binary(min_size=1).map(lambda raw: raw.decode("utf-8", "surrogateescape")))
 def test_anything_that_is_no_key_is_refused_without_a_read(text: str) -> None:
-    store = KeysInMemory()
+    store = KeysInMemory(STORED)
     assert refusal({text}, store) == (403, "INVALID_API_KEY")
     assert store.reads == 0
 
 
+def test_a_hundred_thousand_guesses_with_a_bad_checksum_cost_no_read() -> None:
+    store = KeysInMemory(STORED)
+    letters = random.Random(5)
+    head, checksum = KEY.text[:-6], KEY.text[-6:]
+    guesses = 0
+    while guesses < 100_000:
+        guess = "".join(letters.choices(ALPHABET, k=6))
+        if guess != checksum:
+            with pytest.raises(RequestRefusedError):
+                authorize({head + guess}, needed=Scope.ADMIN, store=store, now=NOW)
+            guesses += 1
+    assert store.reads == 0
+
+
+def test_a_use_is_written_down_at_most_once_in_five_minutes() -> None:
+    store = KeysInMemory(STORED)
+    for second in range(0, 1201, 30):
+        authorize({KEY.text}, needed=Scope.ADMIN, store=store, now=NOW + timedelta(seconds=second))
+    assert store.notes == [(KEY.key_id, NOW + timedelta(minutes=minutes)) for minutes in (0, 5, 10, 15, 20)]
+
+
+def test_a_caller_is_let_in_where_the_use_cannot_be_written_down() -> None:
+    store = KeysInMemory(STORED)
+    store.takes_notes = False
+    assert authorize({KEY.text}, needed=Scope.ADMIN, store=store, now=NOW).key_id == KEY.key_id
+
+
+def test_who_is_refused_has_not_used_the_key() -> None:
+    store = KeysInMemory(replace(STORED, scope=Scope.READ))
+    refusal({KEY.text}, store, Scope.ADMIN)
+    refusal({ApiKey(KEY.key_id, "t" * 32).text}, store, Scope.READ)
+    assert store.notes == []
+
+
+def test_a_refusal_names_a_key_only_to_us_and_only_where_the_secret_was_right() -> None:
+    revoked = KeysInMemory(replace(STORED, revoked_at=NOW))
+    named = {}
+    for case, text in {"right": KEY.text, "wrong": ApiKey(KEY.key_id, "t" * 32).text}.items():
+        with pytest.raises(KeyRefusedError) as caught:
+            authorize({text}, needed=Scope.ADMIN, store=revoked, now=NOW)
+        named[case] = caught.value.key_id
+        assert KEY.key_id not in caught.value.message
+        assert caught.value.details == {}
+    assert named == {"right": KEY.key_id, "wrong": None}
+
+
 def test_a_very_long_text_is_refused_without_a_read() -> None:
-    store = KeysInMemory()
+    store = KeysInMemory(STORED)
     assert refusal({KEY.text + "x" * 8192}, store) == (403, "INVALID_API_KEY")
     assert store.reads == 0
 
@@ -120,6 +154,7 @@ def test_a_very_long_text_is_refused_without_a_read() -> None:
         ("GET", "/api/v3/exchangeInfo", Scope.READ),
         ("GET", "/api/admin/coverage", Scope.READ),
         ("GET", "/api/admin/coverage/{symbol}", Scope.READ),
+        ("GET", "/openapi.json", Scope.READ),
         ("POST", "/api/v3/klines", Scope.ADMIN),
         ("POST", "/api/admin/coverage", Scope.ADMIN),
         ("GET", "/api/admin/coverage/{symbol}/more", Scope.ADMIN),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.authorizer.app import handler, offered_keys
+from tests.logs import written
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:abc123/live"
 
@@ -147,6 +149,30 @@ def test_a_path_that_no_policy_could_name_is_no_obstacle(symbol: str) -> None:
     path = f"/api/admin/coverage/{symbol}"
     event = request(route="/api/admin/coverage/{symbol}", method="GET", path=path, headers={"X-API-Key": ["good"]})
     assert effect(handler(event, None)) == "Allow"
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_refusal_is_logged_by_the_templates_route_and_without_what_was_sent() -> None:
+    path = "/api/admin/coverage/forged\r\nline"
+    event = request(route="/api/admin/coverage/{symbol}", method="GET", path=path, headers={"X-API-Key": ["gue\nss"]})
+    with written() as log:
+        handler(event | {"requestContext": {"requestId": "r-1"}}, None)
+    (line,) = log.getvalue().splitlines()
+    told = json.loads(line)
+    assert (
+        told.items()
+        >= {
+            "message": "caller refused",
+            "route": "/api/admin/coverage/{symbol}",
+            "method": "GET",
+            "status": 403,
+            "code": "INVALID_API_KEY",
+            "request_id": "r-1",
+        }.items()
+    )
+    assert "key_id" not in told
+    assert "gue" not in line
+    assert "forged" not in line
 
 
 ANY_TEXT = st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from candle_collector.domain.api_key import ApiKey, Scope, belongs
-from candle_collector.errors import RequestRefusedError
+from candle_collector.domain.api_key import USE_NOTED_EVERY, ApiKey, Scope, StoredKey, belongs
+from candle_collector.errors import CollectorError, RequestRefusedError
 from candle_collector.ports import ApiKeyStore
 
+log = logging.getLogger(__name__)
+
 CANDLES_ROUTES = "/api/v3/"
-COVERAGE_ROUTES = ("/api/admin/coverage", "/api/admin/coverage/{symbol}")
+READ_ROUTES = ("/api/admin/coverage", "/api/admin/coverage/{symbol}", "/openapi.json")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class Caller:
     scope: Scope
 
 
+class KeyRefusedError(RequestRefusedError):
+    """A key was offered and does not let in; `key_id` names its record where there is one that belongs to it."""
+
+    def __init__(self, code: str, message: str, key_id: str | None = None) -> None:
+        super().__init__(403, code, message)
+        self.key_id = key_id
+
+
 ANONYMOUS = Caller(key_id="anonymous", scope=Scope.ADMIN)
 """Everybody, where API_KEY_REQUIRED is false."""
 
@@ -38,8 +49,8 @@ def is_candles_route(method: str, route: str) -> bool:
 
 
 def needed_scope(method: str, route: str) -> Scope:
-    """Return the scope that a route of the template needs: read for stored candles and coverage, admin for all else."""
-    reads = is_candles_route(method, route) or (method == "GET" and route in COVERAGE_ROUTES)
+    """Return the scope that a route needs: read for candles, coverage and the API's description, admin for all else."""
+    reads = is_candles_route(method, route) or (method == "GET" and route in READ_ROUTES)
     return Scope.READ if reads else Scope.ADMIN
 
 
@@ -54,18 +65,31 @@ def authorize(offered: AbstractSet[str], *, needed: Scope, store: ApiKeyStore, n
     Raises
     ------
     RequestRefusedError
-        401 where no key is offered; 403 where keys disagree, or the key is unknown, wrong, expired, revoked, or does
-        not reach what is needed. A caller without a valid key learns nothing of which keys there are.
+        401 where no key is offered; 403 (`KeyRefusedError`) where keys disagree, or the key is unknown, wrong, expired,
+        revoked, or does not reach what is needed. A caller without a valid key learns nothing of which keys there are.
     """
     if not offered:
         raise RequestRefusedError(401, "MISSING_API_KEY", "The request carries no API key.")
     if len(offered) > 1:
-        raise RequestRefusedError(403, "INVALID_API_KEY", "The request carries different API keys. Send one.")
+        raise KeyRefusedError("INVALID_API_KEY", "The request carries different API keys. Send one.")
     key = ApiKey.parse(next(iter(offered)))
     # A typo, told by the checksum, costs no read.
     stored = store.get(key.key_id) if key is not None else None
-    if key is None or not belongs(key, stored) or stored is None or not stored.is_live(now):
-        raise RequestRefusedError(403, "INVALID_API_KEY", "The API key is not valid.")
+    if key is None or not belongs(key, stored) or stored is None:
+        raise KeyRefusedError("INVALID_API_KEY", "The API key is not valid.")
+    if not stored.is_live(now):
+        raise KeyRefusedError("INVALID_API_KEY", "The API key is not valid.", stored.key_id)
     if not stored.scope.covers(needed):
-        raise RequestRefusedError(403, "FORBIDDEN_SCOPE", f"This needs a key with the scope {needed}.")
+        raise KeyRefusedError("FORBIDDEN_SCOPE", f"This needs a key with the scope {needed}.", stored.key_id)
+    _note_use(stored, store, now)
     return Caller(key_id=stored.key_id, scope=stored.scope)
+
+
+def _note_use(stored: StoredKey, store: ApiKeyStore, now: datetime) -> None:
+    """Write down that the key was used, if that is due; a caller is let in whether or not that succeeds."""
+    if not stored.use_is_due(now):
+        return
+    try:
+        store.note_use(stored.key_id, now, unless_after=now - USE_NOTED_EVERY)
+    except CollectorError:
+        log.warning("the use of a key could not be noted", extra={"key_id": stored.key_id}, exc_info=True)

@@ -1,4 +1,4 @@
-"""Makes an API key and stores its record; the key itself is returned once and kept nowhere."""
+"""Makes API keys and stores their records; a key itself is returned once and kept nowhere."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ def create_key(
     )
     store.put(stored)
     return key, stored
+
+
+def rotate_key(store: ApiKeyStore, key_id: str, *, now: datetime) -> tuple[ApiKey, StoredKey]:
+    """Return a second key with the name, scope and length of life of another, and its record, which is stored.
+
+    The other goes on working until it is revoked, so that whoever uses it can change over.
+
+    Raises
+    ------
+    ValueError
+        There is no live key of that id.
+    """
+    old = store.get(key_id)
+    if old is None or not old.is_live(now):
+        raise ValueError(f"there is no live key {key_id}")
+    expires_at = now + (old.expires_at - old.created_at) if old.expires_at else None
+    return create_key(store, name=old.name, scope=old.scope, now=now, expires_at=expires_at)
 
 
 def _random_letters(length: int) -> str:

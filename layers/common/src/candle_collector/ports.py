@@ -292,5 +292,20 @@ class ApiKeyStore(Protocol):
     def get(self, key_id: str) -> StoredKey | None:
         """Return the record of a key id."""
 
+    def all(self) -> Iterator[StoredKey]:
+        """Yield every record, in no order."""
+
     def put(self, key: StoredKey) -> None:
         """Write a record."""
+
+    def revoke(self, key_id: str, at: datetime) -> StoredKey | None:
+        """Mark a key as revoked, since `at` or earlier, and return its record; None where there is none."""
+
+    def note_use(self, key_id: str, at: datetime, *, unless_after: datetime) -> None:
+        """Write down that a key was used, unless a use after `unless_after` is noted already.
+
+        Raises
+        ------
+        CollectorError
+            It could not be written.
+        """

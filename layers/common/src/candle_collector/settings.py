@@ -81,6 +81,11 @@ class Settings:
         return self._flag("API_KEY_REQUIRED")
 
     @cached_property
+    def dashboard_origin(self) -> str:
+        """The origin whose pages may read the API's answers in a browser; empty for none."""
+        return self._environment.get("DASHBOARD_ORIGIN", "")
+
+    @cached_property
     def top_n(self) -> int:
         """How many symbols a run without symbols of its own takes."""
         return self._number("TOP_N_CRYPTOS", 1, 500)

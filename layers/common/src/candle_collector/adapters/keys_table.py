@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.exceptions import PynamoDBException, UpdateError
 from pynamodb.models import Model
 
 from candle_collector.domain.api_key import Scope, StoredKey
+from candle_collector.errors import CollectorError
 
 
 class _KeyItem(Model):
@@ -16,6 +21,7 @@ class _KeyItem(Model):
     created_at = UTCDateTimeAttribute()
     expires_at = UTCDateTimeAttribute(null=True)
     revoked_at = UTCDateTimeAttribute(null=True)
+    last_used_at = UTCDateTimeAttribute(null=True)
 
 
 class KeysTable:
@@ -37,24 +43,27 @@ class KeysTable:
                 read_timeout_seconds = 2
                 max_retry_attempts = 2
 
-        Item.Meta.table_name = table_name  # type: ignore[attr-defined] # PynamoDB reads it from there
+        class Use(_KeyItem):
+            class Meta:
+                # One quick attempt: nobody is to wait for a note.
+                connect_timeout_seconds = 1
+                read_timeout_seconds = 1
+                max_retry_attempts = 0
+
+        Item.Meta.table_name = Use.Meta.table_name = table_name  # type: ignore[attr-defined] # PynamoDB reads it from there
         self._item = Item
+        self._use = Use
 
     def get(self, key_id: str) -> StoredKey | None:
         """Return the record of a key id, as of now: a revocation holds from the next request on."""
         try:
-            item = self._item.get(key_id, consistent_read=True)
+            return _record(self._item.get(key_id, consistent_read=True))
         except self._item.DoesNotExist:
             return None
-        return StoredKey(
-            key_id=item.key_id,
-            name=item.name,
-            scope=Scope(item.scope),
-            secret_hash=item.secret_hash,
-            created_at=item.created_at,
-            expires_at=item.expires_at,
-            revoked_at=item.revoked_at,
-        )
+
+    def all(self) -> Iterator[StoredKey]:
+        """Yield every record, in no order; for people at a terminal, because it reads the whole table."""
+        yield from map(_record, self._item.scan(consistent_read=True))
 
     def put(self, key: StoredKey) -> None:
         """Write a record, over the one of the same key id."""
@@ -66,4 +75,50 @@ class KeysTable:
             created_at=key.created_at,
             expires_at=key.expires_at,
             revoked_at=key.revoked_at,
+            last_used_at=key.last_used_at,
         ).save()
+
+    def revoke(self, key_id: str, at: datetime) -> StoredKey | None:
+        """Mark a key as revoked; the time of an earlier revocation stays."""
+        item = self._item(key_id)
+        try:
+            item.update(
+                actions=[_KeyItem.revoked_at.set(_KeyItem.revoked_at | at)],
+                condition=_KeyItem.key_id.exists(),
+            )
+        except UpdateError as error:
+            if error.cause_response_code == "ConditionalCheckFailedException":
+                return None
+            raise
+        return _record(item)
+
+    def note_use(self, key_id: str, at: datetime, *, unless_after: datetime) -> None:
+        """Write down that a key was used, where no use after `unless_after` is noted; the record is there.
+
+        Raises
+        ------
+        CollectorError
+            It could not be written.
+        """
+        used = _KeyItem.last_used_at
+        try:
+            self._use(key_id).update(
+                actions=[used.set(at)],
+                condition=_KeyItem.key_id.exists() & (used.does_not_exist() | (used <= unless_after)),
+            )
+        except PynamoDBException as error:
+            if error.cause_response_code != "ConditionalCheckFailedException":
+                raise CollectorError(f"the table of keys took no note: {error.msg}") from error
+
+
+def _record(item: _KeyItem) -> StoredKey:
+    return StoredKey(
+        key_id=item.key_id,
+        name=item.name,
+        scope=Scope(item.scope),
+        secret_hash=item.secret_hash,
+        created_at=item.created_at,
+        expires_at=item.expires_at,
+        revoked_at=item.revoked_at,
+        last_used_at=item.last_used_at,
+    )

@@ -7,7 +7,7 @@ import hmac
 import re
 import zlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 PREFIX = "cck"
@@ -17,6 +17,9 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 KEY_ID_LENGTH = 10
 SECRET_LENGTH = 32
 """32 of 62 letters are 190 random bits."""
+
+USE_NOTED_EVERY = timedelta(minutes=5)
+"""How often at most the use of a key is written down: a write for each call would cost more than the call."""
 
 _CHECKSUM_LENGTH = 6
 _TEXT = re.compile(
@@ -84,6 +87,8 @@ class StoredKey:
         From when on it is refused; None for never.
     revoked_at
         Since when it is refused; None where it is not.
+    last_used_at
+        When it last let somebody in, up to `USE_NOTED_EVERY` too early; None for never.
     """
 
     key_id: str
@@ -93,10 +98,21 @@ class StoredKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def state(self, now: datetime) -> str:
+        """Return `live`, `expired` or `revoked`."""
+        if self.is_live(now):
+            return "live"
+        return "expired" if self.revoked_at is None else "revoked"
+
+    def use_is_due(self, now: datetime) -> bool:
+        """Tell whether a use at `now` is to be written down."""
+        return self.last_used_at is None or now - self.last_used_at >= USE_NOTED_EVERY
 
 
 def belongs(key: ApiKey, stored: StoredKey | None) -> bool:
