@@ -20,6 +20,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 RECORDED_CANDLES = PROJECT.parent / "shared" / "klines"
 # Kept from one session to the next: what was built from the same sources need not be built again.
 KEPT = ("build", "build-cache", "build.toml")
+# The shortest there are: long work is handed on often, and what a killed worker had comes back soon.
+SHORT_TURNS = {"WORKER_TIMEOUT": "5", "QUEUE_VISIBILITY": "30"}
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,14 @@ def _free_ports(number: int) -> list[str]:
     return ports
 
 
-def _own_stack(name: str, exchange: str) -> Iterator[StackUnderTest]:
+def _own_stack(name: str, exchange: str, **settings: str) -> Iterator[StackUnderTest]:
     local_dir = PROJECT / ".local" / f"test-{name}"
     local_dir.mkdir(parents=True, exist_ok=True)
     aws, api, mock = _free_ports(3)
     # A person's settings and addresses are theirs.
     own = {key: value for key, value in os.environ.items() if key not in SETTINGS and not key.startswith("AWS_")}
     own |= {"LOCAL_DIR": str(local_dir), "LOCAL_AWS_PORT": aws, "LOCAL_API_PORT": api, "LOCAL_EXCHANGE_PORT": mock}
+    own |= settings
     stack = StackUnderTest(local_dir, own, exchange)
     # What a session that was killed has left running and stored.
     stack.down()
@@ -130,7 +133,7 @@ def _own_stack(name: str, exchange: str) -> Iterator[StackUnderTest]:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[StackUnderTest]:
     """Bring up a stack that collects from the simulated exchange, empty at the session's start."""
-    yield from _own_stack("simulated", "simulated")
+    yield from _own_stack("simulated", "simulated", **SHORT_TURNS)
 
 
 @pytest.fixture(scope="session")
@@ -138,4 +141,4 @@ def replay_stack() -> Iterator[StackUnderTest]:
     """Bring up a stack that collects recorded candles, empty at the session's start."""
     if not RECORDED_CANDLES.is_dir():
         pytest.skip(f"the recorded candles are missing: {RECORDED_CANDLES}")
-    yield from _own_stack("replay", f"replay:{RECORDED_CANDLES}")
+    yield from _own_stack("replay", f"replay:{RECORDED_CANDLES}", **SHORT_TURNS)

@@ -1,0 +1,224 @@
+"""Drives a stack under test as its callers do, over HTTP, and reads its tables as a witness."""
+
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import requests
+from candle_collector.domain import window as w
+from candle_collector.domain.window import HOUR_MS, Window
+
+from tests.e2e.conftest import StackUnderTest
+from tests.exchange import RunningExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TRIGGER = "/api/admin/collect/trigger"
+STATUS = "/api/admin/collect/status"
+RUNS = "/api/admin/collect/runs"
+KLINES = "/api/v3/klines"
+
+ANSWERS_WITHIN_S = 60
+ENDS_WITHIN_S = 300
+_POLL_S = 0.5
+
+_CLOSE_TIME = 6
+"""The column of a row that is computed here and recorded there: around outages the exchange's own is wrong."""
+
+
+def until(true: "Callable[[], bool]", otherwise: str, *, within_s: float = ENDS_WITHIN_S, poll_s: float = 0.1) -> None:
+    """Wait for what comes by itself; `otherwise` tells what did not come within `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(poll_s)
+
+
+def hour(text: str) -> int:
+    """Return the hour that ``2025-01-31T12`` names."""
+    day, _, of_day = text.partition("T")
+    return w.first_hour_of(day) + int(of_day or 0)
+
+
+def without_close_time(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    """Return rows of klines with all columns but the close time."""
+    return [row[:_CLOSE_TIME] + row[_CLOSE_TIME + 1 :] for row in rows]
+
+
+class Api:
+    """The API of a stack, as a caller with its admin key sees it."""
+
+    def __init__(self, stack: StackUnderTest) -> None:
+        self._url = stack.api_url
+        self._session = requests.Session()
+        self._session.headers["X-API-Key"] = stack.api_key
+
+    def get(self, path: str, **parameters: str | int) -> requests.Response:
+        """Ask a route."""
+        return self._session.get(f"{self._url}{path}", params=parameters, timeout=ANSWERS_WITHIN_S)
+
+    def post(self, path: str, body: Any = None) -> requests.Response:
+        """Send a body, as JSON unless it is bytes."""
+        how = {"data": body} if isinstance(body, bytes) else {"json": body}
+        return self._session.post(f"{self._url}{path}", timeout=ANSWERS_WITHIN_S, **how)
+
+    def start(self, mode: str = "backward", **asked: Any) -> str:
+        """Start a run, and return its id."""
+        answer = self.post(TRIGGER, {"mode": mode, **asked})
+        assert answer.status_code == 202, answer.text
+        return cast("str", answer.json()["run_id"])
+
+    def status(self, run_id: str) -> dict[str, Any]:
+        """Return the status of a run."""
+        answer = self.get(STATUS, run_id=run_id)
+        assert answer.status_code == 200, answer.text
+        return cast("dict[str, Any]", answer.json())
+
+    def done(self, run_id: str) -> int:
+        """Return how many of a run's symbols have ended."""
+        return cast("int", self.status(run_id)["progress"]["done"])
+
+    def result(self, run_id: str, *, within_s: float = ENDS_WITHIN_S) -> dict[str, Any]:
+        """Wait for the end of a run, and return its results; they add up, or the test fails."""
+        status: dict[str, Any] = {}
+
+        def ended() -> bool:
+            status.update(self.status(run_id))
+            return not status["is_running"]
+
+        until(ended, f"run {run_id} has not ended", within_s=within_s, poll_s=_POLL_S)
+        results = cast("dict[str, Any]", status["last_results"])
+        counts = [results[outcome] for outcome in ("complete", "partial", "failed", "skipped")]
+        assert sum(counts) == results["total_cryptos"] == len(results["details"])
+        assert sum(one["records"] for one in results["details"]) == results["total_records"]
+        return results
+
+    def run(self, mode: str = "backward", *, within_s: float = ENDS_WITHIN_S, **asked: Any) -> dict[str, Any]:
+        """Start a run, wait for its end, and return its results."""
+        return self.result(self.start(mode, **asked), within_s=within_s)
+
+    def candles(self, symbol: str, start: int, end: int) -> list[list[Any]]:
+        """Return all stored rows whose hours lie from `start` to before `end`."""
+        rows: list[list[Any]] = []
+        at, last = start * HOUR_MS, end * HOUR_MS - 1
+        while at <= last:
+            answer = self.get(KLINES, symbol=symbol, interval="1h", startTime=at, endTime=last, limit=1000)
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
+            rows += page
+            at = page[-1][0] + 1 if page else last + 1
+        return rows
+
+
+class StackExchange(RunningExchange):
+    """The exchange of a stack, which belongs to the stack: only its address is known here."""
+
+    def __init__(self, stack: StackUnderTest) -> None:
+        self.url = stack.exchange_url
+
+    def klines_asked(self) -> int:
+        """Return how many requests for candles were counted since the last reset."""
+        return cast("int", self.stats(0)["by_path"].get(KLINES, 0))
+
+    def candles(self, symbol: str, start: int, end: int) -> list[list[Any]]:
+        """Return all rows of `symbol` that the exchange has from the hour `start` to before `end`; they are counted."""
+        rows: list[list[Any]] = []
+        at, last = start * HOUR_MS, end * HOUR_MS - 1
+        while page := self.klines(symbol, startTime=at, endTime=last, limit=1000):
+            rows += page
+            at = page[-1][0] + 1
+        return rows
+
+
+class CandleTable:
+    """The candle table, past the API: to look at what no route tells, and to damage it."""
+
+    def __init__(self, stack: StackUnderTest) -> None:
+        self._client: DynamoDBClient = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
+        self._streams: Any = stack.aws.client("dynamodbstreams", endpoint_url=stack.aws_endpoint_url)
+        self._table = stack.output("CandlesTableName")
+
+    def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
+        """Return all items of a symbol by day, as stored."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="series = :series",
+            ExpressionAttributeValues={":series": {"S": f"{symbol}#1h"}},
+        )
+        items = (item for page in pages for item in page["Items"])
+        return {item["day"]["S"]: {name: _ordered(value) for name, value in item.items()} for item in items}
+
+    def never_printed(self, symbol: str) -> list[Window]:
+        """Return the windows of a symbol that are known to hold no candle."""
+        hours = (
+            w.first_hour_of(day) + int(number)
+            for day, item in self.items(symbol).items()
+            for number in item.get("never_printed", {}).get("NS", ())
+        )
+        return list(w.from_hours(hours))
+
+    def remove(self, symbol: str, hours: Iterable[int]) -> None:
+        """Take stored hours out as if they had never been stored; an item without hours goes whole."""
+        by_day: dict[str, list[int]] = {}
+        for one in hours:
+            by_day.setdefault(w.day_of(one), []).append(one % 24)
+        for day, numbers in by_day.items():
+            key: Any = {"series": {"S": f"{symbol}#1h"}, "day": {"S": day}}
+            stored = self._client.get_item(TableName=self._table, Key=key)["Item"]["stored"]["NS"]
+            if set(stored) == {str(number) for number in numbers}:
+                self._client.delete_item(TableName=self._table, Key=key)
+                continue
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=f"REMOVE {', '.join(f'h{number:02}' for number in numbers)} DELETE #stored :gone",
+                ExpressionAttributeNames={"#stored": "stored"},
+                ExpressionAttributeValues={":gone": {"NS": [str(number) for number in numbers]}},
+            )
+
+    @contextmanager
+    def changes(self) -> Iterator[set[str]]:
+        """Collect the days of all items that change meanwhile; the set is filled at the end."""
+        table = self._client.describe_table(TableName=self._table)["Table"]
+        if "LatestStreamArn" not in table:
+            asked: Any = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+            table = self._client.update_table(TableName=self._table, StreamSpecification=asked)["TableDescription"]
+        arn = table["LatestStreamArn"]
+        shard = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        at = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST")["ShardIterator"]
+        days: set[str] = set()
+        yield days
+        while (page := self._streams.get_records(ShardIterator=at))["Records"]:
+            days |= {record["dynamodb"]["Keys"]["day"]["S"] for record in page["Records"]}
+            at = page["NextShardIterator"]
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Write an item as it is."""
+        self._client.put_item(TableName=self._table, Item=item)
+
+
+def worker_pids(stack: StackUnderTest) -> list[int]:
+    """Return the processes in which the stack's MiniStack runs the worker function."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)  # noqa: S607 - where it lies depends on the system
+    return list(
+        _children(listed.stdout.splitlines(), stack.told["pids"]["ministack"], f"{stack.told['stack_name']}-worker-")
+    )
+
+
+def _children(lines: Iterable[str], parent: int, named: str) -> Iterator[int]:
+    for line in lines:
+        pid, of, command = line.split(maxsplit=2)
+        if int(of) == parent and named in command:
+            yield int(pid)
+
+
+def _ordered(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an attribute with a set's members in order, so that equal ones compare so."""
+    return {
+        kind: sorted(held) if kind.endswith("S") and isinstance(held, list) else held for kind, held in value.items()
+    }
