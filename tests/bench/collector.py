@@ -1,0 +1,105 @@
+"""Our own part: the collector on the local stack as `make collect` runs it, and its workers with nothing stored."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from candle_collector.adapters.binance import Binance
+from candle_collector.collect_symbol import collect_symbol
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.run import Outcome
+from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.window import Window, Windows
+from candle_collector.ports import StoredDays
+
+from local.collect.api import CollectorApi
+from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
+from tests.bench.turns import RUN_ID, begin_run, turn_with
+from tests.e2e.conftest import StackUnderTest, _own_stack
+from tests.fakes.clock import FakeClock
+from tests.fakes.gate import FakeGate
+from tests.fakes.runs import FakeRunStore
+from tests.fakes.stores import FakeSeriesStore
+
+_LOOK_SECONDS = 0.2
+
+local_stack = contextmanager(_own_stack)
+"""A stack of its own, empty, that collects from the exchange at a URL: ``with local_stack("bench", url) as stack``."""
+
+
+class NoCandleStore:
+    """Takes candles at once and keeps none."""
+
+    def coverage(self, _symbol: str, _within: Window) -> StoredDays:
+        """Know of nothing."""
+        return StoredDays((), (), frozenset())
+
+    def store(
+        self, _symbol: str, _candles: Sequence[Candle], _never_printed: Windows, *, absent_days: frozenset[str]
+    ) -> None:
+        """Take them."""
+
+    def candles(self, _symbol: str, _within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+        """Have none."""
+        raise NotImplementedError((limit, newest))
+
+
+class Collected(NamedTuple):
+    """How long it took, and how many symbols are complete."""
+
+    seconds: float
+    complete: int
+
+
+def on_local_stack(stack: StackUnderTest, *, skipped: int) -> Collected:
+    """Collect through the API, the queue and the workers into the tables, from the trigger to the run's end."""
+    api = CollectorApi(stack.api_url, stack.api_key)
+    symbols = [one["symbol"] for one in listings(skipped)]
+    begun = time.monotonic()
+    started = api.trigger(
+        {"mode": "backward", "symbols": symbols, "start_date": "2025-01-01", "end_date": "2025-12-31"}
+    )
+    while (status := api.status(started.run_id)).is_running:
+        time.sleep(_LOOK_SECONDS)
+    seconds = time.monotonic() - begun
+    results = status.last_results
+    if results is None or results.total_records != SYMBOL_COUNT * YEAR.hours:
+        raise RuntimeError(f"the run has not stored all candles: {results}")
+    return Collected(seconds, results.complete)
+
+
+def storing_nothing(url: str) -> Collected:
+    """Let as many workers as the local stack has take turns at the symbols; no candle is kept."""
+    symbols = [one["symbol"] for one in listings()]
+    with ProcessPoolExecutor(WORKERS, initializer=_start_worker, initargs=(url,)) as workers:
+        list(workers.map(_is_ready, range(WORKERS * 4)))  # their start is no part of it, as on warm functions
+        begun = time.monotonic()
+        complete = sum(workers.map(_collect, symbols))
+        return Collected(time.monotonic() - begun, complete)
+
+
+_exchange: list[Binance] = []
+"""The worker process's adapter: its connection is kept from turn to turn."""
+
+
+def _start_worker(url: str) -> None:
+    _exchange[:] = [Binance(url, max_retries=3)]
+
+
+def _is_ready(_: int) -> bool:
+    time.sleep(0.05)
+    return bool(_exchange)
+
+
+def _collect(symbol: str) -> bool:
+    """Work on a symbol; True where it is complete."""
+    runs = FakeRunStore(FakeClock())
+    begin_run(runs, [symbol], YEAR)
+    turn = turn_with(
+        exchange=_exchange[0], candles=NoCandleStore(), series=FakeSeriesStore(), runs=runs, gate=FakeGate()
+    )
+    collect_symbol(SymbolMessage(RUN_ID, symbol, 1), turn)
+    record = runs.symbol(RUN_ID, symbol)
+    return record is not None and record.outcome is Outcome.COMPLETE

@@ -1,0 +1,32 @@
+"""The floor: a bare client that asks for the same candles with 5 requests in flight and keeps nothing."""
+
+import asyncio
+import time
+
+import aiohttp
+from candle_collector.domain import window as w
+
+from tests.bench.job import BATCH, FLOOR_IN_FLIGHT, YEAR, listings
+
+
+def fetch(url: str) -> float:
+    """Return the seconds that it takes."""
+    begun = time.monotonic()
+    asyncio.run(_fetch(f"{url}/api/v3/klines"))
+    return time.monotonic() - begun
+
+
+async def _fetch(url: str) -> None:
+    asked = [
+        {"symbol": one["symbol"], "interval": "1h", "startTime": str(start * w.HOUR_MS), "limit": str(BATCH)}
+        for one in listings()
+        for start in range(YEAR.start, YEAR.end, BATCH)
+    ]
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=FLOOR_IN_FLIGHT)) as session:
+
+        async def ask(params: dict[str, str]) -> None:
+            async with session.get(url, params=params) as answer:
+                answer.raise_for_status()
+                await answer.json()
+
+        await asyncio.gather(*map(ask, asked))

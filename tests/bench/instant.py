@@ -1,0 +1,132 @@
+"""Transports that answer at once from memory, so that what is measured is the client's own work.
+
+Everything above the sockets is real: requests and urllib3 build the answers of the exchange, botocore signs, serializes
+and parses the calls of DynamoDB.
+"""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self, cast
+from unittest.mock import patch
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+import urllib3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
+from candle_collector.adapters.binance import Binance
+from moto.core.botocore_stubber import BotocoreStubber
+from requests.adapters import HTTPAdapter
+
+from local.exchange.klines import KlinesQuery, klines
+from local.exchange.made import MadeMarket
+from local.exchange.market import Clock
+
+BASE_URL = "http://127.0.0.1"
+
+
+class _Exchanged(NamedTuple):
+    """A call of DynamoDB and its answer."""
+
+    operation: str
+    sent: Any
+    status: int
+    headers: Any
+    content: bytes
+
+
+class InstantExchange(HTTPAdapter):
+    """Answers klines with made candles, each answer prepared before the clock runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._market, self._clock = MadeMarket(), Clock()
+        self._bodies: dict[tuple[str, int, int], bytes] = {}
+
+    def body(self, symbol: str, start_ms: int, limit: int) -> bytes:
+        """Return the body of an answer; it is made once."""
+        key = (symbol, start_ms, limit)
+        if key not in self._bodies:
+            query = KlinesQuery(symbol, hours=1, start_ms=start_ms, end_ms=None, limit=limit)
+            rows = klines(self._market, query, self._clock.now_ms(), lambda _: True)
+            self._bodies[key] = f"[{','.join(rows)}]".encode()
+        return self._bodies[key]
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override] # of what requests hands over, only the request matters
+        """Answer at once."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(cast("str", request.url)).query).items()}
+        body = self.body(asked["symbol"], int(asked["startTime"]), int(asked["limit"]))
+        headers = {
+            "Content-Type": "application/json;charset=UTF-8",
+            "Content-Length": str(len(body)),
+            "Date": "Fri, 02 Jan 2026 00:00:00 GMT",
+            "X-MBX-USED-WEIGHT-1M": "2",
+        }
+        raw = urllib3.HTTPResponse(io.BytesIO(body), headers, status=200, preload_content=False)
+        return self.build_response(request, raw)
+
+
+def instant_binance(exchange: InstantExchange) -> Binance:
+    """Return the real adapter, its connections replaced."""
+    binance = Binance(BASE_URL, max_retries=0)
+    binance._session._session.mount("http://", exchange)
+    return binance
+
+
+class RecordedAws:
+    """Answers of DynamoDB in the order in which they were recorded."""
+
+    def __init__(self, exchanges: Sequence[_Exchanged] = ()) -> None:
+        self._exchanges = list(exchanges)
+
+    @property
+    def calls(self) -> list[str]:
+        """The operations, in order."""
+        return [one.operation for one in self._exchanges]
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What was sent, in order, as boto3's clients take it."""
+        return [json.loads(one.sent) for one in self._exchanges]
+
+    def only(self, operation: str) -> Self:
+        """Return what was recorded of one operation."""
+        return type(self)([one for one in self._exchanges if one.operation == operation])
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Let moto answer, and keep what was sent and answered."""
+        answered = BotocoreStubber.__call__
+
+        def record(stub: BotocoreStubber, event_name: str, request: Any, **options: Any) -> AWSResponse | None:
+            answer = answered(stub, event_name, request, **options)
+            if answer is not None:
+                kept = (request.body, answer.status_code, answer.headers, answer.content)
+                self._exchanges.append(_Exchanged(_operation(request), *kept))
+            return answer
+
+        with patch.object(BotocoreStubber, "__call__", record):
+            yield
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """Answer from what was kept; another order of calls is an error."""
+        left = iter(self._exchanges)
+
+        def replay(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+            kept = next(left)
+            if kept.operation != _operation(request):
+                raise AssertionError(f"{_operation(request)} was called where {kept.operation} was recorded")
+            answer = AWSResponse(request.url, kept.status, kept.headers, None)
+            answer._content = kept.content  # type: ignore[attr-defined] # what `content` returns once it was read
+            return answer
+
+        with patch.object(URLLib3Session, "send", replay):
+            yield
+
+
+def _operation(request: AWSPreparedRequest) -> str:
+    target = request.headers["X-Amz-Target"]
+    return (target.decode() if isinstance(target, bytes) else str(target)).partition(".")[2]

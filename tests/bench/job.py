@@ -1,0 +1,45 @@
+"""The job that all clients get: 50 symbols x the 12 months of 2025, hourly candles."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+from candle_collector.domain import window as w
+
+import local.exchange
+
+YEAR = w.year_window(2025)
+SYMBOL_COUNT = 50
+LATENCY_MS = 50
+BATCH = 1000
+"""Candles in an answer: Binance's most."""
+
+WORKERS = 4
+"""How many workers the local stack runs at a time."""
+
+FLOOR_IN_FLIGHT = 5
+
+_SYMBOLS = Path(local.exchange.__file__).with_name("symbols.csv")
+
+
+def listings(skipped: int = 0) -> list[dict[str, str]]:
+    """Return the largest symbols that have every hour of the year, behind the `skipped` first."""
+    with _SYMBOLS.open(encoding="utf-8") as lines:
+        whole = [line for line in csv.DictReader(lines) if line["kind"] == "plain" and line["listed"] < "2025"]
+    return whole[skipped : skipped + SYMBOL_COUNT]
+
+
+def told_to_peers(url: str) -> dict[str, Any]:
+    """Return the job for a program that runs in an environment without this project."""
+    return {
+        "url": url,
+        "pairs": [f"{one['base']}/{one['quote']}" for one in listings()],
+        "start_ms": YEAR.start * w.HOUR_MS,
+        "end_ms": YEAR.end * w.HOUR_MS,
+        "days": f"{time.strftime('%Y%m%d', _utc(YEAR.start))}-{time.strftime('%Y%m%d', _utc(YEAR.end))}",
+    }
+
+
+def _utc(hour: int) -> time.struct_time:
+    return w.moment_of(hour).timetuple()

@@ -1,0 +1,63 @@
+"""A run of one symbol or some, and what a worker's turn at it takes, for measurements without a queue."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from candle_collector.collect_symbol import Turn
+from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.window import Window
+from candle_collector.ports import CandleStore, Exchange, ExchangeGate, RunStore, SeriesStore
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.gate import FakeEventBus
+from tests.fakes.queue import FakeQueue
+
+RUN_ID = "bench"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+BATCH = 1000
+"""Candles in a batch: Binance's most, and the collector's default."""
+
+_OTHER = "OTHERUSDT"
+"""A symbol that nobody works on, so that the run does not end."""
+
+
+def begin_run(runs: RunStore, symbols: Sequence[str], window: Window) -> None:
+    """Write an active run that has these symbols to work on, each at its first turn."""
+    listed = [*symbols, _OTHER]
+    run = Run(
+        run_id=RUN_ID,
+        mode="backward",
+        start=window.start,
+        end=window.end,
+        symbols=tuple(map(RunSymbol, listed)),
+        batch_size=BATCH,
+        created_at=NOW,
+        deadline=NOW + timedelta(hours=5),
+        weight_limit=10**6,
+        state=RunState.CREATING,
+        open=frozenset(listed),
+    )
+    runs.create(run, [SymbolRecord(RUN_ID, symbol) for symbol in listed])
+    runs.activate(RUN_ID, NOW)
+
+
+def turn_with(
+    *, exchange: Exchange, candles: CandleStore, series: SeriesStore, runs: RunStore, gate: ExchangeGate
+) -> Turn:
+    """Return what a turn works with; its clock stands still, its time is not bounded."""
+    clock = FakeClock(NOW)
+    return Turn(
+        exchange=exchange,
+        candles=candles,
+        series=series,
+        runs=runs,
+        queue=FakeQueue(clock),
+        gate=gate,
+        events=FakeEventBus(),
+        clock=clock,
+        monotonic=time.monotonic,
+        until=time.monotonic() + 3600,
+        claim_seconds=90,
+        weight_share_percent=80,
+    )

@@ -1,0 +1,146 @@
+"""A worker's own work for each batch of candles beside the least there is: `json.loads` and boto3's batch write.
+
+Run it alone with ``python -m tests.bench.worker_cpu``; ``--profile`` tells where a turn's time goes.
+"""
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import boto3
+from botocore.config import Config
+from candle_collector.adapters.candles_table import CandlesTable
+from candle_collector.adapters.gate_table import GateTable
+from candle_collector.adapters.runs_table import RunsTable
+from candle_collector.adapters.series_table import SeriesTable
+from candle_collector.collect_symbol import Turn, collect_symbol
+from candle_collector.domain import window as w
+from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.symbol_message import SymbolMessage
+from moto import mock_aws
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.instant import InstantExchange, RecordedAws, instant_binance
+from tests.bench.turns import BATCH, RUN_ID, begin_run, turn_with
+
+SYMBOL = "BTCUSDT"
+YEAR = w.year_window(2025)
+SPANS = plan_requests((YEAR,), BATCH)
+REPEATS = 15
+TABLES = {"bench-candles": ("series", "day"), "bench-runs": ("pk", "sk")}
+
+
+def compare(console: Console, *, profile: bool = False) -> None:
+    """Print milliseconds of CPU for each batch, and the ratios."""
+    exchange, recorded = InstantExchange(), RecordedAws()
+    message = SymbolMessage(RUN_ID, SYMBOL, 1)
+    with _dynamodb_in_memory():
+        turn = turn_with(
+            exchange=instant_binance(exchange),
+            candles=CandlesTable("bench-candles"),
+            series=SeriesTable("bench-runs"),
+            runs=RunsTable("bench-runs"),
+            gate=GateTable("bench-runs"),
+        )
+        begin_run(turn.runs, [SYMBOL], YEAR)
+        with recorded.recording():
+            collect_symbol(message, turn)
+    batch_writes = recorded.only("BatchWriteItem")
+
+    def whole_turn() -> None:
+        with recorded.replaying():
+            collect_symbol(message, turn)
+
+    def four_steps() -> None:
+        with batch_writes.replaying():
+            _fetch_and_store(turn)
+
+    works = {
+        "json.loads and boto3's batch write": _least(exchange, batch_writes, validated=True),
+        "the same with boto3's validation off": _least(exchange, batch_writes, validated=False),
+        "fetch, parse, check, store": four_steps,
+        "a whole turn: coverage, gate, settling, records too": whole_turn,
+    }
+    figures = dict(zip(works, _medians_ms(list(works.values())), strict=True))
+    least = next(iter(figures.values()))
+    calls = len(recorded.calls)
+    table = Table(title=f"CPU for each batch of {BATCH} candles ({len(SPANS)} batches, {calls} DynamoDB calls a turn)")
+    for name in ("work, on transports that answer at once", "ms", "x least"):
+        table.add_column(name, justify="left" if name.startswith("work") else "right")
+    for name, milliseconds in figures.items():
+        table.add_row(name, f"{milliseconds / len(SPANS):.2f}", f"{milliseconds / least:.2f}")
+    console.print(table)
+    if profile:
+        _profile(whole_turn)
+
+
+def _fetch_and_store(turn: Turn) -> None:
+    """Do what a batch cannot do without: ask, read and check the answer, write its days."""
+    days = w.days_in((YEAR,))
+    for span in SPANS:
+        answer = turn.exchange.candles(SYMBOL, span.start, span.hours, attempts_made=0, until=turn.until)
+        turn.candles.store(SYMBOL, answer.candles, (), absent_days=days)
+
+
+def _least(exchange: InstantExchange, batch_writes: RecordedAws, *, validated: bool) -> Callable[[], None]:
+    """Return the least that anyone does for the same answers and the same items: no check, no items made."""
+    client = boto3.client("dynamodb", config=Config(parameter_validation=validated))
+    bodies = [exchange.body(SYMBOL, span.start * w.HOUR_MS, span.hours) for span in SPANS]
+
+    def work() -> None:
+        with batch_writes.replaying():
+            for body in bodies:
+                json.loads(body)
+            for request in batch_writes.requests:
+                client.batch_write_item(**request)
+
+    return work
+
+
+def _medians_ms(works: Sequence[Callable[[], None]]) -> list[float]:
+    """Return the CPU of each work in ms, all threads together; they take turns, so that a busy machine slows all."""
+    taken: list[list[float]] = [[] for _ in works]
+    for _ in range(1 + REPEATS):
+        for work, milliseconds in zip(works, taken, strict=True):
+            begun = time.process_time()
+            work()
+            milliseconds.append((time.process_time() - begun) * 1000)
+    return [statistics.median(milliseconds[1:]) for milliseconds in taken]
+
+
+def _profile(work: Callable[[], None]) -> None:
+    profile = cProfile.Profile()
+    profile.runcall(work)
+    pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+
+
+@contextmanager
+def _dynamodb_in_memory() -> Iterator[None]:
+    """Give empty tables to whoever calls DynamoDB from this process."""
+    os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        for name, keys in TABLES.items():
+            client.create_table(
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                KeySchema=[
+                    {"AttributeName": keys[0], "KeyType": "HASH"},
+                    {"AttributeName": keys[1], "KeyType": "RANGE"},
+                ],
+            )
+        yield
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser("python -m tests.bench.worker_cpu")
+    arguments.add_argument("--profile", action="store_true", help="also tell where a turn's time goes")
+    compare(Console(highlight=False, width=100), profile=arguments.parse_args().profile)
