@@ -207,6 +207,34 @@ def test_the_hours_after_a_delisting_are_covered_and_asked_for_when_it_trades_ag
     assert here.series.get(SYMBOL).delisted is None
 
 
+@pytest.mark.parametrize("rows", [0, 1, 500], ids=["empty", "of one row", "half"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_one_answer_that_is_short_by_fault_does_not_delist_a_symbol_in_break(at: int, rows: int) -> None:
+    here = world(last=END + 100)
+    here.exchange.listings = (listing(SYMBOL, "BREAK"),)
+
+    def shorten(_: Asked) -> None:
+        here.exchange.rows_most = rows if len(here.exchange.asked) == at else None
+
+    here.exchange.before = shorten
+    run = here.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert here.record(run).outcome is Outcome.COMPLETE
+    assert here.candles.hours(SYMBOL) == (Window(START, END),)
+    assert here.series.get(SYMBOL).delisted is None
+
+
+def test_the_end_of_a_delisted_series_costs_two_answers_that_agree() -> None:
+    here = world(last=START + 100)
+    here.exchange.listings = (listing(SYMBOL, "BREAK"),)
+    here.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert len(here.exchange.asked) == 2
+    here = world(last=START - 100)
+    here.exchange.listings = (listing(SYMBOL, "BREAK"),)
+    run = here.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert here.record(run).outcome is Outcome.COMPLETE
+    assert len(here.exchange.asked) == 2
+
+
 def test_an_empty_answer_for_a_symbol_that_trades_proves_nothing() -> None:
     here = world(last=START + 100)
     run = here.collect(start=START, end=END)

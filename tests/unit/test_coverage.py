@@ -23,8 +23,8 @@ CLOSED_END = 1000
 ASKED = Window(100, 200)
 
 
-def settled(asked: Window, rows: list[int], *, known_before: bool = True, trading: bool = True) -> Settlement:
-    return settle(asked, rows, known_before=known_before, trading=trading, closed_end=CLOSED_END)
+def settled(asked: Window, rows: list[int], *, known_before: bool = True, ended: bool = False) -> Settlement:
+    return settle(asked, rows, known_before=known_before, ended=ended, closed_end=CLOSED_END)
 
 
 def test_an_hour_between_rows_was_never_printed() -> None:
@@ -44,24 +44,19 @@ def test_rows_past_the_window_prove_all_of_it_and_what_lies_between() -> None:
     assert settled(ASKED, [700, 701, 703]).never_printed == (Window(100, 700), Window(702, 703))
 
 
-def test_hours_after_the_last_row_prove_nothing_of_a_symbol_that_trades() -> None:
-    assert settled(ASKED, [100, 101]) == Settlement()
+def test_hours_after_the_last_row_prove_nothing() -> None:
+    assert settled(ASKED, [100, 101]) == settled(ASKED, [100, 101], ended=True) == Settlement()
+
+
+def test_an_answer_without_rows_proves_the_delisting_of_a_series_that_has_ended_for_all_else_we_know() -> None:
     assert settled(ASKED, []) == Settlement()
+    assert settled(ASKED, [], ended=True) == Settlement(delisted=Window(100, CLOSED_END))
 
 
-def test_hours_after_the_last_row_are_after_the_delisting_of_a_symbol_that_does_not_trade() -> None:
-    assert settled(ASKED, [100, 101], trading=False) == Settlement(delisted=Window(102, CLOSED_END))
-    assert settled(ASKED, [], trading=False) == Settlement(delisted=Window(100, CLOSED_END))
-
-
-def test_an_answer_that_had_no_room_for_more_proves_no_delisting() -> None:
-    assert settled(ASKED, list(range(100, 200)), trading=False) == Settlement()
-
-
-def test_a_last_candle_younger_than_a_day_proves_no_delisting() -> None:
-    young = CLOSED_END - YOUNG_HOURS + 3
-    assert settled(Window(young - 10, CLOSED_END), [young], trading=False).delisted is None
-    assert settled(Window(young, CLOSED_END), [], trading=False).delisted is None
+def test_hours_younger_than_a_day_prove_no_delisting() -> None:
+    young = CLOSED_END - YOUNG_HOURS
+    assert settled(Window(young, CLOSED_END), [], ended=True) == Settlement()
+    assert settled(Window(young - 1, CLOSED_END), [], ended=True).delisted == Window(young - 1, CLOSED_END)
 
 
 @given(rows=st.frozensets(st.integers(960, 1005), max_size=40), known_before=st.booleans())
@@ -72,11 +67,11 @@ def test_no_hour_younger_than_a_day_is_ever_settled_by_its_absence(rows: frozens
     assert proof.delisted is None
 
 
-@given(rows=st.frozensets(st.integers(100, 400), max_size=60), known_before=st.booleans(), trading=st.booleans())
+@given(rows=st.frozensets(st.integers(100, 400), max_size=60), known_before=st.booleans(), ended=st.booleans())
 def test_nothing_that_the_answer_holds_is_called_missing(
-    rows: frozenset[int], *, known_before: bool, trading: bool
+    rows: frozenset[int], *, known_before: bool, ended: bool
 ) -> None:
-    proof = settled(ASKED, sorted(rows), known_before=known_before, trading=trading)
+    proof = settled(ASKED, sorted(rows), known_before=known_before, ended=ended)
     proven = [window for window in (*proof.never_printed, proof.absent, proof.delisted) if window]
     assert not hours(proven) & rows
     assert all(window.start >= ASKED.start for window in proven)

@@ -140,6 +140,7 @@ class _SymbolTurn:
         self._granted = 0
         self._reserved = 0
         self._read_window = self._range
+        self._nothing_from: int | None = None  # where the answer before had room for more rows and none
         self._troubles: list[Trouble] = []
 
     @property
@@ -274,12 +275,13 @@ class _SymbolTurn:
 
     def _keep(self, asked: Window, answer: Answer) -> None:
         """Settle what the answer proves, store what it brings, and write down how far the symbol is."""
-        coverage, first = self._coverage, self._series_now(self._coverage.stored).first
+        coverage, first, last = self._coverage, self._series.first, self._series.last
+        again = self._nothing_from is not None and self._nothing_from <= asked.start
         proof = settle(
             asked,
             answer.hours,
             known_before=first is not None and first < asked.start,
-            trading=self._record.trading,
+            ended=again and not self._record.trading and (last is None or last < asked.start),
             closed_end=answer.closed_end,
         )
         reach = Window(asked.start, max(asked.end, answer.hours[-1] + 1)) if answer.hours else asked
@@ -295,7 +297,12 @@ class _SymbolTurn:
         self._keep_series(series)
         self._coverage = replace(known, never_printed=w.union([*known.never_printed, *fresh]))
         # an answer settles all up to its last row; behind that another request goes on, unless this one brought nothing
-        asked_to = answer.hours[-1] + 1 if answer.hours else asked.end
+        if answer.hours:
+            asked_to = answer.hours[-1] + 1
+            self._nothing_from = asked_to if len(answer.hours) < asked.hours else None
+        else:  # of a symbol that does not trade it may be the end: that is asked twice before it is believed
+            asked_to = asked.end if again or self._record.trading else asked.start
+            self._nothing_from = asked.start
         settled = [Window(asked.start, asked_to), *(p for p in (proof.absent, proof.delisted) if p)]
         # what was thought to lie before the listing is asked for when an earlier candle has turned up
         released = w.clip(w.subtract(coverage.covered(), self._coverage.covered()), self._range)

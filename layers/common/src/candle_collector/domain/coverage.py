@@ -56,7 +56,7 @@ class Settlement(NamedTuple):
     delisted: Window | None = None
 
 
-def settle(asked: Window, hours: Sequence[int], *, known_before: bool, trading: bool, closed_end: int) -> Settlement:
+def settle(asked: Window, hours: Sequence[int], *, known_before: bool, ended: bool, closed_end: int) -> Settlement:
     """Say what an answer proves about the hours it leaves out.
 
     The request was ``startTime=asked.start, limit=asked.hours`` without an endTime, so the answer's rows are the oldest
@@ -64,8 +64,8 @@ def settle(asked: Window, hours: Sequence[int], *, known_before: bool, trading: 
 
     - An hour before the last row that has no row has no candle.
     - Where no earlier candle is known, the hours before the first row are before the listing.
-    - Hours after the last row prove nothing, unless the symbol does not trade, the answer had room for more, and its
-      last candle is older than a day: then they are after the delisting.
+    - Hours after the last row prove nothing. An answer without rows proves nothing either, unless the series has ended
+      for all else we know and the hours are older than a day: then they are after the delisting.
     - An hour younger than a day stays missing.
 
     Parameters
@@ -76,27 +76,21 @@ def settle(asked: Window, hours: Sequence[int], *, known_before: bool, trading: 
         The hours of the answer's rows, ascending, the running one included.
     known_before
         Whether a candle before `asked` is known.
-    trading
-        Whether the exchange lists the symbol as trading.
+    ended
+        Whether the symbol does not trade, no later candle is known, and the answer before this one had room for rows
+        of these hours and none either: one answer alone may be short by fault.
     closed_end
         The hour after the last closed one.
     """
     settled = closed_end - YOUNG_HOURS
     if not hours:
-        after = Window(asked.start, closed_end)
-        return Settlement(delisted=after if not trading and asked.start < settled else None)
+        return Settlement(delisted=Window(asked.start, closed_end) if ended and asked.start < settled else None)
     first, last = hours[0], hours[-1]
     before = Window(asked.start, min(first, settled))
     gaps = w.subtract(w.union([Window(first, min(last, settled))]), w.from_hours(hours))
-    after = Window(last + 1, closed_end)
-    is_delisted = not trading and len(hours) < asked.hours and after.start < settled
     if known_before:
         gaps = w.union([before, *gaps])
-    return Settlement(
-        never_printed=gaps,
-        absent=before if before.hours and not known_before else None,
-        delisted=after if is_delisted else None,
-    )
+    return Settlement(never_printed=gaps, absent=before if before.hours and not known_before else None)
 
 
 def extend(old: Window | None, new: Window | None) -> Window | None:
