@@ -1,0 +1,223 @@
+"""A model of everything that can happen to a run: whatever the order, every run ends, adds up, and stores exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from candle_collector.control_run import cancel_run
+from candle_collector.domain import window as w
+from candle_collector.domain.run import MODES, Failure, RunState, SymbolRecord
+from candle_collector.domain.window import Window
+from candle_collector.errors import (
+    ExchangeBlockedError,
+    ExchangeUnavailableError,
+    OutOfTimeError,
+    RequestRefusedError,
+)
+from candle_collector.start_run import RunRequest, start_run
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.fakes.exchange import Asked, listing
+from tests.fakes.queue import Queued
+from tests.fakes.world import Crash, World
+
+NOW = w.first_hour_of("2025-06-01") + 12
+START = w.first_hour_of("2025-05-25")
+NAMES = ("AUSDT", "BUSDT", "CUSDT")
+REQUESTS = [
+    RunRequest(mode, symbols=symbols, recheck=recheck)
+    for mode in MODES
+    for symbols in (None, NAMES, ("CUSDT",))
+    for recheck in (False, True)
+]
+STEPS = st.integers(1, 40)
+MOMENTS = st.sampled_from([0, 1])
+
+
+class Collection(RuleBasedStateMachine):
+    """Triggers, deliveries, losses, deaths, bans and the passing of time, in any order."""
+
+    @initialize(
+        holes=st.sets(st.integers(START, NOW), max_size=20),
+        listed=st.integers(START - 50, START + 60),
+        batch_size=st.sampled_from([24, 40, 1000]),
+    )
+    def begin(self, holes: set[int], listed: int, batch_size: int) -> None:
+        printed = {name: frozenset(range(START - 50, NOW + 24 * 40)) - holes for name in NAMES}
+        printed["BUSDT"] = frozenset(range(listed, NOW + 24 * 40)) - holes
+        printed["CUSDT"] = frozenset(range(START, START + 70)) - holes
+        self.here = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
+        self.here.choice = replace(self.here.choice, batch_size=batch_size, collection_start=START)
+        self.here.exchange.before = self.answer
+        self.faults: list[str] = []
+        self.ended: dict[tuple[str, str], SymbolRecord] = {}
+        self.lines: dict[tuple[str, int], str] = {}
+        self.blocked_until = self.here.clock.now()
+
+    def answer(self, _: Asked) -> None:
+        """Break an answer if a fault is waiting; an exchange that has banned us must not be asked."""
+        now = self.here.clock.now()
+        assert now >= self.blocked_until, "asked while banned"
+        fault = self.faults.pop() if self.faults else None
+        if fault == "unavailable":
+            raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=4))
+        if fault == "out of time":
+            raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=1), wait=2)
+        if fault == "ban":
+            self.blocked_until = now + timedelta(seconds=130)
+            raise ExchangeBlockedError(Failure("blocked", "banned", 418, attempts=1), self.blocked_until)
+        self.here.exchange.rows_most = 5 if fault == "short" else None
+
+    @rule(
+        start=st.integers(START - 40, START + 20),
+        asked=st.sampled_from(REQUESTS),
+        dies_at=st.none() | STEPS,
+        moment=MOMENTS,
+    )
+    def trigger(self, start: int, asked: RunRequest, dies_at: int | None, moment: int) -> None:
+        now = self.here.clock.now()
+        runs = [self.here.runs.get(run_id) for run_id in self.here.runs.open_runs()]
+        active = [run for run in runs if run and run.state is RunState.ACTIVE and run.deadline > now]
+        try:
+            ports = self.here.run_ports(None if dies_at is None else [dies_at, moment])
+            start_run(replace(asked, start=start), self.here.choice, ports)
+        except (Crash, RequestRefusedError):
+            return
+        assert not active, "two runs at once"
+
+    def state(self, run_id: str) -> RunState:
+        run = self.here.runs.get(run_id)
+        assert run is not None
+        return run.state
+
+    @rule(index=st.integers(0, 10))
+    def deliver(self, index: int) -> None:
+        self.here.deliver(index)
+
+    @rule(index=st.integers(0, 10), dies_at=STEPS, moment=MOMENTS)
+    def deliver_to_one_who_dies(self, index: int, dies_at: int, moment: int) -> None:
+        try:
+            self.here.deliver(index, [dies_at, moment])
+        except Crash:
+            return
+
+    @rule(index=st.integers(0, 10))
+    def deliver_twice(self, index: int) -> None:
+        entry = self.here.queue.receive(index)
+        if entry is not None:
+            self.here.work(entry.message)
+            self.here.work(entry.message)
+            self.here.queue.delete(entry)
+
+    @rule(index=st.integers(0, 20))
+    def deliver_something_old(self, index: int) -> None:
+        if self.here.queue.sent:
+            message, _ = self.here.queue.sent[index % len(self.here.queue.sent)]
+            self.here.queue.entries.append(Queued(message, self.here.clock.now()))
+
+    @rule(index=st.integers(0, 10))
+    def lose(self, index: int) -> None:
+        if self.here.queue.entries:
+            del self.here.queue.entries[index % len(self.here.queue.entries)]
+
+    @rule(seconds=st.sampled_from([1, 61, 95, 370, 730, 1000, 5 * 3600]))
+    def wait(self, seconds: int) -> None:
+        self.here.clock.advance(seconds)
+
+    @rule()
+    def tend(self) -> None:
+        self.here.tend()
+
+    @rule(dies_at=STEPS, moment=MOMENTS)
+    def tend_by_one_who_dies(self, dies_at: int, moment: int) -> None:
+        try:
+            self.here.tend([dies_at, moment])
+        except Crash:
+            return
+
+    @rule(kind=st.sampled_from(["unavailable", "out of time", "ban", "short"]))
+    def break_the_next_answer(self, kind: str) -> None:
+        self.faults.append(kind)
+
+    @rule()
+    def cancel(self) -> None:
+        for run_id in self.here.runs.open_runs():
+            if self.state(run_id) is RunState.ACTIVE:
+                cancel_run(run_id, self.here.closing_ports())
+
+    @rule()
+    def lack_time(self) -> None:
+        self.here.worker_seconds = 60 if self.here.worker_seconds == 4 else 4
+        self.here.exchange.seconds = 1.8
+
+    @invariant()
+    def stored_candles_are_exact_and_never_change(self) -> None:
+        self.here.assert_exact()
+        closed = w.hour_of(self.here.clock.now())
+        assert all(hour < closed for _, hour in self.here.candles.lines)
+        assert self.lines.items() <= self.here.candles.lines.items()
+        self.lines = dict(self.here.candles.lines)
+
+    @invariant()
+    def what_is_proven_was_never_there(self) -> None:
+        for name in NAMES:
+            printed = self.here.exchange.printed[name]
+            assert printed.isdisjoint(w.hours_in(self.here.candles.never_printed(name)))
+            absent = self.here.series.get(name).absent
+            assert absent is None or printed.isdisjoint(range(*absent))
+
+    @invariant()
+    def an_outcome_stays_but_for_a_late_success(self) -> None:
+        for run_id in self.here.runs.runs(limit=100):
+            for record in self.here.runs.symbols(run_id):
+                before = self.ended.get((run_id, record.symbol))
+                if before is not None and record != before:
+                    assert before.closed_by is not None
+                    assert (record.outcome.value, record.closed_by) == ("complete", None)
+                if not record.outcome.open:
+                    self.ended[run_id, record.symbol] = record
+
+    @invariant()
+    def no_more_weight_is_reserved_than_the_share(self) -> None:
+        assert self.here.gate.state().reserved <= 4800
+
+    @invariant()
+    def the_counts_of_an_ended_run_add_up(self) -> None:
+        for run_id in self.here.runs.runs(limit=100):
+            if self.state(run_id) is RunState.ENDED:
+                self.here.ended(run_id)
+
+    def teardown(self) -> None:
+        """Let everything end, and run once more without faults: all is there, and nothing is asked again."""
+        if not hasattr(self, "here"):
+            return
+        here = self.here
+        self.faults.clear()
+        self.blocked_until = here.clock.now()
+        here.gate.open(0)
+        here.exchange.rows_most, here.exchange.seconds, here.worker_seconds = None, 0, 60
+        here.clock.advance(120)
+        here.settle()
+        here.clock.advance(120)
+        assert here.runs.lease_holder(here.clock.now()) is None
+        run = here.collect(start=START, end=NOW - 30, symbols=NAMES)
+        assert run.counts is not None
+        assert run.counts["complete"] + run.counts["skipped"] == len(NAMES)
+        for name in NAMES:
+            expected = [hour for hour in range(START, NOW - 30) if hour in here.exchange.printed[name]]
+            assert list(w.hours_in(w.clip(here.candles.hours(name), Window(START, NOW - 30)))) == expected
+        here.exchange.asked.clear()
+        here.candles.writes.clear()
+        run = here.collect(start=START, end=NOW - 30, symbols=NAMES)
+        assert run.counts is not None
+        assert run.counts["skipped"] == len(NAMES)
+        assert (here.exchange.asked, here.candles.writes) == ([], [])
+
+
+Collection.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestCollection = Collection.TestCase
