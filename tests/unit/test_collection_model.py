@@ -218,6 +218,6 @@ class Collection(RuleBasedStateMachine):
 
 
 Collection.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestCollection = Collection.TestCase

@@ -1,0 +1,96 @@
+"""What the gate in front of the exchange promises."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from candle_collector.domain.run import Failure
+from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
+from candle_collector.ports import ExchangeGate, GateState, Reservation
+
+NOW = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BAN = Failure("blocked", "the exchange banned us", 418, -1003, 1)
+REFUSAL = Failure("refused", "another region", 451, None, 1)
+
+
+def reserve(gate: ExchangeGate, weight: int, period: int = 7, budget: int = 100) -> Reservation:
+    return gate.reserve(weight, period=period, budget=budget, now=NOW)
+
+
+class GateContract:
+    """Tests of whatever the fixture `gate` gives."""
+
+    def test_a_gate_that_nothing_went_through_is_open(self, gate: ExchangeGate) -> None:
+        assert gate.state() == GateState()
+
+    def test_weight_is_granted_until_the_budget_is_used_up(self, gate: ExchangeGate) -> None:
+        assert reserve(gate, 60) == Reservation(60, 60)
+        assert reserve(gate, 30) == Reservation(30, 90)
+        assert reserve(gate, 30) == Reservation(10, 100)
+        assert reserve(gate, 30) == Reservation(0, 100)
+        assert gate.state().reserved == 100
+
+    def test_no_more_than_the_budget_is_granted_at_once(self, gate: ExchangeGate) -> None:
+        assert reserve(gate, 500) == Reservation(100, 100)
+        assert reserve(gate, 2) == Reservation(0, 100)
+
+    def test_a_new_period_begins_from_nothing(self, gate: ExchangeGate) -> None:
+        reserve(gate, 100)
+        assert reserve(gate, 40, period=8) == Reservation(40, 40)
+
+    def test_one_whose_clock_is_a_period_behind_does_not_begin_it_again(self, gate: ExchangeGate) -> None:
+        reserve(gate, 90, period=8)
+        assert reserve(gate, 40, period=7).granted == 0
+        assert reserve(gate, 40, period=8) == Reservation(10, 100)
+
+    def test_periods_of_another_length_are_begun_anew(self, gate: ExchangeGate) -> None:
+        reserve(gate, 90, period=60_000)
+        assert reserve(gate, 40, period=1000) == Reservation(40, 40)
+
+    def test_what_the_exchange_counts_raises_the_figure_and_never_lowers_it(self, gate: ExchangeGate) -> None:
+        reserve(gate, 40)
+        gate.observe(70, period=7)
+        gate.observe(50, period=7)
+        gate.observe(99, period=6)
+        assert reserve(gate, 40) == Reservation(30, 100)
+
+    def test_what_is_observed_before_anything_is_reserved_is_no_error(self, gate: ExchangeGate) -> None:
+        gate.observe(70, period=7)
+        assert reserve(gate, 40).granted == 40
+
+    def test_many_at_once_reserve_no_more_than_the_budget(self, gate: ExchangeGate) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            granted = sum(threads.map(lambda _: reserve(gate, 9).granted, range(20)))
+        assert granted == gate.state().reserved <= 100
+
+    def test_nobody_reserves_while_the_gate_is_closed(self, gate: ExchangeGate) -> None:
+        gate.block(NOW + MINUTE, BAN)
+        with pytest.raises(ExchangeBlockedError) as caught:
+            reserve(gate, 2)
+        assert (caught.value.until, caught.value.failure) == (NOW + MINUTE, BAN)
+        assert gate.reserve(2, period=7, budget=100, now=NOW + MINUTE).granted == 2
+
+    def test_a_gate_that_a_person_must_open_says_why(self, gate: ExchangeGate) -> None:
+        gate.block(NOW + MINUTE, REFUSAL, permanent=True)
+        with pytest.raises(ExchangeRefusedError) as caught:
+            reserve(gate, 2)
+        assert caught.value.failure == REFUSAL
+        assert gate.state().permanent
+
+    def test_the_later_end_of_two_blocks_counts(self, gate: ExchangeGate) -> None:
+        gate.block(NOW + 2 * MINUTE, BAN)
+        gate.block(NOW + MINUTE, REFUSAL)
+        state = gate.state()
+        assert (state.blocked_until, state.reason) == (NOW + 2 * MINUTE, BAN.message)
+        gate.block(NOW + 3 * MINUTE, REFUSAL)
+        assert gate.state().blocked_until == NOW + 3 * MINUTE
+
+    def test_an_answer_of_the_exchange_opens_it_and_tells_its_clock(self, gate: ExchangeGate) -> None:
+        reserve(gate, 40)
+        gate.block(NOW + MINUTE, BAN, permanent=True)
+        gate.open(-1500)
+        assert gate.state() == GateState(reserved=40, period=7, clock_offset_ms=-1500)
+        assert reserve(gate, 2).granted == 2

@@ -1,0 +1,59 @@
+"""The fakes keep the promises of the ports."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contracts.candle_store import CandleStoreContract
+from tests.contracts.collect_queue import CollectQueueContract, Received
+from tests.contracts.gate import GateContract
+from tests.contracts.run_store import RunStoreContract, begun
+from tests.contracts.series_store import SeriesStoreContract
+from tests.fakes.clock import FakeClock
+from tests.fakes.gate import FakeGate
+from tests.fakes.queue import FakeQueue
+from tests.fakes.runs import FakeRunStore
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+
+__all__ = ["begun"]
+
+
+class TestFakeCandleStore(CandleStoreContract):
+    @pytest.fixture
+    def store(self) -> FakeCandleStore:
+        return FakeCandleStore()
+
+
+class TestFakeSeriesStore(SeriesStoreContract):
+    @pytest.fixture
+    def series_store(self) -> FakeSeriesStore:
+        return FakeSeriesStore()
+
+
+class TestFakeRunStore(RunStoreContract):
+    @pytest.fixture
+    def runs(self) -> FakeRunStore:
+        return FakeRunStore(FakeClock())
+
+
+class TestFakeGate(GateContract):
+    @pytest.fixture
+    def gate(self) -> FakeGate:
+        return FakeGate()
+
+
+class TestFakeQueue(CollectQueueContract):
+    @pytest.fixture
+    def queue(self) -> FakeQueue:
+        return FakeQueue(FakeClock())
+
+    @pytest.fixture
+    def received(self, queue: FakeQueue) -> Received:
+        def receive() -> list:  # type: ignore[type-arg] # of messages
+            found = []
+            while entry := queue.receive():
+                found.append(entry.message)
+                queue.delete(entry)
+            return found
+
+        return receive
