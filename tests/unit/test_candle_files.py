@@ -1,0 +1,213 @@
+"""Candles are read from the archive's files and from Parquet, and a file with one wrong row is refused whole."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped] # it ships none
+import pyarrow.parquet as pq  # type: ignore[import-untyped] # as above
+import pytest
+from candle_collector.adapters.candle_files import COLUMNS, CandleFileError, candle_file
+from candle_collector.domain import window as w
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.window import HOUR_MS, Window
+
+from tests.exchange import KLINES
+from tests.recorded import recorded_rows
+
+START = w.first_hour_of("2024-01-01")
+CLOSED_END = START + 10_000
+HEADER = ["Open time", "Open", "High", "Low", "Close", "Volume", "Close time", "Quote asset volume"]
+HEADER += ["Number of trades", "Taker buy base asset volume", "Taker buy quote asset volume", "Ignore"]
+
+
+def row(number: int, *, unit: int = 1) -> list[str]:
+    opened = (START + number) * HOUR_MS
+    decimals = ["1.10000000", "2.00000000", "1.00000000", "1.50000000", "10.00000000"]
+    ends = str((opened + HOUR_MS) * unit - 1)
+    return [str(opened * unit), *decimals, ends, "15.25000000", "7", "5.00000000", "7.62500000", "0"]
+
+
+def candle(number: int) -> Candle:
+    return Candle(START + number, "1.1", "2", "1", "1.5", "10", "15.25", 7, "5", "7.625")
+
+
+ROWS = [row(0), row(1), row(2)]
+CANDLES = [candle(0), candle(1), candle(2)]
+
+
+def text(rows: list[list[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def read(path: Path, symbol: str | None = None) -> list[Candle]:
+    batches = candle_file(path, symbol=symbol).batches(closed_end=CLOSED_END)
+    return [one for _, batch in batches for one in batch]
+
+
+def parquet(path: Path, **columns: Any) -> Path:
+    """Write ROWS as Parquet with decimals and aware times, other columns in place of some."""
+    named: dict[str, Any] = dict(zip(COLUMNS, zip(*ROWS, strict=True), strict=False))
+    for name, values in named.items():
+        if name in {"open_time", "close_time"}:
+            named[name] = pa.array([int(value) for value in values], pa.timestamp("ms", "UTC"))
+        elif name == "trade_count":
+            named[name] = [int(value) for value in values]
+        else:
+            named[name] = pa.array([Decimal(value) for value in values], pa.decimal128(38, 8))
+    pq.write_table(pa.table(named | columns), path)
+    return path
+
+
+@pytest.mark.parametrize("unit", [1, 1000], ids=["ms", "µs"])
+def test_the_archives_rows_are_read_in_ms_and_microseconds(tmp_path: Path, unit: int) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text(text([row(number, unit=unit) for number in range(3)]))
+    assert read(path) == CANDLES
+
+
+def test_zipped_and_gzipped_files_are_read(tmp_path: Path) -> None:
+    zipped, gzipped = tmp_path / "BTCUSDT-1h-2024-01.zip", tmp_path / "BTCUSDT-1h-2024-01.csv.gz"
+    with zipfile.ZipFile(zipped, "w") as file:
+        file.writestr("BTCUSDT-1h-2024-01.csv", text(ROWS))
+    gzipped.write_bytes(gzip.compress(text(ROWS).encode()))
+    assert read(zipped) == read(gzipped) == CANDLES
+
+
+def test_a_header_may_name_the_columns_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text(text([list(reversed(one)) for one in [HEADER, *ROWS]]))
+    assert read(path) == CANDLES
+
+
+def test_parquet_is_read_with_decimals_or_text(tmp_path: Path) -> None:
+    assert read(parquet(tmp_path / "a.parquet"), "BTCUSDT") == CANDLES
+    assert read(parquet(tmp_path / "b.parquet", open=["1.1", "1.10", "1.1"]), "BTCUSDT") == CANDLES
+
+
+def test_a_column_may_name_the_symbol(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "candles.parquet", symbol=["BTCUSDT", "BTCUSDT", "ETHUSDT"])
+    batches = list(candle_file(path).batches(closed_end=CLOSED_END))
+    assert [(symbol, len(batch)) for symbol, batch in batches] == [("BTCUSDT", 2), ("ETHUSDT", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "period"),
+    [
+        ("BTCUSDT-1h-2024.csv.gz", "BTCUSDT", w.year_window(2024)),
+        ("BTCUSDT-1h-2024-02.zip", "BTCUSDT", Window(START + 31 * 24, START + 60 * 24)),
+        ("BTCUSDT-1h-2023-12.zip", "BTCUSDT", Window(START - 31 * 24, START)),
+        ("BTCUSDT-1h-2024-01-01.zip", "BTCUSDT", Window(START, START + 24)),
+        ("mine.parquet", None, None),
+    ],
+)
+def test_a_name_tells_symbol_and_period(name: str, symbol: str | None, period: Window | None) -> None:
+    file = candle_file(Path(name))
+    assert (file.symbol, file.period) == (symbol, period)
+
+
+@pytest.mark.parametrize("name", ["BTCUSDT-1d-2024.csv", "BTCUSDT-1h-2024-13.csv", "BTCUSDT-1h-2024.txt", "README.md"])
+def test_a_name_of_something_else_is_refused(name: str) -> None:
+    with pytest.raises(CandleFileError):
+        candle_file(Path(name))
+
+
+def changed(number: int, column: str, value: str) -> list[list[str]]:
+    rows = [list(one) for one in ROWS]
+    rows[number][COLUMNS.index(column)] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        changed(1, "low", "3.0"),
+        changed(1, "open", "NaN"),
+        changed(1, "volume", "1E-08"),
+        changed(1, "volume", ""),
+        changed(1, "volume", "-1"),
+        changed(1, "taker_base", "11"),
+        changed(1, "trade_count", "7.0"),
+        changed(1, "open_time", str((START + 1) * HOUR_MS + 1)),
+        changed(1, "open_time", str((START + 1) * HOUR_MS * 1000 + 1)),
+        changed(1, "open_time", ROWS[0][0]),
+        changed(2, "open_time", str(CLOSED_END * HOUR_MS)),
+        changed(2, "open_time", "2024-01-01T02:00:00"),
+        [ROWS[1], ROWS[0]],
+        [*ROWS, ROWS[2][:7]],
+        [HEADER[:6], *ROWS],
+    ],
+)
+def test_one_wrong_row_refuses_the_file(tmp_path: Path, rows: list[list[str]]) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text(text(rows))
+    with pytest.raises(CandleFileError, match="BTCUSDT-1h-2024-01"):
+        candle_file(path).check(closed_end=CLOSED_END)
+
+
+def test_a_file_without_candles_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text("")
+    with pytest.raises(CandleFileError, match="no candle"):
+        candle_file(path).check(closed_end=CLOSED_END)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"close": [1.5, 1.5, 1.5]}, "float"),
+        ({"open_time": pa.array([START * HOUR_MS + n * HOUR_MS for n in range(3)], pa.timestamp("ms"))}, "no zone"),
+        ({"taker_base": pa.array([None, None, None], pa.decimal128(38, 8))}, "no decimal"),
+        ({"symbol": ["BTCUSDT", "ETHUSDT", "BTCUSDT"]}, "holds ETHUSDT"),
+    ],
+)
+def test_parquet_that_cannot_be_exact_is_refused(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
+    with pytest.raises(CandleFileError, match=said):
+        read(parquet(tmp_path / "a.parquet", **columns), "BTCUSDT")
+
+
+def test_parquet_without_a_needed_column_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pq.read_table(parquet(path)).drop_columns(["quote_volume"]), path)
+    with pytest.raises(CandleFileError, match="quote_volume"):
+        read(path, "BTCUSDT")
+
+
+def test_what_is_no_zip_and_a_zip_of_two_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.zip"
+    path.write_bytes(b"<html>not found</html>")
+    with pytest.raises(CandleFileError):
+        read(path)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.csv", text(ROWS))
+        file.writestr("b.csv", text(ROWS))
+    with pytest.raises(CandleFileError, match="2 CSV files"):
+        read(path)
+
+
+def test_a_cut_gzip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv.gz"
+    path.write_bytes(gzip.compress(text(ROWS).encode())[:-12])
+    with pytest.raises(CandleFileError):
+        read(path)
+
+
+def test_without_a_symbol_anywhere_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CandleFileError, match="symbol"):
+        read(parquet(tmp_path / "a.parquet"))
+
+
+@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+@pytest.mark.parametrize(("symbol", "year"), [("BTCUSDT", 2018), ("BTCUSDT", 2025)])
+def test_the_recorded_archive_is_read_to_the_last_digit(symbol: str, year: int) -> None:
+    file = candle_file(KLINES / f"{symbol}-1h-{year}.csv.gz")
+    found = [one for _, batch in file.batches(closed_end=w.year_window(2026).start) for one in batch]
+    assert tuple(found) == recorded_rows(symbol, year)

@@ -1,0 +1,192 @@
+"""Candles of an owner's files end up in the store as if they had been collected, and change nothing that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from candle_collector.adapters.candle_files import candle_file
+from candle_collector.domain import window as w
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.run import Series
+from candle_collector.domain.trouble import Trouble
+from candle_collector.domain.window import Window, Windows
+from candle_collector.errors import CollectionInProgressError
+from candle_collector.import_candles import Imported, ImportPorts, import_symbol, importing
+
+from tests.exchange import KLINES
+from tests.fakes.clock import FakeClock
+from tests.fakes.exchange import made
+from tests.fakes.runs import FakeRunStore
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.fakes.world import World
+
+SYMBOL = "BTCUSDT"
+NOW = w.hour_of(FakeClock().now())
+YEAR = w.year_window(2024)
+
+
+class Archive:
+    """An archive in memory that candles are imported into."""
+
+    def __init__(self) -> None:
+        clock = FakeClock()
+        self.candles = FakeCandleStore()
+        self.series = FakeSeriesStore()
+        self.runs = FakeRunStore(clock)
+        self.ports = ImportPorts(self.candles, self.series, self.runs, clock)
+
+    def take(self, batches: Iterable[Sequence[Candle]], *, stated: Windows = (), symbol: str = SYMBOL) -> Imported:
+        return import_symbol(symbol, batches, self.ports, stated=stated, closed_end=NOW)
+
+
+@pytest.fixture
+def archive() -> Archive:
+    return Archive()
+
+
+def candles(hours: Iterable[int], symbol: str = SYMBOL) -> list[Candle]:
+    return [made(symbol, hour) for hour in hours]
+
+
+@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+@pytest.mark.parametrize("symbol", ["BTCUSDC", "SOLUSDT"])
+def test_the_recorded_archive_imported_is_the_store_that_collection_fills(symbol: str) -> None:
+    closed_end = w.hour_of(datetime(2026, 1, 2, tzinfo=UTC))
+    files = [candle_file(path) for path in sorted(KLINES.glob(f"{symbol}-*"))]
+    recorded = {
+        candle.hour: candle for file in files for _, batch in file.batches(closed_end=closed_end) for candle in batch
+    }
+    collected = World({symbol: recorded}, candle=lambda _, hour: recorded[hour])
+    collected.clock.advance((w.moment_of(closed_end) - collected.clock.now()).total_seconds() + 60)
+    start = min(recorded)
+    collected.collect(start=start, end=max(recorded) + 1, symbols=(symbol,))
+    imported = Archive()
+    import_symbol(
+        symbol,
+        (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
+        imported.ports,
+        stated=tuple(file.period for file in files if file.period),
+        closed_end=closed_end,
+    )
+    assert imported.candles.lines == collected.candles.lines
+    assert imported.candles.never_printed(symbol) == collected.candles.never_printed(symbol)
+    assert imported.series.get(symbol) == replace(collected.series.get(symbol), troubles=())
+
+
+def test_whole_days_are_written_once_however_the_batches_are_cut(archive: Archive) -> None:
+    hours = range(YEAR.start, YEAR.start + 72)
+    archive.take([candles(hours[:30]), candles(hours[30:31]), candles(hours[31:70]), candles(hours[70:])])
+    assert archive.candles.writes == [(SYMBOL, day) for day in ("2024-01-01", "2024-01-02", "2024-01-03")]
+    assert archive.candles.hours(SYMBOL) == (Window(hours.start, hours.stop),)
+
+
+def test_importing_again_stores_nothing(archive: Archive) -> None:
+    batch = candles(range(YEAR.start, YEAR.start + 50))
+    assert archive.take([batch]).stored == 50
+    before, series = dict(archive.candles.lines), archive.series.get(SYMBOL)
+    again = archive.take([batch])
+    assert (again.offered, again.stored, again.equal, again.different) == (50, 0, 50, [])
+    assert (archive.candles.lines, archive.series.get(SYMBOL)) == (before, series)
+
+
+def test_what_is_stored_and_differs_is_told_and_stays(archive: Archive) -> None:
+    first, *rest = candles(range(YEAR.start, YEAR.start + 30))
+    archive.candles.store(SYMBOL, [first], (), absent_days=frozenset())
+    other = first._replace(volume="1.5")
+    result = archive.take([[other, *rest]])
+    assert [(one.stored, one.offered) for one in result.different] == [(first, other)]
+    assert (result.stored, result.equal) == (29, 0)
+    assert archive.candles.lines[SYMBOL, first.hour] == first.line()
+
+
+def test_files_that_overlap_are_compared_with_each_other(archive: Archive) -> None:
+    batch = candles(range(YEAR.start, YEAR.start + 40))
+    result = archive.take([batch, batch[10:20]])
+    assert (result.offered, result.stored, result.equal) == (50, 40, 10)
+
+
+def test_hours_that_the_archive_leaves_out_between_candles_were_never_printed(archive: Archive) -> None:
+    printed = [*range(YEAR.start + 10, YEAR.start + 50), *range(YEAR.start + 53, YEAR.start + 90)]
+    result = archive.take([candles(printed)], stated=(Window(YEAR.start, YEAR.start + 100),))
+    assert archive.candles.never_printed(SYMBOL) == (Window(YEAR.start + 50, YEAR.start + 53),)
+    assert result.never_printed == 3
+    assert archive.series.get(SYMBOL).absent == Window(YEAR.start, YEAR.start + 10)
+
+
+def test_a_gap_across_files_that_follow_each_other_was_never_printed(archive: Archive) -> None:
+    month = Window(YEAR.start, YEAR.start + 100)
+    following = Window(month.end, month.end + 100)
+    batches = [candles(range(month.start, month.end - 7)), candles(range(following.start + 5, following.end))]
+    archive.take(batches, stated=(month, following))
+    assert archive.candles.never_printed(SYMBOL) == (Window(month.end - 7, following.start + 5),)
+
+
+def test_a_file_that_is_lacking_proves_nothing(archive: Archive) -> None:
+    january, march = Window(YEAR.start, YEAR.start + 744), Window(YEAR.start + 1440, YEAR.start + 2184)
+    archive.take([candles(range(*january)), candles(range(*march))], stated=(january, march))
+    assert archive.candles.never_printed(SYMBOL) == ()
+
+
+def test_the_hours_after_the_last_candle_prove_nothing(archive: Archive) -> None:
+    archive.take([candles(range(YEAR.start, YEAR.start + 50))], stated=(YEAR,))
+    assert archive.candles.never_printed(SYMBOL) == ()
+    assert archive.series.get(SYMBOL).delisted is None
+
+
+def test_candles_of_no_archive_prove_nothing(archive: Archive) -> None:
+    archive.take([candles([*range(YEAR.start + 5, YEAR.start + 10), *range(YEAR.start + 20, YEAR.start + 30)])])
+    assert archive.candles.never_printed(SYMBOL) == ()
+    assert archive.series.get(SYMBOL).absent is None
+
+
+def test_an_hour_younger_than_a_day_is_not_settled(archive: Archive) -> None:
+    printed = [*range(NOW - 60, NOW - 40), *range(NOW - 38, NOW - 10), *range(NOW - 8, NOW)]
+    archive.take([candles(printed)], stated=(Window(NOW - 60, NOW + 100),))
+    assert archive.candles.never_printed(SYMBOL) == (Window(NOW - 40, NOW - 38),)
+
+
+def test_the_record_joins_what_it_knew_with_what_came(archive: Archive) -> None:
+    middle = Window(YEAR.start + 2000, YEAR.start + 2100)
+    archive.candles.store(SYMBOL, candles(range(*middle)), (), absent_days=frozenset())
+    troubles = (Trouble(Window(middle.end, middle.end + 5), 4, "503"), Trouble(Window(NOW - 9, NOW), 8, "503"))
+    archive.series.put(
+        Series(
+            SYMBOL,
+            first=middle.start,
+            last=middle.end - 1,
+            absent=Window(YEAR.start + 500, middle.start),
+            delisted=Window(middle.end, NOW),
+            years={2024: 100},
+            troubles=troubles,
+        )
+    )
+    archive.take([candles(range(middle.start - 200, middle.start)), candles(range(middle.end, middle.end + 50))])
+    assert archive.series.get(SYMBOL) == Series(
+        SYMBOL,
+        first=middle.start - 200,
+        last=middle.end + 49,
+        absent=Window(YEAR.start + 500, middle.start - 200),
+        delisted=Window(middle.end + 50, NOW),
+        years={2024: 350},
+        troubles=troubles[1:],
+    )
+
+
+def test_nothing_is_written_for_no_candles(archive: Archive) -> None:
+    assert archive.take([], stated=(YEAR,)) == Imported(SYMBOL)
+    assert archive.series.get(SYMBOL) == Series(SYMBOL)
+
+
+def test_an_import_and_a_run_exclude_each_other(archive: Archive) -> None:
+    now = archive.ports.clock.now()
+    with importing(archive.ports) as hold:
+        hold()
+        assert str(archive.runs.lease_holder(now)).startswith("import-")
+    assert archive.runs.lease_holder(now) is None
+    archive.runs.take_lease("01RUN", now=now, expires=now + timedelta(hours=5))
+    with pytest.raises(CollectionInProgressError), importing(archive.ports):
+        pytest.fail("a run is active")
+    assert archive.runs.lease_holder(now) == "01RUN"
