@@ -6,6 +6,7 @@ and parses the calls of DynamoDB.
 
 import io
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self, cast
@@ -38,10 +39,17 @@ class _Exchanged(NamedTuple):
 
 
 class InstantExchange(HTTPAdapter):
-    """Answers klines with made candles, each answer prepared before the clock runs."""
+    """Answers klines with made candles, each answer prepared when it is first asked for.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    latency_seconds
+        How long an answer takes.
+    """
+
+    def __init__(self, latency_seconds: float = 0) -> None:
         super().__init__()
+        self.latency_seconds = latency_seconds
         self._market, self._clock = MadeMarket(), Clock()
         self._bodies: dict[tuple[str, int, int], bytes] = {}
 
@@ -64,6 +72,7 @@ class InstantExchange(HTTPAdapter):
             "Date": "Fri, 02 Jan 2026 00:00:00 GMT",
             "X-MBX-USED-WEIGHT-1M": "2",
         }
+        time.sleep(self.latency_seconds)
         raw = urllib3.HTTPResponse(io.BytesIO(body), headers, status=200, preload_content=False)
         return self.build_response(request, raw)
 
@@ -111,14 +120,15 @@ class RecordedAws:
             yield
 
     @contextmanager
-    def replaying(self) -> Iterator[None]:
-        """Answer from what was kept; another order of calls is an error."""
+    def replaying(self, latency_seconds: float = 0) -> Iterator[None]:
+        """Answer from what was kept, each call after so long; another order of calls is an error."""
         left = iter(self._exchanges)
 
         def replay(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
             kept = next(left)
             if kept.operation != _operation(request):
                 raise AssertionError(f"{_operation(request)} was called where {kept.operation} was recorded")
+            time.sleep(latency_seconds)
             answer = AWSResponse(request.url, kept.status, kept.headers, None)
             answer._content = kept.content  # type: ignore[attr-defined] # what `content` returns once it was read
             return answer

@@ -23,6 +23,7 @@ from candle_collector.collect_symbol import Turn, collect_symbol
 from candle_collector.domain import window as w
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.ports import Exchange
 from moto import mock_aws
 from rich.console import Console
 from rich.table import Table
@@ -33,30 +34,20 @@ from tests.bench.turns import BATCH, RUN_ID, begin_run, turn_with
 SYMBOL = "BTCUSDT"
 YEAR = w.year_window(2025)
 SPANS = plan_requests((YEAR,), BATCH)
+MESSAGE = SymbolMessage(RUN_ID, SYMBOL, 1)
 REPEATS = 15
 TABLES = {"bench-candles": ("series", "day"), "bench-runs": ("pk", "sk")}
 
 
 def compare(console: Console, *, profile: bool = False) -> None:
     """Print milliseconds of CPU for each batch, and the ratios."""
-    exchange, recorded = InstantExchange(), RecordedAws()
-    message = SymbolMessage(RUN_ID, SYMBOL, 1)
-    with _dynamodb_in_memory():
-        turn = turn_with(
-            exchange=instant_binance(exchange),
-            candles=CandlesTable("bench-candles"),
-            series=SeriesTable("bench-runs"),
-            runs=RunsTable("bench-runs"),
-            gate=GateTable("bench-runs"),
-        )
-        begin_run(turn.runs, [SYMBOL], YEAR)
-        with recorded.recording():
-            collect_symbol(message, turn)
+    exchange = InstantExchange()
+    turn, recorded = recorded_turn(instant_binance(exchange))
     batch_writes = recorded.only("BatchWriteItem")
 
     def whole_turn() -> None:
         with recorded.replaying():
-            collect_symbol(message, turn)
+            collect_symbol(MESSAGE, turn)
 
     def four_steps() -> None:
         with batch_writes.replaying():
@@ -79,6 +70,23 @@ def compare(console: Console, *, profile: bool = False) -> None:
     console.print(table)
     if profile:
         _profile(whole_turn)
+
+
+def recorded_turn(exchange: Exchange) -> tuple[Turn, RecordedAws]:
+    """Return a turn with the real adapters, and what DynamoDB answered when it was taken once."""
+    recorded = RecordedAws()
+    with _dynamodb_in_memory():
+        turn = turn_with(
+            exchange=exchange,
+            candles=CandlesTable("bench-candles"),
+            series=SeriesTable("bench-runs"),
+            runs=RunsTable("bench-runs"),
+            gate=GateTable("bench-runs"),
+        )
+        begin_run(turn.runs, [SYMBOL], YEAR)
+        with recorded.recording():
+            collect_symbol(MESSAGE, turn)
+    return turn, recorded
 
 
 def _fetch_and_store(turn: Turn) -> None:

@@ -1,0 +1,93 @@
+"""What a worker would gain by asking ahead: the wall time of a symbol's year with 0 to 3 requests in flight ahead.
+
+The answers of exchange and DynamoDB take a set time, the worker's own work is real, and it has one core to itself.
+Run it with ``python -m tests.bench.overlap``.
+"""
+
+import os
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import product
+
+from candle_collector.adapters.binance import Binance
+from candle_collector.collect_symbol import collect_symbol
+from candle_collector.domain.window import Window
+from candle_collector.ports import Answer
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.instant import InstantExchange, instant_binance
+from tests.bench.worker_cpu import MESSAGE, SPANS, SYMBOL, recorded_turn
+
+EXCHANGE_MS = (10, 50, 150)
+DYNAMODB_MS = (5, 10)
+AHEAD = (0, 1, 2, 3)
+REPEATS = 3
+
+
+class AskingAhead:
+    """The exchange, with the next windows of a known plan asked for before the collector asks for them."""
+
+    def __init__(self, exchange: InstantExchange, plan: Sequence[Window], ahead: int) -> None:
+        self._exchange = exchange
+        self._plan = list(plan)
+        self._ahead = ahead
+        self._own = threading.local()
+        self._threads = ThreadPoolExecutor(max(1, ahead))
+        self._flying: dict[int, Future[Answer]] = {}
+
+    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+        """Return the answer that was asked for already, or ask now; then ask for the next ones."""
+        flying = self._flying.pop(start, None)
+        behind = [span for span in self._plan if span.start > start][: self._ahead]
+        if flying is None and self._ahead > 1:
+            self._ask_for(symbol, behind, until)
+        answer = flying.result() if flying else self._ask(symbol, Window(start, start + limit), until)
+        assert attempts_made == 0
+        self._ask_for(symbol, behind, until)
+        return answer
+
+    def _ask_for(self, symbol: str, spans: Sequence[Window], until: float) -> None:
+        for span in spans:
+            if span.start not in self._flying:
+                self._flying[span.start] = self._threads.submit(self._ask, symbol, span, until)
+
+    def _ask(self, symbol: str, span: Window, until: float) -> Answer:
+        if not hasattr(self._own, "binance"):  # its connections are for one thread
+            self._own.binance = instant_binance(self._exchange)
+        binance: Binance = self._own.binance
+        return binance.candles(symbol, span.start, span.hours, attempts_made=0, until=until)
+
+
+def main() -> None:
+    """Print the seconds, and what asking ahead saves."""
+    os.sched_setaffinity(0, {0})
+    exchange = InstantExchange()
+    turn, recorded = recorded_turn(instant_binance(exchange))
+    table = Table(title=f"{SYMBOL}, 2025: seconds of a turn of {len(SPANS)} batches, by requests asked ahead")
+    table.add_column("exchange, DynamoDB")
+    for ahead in AHEAD:
+        table.add_column(str(ahead), justify="right")
+    for exchange_ms, dynamodb_ms in product(EXCHANGE_MS, DYNAMODB_MS):
+        exchange.latency_seconds = exchange_ms / 1000
+        seconds = []
+        for ahead in AHEAD:
+            taken = []
+            for _ in range(REPEATS):
+                asking = replace(turn, exchange=AskingAhead(exchange, SPANS, ahead))  # type: ignore[arg-type] # it only serves candles
+                begun = time.monotonic()
+                with recorded.replaying(dynamodb_ms / 1000):
+                    collect_symbol(MESSAGE, asking)
+                taken.append(time.monotonic() - begun)
+            seconds.append(statistics.median(taken))
+        told = (f"{one:.2f} ({100 - 100 * one / seconds[0]:.0f}%)" for one in seconds)
+        table.add_row(f"{exchange_ms} ms, {dynamodb_ms} ms", *told)
+    Console(highlight=False, width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
