@@ -60,7 +60,6 @@ class FakeGate:
             return GateState(
                 reserved=self._reserved,
                 period=self._period,
-                period=self._period,
                 clock_offset_ms=self._clock_offset_ms,
                 blocked_until=self._blocked_until,
                 reason=self._failure.message if self._failure else None,

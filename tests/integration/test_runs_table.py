@@ -1,0 +1,98 @@
+"""The runs table on moto: runs, series and the gate keep their ports' promises."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from candle_collector.adapters.gate_table import GateTable
+from candle_collector.adapters.runs_table import RunsTable
+from candle_collector.adapters.series_table import SeriesTable
+from candle_collector.domain.run import Series
+from candle_collector.errors import CollectorError
+
+from tests.contracts.gate import GateContract
+from tests.contracts.run_store import NOW, A, RunStoreContract, begun, records, run
+from tests.contracts.series_store import SeriesStoreContract
+
+__all__ = ["begun"]
+
+
+@pytest.fixture(scope="module")
+def adapters(aws: None) -> tuple[RunsTable, SeriesTable, GateTable]:
+    assert aws is None
+    return RunsTable("runs"), SeriesTable("runs"), GateTable("runs")
+
+
+Adapters = tuple[RunsTable, SeriesTable, GateTable]
+
+
+@pytest.mark.usefixtures("tables")
+class TestRunsTable(RunStoreContract):
+    @pytest.fixture
+    def runs(self, adapters: Adapters) -> RunsTable:
+        return adapters[0]
+
+
+@pytest.mark.usefixtures("tables")
+class TestSeriesTable(SeriesStoreContract):
+    @pytest.fixture
+    def series_store(self, adapters: Adapters) -> SeriesTable:
+        return adapters[1]
+
+
+@pytest.mark.usefixtures("tables")
+class TestGateTable(GateContract):
+    @pytest.fixture
+    def gate(self, adapters: Adapters) -> GateTable:
+        return adapters[2]
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
+    runs = RunsTable("runs", now=lambda: NOW)
+    runs.create(run(), records(), occurrence="forward#1")
+    runs.take_lease(A, now=NOW, expires=NOW)
+    SeriesTable("runs").put(Series("BTCUSDT", first=1, last=2))
+    claimed = runs.symbol(A, "BTCUSDT")
+    assert claimed is not None
+    runs.claim(claimed, now=NOW, until=NOW)
+    kept = {
+        (item["pk"]["S"], item["sk"]["S"]): item.get("expires_at")
+        for item in boto3.client("dynamodb").scan(TableName="runs")["Items"]
+    }
+    ends = {"N": str(int((NOW + timedelta(days=90)).timestamp()))}
+    aging = {key for key, expires in kept.items() if expires}
+    assert {key[0] for key in aging} == {f"RUN#{A}", "RUNS", "OCCURRENCE"}
+    assert all(kept[key] == ends for key in aging)
+    assert {key[0] for key in kept} - {key[0] for key in aging} == {"OPEN", "LEASE", "SERIES"}
+
+
+@pytest.mark.usefixtures("tables")
+def test_every_record_tells_its_version() -> None:
+    RunsTable("runs").create(run(), records())
+    SeriesTable("runs").put(Series("BTCUSDT"))
+    items = boto3.client("dynamodb").scan(TableName="runs")["Items"]
+    assert {item["version"]["N"] for item in items} == {"1"}
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_table_that_is_not_there_is_an_error_of_ours() -> None:
+    with pytest.raises(CollectorError, match="runs table refused"):
+        RunsTable("nowhere").get(A)
+    with pytest.raises(CollectorError, match="runs table refused"):
+        RunsTable("nowhere").create(run(), records())
+    with pytest.raises(CollectorError, match="runs table refused"):
+        list(SeriesTable("nowhere").all())
+
+
+def test_times_compare_as_text_to_the_microsecond() -> None:
+    from candle_collector.adapters.runs_items import MomentAttribute  # noqa: PLC0415 - the one test that looks inside
+
+    attribute = MomentAttribute()
+    moments = [datetime(2025, 6, 1, 12, 0, tzinfo=UTC) + timedelta(microseconds=step) for step in (0, 1, 999_999)]
+    moments += [moments[0] + timedelta(seconds=1), moments[0].replace(year=2026)]
+    texts = [attribute.serialize(moment) for moment in moments]
+    assert texts == sorted(texts)
+    assert [attribute.deserialize(text) for text in texts] == moments
