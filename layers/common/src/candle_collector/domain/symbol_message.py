@@ -32,7 +32,8 @@ def read_message(body: str) -> SymbolMessage:
         It is no message of ours.
     """
     parsed = json.loads(body)
-    if not isinstance(parsed, dict) or parsed.get("v") not in {RECORD_VERSION - 1, RECORD_VERSION}:
+    version = parsed.get("v") if isinstance(parsed, dict) else None
+    if type(version) is not int or version not in {RECORD_VERSION - 1, RECORD_VERSION}:
         raise ValueError("the message is none of a version that this worker knows")
     run_id, symbol, turn = parsed.get("run_id"), parsed.get("symbol"), parsed.get("turn")
     if not (isinstance(run_id, str) and isinstance(symbol, str) and is_symbol(symbol) and type(turn) is int):
