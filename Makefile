@@ -85,6 +85,10 @@ format: setup ## Bring the code into the project's style
 	@$(VENV)/ruff check --fix .
 	@$(VENV)/ruff format .
 
+.PHONY: openapi
+openapi: setup ## Write the OpenAPI document anew from the models of local/openapi
+	@$(VENV)/python -m local.openapi
+
 .PHONY: lock
 lock: setup ## Compile the requirement lists again: newest versions that fit, with hashes
 	@$(VENV)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -13,10 +13,13 @@ from candle_collector.domain import dates
 from candle_collector.domain import window as w
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import invalid, not_found
-from candle_collector.http import answer, resolver
+from candle_collector.http import HEADERS, answer, resolver
+from candle_collector.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.observability import logger
-from candle_collector.report import report_runs, report_status, report_system
+from candle_collector.openapi import openapi_text
+from candle_collector.report import report_runs, report_status
 from candle_collector.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.report_system import Schedules, SystemPorts, report_system
 from candle_collector.settings import VERSION
 
 log = logger()
@@ -24,8 +27,6 @@ bootstrap.load("runs", "series", "gate")
 app = resolver()
 
 _RUN_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
-_PAGE_DEFAULT = "20"
-_PAGE_MOST = 100
 
 
 @app.get("/api/admin/collect/status")
@@ -39,9 +40,9 @@ def status() -> Response[str]:
 @app.get("/api/admin/collect/runs")
 def runs() -> Response[str]:
     """List runs, newest first."""
-    limit = app.current_event.query_string_parameters.get("limit", _PAGE_DEFAULT)
-    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= _PAGE_MOST:
-        raise invalid("limit", f"takes a number from 1 to {_PAGE_MOST}")
+    limit = app.current_event.query_string_parameters.get("limit", str(RUNS_A_PAGE_DEFAULT))
+    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= RUNS_A_PAGE_MOST:
+        raise invalid("limit", f"takes a number from 1 to {RUNS_A_PAGE_MOST}")
     return answer(200, report_runs(limit=int(limit), before=_run_id("before"), runs=bootstrap.container().runs))
 
 
@@ -98,17 +99,24 @@ def system_info() -> Response[str]:
     facts = {"service": "candle-collector", "version": VERSION, "stage": settings.stage}
     in_force = {
         "exchange_base_url": settings.exchange_base_url,
+        "exchange_weight_share_percent": settings.weight_share_percent,
         "top_n_cryptos": settings.top_n,
         "collection_start_date": dates.tell_start(settings.collection_start),
-        "collection_schedule": settings.collection_schedule,
         "batch_size_hours": settings.batch_size_hours,
         "max_retries": settings.max_retries,
         "worker_timeout": settings.worker_timeout,
         "run_deadline_hours": settings.run_deadline_hours,
         "api_key_required": settings.api_key_required,
     }
-    ports = (here.runs, here.series, here.gate, here.clock)
-    return answer(200, report_system(facts, in_force, ports=ports))
+    schedules = Schedules(settings.schedules_enabled, settings.collection_schedule, settings.gap_fill_schedule)
+    ports = SystemPorts(here.runs, here.series, here.gate, here.probe, here.clock)
+    return answer(200, report_system(facts, in_force, schedules, ports))
+
+
+@app.get("/openapi.json")
+def openapi() -> Response[str]:
+    """Describe the API."""
+    return Response(200, "application/json", openapi_text(), headers=dict(HEADERS))
 
 
 def _run_id(name: str) -> str | None:

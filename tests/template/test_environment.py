@@ -30,6 +30,8 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
         (here.settings.exchange_base_url, here.settings.top_n, here.settings.collection_start),
         (here.settings.collection_schedule, here.settings.batch_size_hours, here.settings.max_retries),
         (here.settings.worker_timeout, here.settings.run_deadline_hours, here.settings.api_key_required),
+        (here.settings.schedules_enabled, here.settings.gap_fill_schedule, here.settings.weight_share_percent),
+        here.probe,
     ),
     "CandlesFunction": lambda here: (here.settings.dashboard_origin, here.candles, here.series),
     "JanitorFunction": lambda here: (here.closing_ports(), here.queue, here.settings.queue_visibility),

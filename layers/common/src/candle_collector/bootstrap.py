@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         EventBus,
         Exchange,
         ExchangeGate,
+        ExchangeProbe,
         RunStore,
         SeriesStore,
     )
@@ -110,6 +111,13 @@ class Container:
         from candle_collector.adapters.keys_table import KeysTable
 
         return KeysTable(self.settings.keys_table)
+
+    @cached_property
+    def probe(self) -> ExchangeProbe:
+        """A look at the exchange."""
+        from candle_collector.adapters.exchange_ping import ExchangePing
+
+        return ExchangePing(self.settings.exchange_base_url)
 
     def choice(self) -> Choice:
         """Return the deployment's defaults for runs."""

@@ -226,7 +226,9 @@ class GateState:
     Attributes
     ----------
     reserved
-        The weight reserved in the window at hand.
+        The weight reserved in `period`.
+    period
+        The number of the exchange's minute (or whatever it counts in) since 1970 that was reserved in last.
     blocked_until
         Until when nobody asks.
     permanent
@@ -236,6 +238,7 @@ class GateState:
     """
 
     reserved: int = 0
+    period: int | None = None
     clock_offset_ms: int = 0
     blocked_until: datetime | None = None
     reason: str | None = None
@@ -277,6 +280,13 @@ class ExchangeGate(Protocol):
 
     def state(self) -> GateState:
         """Return how things stand."""
+
+
+class ExchangeProbe(Protocol):
+    """A look at the exchange from where the functions run."""
+
+    def answers(self) -> bool:
+        """Tell whether it answers, or did within the last minute."""
 
 
 class EventBus(Protocol):

@@ -1,18 +1,17 @@
-"""What the API tells of runs and of the whole: aggregated from the records at the moment of asking, so it adds up."""
+"""What the API tells of runs: aggregated from the records at the moment of asking, so it adds up."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from candle_collector.control_run import find_run
 from candle_collector.domain import dates
-from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.domain.window import Windows
-from candle_collector.ports import Clock, ExchangeGate, RunStore, SeriesStore
+from candle_collector.ports import Clock, ExchangeGate, RunStore
 
 _HISTORY = 20
 """How far back the last ended run is looked for."""
@@ -27,7 +26,7 @@ def report_status(run_id: str | None, *, runs: RunStore, gate: ExchangeGate, clo
         404: there is no run of that id.
     """
     now = clock.now()
-    run = find_run(run_id, runs) if run_id is not None else _current(runs, now)
+    run = find_run(run_id, runs) if run_id is not None else current_run(runs, now)
     running = run is not None and run.state is not RunState.ENDED
     records = runs.symbols(run.run_id) if run else []
     return {
@@ -35,9 +34,9 @@ def report_status(run_id: str | None, *, runs: RunStore, gate: ExchangeGate, clo
         "status": "running" if running else "idle",
         "current_operation": run.mode if run and running else None,
         "run_id": run.run_id if run else None,
-        "start_time": _told(run.created_at) if run else None,
+        "start_time": tell_moment(run.created_at) if run else None,
         "elapsed_seconds": round((now - run.created_at).total_seconds(), 1) if run and running else None,
-        "timestamp": _told(now),
+        "timestamp": tell_moment(now),
         "waiting_for_exchange_until": _waiting(records, gate, now) if running else None,
         **(_results(run, records, now) if run else {"progress": None, "last_results": None}),
     }
@@ -47,13 +46,13 @@ def _waiting(records: Sequence[SymbolRecord], gate: ExchangeGate, now: datetime)
     """Return until when the run waits for the exchange: for a block to end, or for the next minute's budget."""
     blocked = gate.state().blocked_until
     if blocked and blocked > now:
-        return _told(blocked)
+        return tell_moment(blocked)
     due = [record.due_at for record in records if record.outcome.open and record.due_at and record.due_at > now]
     at_work = any(record.claimed_until and record.claimed_until > now for record in records if record.outcome.open)
-    return _told(min(due)) if due and not at_work else None
+    return tell_moment(min(due)) if due and not at_work else None
 
 
-def _current(runs: RunStore, now: datetime) -> Run | None:
+def current_run(runs: RunStore, now: datetime) -> Run | None:
     """Return the active run, else the last that ended."""
     holder = runs.lease_holder(now)
     active = runs.get(holder) if holder else None
@@ -83,7 +82,7 @@ def _results(run: Run, records: Sequence[SymbolRecord], now: datetime) -> dict[s
             "mode": run.mode,
             "start_date": dates.tell_start(run.start),
             "end_date": dates.tell_end(run.end),
-            "ended_at": _told(run.ended_at) if run.ended_at else None,
+            "ended_at": tell_moment(run.ended_at) if run.ended_at else None,
             "end_reason": run.end_reason,
             "note": run.note,
             "total_cryptos": total,
@@ -120,10 +119,11 @@ def report_runs(*, limit: int, before: str | None, runs: RunStore) -> dict[str, 
     """Return a page of the runs, newest first; ``next`` is the page's continuation."""
     ids = runs.runs(limit=limit, before=before)
     found = [run for run_id in ids if (run := runs.get(run_id))]
-    return {"runs": [_line(run) for run in found], "next": ids[-1] if len(ids) == limit else None}
+    return {"runs": [run_line(run) for run in found], "next": ids[-1] if len(ids) == limit else None}
 
 
-def _line(run: Run) -> dict[str, Any]:
+def run_line(run: Run) -> dict[str, Any]:
+    """Return a run as a list tells it."""
     counts = run.counts or {}
     return {
         "run_id": run.run_id,
@@ -131,8 +131,8 @@ def _line(run: Run) -> dict[str, Any]:
         "state": run.state.value,
         "start_date": dates.tell_start(run.start),
         "end_date": dates.tell_end(run.end),
-        "created_at": _told(run.created_at),
-        "ended_at": _told(run.ended_at) if run.ended_at else None,
+        "created_at": tell_moment(run.created_at),
+        "ended_at": tell_moment(run.ended_at) if run.ended_at else None,
         "end_reason": run.end_reason,
         "total_cryptos": len(run.symbols),
         "complete": counts.get("complete"),
@@ -144,50 +144,6 @@ def _line(run: Run) -> dict[str, Any]:
     }
 
 
-def report_system(
-    facts: Mapping[str, Any], settings: Mapping[str, Any], *, ports: tuple[RunStore, SeriesStore, ExchangeGate, Clock]
-) -> dict[str, Any]:
-    """Return how the whole stands, from the series' records: no candle is read.
-
-    Parameters
-    ----------
-    facts
-        Service, version and stage.
-    settings
-        The settings in force.
-    """
-    runs, series, gate, clock = ports
-    now = clock.now()
-    stored = [one for one in series.all() if one.last is not None]
-    latest = max((one.last for one in stored if one.last is not None), default=None)
-    first = min((one.first for one in stored if one.first is not None), default=None)
-    current = _current(runs, now)
-    state = gate.state()
-    blocked = state.blocked_until and state.blocked_until > now
-    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
-    return {
-        **facts,
-        "timestamp": _told(now),
-        "store": {
-            "symbols": len(stored),
-            "candles": sum(sum(one.years.values()) for one in stored),
-            "first_candle": None if first is None else dates.tell(first),
-            "latest_candle": None if latest is None else dates.tell(latest),
-            "lag_hours": None if latest is None else max(0, closed_end - 1 - latest),
-        },
-        "collection": {
-            "state": "running" if current and current.state is not RunState.ENDED else "idle",
-            "last_run": _line(current) if current else None,
-        },
-        "exchange": {
-            "base_url": settings.get("exchange_base_url"),
-            "reserved_weight": state.reserved,
-            "blocked_until": _told(state.blocked_until) if state.blocked_until and blocked else None,
-            "blocked_reason": state.reason if blocked else None,
-        },
-        "settings": dict(settings),
-    }
-
-
-def _told(moment: datetime) -> str:
+def tell_moment(moment: datetime) -> str:
+    """Return a moment as the API tells it, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -107,6 +107,16 @@ class Settings:
         return self._text("COLLECTION_SCHEDULE")
 
     @cached_property
+    def gap_fill_schedule(self) -> str:
+        """The schedule of gap filling, as EventBridge takes it; empty for none."""
+        return self._environment.get("GAP_FILL_SCHEDULE", "")
+
+    @cached_property
+    def schedules_enabled(self) -> bool:
+        """Whether the schedules start anything."""
+        return self._flag("SCHEDULES_ENABLED")
+
+    @cached_property
     def batch_size_hours(self) -> int:
         """The most candles a request asks for."""
         return self._number("BATCH_SIZE_HOURS", 1, BATCH_SIZE_MAX)

@@ -10,10 +10,8 @@ from candle_collector.domain import dates
 from candle_collector.domain.run import Mode
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import RequestRefusedError, invalid
+from candle_collector.limits import BODY_MOST_BYTES, SYMBOLS_MOST
 from candle_collector.start_run import RunRequest
-
-BODY_MOST_BYTES = 65_536
-SYMBOLS_MOST = 500
 
 
 class TriggerBody(BaseModel):

@@ -29,7 +29,8 @@ class GateTable:
         weight = min(weight, budget)
         shut = self._gate.blocked_until.does_not_exist() | (self._gate.blocked_until <= now)
         same = (self._gate.period == period) & (self._gate.reserved <= budget - weight)
-        other = self._gate.period.does_not_exist() | (self._gate.period != period)
+        # one who is a moment behind the others does not begin the period again; periods of another length do
+        other = self._gate.period.does_not_exist() | (self._gate.period < period) | (self._gate.period > period + 1)
         more = self._gate.reserved.set(self._gate.reserved + weight)
         begin = [self._gate.period.set(period), self._gate.reserved.set(weight)]
         for actions, condition in (([more], same), (begin, other)):
@@ -81,6 +82,7 @@ class GateTable:
             return GateState()
         return GateState(
             reserved=int(item.reserved or 0),
+            period=None if item.period is None else int(item.period),
             clock_offset_ms=int(item.clock_offset_ms or 0),
             blocked_until=item.blocked_until,
             reason=item.failure["message"] if item.failure else None,

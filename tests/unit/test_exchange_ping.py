@@ -1,0 +1,68 @@
+"""Whether the exchange answers from here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from candle_collector.adapters.exchange_ping import ExchangePing
+
+
+class Exchange(HTTPServer):
+    """Answers every request with `status`, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.status = 200
+        self.asked: list[str] = []
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Exchange
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Say nothing."""
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    with Exchange() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_an_exchange_that_answers_is_asked_once_a_minute(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("candle_collector.adapters.exchange_ping.time.monotonic", lambda: now)
+    ping = ExchangePing(f"http://127.0.0.1:{exchange.server_port}")
+    assert [ping.answers() for _ in range(3)] == [True] * 3
+    now += 59
+    assert ping.answers()
+    assert exchange.asked == ["/api/v3/ping"]
+    now += 1
+    exchange.status = 451
+    assert not ping.answers()
+    assert len(exchange.asked) == 2
+
+
+@pytest.mark.parametrize("status", [301, 403, 418, 429, 451, 500])
+def test_an_exchange_that_refuses_is_not_reachable(exchange: Exchange, status: int) -> None:
+    exchange.status = status
+    assert not ExchangePing(f"http://127.0.0.1:{exchange.server_port}").answers()
+
+
+def test_an_exchange_that_is_not_there_is_not_reachable(exchange: Exchange) -> None:
+    port = exchange.server_port
+    exchange.server_close()
+    assert not ExchangePing(f"http://127.0.0.1:{port}").answers()

@@ -1,0 +1,114 @@
+"""How the whole stands, as system/info tells it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from candle_collector.domain import dates
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Failure
+from candle_collector.report_system import Schedules, SystemPorts, report_system
+
+from tests.fakes.world import World
+
+FORWARD = "cron(5 0/6 * * ? *)"
+
+
+class Probe:
+    """An exchange that answers or not, and counts how often it was asked."""
+
+    def __init__(self, *, answers: bool = True) -> None:
+        self.asked = 0
+        self._answers = answers
+
+    def answers(self) -> bool:
+        self.asked += 1
+        return self._answers
+
+
+def report(world: World, probe: Probe, schedules: Schedules | None = None) -> dict[str, Any]:
+    ports = SystemPorts(world.runs, world.series, world.gate, probe, world.clock)
+    settings = {"exchange_base_url": "https://data-api.binance.vision"}
+    facts = {"service": "candle-collector", "version": "1.2.3", "stage": "dev"}
+    return report_system(facts, settings, schedules or Schedules(enabled=True, forward=FORWARD, gap_fill=""), ports)
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world whose exchange has three days of candles up to the last closed hour."""
+    empty = World({})
+    now = w.hour_of(empty.clock.now())
+    return World({"BTCUSDT": range(now - 72, now + 1)})
+
+
+def test_an_empty_stack_tells_that_it_is_idle_and_holds_nothing(world: World) -> None:
+    told = report(world, Probe())
+    assert told["store"] == {
+        "symbols": 0,
+        "candles": 0,
+        "first_candle": None,
+        "latest_candle": None,
+        "lag_hours": None,
+    }
+    assert told["collection"]["state"] == "idle"
+    assert told["collection"]["last_run"] is None
+    assert (told["service"], told["version"], told["stage"]) == ("candle-collector", "1.2.3", "dev")
+
+
+def test_what_was_collected_is_counted_and_its_lag_told_in_hours(world: World) -> None:
+    now = w.hour_of(world.clock.now())
+    world.collect(start=now - 48, end=now - 6, symbols=("BTCUSDT",))
+    told = report(world, Probe())["store"]
+    assert (told["symbols"], told["candles"]) == (1, 42)
+    assert told["first_candle"] == dates.tell(now - 48)
+    assert told["latest_candle"] == dates.tell(now - 7)
+    assert told["lag_hours"] == 6
+
+
+def test_an_exchange_that_wants_to_be_left_alone_is_not_asked_whether_it_answers(world: World) -> None:
+    until = world.clock.now() + timedelta(minutes=2)
+    world.gate.block(until, Failure("blocked", "the exchange asked us to wait", 429))
+    probe = Probe()
+    told = report(world, probe)["exchange"]
+    assert probe.asked == 0
+    assert told["reachable"] is False
+    assert told["blocked_until"] == f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    assert told["blocked_reason"] == "the exchange asked us to wait"
+    world.clock.advance(121)
+    told = report(world, probe)["exchange"]
+    assert (told["reachable"], told["blocked_until"], told["blocked_reason"]) == (True, None, None)
+
+
+def test_an_exchange_that_does_not_answer_is_told_as_such(world: World) -> None:
+    assert report(world, Probe(answers=False))["exchange"]["reachable"] is False
+
+
+def test_the_used_weight_is_that_of_the_minute_at_hand(world: World) -> None:
+    now = world.clock.now()
+    period = round(now.timestamp() * 1000) // 60_000
+    world.gate.reserve(40, period=period, budget=4800, now=now)
+    assert report(world, Probe())["exchange"]["used_weight"] == 40
+    world.clock.advance(60)
+    assert report(world, Probe())["exchange"]["used_weight"] == 0
+
+
+def test_the_next_start_is_told_where_schedules_are_on(world: World) -> None:
+    on = Schedules(enabled=True, forward=FORWARD, gap_fill="cron(35 3 ? * SUN *)")
+    told = report(world, Probe(), on)["collection"]
+    assert told["next_scheduled"] is not None
+    assert told["next_scheduled"] < told["next_gap_fill"]
+    off = report(world, Probe(), Schedules(enabled=False, forward=FORWARD, gap_fill=""))["collection"]
+    assert (off["next_scheduled"], off["next_gap_fill"]) == (None, None)
+
+
+def test_no_candle_and_no_coverage_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.collect(start=w.hour_of(world.clock.now()) - 48, symbols=("BTCUSDT",))
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("the table of candles was read")
+
+    for method in ("candles", "coverage"):
+        monkeypatch.setattr(world.candles, method, refuse)
+    report(world, Probe())
