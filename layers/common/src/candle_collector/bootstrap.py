@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from candle_collector.settings import Settings
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from candle_collector.authorize import Caller
     from candle_collector.close_symbols import ClosingPorts
     from candle_collector.collect_symbol import Turn
@@ -62,6 +64,13 @@ class Container:
         from candle_collector.adapters.binance import Binance
 
         return Binance(self.settings.exchange_base_url, max_retries=self.settings.max_retries)
+
+    @cached_property
+    def ahead(self) -> Executor:
+        """A thread that asks the exchange while the answer before is stored; one, as the connections bear no more."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     @cached_property
     def candles(self) -> CandleStore:
@@ -163,6 +172,7 @@ class Container:
             # a worker may live a little longer than its clock says, and is gone long before its message shows again
             claim_seconds=self.settings.worker_timeout + min(30, self.settings.worker_timeout),
             weight_share_percent=self.settings.weight_share_percent,
+            ahead=self.ahead,
         )
 
 

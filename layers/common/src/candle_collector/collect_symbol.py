@@ -6,9 +6,11 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 
 from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
@@ -71,6 +73,8 @@ class Turn:
         How long a claim holds: longer than a worker lives, shorter than its message stays hidden.
     weight_share_percent
         How much of the exchange's limit all workers together use.
+    ahead
+        A thread for the next request while the answer before is stored; without one they follow each other.
     """
 
     exchange: Exchange
@@ -85,6 +89,7 @@ class Turn:
     until: float
     claim_seconds: float
     weight_share_percent: int
+    ahead: Executor | None = None
 
 
 class _Next(Enum):
@@ -142,6 +147,7 @@ class _SymbolTurn:
         self._read_window = self._range
         self._nothing_from: int | None = None  # where the answer before had room for more rows and none
         self._troubles: list[Trouble] = []
+        self._ahead: Future[Answer] | None = None
 
     @property
     def _range(self) -> Window:
@@ -163,8 +169,11 @@ class _SymbolTurn:
             self._record = replace(self._record, stored_before=self._stored_hours())
         self._save()
         state = _Next.ASK
-        while self._to_ask and state is _Next.ASK:
-            state = self._ask(plan_requests(self._to_ask, self._run.batch_size))
+        try:
+            while self._to_ask and state is _Next.ASK:
+                state = self._ask(plan_requests(self._to_ask, self._run.batch_size))
+        finally:
+            self._forget_ahead()
         if state is not _Next.HANDED_ON:
             self._end()
 
@@ -193,12 +202,11 @@ class _SymbolTurn:
 
     def _ask(self, plan: Windows) -> _Next:
         """Ask for the first window of the plan, if time, gate and budget allow, and keep what the answer brings."""
-        asked = plan[0]
-        last_moment = self._turn.until - FINISH_SECONDS
-        if self._turn.monotonic() + LEAST_REQUEST_SECONDS > last_moment:
+        asked, ahead, self._ahead = plan[0], self._ahead, None
+        if ahead is None and not self._has_time():
             return self._hand_on(0)
         try:
-            if not self._reserve(len(plan)):
+            if ahead is None and not self._reserve(len(plan)):
                 return self._hand_on(self._seconds_to_next_period())
         except ExchangeBlockedError as error:
             return self._wait_for_exchange(error)
@@ -206,9 +214,7 @@ class _SymbolTurn:
             return self._stop(error.failure)
         attempts_made = self._record.attempts
         try:
-            answer = self._turn.exchange.candles(
-                self._record.symbol, asked.start, asked.hours, attempts_made=attempts_made, until=last_moment
-            )
+            answer = ahead.result() if ahead else self._request(asked)()
         except ExchangeError as error:
             attempts = error.failure.attempts - attempts_made
             self._count(attempts, attempts_made)
@@ -219,15 +225,46 @@ class _SymbolTurn:
         self._keep(asked, answer)
         return _Next.ASK
 
+    def _request(self, asked: Window) -> Callable[[], Answer]:
+        return partial(
+            self._turn.exchange.candles,
+            self._record.symbol,
+            asked.start,
+            asked.hours,
+            attempts_made=self._record.attempts,
+            until=self._turn.until - FINISH_SECONDS,
+        )
+
+    def _ask_ahead(self) -> None:
+        """Ask for the next window while the answer before is stored: if time is left and its weight is granted."""
+        granted = self._granted >= KLINES_WEIGHT and self._period_now() == self._period
+        if self._turn.ahead and self._to_ask and granted and self._has_time():
+            asked = plan_requests(self._to_ask, self._run.batch_size)[0]
+            self._ahead = self._turn.ahead.submit(self._request(asked))
+
+    def _forget_ahead(self) -> None:
+        """Wait for a request whose answer nobody stores any more; what closes the gate closes it all the same."""
+        ahead, self._ahead = self._ahead, None
+        error = ahead.exception() if ahead else None
+        if isinstance(error, ExchangeError):
+            self._close_gate(error)
+
+    def _has_time(self) -> bool:
+        return self._turn.monotonic() + LEAST_REQUEST_SECONDS <= self._turn.until - FINISH_SECONDS
+
+    def _close_gate(self, error: ExchangeError) -> None:
+        """Close the gate for all workers where the exchange wants to hear from none."""
+        if isinstance(error, ExchangeBlockedError):
+            self._turn.gate.block(error.until, error.failure)
+        elif isinstance(error, ExchangeRefusedError):
+            self._turn.gate.block(self._run.deadline, error.failure, permanent=True)
+
     def _after_failure(self, asked: Window, error: ExchangeError) -> _Next:
         """Decide by the kind of a failure: wait, go on elsewhere, or stop."""
+        self._close_gate(error)
         match error:
             case ExchangeBlockedError():
-                self._turn.gate.block(error.until, error.failure)
                 return self._wait_for_exchange(error)
-            case ExchangeRefusedError():
-                self._turn.gate.block(self._run.deadline, error.failure, permanent=True)
-                return self._stop(error.failure)
             case OutOfTimeError():
                 self._record = replace(self._record, attempts=error.failure.attempts, failure=error.failure)
                 return self._hand_on(error.wait)
@@ -248,8 +285,7 @@ class _SymbolTurn:
 
     def _reserve(self, requests: int) -> bool:
         """Make sure that one request's weight is granted; the plan's whole weight is asked for at once."""
-        period_ms = self._run.weight_seconds * 1000
-        period = self._exchange_ms() // period_ms
+        period = self._period_now()
         if period != self._period:
             self._period, self._granted = period, 0
         if self._granted < KLINES_WEIGHT:
@@ -259,6 +295,9 @@ class _SymbolTurn:
             self._granted += reservation.granted
             self._reserved = reservation.reserved
         return self._granted >= KLINES_WEIGHT
+
+    def _period_now(self) -> int:
+        return self._exchange_ms() // (self._run.weight_seconds * 1000)
 
     def _exchange_ms(self) -> int:
         return round(self._turn.clock.now().timestamp() * 1000) + self._run.clock_offset_ms
@@ -292,9 +331,6 @@ class _SymbolTurn:
         series = self._series_now(stored, proof)
         known = Coverage(stored, coverage.never_printed, series.absent, series.delisted)
         fresh = w.clip(w.subtract(proof.never_printed, known.covered()), self._range)
-        self._turn.candles.store(self._record.symbol, new, fresh, absent_days=self._absent_days)
-        self._absent_days -= w.days_in(w.union([*brought, *fresh]))
-        self._keep_series(series)
         self._coverage = replace(known, never_printed=w.union([*known.never_printed, *fresh]))
         # an answer settles all up to its last row; behind that another request goes on, unless this one brought nothing
         if answer.hours:
@@ -314,6 +350,10 @@ class _SymbolTurn:
             asked_to=asked_to,
             records=self._stored_hours() - (self._record.stored_before or 0),
         )
+        self._ask_ahead()
+        self._turn.candles.store(self._record.symbol, new, fresh, absent_days=self._absent_days)
+        self._absent_days -= w.days_in(w.union([*brought, *fresh]))
+        self._keep_series(series)
         if self._to_ask:  # else the outcome follows, which a run that was closed meanwhile takes where it is complete
             self._save()
 

@@ -1,0 +1,192 @@
+"""While an answer is stored the next window is asked for, and nothing else about a turn changes."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from candle_collector.collect_symbol import Turn, collect_symbol
+from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.run import Failure, Outcome, Run
+from candle_collector.domain.window import Window, hour_of
+from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
+
+from tests.fakes.clock import NOON
+from tests.fakes.exchange import Asked
+from tests.fakes.stores import FakeCandleStore
+from tests.fakes.world import Crash, World
+
+SYMBOL = "BTCUSDT"
+END = hour_of(NOON) - 100
+START = END - 5000
+DENSE = frozenset(range(START, END))
+SERIES = {
+    "dense": DENSE,
+    "with holes": DENSE - set(range(START + 400, START + 2700)) - {START + 3000},
+    "listed late": frozenset(range(START + 2345, END)),
+    "ended early": frozenset(range(START, START + 1700)),
+}
+
+
+class Inline(Executor):
+    """Does at once what it is given: the next answer is there before the one before is stored."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Do it."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **options))
+        except BaseException as error:  # noqa: BLE001 - as executors do; it is raised where the result is taken
+            future.set_exception(error)
+        return future
+
+
+class AheadWorld(World):
+    """A world whose workers ask ahead."""
+
+    def turn(self, countdown: list[int] | None = None) -> Turn:
+        """Return what a worker works with."""
+        return replace(super().turn(countdown), ahead=Inline())
+
+
+def started(here: World) -> Run:
+    return here.start(symbols=(SYMBOL,), start=START, end=END)
+
+
+def collected(here: World) -> list[Asked]:
+    started(here)
+    here.settle()
+    here.assert_exact()
+    return here.exchange.asked
+
+
+@pytest.mark.parametrize("printed", SERIES.values(), ids=SERIES)
+def test_no_request_more_is_made_and_the_same_is_stored(printed: frozenset[int]) -> None:
+    one_by_one, ahead = World({SYMBOL: printed}), AheadWorld({SYMBOL: printed})
+    assert collected(ahead) == collected(one_by_one)
+    assert ahead.candles.lines == one_by_one.candles.lines
+    assert ahead.candles.never_printed(SYMBOL) == one_by_one.candles.never_printed(SYMBOL)
+    assert ahead.series.get(SYMBOL) == one_by_one.series.get(SYMBOL)
+
+
+def test_the_next_request_is_under_way_while_an_answer_is_stored() -> None:
+    here = World({SYMBOL: DENSE})
+    asked_twice = threading.Event()
+    here.exchange.before = lambda _: asked_twice.set() if len(here.exchange.asked) > 1 else None
+
+    class PatientStore(FakeCandleStore):
+        def store(self, *args: Any, **options: Any) -> None:
+            assert asked_twice.wait(30), "nothing was asked for while this was being stored"
+            super().store(*args, **options)
+
+    here.candles = PatientStore()
+    run = started(here)
+    with ThreadPoolExecutor(1) as thread:
+        collect_symbol(here.queue.sent[0][0], replace(here.turn(), ahead=thread))
+    assert here.record(run).outcome is Outcome.COMPLETE
+    here.assert_exact()
+
+
+class RefusingOnce(FakeCandleStore):
+    """A store that fails at the first batch."""
+
+    failed = False
+
+    def store(self, *args: Any, **options: Any) -> None:
+        """Fail, or store."""
+        if not self.failed:
+            self.failed = True
+            raise OSError("the table is away")
+        super().store(*args, **options)
+
+
+def test_an_answer_that_came_while_storing_failed_is_asked_for_again_and_nothing_is_lost() -> None:
+    here = AheadWorld({SYMBOL: DENSE})
+    here.candles = RefusingOnce()
+    run = started(here)
+    with pytest.raises(OSError, match="away"):
+        here.deliver()
+    assert len(here.exchange.asked) == 2
+    here.settle()
+    assert here.record(run).outcome is Outcome.COMPLETE
+    assert here.record(run).records == len(DENSE)
+    here.assert_exact()
+
+
+BLOCKED = ExchangeBlockedError(Failure("blocked", "too much", 418), NOON + timedelta(hours=1))
+REFUSED = ExchangeRefusedError(Failure("refused", "not from here", 451))
+
+
+@pytest.mark.parametrize("error", [BLOCKED, REFUSED], ids=["ban", "region"])
+def test_a_refusal_met_while_storing_failed_closes_the_gate(error: Exception) -> None:
+    here = AheadWorld({SYMBOL: DENSE})
+    here.candles = RefusingOnce()
+
+    def refuse_second(_: Asked) -> None:
+        if len(here.exchange.asked) == 2:
+            raise error
+
+    here.exchange.before = refuse_second
+    started(here)
+    with pytest.raises(OSError, match="away"):
+        here.deliver()
+    assert here.gate.state().blocked_until is not None
+    assert here.gate.state().permanent is (error is REFUSED)
+
+
+def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:
+    here = AheadWorld({SYMBOL: DENSE})
+
+    def refuse_second(_: Asked) -> None:
+        if len(here.exchange.asked) == 2:
+            raise BLOCKED
+
+    here.exchange.before = refuse_second
+    run = started(here)
+    here.deliver()
+    assert here.record(run).records == plan_requests((Window(START, END),), 1000)[0].hours
+    assert len(here.exchange.asked) == 2
+    assert here.queue.next_visible() is not None
+    here.settle()
+    assert here.record(run).outcome is Outcome.COMPLETE
+
+
+def test_nothing_is_asked_ahead_without_granted_weight() -> None:
+    here = AheadWorld({SYMBOL: DENSE}, weight_limit=5)  # four fifths of it are two requests
+    started(here)
+    here.clock.advance(60)  # the trigger has used up its minute
+    here.deliver()
+    assert len(here.exchange.asked) == 2
+    here.settle()
+    here.assert_exact()
+
+
+def test_nothing_is_asked_ahead_without_time() -> None:
+    here = AheadWorld({SYMBOL: DENSE}, seconds=3.0)
+    here.worker_seconds = 6.0
+    run = started(here)
+    here.deliver()
+    assert len(here.exchange.asked) == 2
+    here.settle()
+    assert here.record(run).outcome is Outcome.COMPLETE
+
+
+@pytest.mark.parametrize("after", [0, 1], ids=["before", "after"])
+def test_a_worker_may_die_at_any_call(after: int) -> None:
+    for call in range(1, 60):
+        here = AheadWorld({SYMBOL: DENSE})
+        run = started(here)
+        countdown = [call, after]
+        with suppress(Crash):
+            here.deliver(countdown=countdown)
+        here.settle()
+        assert here.record(run).outcome is Outcome.COMPLETE
+        assert frozenset(hour for _, hour in here.candles.lines) == DENSE
+        here.assert_exact()
+        if countdown[0] > 0:
+            return
+    pytest.fail("no turn came to its end")
