@@ -5,13 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# What a person may set, on the command line or in the environment.
-export PYTHON
-export LOCAL_DIR LOCAL_AWS_PORT LOCAL_API_PORT LOCAL_EXCHANGE_PORT
-# Settings that reach the template's parameters, see local/stack/parameters.py.
-export TOP_N_CRYPTOS EXCLUDED_BASE_ASSETS COLLECTION_START_DATE COLLECTION_SCHEDULE GAP_FILL_SCHEDULE SCHEDULES_ENABLED
-export RUN_DEADLINE_HOURS BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED ALLOWED_CIDRS WORKER_TIMEOUT QUEUE_VISIBILITY
-export LOG_LEVEL LOG_RETENTION_DAYS ALARM_EMAIL
+# What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, LOCAL_DIR and the ports,
+# and the settings that become the template's parameters (local/stack/parameters.py).
 STAGE ?= dev
 
 UV_VERSION := 0.13.9
@@ -19,7 +14,7 @@ VENV := .venv/bin
 UV_COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 # The quick ones first.
-TIERS := $(wildcard tests/unit tests/integration tests/template tests/e2e tests/faults)
+TIERS := tests/unit tests/integration tests/template tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -69,6 +64,10 @@ setup: ## Install what is needed into .venv and .local, if it changed
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
 	@$(VENV)/python -m pytest $(TIERS)
+
+.PHONY: faults
+faults: setup ## Run the longer tests of what can go wrong
+	@$(VENV)/python -m pytest tests/faults
 
 .PHONY: lint
 lint: setup ## Check style and types
