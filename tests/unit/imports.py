@@ -41,7 +41,10 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "aws_lambda_powertools": (frozenset({HTTP, OBSERVABILITY, FUNCTION}), frozenset()),
     "pydantic": (frozenset(), frozenset({f"{PACKAGE}.trigger_body"})),
     # of export and import, which no function loads
-    "pyarrow": (frozenset(), frozenset({f"{PACKAGE}.candle_frame", f"{PACKAGE}.adapters.candle_files"})),
+    "pyarrow": (
+        frozenset(),
+        frozenset({f"{PACKAGE}.candle_frame", f"{PACKAGE}.export_candles", f"{PACKAGE}.adapters.candle_files"}),
+    ),
     "pandas": (frozenset(), frozenset({f"{PACKAGE}.candle_frame"})),
 }
 """The kinds of modules, and single modules, that may import what is not of the standard library."""

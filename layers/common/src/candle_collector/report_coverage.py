@@ -63,7 +63,7 @@ def report_symbol_coverage(
     closed_end = ports.closed_end()
     within = _expected(series, closed_end)
     within = Window(within.start if start is None else start, within.end if end is None else min(end, closed_end))
-    life = _life(series)
+    life = life_of(series)
     days = ports.candles.coverage(symbol, life)
     stored, never = w.clip(days.stored, life), w.clip(w.subtract(days.never_printed, days.stored), life)
     return _told(series, within, stored, never)
@@ -83,7 +83,7 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> dict[s
     for series in ports.series.all():
         if after is not None and series.symbol <= after:
             continue
-        full, short = _years(series)
+        full, short = split_years(series)
         if told and years_read + len(short) > YEARS_A_PAGE:
             return {"symbols": told, "next": told[-1]["symbol"]}
         years_read += len(short)
@@ -96,7 +96,7 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> dict[s
     return {"symbols": told, "next": None}
 
 
-def _life(series: Series) -> Window:
+def life_of(series: Series) -> Window:
     """Return the hours from the first candle to the last."""
     if series.first is None or series.last is None:
         return Window(0, 0)
@@ -105,15 +105,15 @@ def _life(series: Series) -> Window:
 
 def _expected(series: Series, closed_end: int) -> Window:
     """Return the hours from the first candle to the delisting or the last closed hour."""
-    life = _life(series)
+    life = life_of(series)
     if not life.hours:
         return life
     return Window(life.start, max(life.end, series.delisted.start if series.delisted else closed_end))
 
 
-def _years(series: Series) -> tuple[Windows, Windows]:
+def split_years(series: Series) -> tuple[Windows, Windows]:
     """Split the life of a series into years that are full by its record, and those that are not."""
-    life = _life(series)
+    life = life_of(series)
     if not life.hours:
         return (), ()
     parts = [w.year_window(year).clip(life) for year in range(w.year_of(life.start), w.year_of(life.end - 1) + 1)]
@@ -138,7 +138,7 @@ def _told(series: Series, within: Window, stored: Windows, never: Windows) -> di
         "first": _hour(series.first),
         "last": _hour(series.last),
         "delisted_from": _hour(series.delisted.start if series.delisted else None),
-        "segments": tell_windows(segments(_life(series), never)) if series.first is not None else [],
+        "segments": tell_windows(segments(life_of(series), never)) if series.first is not None else [],
         "start": _hour(within.start if within.hours else None),
         "end": _hour(within.end if within.hours else None),
         "expected": expected,
