@@ -1,0 +1,332 @@
+"""No wrong row is believed: answers of every shape, and hundreds that were spoilt at random."""
+
+from __future__ import annotations
+
+import json
+import math
+from copy import deepcopy
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from candle_collector.adapters.binance_rows import (
+    OFF_GRID,
+    WrongAnswerError,
+    read_candles,
+    read_json,
+    read_listings,
+    read_volumes,
+    read_weight_limit,
+)
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.window import HOUR_MS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.recorded import recorded_rows
+
+START, LIMIT, RUNNING = 480_000, 5, 480_100
+
+
+def row(hour: int, **columns: Any) -> list[Any]:
+    """Return a right row, but for the columns that are named."""
+    right = {
+        "opened": hour * HOUR_MS,
+        "open": "101.50000000",
+        "high": "105.00000000",
+        "low": "99.00000000",
+        "close": "103.25000000",
+        "volume": "12.00000000",
+        "closed": hour * HOUR_MS + HOUR_MS - 1,
+        "quote_volume": "1230.12500000",
+        "trades": 7,
+        "taker_base": "0.50000000",
+        "taker_quote": "51.00000000",
+        "ignored": "0",
+    }
+    return list((right | columns).values())
+
+
+def rows() -> list[list[Any]]:
+    return [row(START + number) for number in range(LIMIT)]
+
+
+def read(answer: Any) -> tuple[Candle, ...]:
+    return read_candles(answer, start=START, limit=LIMIT, running=RUNNING)
+
+
+def test_right_rows_are_read_to_the_last_digit() -> None:
+    assert read(rows()) == tuple(
+        Candle(START + number, "101.5", "105", "99", "103.25", "12", "1230.125", 7, "0.5", "51")
+        for number in range(LIMIT)
+    )
+    assert read([]) == ()
+
+
+def test_rows_may_leave_hours_out_and_reach_the_running_hour() -> None:
+    answer = [row(START + 2), row(RUNNING)]
+    assert [candle.hour for candle in read(answer)] == [START + 2, RUNNING]
+
+
+def test_a_wrong_close_time_is_let_be() -> None:
+    assert read([row(START, closed=5)])[0].hour == START
+
+
+def test_candles_off_the_hour_are_believed_in_february_2018_alone() -> None:
+    first, last = OFF_GRID
+    off = [row(hour, opened=hour * HOUR_MS + 1_694_789) for hour in (first, last - 1)]
+    candles = read_candles(off, start=first, limit=5, running=RUNNING)
+    assert [(candle.hour, candle.offset_ms) for candle in candles] == [(first, 1_694_789), (last - 1, 1_694_789)]
+    for hour in (first - 1, last, START):
+        with pytest.raises(WrongAnswerError):
+            read_candles([row(hour, opened=hour * HOUR_MS + 1_694_789)], start=hour, limit=5, running=RUNNING)
+
+
+WRONG_COLUMNS: list[dict[str, Any]] = [
+    {"opened": str(START * HOUR_MS)},
+    {"opened": float(START * HOUR_MS)},
+    {"opened": START * HOUR_MS + 1},
+    {"opened": START * HOUR_MS * 1000},
+    {"opened": START * HOUR_MS // 1000},
+    {"opened": -START * HOUR_MS},
+    {"opened": (START - 1) * HOUR_MS},
+    {"opened": (RUNNING + 1) * HOUR_MS},
+    {"opened": int("9" * 4000)},
+    {"opened": True},
+    {"opened": None},
+    {"closed": "0"},
+    {"closed": None},
+    *[
+        {"close": value}
+        for value in ("", "NaN", "Infinity", "-103.25", "+103.25", "1e2", "103,25", " 103.25", "103.25\n")
+    ],
+    *[{"close": value} for value in (103.25, None, True, ["103.25"], {"a": 1}, "103.", ".25", "0x67", "about")],
+    {"close": "1" * 21},
+    {"close": "103.250000001"},
+    {"close": "\u0661\u0660\u0663.25"},
+    {"close": "103.25,1"},
+    {"close": "105.00000001"},
+    {"close": "98.99999999"},
+    {"open": "105.00000001"},
+    {"open": "98.99999999"},
+    {"high": "99.00000000"},
+    {"low": "106.00000000"},
+    {"open": "0.00000000", "high": "0.00000000", "low": "0.00000000", "close": "0.00000000"},
+    {"low": "0.00000000"},
+    {"volume": "-1.00000000"},
+    {"volume": "1e400"},
+    {"quote_volume": None},
+    {"trades": -1},
+    {"trades": "7"},
+    {"trades": True},
+    {"trades": 7.0},
+    {"taker_base": "12.00000001"},
+    {"taker_quote": "1230.12500001"},
+]
+
+
+@pytest.mark.parametrize("columns", WRONG_COLUMNS, ids=lambda columns: f"{columns!r:.60}")
+@pytest.mark.parametrize("at", [0, 2, 4])
+def test_one_wrong_row_refuses_the_whole_answer(columns: dict[str, Any], at: int) -> None:
+    answer = rows()
+    if columns.get("opened") == (START - 1) * HOUR_MS and at:
+        columns = {"opened": (START + at - 1) * HOUR_MS}
+    answer[at] = row(START + at, **columns)
+    if columns.get("opened") == START * HOUR_MS + 1 and at:
+        answer[at][0] = (START + at) * HOUR_MS + 1
+    with pytest.raises(WrongAnswerError):
+        read(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        {},
+        5,
+        "rows",
+        True,
+        1e400,
+        {"code": -1001, "msg": "Internal error"},
+        [[]],
+        [None],
+        ["row"],
+        [{}],
+        [row(START)[:-1]],
+        [[*row(START), "0"]],
+        [dict(enumerate(row(START)))],
+        [row(START), row(START)],
+        [row(START + 1), row(START)],
+        [row(START - 1), row(START)],
+        [row(START + number) for number in range(LIMIT + 1)],
+        [row(START), row(START + 87_600)],
+    ],
+    ids=lambda answer: f"{answer!r:.40}",
+)
+def test_an_answer_of_another_shape_or_order_is_refused(answer: Any) -> None:
+    with pytest.raises(WrongAnswerError):
+        read(answer)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1,]",
+        b"[NaN]",
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"[]]",
+        b"\xff\xfe\x00",
+        b'"\xff"',
+        b"[" * 100_000 + b"]" * 100_000,
+        b"[" + b"9" * 5000 + b"]",
+        b"<html>",
+        b"\x00",
+    ],
+    ids=lambda body: f"{body!r:.20}",
+)
+def test_a_body_that_is_no_strict_json_is_refused(body: bytes) -> None:
+    with pytest.raises(WrongAnswerError):
+        read_json(body)
+
+
+ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+NUMBER_TEXTS = st.from_regex(r"[-+]?\d{0,22}[.,]?\d{0,10}(e\d+)?", fullmatch=True)
+SPOILT = st.tuples(st.integers(0, LIMIT - 1), st.integers(0, 11), ANYTHING | NUMBER_TEXTS)
+
+
+def assert_right(candles: tuple[Candle, ...]) -> None:
+    hours = [candle.hour for candle in candles]
+    assert hours == sorted(set(hours))
+    assert all(START <= hour <= RUNNING for hour in hours)
+    for candle in candles:
+        numbers = [Decimal(text) for text in (*candle[1:7], *candle[8:10])]
+        assert all(number.is_finite() and number >= 0 for number in numbers)
+        open_, high, low, close, volume, quote_volume, taker_base, taker_quote = numbers
+        assert 0 < low <= min(open_, close) <= max(open_, close) <= high
+        assert taker_base <= volume
+        assert taker_quote <= quote_volume
+        assert candle.offset_ms == 0
+        assert candle.line().isascii()
+
+
+@settings(max_examples=600)
+@given(st.lists(SPOILT, min_size=1, max_size=3))
+def test_rows_spoilt_at_random_are_refused_or_right(spoilt: list[tuple[int, int, Any]]) -> None:
+    answer = rows()
+    for at, column, value in spoilt:
+        answer[at][column] = value
+    try:
+        candles = read(answer)
+    except WrongAnswerError:
+        return
+    assert_right(candles)
+
+
+BODY = json.dumps(rows()).encode()
+
+
+@settings(max_examples=600)
+@given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 3), st.binary(max_size=3)), max_size=4))
+def test_bytes_spoilt_at_random_are_refused_or_read_as_right_rows(spoilt: list[tuple[int, int, bytes]]) -> None:
+    body = BODY
+    for at, length, put in spoilt:
+        body = body[:at] + put + body[at + length :]
+    try:
+        candles = read(read_json(body))
+    except WrongAnswerError:
+        return
+    assert_right(candles)
+
+
+@given(ANYTHING)
+def test_no_parsed_json_at_all_breaks_a_reader(answer: Any) -> None:
+    for reader in (read, read_listings, read_weight_limit, read_volumes):
+        try:
+            reader(answer)
+        except WrongAnswerError:
+            continue
+
+
+INFO: dict[str, Any] = {
+    "rateLimits": [
+        {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
+        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
+    ],
+    "symbols": [
+        {"symbol": "BTCUSDT", "baseAsset": "BTC", "quoteAsset": "USDT", "status": "TRADING", "permissions": []},
+        {"symbol": "\u5e01USDT", "baseAsset": "\u5e01", "quoteAsset": "USDT", "status": "BREAK"},
+    ],
+}
+
+
+def test_listings_and_the_limit_are_read() -> None:
+    assert [(one.symbol, one.trading) for one in read_listings(INFO)] == [("BTCUSDT", True), ("\u5e01USDT", False)]
+    assert read_weight_limit(INFO) == (6000, 60)
+
+
+@settings(max_examples=300)
+@given(ANYTHING, st.sampled_from(["rateLimitType", "interval", "intervalNum", "limit"]), st.integers(0, 1))
+def test_a_spoilt_limit_is_refused_or_a_number(value: Any, name: str, at: int) -> None:
+    info = deepcopy(INFO)
+    info["rateLimits"][at][name] = value
+    try:
+        limit, seconds = read_weight_limit(info)
+    except WrongAnswerError:
+        return
+    assert 0 < limit < 10**10
+    assert 0 < seconds < 10**10
+
+
+@pytest.mark.parametrize("limit", [0, -1, "many", None, math.inf, 10**400, math.nan, [1]])
+def test_a_limit_that_is_no_number_is_refused(limit: Any) -> None:
+    info = deepcopy(INFO)
+    info["rateLimits"][1]["limit"] = limit
+    with pytest.raises(WrongAnswerError):
+        read_weight_limit(info)
+
+
+def test_a_listing_that_cannot_be_a_symbol_is_left_out() -> None:
+    info = deepcopy(INFO)
+    info["symbols"] += [INFO["symbols"][0] | {"symbol": name} for name in ("", "a" * 9, "../X", "A" * 21)]
+    assert read_listings(info) == read_listings(INFO)
+
+
+@pytest.mark.parametrize("volume", ["NaN", "sNaN", "Infinity", "-1", "1e9999999", "", "much", 5, None, "1e31"])
+def test_a_volume_that_is_no_amount_is_refused(volume: Any) -> None:
+    with pytest.raises(WrongAnswerError):
+        read_volumes([{"symbol": "BTCUSDT", "quoteVolume": volume}])
+
+
+def test_volumes_are_read_to_the_last_digit() -> None:
+    assert read_volumes([{"symbol": "BTCUSDT", "quoteVolume": "12345678901.12345678"}]) == {
+        "BTCUSDT": Decimal("12345678901.12345678")
+    }
+
+
+def test_every_recorded_row_is_believed() -> None:
+    for symbol, year in (("BTCUSDT", 2018), ("BTCUSDC", 2023), ("SOLUSDT", 2025)):
+        recorded = recorded_rows(symbol, year)
+        answer = [
+            row(
+                one.hour,
+                opened=one.open_time_ms,
+                open=one.open,
+                high=one.high,
+                low=one.low,
+                close=one.close,
+                volume=one.volume,
+                quote_volume=one.quote_volume,
+                trades=one.trade_count,
+                taker_base=one.taker_base,
+                taker_quote=one.taker_quote,
+            )
+            for one in recorded
+        ]
+        assert read_candles(answer, start=recorded[0].hour, limit=10**5, running=10**6) == recorded
