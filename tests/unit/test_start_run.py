@@ -199,6 +199,15 @@ def test_two_deliveries_of_an_occurrence_that_both_saw_none_start_one_run() -> N
     assert len(here.runs.runs(limit=10)) == 1
 
 
+def test_the_lease_of_a_run_that_has_ended_is_in_nobodys_way() -> None:
+    here = world()
+    run = here.collect()
+    here.runs.take_lease(run.run_id, now=here.clock.now(), expires=run.deadline)  # as if giving it back was lost
+    again = here.collect()
+    assert again.counts is not None
+    assert again.counts["skipped"] == 3
+
+
 def test_messages_that_cannot_be_sent_are_left_to_the_janitor() -> None:
     here = world()
     here.queue.refuse = True

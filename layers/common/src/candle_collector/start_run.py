@@ -12,7 +12,7 @@ from decimal import Decimal
 from candle_collector.domain import dates
 from candle_collector.domain import window as w
 from candle_collector.domain.closing import closed_end_at
-from candle_collector.domain.run import Mode, Run, RunSymbol, SymbolRecord
+from candle_collector.domain.run import Mode, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Ranked, rank
 from candle_collector.errors import (
@@ -163,6 +163,9 @@ def begin(
     now = ports.clock.now()
     run_id = new_run_id(now)
     holder = ports.runs.take_lease(run_id, now=now, expires=now + CREATION_LEASE)
+    if holder is not None and _has_ended(holder, ports.runs):
+        ports.runs.release_lease(holder)
+        holder = ports.runs.take_lease(run_id, now=now, expires=now + CREATION_LEASE)
     if holder is not None:
         raise CollectionInProgressError(holder)
     try:
@@ -181,6 +184,12 @@ def begin(
     except CollectorError:
         log.exception("not all messages were sent; the janitor sends the rest", extra={"run_id": run_id})
     return run
+
+
+def _has_ended(run_id: str, runs: RunStore) -> bool:
+    """Tell whether a run that holds the lease has ended: giving it back comes a step later, or was lost."""
+    run = runs.get(run_id)
+    return run is not None and run.state is RunState.ENDED
 
 
 def choose(request: RunRequest, choice: Choice, ports: RunPorts) -> Scope:
