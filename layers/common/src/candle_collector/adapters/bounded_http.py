@@ -45,22 +45,31 @@ _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, Val
 _watched = threading.local()
 
 
-class _WatchedConnection(HTTPConnection):
-    """A connection that tells the thread's deadline timer of itself."""
+class _Watched:
+    """A connection that tells the thread's deadline timer of itself, and of its socket.
+
+    The socket by itself, because a connection lets go of it when an answer says that it will be closed, while the
+    answer's body is still to be read from it.
+    """
+
+    def connect(self) -> None:
+        """Connect."""
+        _watched.connection = self  # its socket is there before the TLS handshake is over
+        super().connect()  # type: ignore[misc] # the connection's own
+        _watched.sock = self.sock  # type: ignore[attr-defined] # the same
 
     def putrequest(self, *args: Any, **options: Any) -> None:
-        """Begin a request."""
-        _watched.connection = self
-        super().putrequest(*args, **options)
+        """Begin a request, perhaps on a connection that was kept."""
+        _watched.sock = self.sock  # type: ignore[attr-defined] # as above
+        super().putrequest(*args, **options)  # type: ignore[misc] # as above
 
 
-class _WatchedTlsConnection(HTTPSConnection):
-    """The same over TLS."""
+class _WatchedConnection(_Watched, HTTPConnection):
+    """Over TCP."""
 
-    def putrequest(self, *args: Any, **options: Any) -> None:
-        """Begin a request."""
-        _watched.connection = self
-        super().putrequest(*args, **options)
+
+class _WatchedTlsConnection(_Watched, HTTPSConnection):
+    """Over TLS."""
 
 
 class _WatchedPool(HTTPConnectionPool):
@@ -86,7 +95,7 @@ class _Deadline:
     def __init__(self, seconds: float) -> None:
         self.expired = False
         self._holder = _watched.__dict__
-        self._holder.pop("connection", None)
+        self._holder.clear()
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
 
@@ -99,8 +108,7 @@ class _Deadline:
 
     def _expire(self) -> None:
         self.expired = True
-        connection = self._holder.get("connection")
-        sock = getattr(connection, "sock", None)
+        sock = self._holder.get("sock") or getattr(self._holder.get("connection"), "sock", None)
         if sock is not None:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
