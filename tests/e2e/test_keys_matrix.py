@@ -1,0 +1,196 @@
+"""Every place for a key, in every state of a key, on every route of the local stack: the exact status and code."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, quote_from_bytes, urlsplit
+
+import pytest
+from candle_collector.adapters.keys_table import KeysTable
+from candle_collector.create_key import create_key
+from candle_collector.domain.api_key import ApiKey, Scope
+
+from local.openapi.routes import ROUTES, Route
+from tests.e2e.conftest import PROJECT, StackUnderTest
+
+NOWHERE = "01AAAAAAAAAAAAAAAAAAAAAAAA"
+# What a caller with a good key is answered; bodies and parameters are such that nothing is started.
+GOOD = {
+    "startRun": (400, "INVALID_REQUEST"),
+    "retryRun": (404, "NOT_FOUND"),
+    "cancelRun": (404, "NOT_FOUND"),
+    "getStatus": (200, None),
+    "listRuns": (200, None),
+    "getUniverse": (404, "NOT_FOUND"),
+    "listCoverage": (200, None),
+    "getCoverage": (404, "NOT_FOUND"),
+    "getSystemInfo": (200, None),
+    "getOpenApi": (200, None),
+    "getKlines": (400, "MISSING_PARAMETER"),
+    "getExchangeInfo": (200, None),
+    "getTime": (200, None),
+    "ping": (200, None),
+}
+MISSING, INVALID, SCOPE = (401, "MISSING_API_KEY"), (403, "INVALID_API_KEY"), (403, "FORBIDDEN_SCOPE")
+PLACES = ("X-API-Key", "Authorization", "api_key", "X-MBX-APIKEY")
+Told = tuple[int, str | None]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A key in each state, and the table to change them in."""
+
+    table: KeysTable
+    texts: dict[str, bytes]
+
+
+def table_of(stack: StackUnderTest, patch: pytest.MonkeyPatch) -> KeysTable:
+    """Return the stack's table of keys, with this process's AWS clients pointed at it."""
+    patch.setenv("AWS_ENDPOINT_URL", stack.aws_endpoint_url)
+    patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        patch.setenv(name, "test")
+    return KeysTable(stack.output("KeysTableName"))
+
+
+def made(table: KeysTable, scope: Scope = Scope.ADMIN) -> ApiKey:
+    return create_key(table, name="matrix", scope=scope, now=datetime.now(UTC))[0]
+
+
+def expire(table: KeysTable, key: ApiKey) -> None:
+    stored = table.get(key.key_id)
+    assert stored is not None
+    table.put(replace(stored, expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+
+
+@pytest.fixture(scope="module")
+def keys(stack: StackUnderTest) -> Iterator[Keys]:
+    with pytest.MonkeyPatch.context() as patch:
+        table = table_of(stack, patch)
+        valid, revoked, expired, reader = made(table), made(table), made(table), made(table, Scope.READ)
+        table.revoke(revoked.key_id, datetime.now(UTC))
+        expire(table, expired)
+        good = valid.text.encode()
+        yield Keys(
+            table,
+            {
+                "valid": good,
+                "none": b"",
+                "wrong": ApiKey(valid.key_id, "0" * 32).text.encode(),
+                "unknown id": ApiKey("0" * 10, valid.secret).text.encode(),
+                "bad checksum": good[:-1] + (b"0" if good[-1:] != b"0" else b"1"),
+                "revoked": revoked.text.encode(),
+                "expired": expired.text.encode(),
+                "wrong scope": reader.text.encode(),
+                "disagreeing": good,
+                "non-ASCII": good[:20] + "ключ".encode() + b"\xff\xfe" + good[20:],
+                "8 KB": good + b"x" * (8192 - len(good)),
+            },
+        )
+
+
+STATES = (
+    *("valid", "none", "wrong", "unknown id", "bad checksum", "revoked", "expired", "wrong scope", "disagreeing"),
+    *("non-ASCII", "8 KB"),
+)
+
+
+def expected(state: str, route: Route) -> Told:
+    if state == "valid" or (state == "wrong scope" and route.scope == "read"):
+        return GOOD[route.operation_id]
+    return {"none": MISSING, "wrong scope": SCOPE}.get(state, INVALID)
+
+
+def ask(stack: StackUnderTest, route: Route, carried: dict[str, bytes]) -> Told:
+    """Ask a route with keys in these places, byte for byte, and return the status and the code of the error."""
+    path = route.path.replace("{run_id}", NOWHERE).replace("{symbol}", "NOSUCHUSDT")
+    query = ["date=2017-01-01"] if route.operation_id == "getUniverse" else []
+    query += [f"api_key={quote_from_bytes(carried['api_key'])}"] if "api_key" in carried else []
+    connection = http.client.HTTPConnection(urlsplit(stack.api_url).netloc, timeout=60)
+    try:
+        connection.putrequest(route.method.upper(), quote(path) + ("?" + "&".join(query) if query else ""))
+        for name, value in carried.items():
+            if name != "api_key":
+                connection.putheader(name, b"Bearer " + value if name == "Authorization" else value)
+        connection.putheader("Content-Length", "2" if route.body else "0")
+        connection.endheaders(b"{}" if route.body else b"")
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+    finally:
+        connection.close()
+    return answer.status, told["error"]["code"] if isinstance(told, dict) and "error" in told else None
+
+
+def places_of(route: Route) -> tuple[str, ...]:
+    return PLACES if route.is_binance_shaped else PLACES[:3]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_key_in_any_state_in_any_place_on_any_route_is_answered_exactly(
+    stack: StackUnderTest, keys: Keys, state: str
+) -> None:
+    def carried(route: Route, place: str) -> dict[str, bytes]:
+        if not place:
+            return {}
+        other = next(name for name in places_of(route) if name != place)
+        return {place: keys.texts[state]} | ({other: keys.texts["wrong"]} if state == "disagreeing" else {})
+
+    # without a key there are no places
+    cases = [(route, place) for route in ROUTES for place in (places_of(route) if state != "none" else [""])]
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda case: ask(stack, case[0], carried(*case)), cases))
+    wrong = {
+        f"{route.operation_id} with the key in {place}": answer
+        for (route, place), answer in zip(cases, answers, strict=True)
+        if answer != expected(state, route)
+    }
+    assert wrong == {}
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    assert GOOD.keys() == {route.operation_id for route in ROUTES}
+
+
+def test_binances_header_is_no_place_on_our_own_routes(stack: StackUnderTest, keys: Keys) -> None:
+    for route in ROUTES:
+        if not route.is_binance_shaped:
+            assert ask(stack, route, {"X-MBX-APIKEY": keys.texts["valid"]}) == MISSING, route.path
+
+
+STATUS = next(route for route in ROUTES if route.operation_id == "getStatus")
+
+
+def test_a_revocation_by_the_command_holds_from_the_next_call(stack: StackUnderTest, keys: Keys) -> None:
+    key = made(keys.table)
+    carried = {"X-API-Key": key.text.encode()}
+    assert ask(stack, STATUS, carried) == (200, None)
+    command = [sys.executable, str(PROJECT / "scripts/api_keys.py"), "revoke", key.key_id]
+    subprocess.run(command, env=stack.environment, check=True, capture_output=True)  # noqa: S603 - our own command
+    assert ask(stack, STATUS, carried) == INVALID
+
+
+def test_an_expiry_holds_from_the_next_call(stack: StackUnderTest, keys: Keys) -> None:
+    key = made(keys.table)
+    carried = {"X-API-Key": key.text.encode()}
+    assert ask(stack, STATUS, carried) == (200, None)
+    expire(keys.table, key)
+    assert ask(stack, STATUS, carried) == INVALID
+
+
+def test_the_use_of_a_key_is_noted_once(stack: StackUnderTest, keys: Keys) -> None:
+    key = made(keys.table)
+    noted = []
+    for _ in range(3):
+        assert ask(stack, STATUS, {"X-API-Key": key.text.encode()}) == (200, None)
+        stored = keys.table.get(key.key_id)
+        assert stored is not None
+        noted.append(stored.last_used_at)
+    assert noted[0] is not None
+    assert noted == [noted[0]] * 3
