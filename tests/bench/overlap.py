@@ -1,6 +1,7 @@
-"""What a worker would gain by asking ahead: the wall time of a symbol's year with 0 to 3 requests in flight ahead.
+"""What asking ahead brings a worker: the wall time of a symbol's year with 0 to 3 requests in flight ahead.
 
 The answers of exchange and DynamoDB take a set time, the worker's own work is real, and it has one core to itself.
+With 1 it is the collector as it is; with more it asks before the answer before is settled, by a plan known beforehand.
 Run it with ``python -m tests.bench.overlap``.
 """
 
@@ -8,13 +9,14 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 
 from candle_collector.adapters.binance import Binance
-from candle_collector.collect_symbol import collect_symbol
+from candle_collector.collect_symbol import Turn, collect_symbol
 from candle_collector.domain.window import Window
 from candle_collector.ports import Answer
 from rich.console import Console
@@ -32,19 +34,18 @@ REPEATS = 3
 class AskingAhead:
     """The exchange, with the next windows of a known plan asked for before the collector asks for them."""
 
-    def __init__(self, exchange: InstantExchange, plan: Sequence[Window], ahead: int) -> None:
+    def __init__(self, exchange: InstantExchange, threads: Executor, ahead: int) -> None:
         self._exchange = exchange
-        self._plan = list(plan)
+        self._threads = threads
         self._ahead = ahead
         self._own = threading.local()
-        self._threads = ThreadPoolExecutor(max(1, ahead))
         self._flying: dict[int, Future[Answer]] = {}
 
     def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
         flying = self._flying.pop(start, None)
-        behind = [span for span in self._plan if span.start > start][: self._ahead]
-        if flying is None and self._ahead > 1:
+        behind = [span for span in SPANS if span.start > start][: self._ahead]
+        if flying is None:
             self._ask_for(symbol, behind, until)
         answer = flying.result() if flying else self._ask(symbol, Window(start, start + limit), until)
         assert attempts_made == 0
@@ -63,6 +64,14 @@ class AskingAhead:
         return binance.candles(symbol, span.start, span.hours, attempts_made=0, until=until)
 
 
+@contextmanager
+def _asking(turn: Turn, exchange: InstantExchange, ahead: int) -> Iterator[Turn]:
+    with ThreadPoolExecutor(max(1, ahead)) as threads:
+        if ahead > 1:
+            turn = replace(turn, exchange=AskingAhead(exchange, threads, ahead))  # type: ignore[arg-type] # only for candles
+        yield replace(turn, ahead=threads if ahead == 1 else None)
+
+
 def main() -> None:
     """Print the seconds, and what asking ahead saves."""
     os.sched_setaffinity(0, {0})
@@ -78,11 +87,10 @@ def main() -> None:
         for ahead in AHEAD:
             taken = []
             for _ in range(REPEATS):
-                asking = replace(turn, exchange=AskingAhead(exchange, SPANS, ahead))  # type: ignore[arg-type] # it only serves candles
-                begun = time.monotonic()
-                with recorded.replaying(dynamodb_ms / 1000):
+                with _asking(turn, exchange, ahead) as asking, recorded.replaying(dynamodb_ms / 1000):
+                    begun = time.monotonic()
                     collect_symbol(MESSAGE, asking)
-                taken.append(time.monotonic() - begun)
+                    taken.append(time.monotonic() - begun)
             seconds.append(statistics.median(taken))
         told = (f"{one:.2f} ({100 - 100 * one / seconds[0]:.0f}%)" for one in seconds)
         table.add_row(f"{exchange_ms} ms, {dynamodb_ms} ms", *told)
