@@ -99,7 +99,7 @@ class Endpoints:
             exchange_info(
                 listings,
                 self._clock.now_ms(),
-                self._settings.weight_limit,
+                self._settings,
                 permission_sets=parameters.flag("showPermissionSets", default=True),
             )
         )

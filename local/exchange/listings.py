@@ -7,6 +7,9 @@ from itertools import takewhile
 from typing import Any
 
 from local.exchange.market import DAY_MS, HOUR_MS, Listing, Market
+from local.exchange.settings import Settings
+
+_MINUTE_S = 60
 
 _NOTIONAL = {
     "filterType": "NOTIONAL",
@@ -35,14 +38,22 @@ _MINI = frozenset(
 
 
 def exchange_info(
-    listings: Iterable[tuple[Listing, str]], now_ms: int, weight_limit: int, *, permission_sets: bool
+    listings: Iterable[tuple[Listing, str]], now_ms: int, limits: Settings, *, permission_sets: bool
 ) -> dict[str, Any]:
-    """Return the body of exchangeInfo for the listings, each with the status it has now."""
+    """Return the body of exchangeInfo for the listings, each with the status it has now, and the limits in force."""
+    seconds = limits.minute_seconds
+    # A minute that was made shorter is told in seconds where it has whole ones, so that a client can keep to it.
+    interval = ("SECOND", round(seconds)) if seconds != _MINUTE_S and seconds == round(seconds) else ("MINUTE", 1)
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": weight_limit},
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": interval[0],
+                "intervalNum": interval[1],
+                "limit": limits.weight_limit,
+            },
             {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
             {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},

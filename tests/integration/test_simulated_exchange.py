@@ -201,6 +201,14 @@ def test_exchange_info_filters_by_status_symbols_and_permissions(exchange: Runni
     assert "BTCUSDT" in symbols(symbolStatus="BREAK")
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(60, ("MINUTE", 1)), (6, ("SECOND", 6)), (0.5, ("MINUTE", 1))])
+def test_the_weight_limit_in_force_is_told(exchange: RunningExchange, seconds: float, told: tuple[str, int]) -> None:
+    exchange.settings(weight_limit=400, minute_seconds=seconds)
+    limit = exchange.get("/api/v3/exchangeInfo")["rateLimits"][0]
+    assert (limit["rateLimitType"], limit["limit"]) == ("REQUEST_WEIGHT", 400)
+    assert (limit["interval"], limit["intervalNum"]) == told
+
+
 def test_each_route_has_binances_weight_and_tells_what_was_used(exchange: RunningExchange) -> None:
     exchange.settings(minute_seconds=3600)
     used = []
