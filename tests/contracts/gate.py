@@ -66,6 +66,18 @@ class GateContract:
             granted = sum(threads.map(lambda _: reserve(gate, 9).granted, range(20)))
         assert granted == gate.state().reserved <= 100
 
+    def test_a_look_at_the_gate_tells_whether_it_is_closed_and_reserves_nothing(self, gate: ExchangeGate) -> None:
+        gate.check(now=NOW)
+        gate.block(NOW + MINUTE, BAN)
+        with pytest.raises(ExchangeBlockedError) as caught:
+            gate.check(now=NOW)
+        assert (caught.value.until, caught.value.failure) == (NOW + MINUTE, BAN)
+        gate.check(now=NOW + MINUTE)
+        gate.block(NOW + 2 * MINUTE, REFUSAL, permanent=True)
+        with pytest.raises(ExchangeRefusedError):
+            gate.check(now=NOW)
+        assert gate.state().reserved == 0
+
     def test_nobody_reserves_while_the_gate_is_closed(self, gate: ExchangeGate) -> None:
         gate.block(NOW + MINUTE, BAN)
         with pytest.raises(ExchangeBlockedError) as caught:

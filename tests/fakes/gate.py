@@ -25,16 +25,21 @@ class FakeGate:
 
     def reserve(self, weight: int, *, period: int, budget: int, now: datetime) -> Reservation:
         """Reserve what is left of the budget."""
+        self.check(now=now)
         with self._lock:
-            if self._failure and self._blocked_until and self._blocked_until > now:
-                if self._permanent:
-                    raise ExchangeRefusedError(self._failure)
-                raise ExchangeBlockedError(self._failure, self._blocked_until)
             if self._period is None or period > self._period or period < self._period - 1:
                 self._period, self._reserved = period, 0
             granted = max(0, min(weight, budget - self._reserved)) if period == self._period else 0
             self._reserved += granted
             return Reservation(granted, self._reserved)
+
+    def check(self, *, now: datetime) -> None:
+        """Raise where it is closed."""
+        with self._lock:
+            if self._failure and self._blocked_until and self._blocked_until > now:
+                if self._permanent:
+                    raise ExchangeRefusedError(self._failure)
+                raise ExchangeBlockedError(self._failure, self._blocked_until)
 
     def observe(self, used: int, *, period: int) -> None:
         """Raise the figure."""

@@ -10,7 +10,6 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
-from functools import partial
 
 from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
@@ -216,9 +215,10 @@ class _SymbolTurn:
         try:
             answer = ahead.result() if ahead else self._request(asked)()
         except ExchangeError as error:
-            attempts = error.failure.attempts - attempts_made
+            attempts = max(0, error.failure.attempts - attempts_made)  # none where the gate was closed before it began
             self._count(attempts, attempts_made)
-            self._troubles.append(Trouble(asked, attempts, error.failure.message))
+            if attempts:
+                self._troubles.append(Trouble(asked, attempts, error.failure.message))
             return self._after_failure(asked, error)
         self._count(1 + answer.retries, attempts_made)
         self._observe(answer)
@@ -226,14 +226,16 @@ class _SymbolTurn:
         return _Next.ASK
 
     def _request(self, asked: Window) -> Callable[[], Answer]:
-        return partial(
-            self._turn.exchange.candles,
-            self._record.symbol,
-            asked.start,
-            asked.hours,
-            attempts_made=self._record.attempts,
-            until=self._turn.until - FINISH_SECONDS,
-        )
+        """Return the request for a window; it looks at the gate first, which another worker may have closed since."""
+        symbol, attempts_made, until = self._record.symbol, self._record.attempts, self._turn.until - FINISH_SECONDS
+
+        def ask() -> Answer:
+            self._turn.gate.check(now=self._turn.clock.now())
+            return self._turn.exchange.candles(
+                symbol, asked.start, asked.hours, attempts_made=attempts_made, until=until
+            )
+
+        return ask
 
     def _ask_ahead(self) -> None:
         """Ask for the next window while the answer before is stored: if time is left and its weight is granted."""

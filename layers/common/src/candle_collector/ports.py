@@ -269,6 +269,17 @@ class ExchangeGate(Protocol):
             The gate is closed.
         """
 
+    def check(self, *, now: datetime) -> None:
+        """Look whether the gate is open: one read, before each request.
+
+        Raises
+        ------
+        ExchangeBlockedError
+            It is closed until a time.
+        ExchangeRefusedError
+            It is closed until a person changes something.
+        """
+
     def observe(self, used: int, *, period: int) -> None:
         """Raise what counts as reserved in `period` to what the exchange says is used."""
 

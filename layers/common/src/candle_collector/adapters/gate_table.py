@@ -49,6 +49,10 @@ class GateTable:
         )
         return Reservation(granted, changed) if changed else Reservation(0, reserved)
 
+    def check(self, *, now: datetime) -> None:
+        """Read the gate, and raise where it is closed."""
+        self._refuse_if_closed(self._read(), now)
+
     def observe(self, used: int, *, period: int) -> None:
         """Raise the figure of this period, never lower it."""
         self._update([self._gate.reserved.set(used)], (self._gate.period == period) & (self._gate.reserved < used))
