@@ -69,6 +69,10 @@ test: lint template ## Run every check and every test, as CI does
 faults: setup ## Run the longer tests of what can go wrong
 	@$(VENV)/python -m pytest tests/faults
 
+.PHONY: bench
+bench: setup ## Measure it beside ccxt, freqtrade and the least there is
+	@$(VENV)/python -m tests.bench
+
 .PHONY: lint
 lint: setup ## Check style and types
 	@$(VENV)/ruff check .
@@ -93,6 +97,7 @@ lock: setup ## Compile the requirement lists again: newest versions that fit, wi
 	@$(VENV)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(UV_COMPILE) --upgrade requirements/stack.in -o requirements/stack.txt
+	@$(UV_COMPILE) --upgrade requirements/bench.in -o requirements/bench.txt
 	@$(UV_COMPILE) --constraints requirements/dev.txt $(IN_THE_RUNTIME:%=--no-emit-package %) \
 		layers/common/src/requirements.in -o layers/common/src/requirements.txt
 
