@@ -9,9 +9,12 @@ from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, with_missing
 from candle_collector.end_run import leave_run
-from candle_collector.errors import StaleTurnError
+from candle_collector.errors import CollectorError, StaleTurnError
 from candle_collector.ports import CandleStore, Clock, EventBus, RunStore, SeriesStore
 from candle_collector.series_range import stored_range
+
+_CLOSE_TRIES = 5
+"""Between two turns of a symbol its message goes through the queue, so that a second try nearly always is enough."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,38 @@ def close_symbols(
         Why the run ends with the last of them; None where the run ends by itself.
     """
     for record in records:
-        closed = _judged(run, record, failure, ports)
+        if _close(run, record, failure, ports, closed_by=closed_by, insist=reason is not None):
+            leave_run(
+                record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock, reason=reason
+            )
+
+
+def _close(
+    run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts, *, closed_by: str, insist: bool
+) -> bool:
+    """Close one symbol, and tell whether it was open until now.
+
+    Parameters
+    ----------
+    insist
+        Whether it is closed as well if a worker has handed it on meanwhile: its run ends, and must not leave it open.
+
+    Raises
+    ------
+    CollectorError
+        It was handed on each time.
+    """
+    for _ in range(_CLOSE_TRIES):
         try:
-            ports.runs.close_symbol(replace(closed, closed_by=closed_by))
+            ports.runs.close_symbol(replace(_judged(run, record, failure, ports), closed_by=closed_by))
         except StaleTurnError:
-            continue  # a worker was quicker
-        leave_run(record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock, reason=reason)
+            now = ports.runs.symbol(run.run_id, record.symbol)
+            if not insist or now is None or not now.outcome.open:
+                return False  # a worker was quicker
+            record = now
+        else:
+            return True
+    raise CollectorError(f"{record.symbol} was handed on {_CLOSE_TRIES} times while it was being closed; ask again")
 
 
 def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:

@@ -1,0 +1,55 @@
+"""A symbol is closed for good though workers hand it on at the same moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from candle_collector.control_run import cancel_run
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Outcome, RunState, SymbolRecord
+from candle_collector.errors import CollectorError
+
+from tests.fakes.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = w.first_hour_of("2025-05-01")
+NOW = w.first_hour_of("2025-06-01") + 12
+
+
+def world_that_hands_on(times: int) -> World:
+    """Return a world in which a worker hands a symbol on, so many times, just before it is closed."""
+    here = World({"BTCUSDT": range(START, NOW), "ETHUSDT": range(START, NOW)})
+    close: Callable[[SymbolRecord], SymbolRecord] = here.runs.close_symbol
+    left = [times]
+
+    def close_symbol(record: SymbolRecord) -> SymbolRecord:
+        if left[0] > 0:
+            left[0] -= 1
+            now = here.runs.symbol(record.run_id, record.symbol)
+            assert now is not None
+            here.runs.save(now, raise_turn=True)
+        return close(record)
+
+    here.runs.close_symbol = close_symbol  # type: ignore[method-assign] # on purpose, as said
+    return here
+
+
+def test_a_cancelled_run_leaves_no_symbol_open_that_was_handed_on_meanwhile() -> None:
+    here = world_that_hands_on(2)
+    run = here.start(start=START, end=NOW)
+    ended = cancel_run(run.run_id, here.closing_ports())
+    assert ended.state is RunState.ENDED
+    assert here.ended(run.run_id).counts == {"complete": 0, "partial": 0, "failed": 2, "skipped": 0, "records": 0}
+    assert {record.outcome for record in here.runs.symbols(run.run_id)} == {Outcome.FAILED}
+
+
+def test_a_symbol_that_never_stands_still_keeps_its_run_from_ending_wrongly() -> None:
+    here = world_that_hands_on(5)
+    run = here.start(start=START, end=NOW)
+    with pytest.raises(CollectorError, match="BTCUSDT"):
+        cancel_run(run.run_id, here.closing_ports())
+    assert here.runs.open_runs() == [run.run_id]
+    assert cancel_run(run.run_id, here.closing_ports()).state is RunState.ENDED
