@@ -36,6 +36,10 @@ collect: setup ## Collect candles on the local stack and watch it: [MODE= START=
 	@$(VENV)/python -m local.collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
 		--exchange "$(EXCHANGE)"
 
+.PHONY: coverage
+coverage: setup ## Show how complete the archive on the local stack is: [SYMBOLS= START= END=]
+	@$(VENV)/python -m local.coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
+
 .PHONY: up
 up: setup ## Start the local stack and deploy what has changed: [EXCHANGE=]
 	@$(VENV)/python -m local.stack up --exchange "$(EXCHANGE)"
@@ -73,6 +77,10 @@ faults: setup ## Run the longer tests of what can go wrong
 bench: setup ## Measure it beside ccxt, freqtrade and the least there is
 	@$(VENV)/python -m tests.bench
 
+.PHONY: clients
+clients: setup ## Read the archive with Binance's clients (installs them: 630 MB)
+	@$(VENV)/python -m pytest tests/clients
+
 .PHONY: lint
 lint: setup ## Check style and types
 	@$(VENV)/ruff check .
@@ -97,6 +105,7 @@ lock: setup ## Compile the requirement lists again: newest versions that fit, wi
 	@$(VENV)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(UV_COMPILE) --upgrade requirements/stack.in -o requirements/stack.txt
+	@$(UV_COMPILE) --upgrade requirements/clients.in -o requirements/clients.txt
 	@$(UV_COMPILE) --upgrade requirements/bench.in -o requirements/bench.txt
 	@$(UV_COMPILE) --constraints requirements/dev.txt $(IN_THE_RUNTIME:%=--no-emit-package %) \
 		layers/common/src/requirements.in -o layers/common/src/requirements.txt
