@@ -1,0 +1,252 @@
+"""What is collected is read, told, exported and imported without a change: over HTTP, in files, and back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+import pytest
+import requests
+from candle_collector.adapters.candle_files import candle_file
+from candle_collector.adapters.candles_table import CandlesTable
+from candle_collector.adapters.runs_table import RunsTable
+from candle_collector.adapters.series_table import SeriesTable
+from candle_collector.bootstrap import SystemClock
+from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.window import HOUR_MS, Window
+from candle_collector.import_candles import ImportPorts, import_symbol
+
+from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack
+from tests.e2e.driving import KLINES, Api, CandleTable, _ordered, hour, told
+from tests.e2e.test_recorded_candles import OUTAGES, windows
+from tests.recorded import recorded_rows
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+YEARS = {
+    "BTCUSDC": range(2022, 2026),
+    "BTCUSDT": range(2018, 2026),
+    "ETHUSDT": range(2023, 2026),
+    "SOLUSDT": range(2024, 2026),
+}
+END = "2025-12-31"
+COVERAGE = "/api/admin/coverage"
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A stack that has collected all recorded candles."""
+
+    stack: StackUnderTest
+    api: Api
+    table: CandleTable
+
+    def script(self, name: str, *words: str) -> str:
+        """Run one of the project's scripts against the stack, and return what it printed."""
+        command = [sys.executable, str(PROJECT / "scripts" / name), *words]
+        ended = subprocess.run(  # noqa: S603 - the project's own program
+            command, env=self.stack.environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def coverage(self, symbol: str, **bounds: str) -> Mapping[str, Any]:
+        """Return what the API tells of a symbol's coverage."""
+        answer = self.api.get(f"{COVERAGE}/{symbol}", **bounds)
+        assert answer.status_code == 200, answer.text
+        found: Mapping[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture(scope="module")
+def collected() -> Iterator[Collected]:
+    if not RECORDED_CANDLES.is_dir():
+        pytest.skip(f"the recorded candles are missing: {RECORDED_CANDLES}")
+    for stack in _own_stack("reading", f"replay:{RECORDED_CANDLES}"):
+        api = Api(stack)
+        for symbol, years in YEARS.items():
+            assert api.run(symbols=[symbol], start_date=f"{years[0]}-01-01", end_date=END)["complete"] == 1
+        yield Collected(stack, api, CandleTable(stack))
+
+
+def windows_of(told_windows: list[Mapping[str, Any]]) -> list[Window]:
+    return [Window(hour(one["start"][:13]), hour(one["end"][:13])) for one in told_windows]
+
+
+def test_eight_years_are_covered_whole_and_the_outages_are_known(collected: Collected) -> None:
+    coverage = collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)
+    assert (coverage["percent"], coverage["missing"], coverage["expected"]) == (100.0, [], 70_128)
+    assert (coverage["stored"], coverage["never_printed_hours"]) == (70_008, 120)
+    assert windows_of(coverage["never_printed"]) == windows(OUTAGES)
+    assert len(coverage["segments"]) == 1
+
+
+def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Collected) -> None:
+    holes = [Window(hour(first), hour(first) + hours) for first, hours in (("2019-02-03T04", 1), ("2021-06-30T20", 9))]
+    holes.append(Window(hour("2025-03-01T00"), hour("2025-03-03T00")))
+    for hole in holes:
+        collected.table.remove("BTCUSDT", range(*hole))
+    coverage = collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)
+    assert windows_of(coverage["missing"]) == holes
+    assert (coverage["percent"], coverage["missing_hours"]) == (99.91, 58)
+    shown = subprocess.run(  # noqa: S603 - the project's own command
+        [sys.executable, "-m", "local.coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],
+        env=collected.stack.environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "99.91%" in shown
+    for hole in holes:
+        assert f"{told(hole.start)[:16]} │ {told(hole.end)[:16]}".replace("T", " ") in shown
+    days = collected.api.get(
+        KLINES, symbol="BTCUSDT", interval="1d", startTime=hour("2025-02-28") * HOUR_MS, limit=2
+    ).json()
+    assert [one[0] for one in days] == [hour("2025-02-28") * HOUR_MS, hour("2025-03-03") * HOUR_MS]
+    assert collected.api.run("gap_fill", symbols=["BTCUSDT"])["complete"] == 1
+    assert collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)["missing"] == []
+
+
+def test_the_list_agrees_with_every_symbol_by_itself(collected: Collected) -> None:
+    listed = collected.api.get(COVERAGE).json()
+    assert listed["next"] is None
+    assert [one["symbol"] for one in listed["symbols"]] == list(YEARS)
+    for one in listed["symbols"]:
+        assert one | {"end": None, "missing": None} == {
+            **collected.coverage(one["symbol"]),
+            "end": None,
+            "missing": None,
+        }
+
+
+def test_a_symbol_that_paused_has_two_segments(collected: Collected) -> None:
+    first, second = collected.coverage("BTCUSDC")["segments"]
+    assert (first["end"], second["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")
+
+
+@pytest.mark.parametrize("header", ["X-API-Key", "X-MBX-APIKEY"])
+def test_a_key_may_come_in_our_header_or_in_binances(collected: Collected, header: str) -> None:
+    answer = requests.get(
+        f"{collected.stack.api_url}/api/v3/exchangeInfo", headers={header: collected.stack.api_key}, timeout=60
+    )
+    assert [one["symbol"] for one in answer.json()["symbols"]] == list(YEARS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "word"),
+    [
+        ({"symbol": "NOSUCH", "interval": "1h"}, -1121, "INVALID_SYMBOL"),
+        ({"symbol": "BTCUSDT", "interval": "1x"}, -1120, "INVALID_INTERVAL"),
+        ({"symbol": "BTC/USDT", "interval": "1h"}, -1100, "ILLEGAL_CHARACTERS"),
+        ({"symbol": "BTCUSDT"}, -1102, "MISSING_PARAMETER"),
+        ({"symbol": "BTCUSDT", "interval": "1h", "limit": "0"}, -1130, "INVALID_PARAMETER"),
+    ],
+)
+def test_an_error_has_binances_shape_and_ours(
+    collected: Collected, asked: dict[str, str], code: int, word: str
+) -> None:
+    answer = collected.api.get(KLINES, **asked)
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (400, code)
+    assert body["error"] == {"code": word, "message": body["msg"]}
+
+
+def items(dynamodb: DynamoDBClient, table: str, symbol: str) -> dict[str, dict[str, Any]]:
+    """Return a symbol's items of a table by day, their sets in an order."""
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=table,
+        KeyConditionExpression="series = :series",
+        ExpressionAttributeValues={":series": {"S": f"{symbol}#1h"}},
+    )
+    found = (item for page in pages for item in page["Items"])
+    return {item["day"]["S"]: {name: _ordered(value) for name, value in item.items()} for item in found}
+
+
+def exact(columns: list[list[Any]]) -> list[tuple[Any, ...]]:
+    return list(zip(*columns, strict=True))
+
+
+DECIMALS = ("open", "high", "low", "close", "volume", "quote_volume", "taker_base", "taker_quote")
+
+
+def recorded() -> list[tuple[Any, ...]]:
+    return [
+        (symbol, one.open_time_ms, *(Decimal(getattr(one, name)) for name in DECIMALS), one.trade_count)
+        for symbol, years in YEARS.items()
+        for year in years
+        for one in recorded_rows(symbol, year)
+    ]
+
+
+def test_an_export_is_the_recorded_archive_to_pandas_and_duckdb(collected: Collected, tmp_path: Path) -> None:
+    path = tmp_path / "candles.parquet"
+    said = collected.script("export_candles.py", "--end", END, str(path))
+    assert "144,979 candles of 4 symbols" in said
+    assert "BTCUSDC was silent for a week or more: it has 2 segments" in said
+    frame = pd.read_parquet(path, dtype_backend="pyarrow")
+    expected = recorded()
+    times = frame["open_time"].astype("timestamp[ms][pyarrow]").astype("int64[pyarrow]")
+    columns = [frame["symbol"], times, *(frame[name] for name in DECIMALS), frame["trade_count"]]
+    assert exact([column.tolist() for column in columns]) == expected
+    query = f"SELECT symbol, epoch_ms(open_time), {', '.join(DECIMALS)}, trade_count FROM '{path}'"  # noqa: S608 - our own path
+    assert duckdb.connect().execute(query).fetchall() == expected
+
+
+def test_what_was_exported_is_found_stored_when_it_is_imported(collected: Collected, tmp_path: Path) -> None:
+    path = tmp_path / "candles.parquet"
+    collected.script("export_candles.py", "--symbols", "SOLUSDT", "--end", END, str(path))
+    said = collected.script("import_candles.py", str(path))
+    assert "SOLUSDT: 17,544 candles, 0 stored, 17,544 were there, 0 differ, 0 hours never printed" in said
+
+
+def test_the_archives_files_imported_are_what_collection_stored(
+    collected: Collected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", collected.stack.aws_endpoint_url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    dynamodb = collected.stack.aws.client("dynamodb", endpoint_url=collected.stack.aws_endpoint_url)
+    for table, keys in (("imported-candles", ("series", "day")), ("imported-runs", ("pk", "sk"))):
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": keys[0], "KeyType": "HASH"}, {"AttributeName": keys[1], "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        )
+    series, runs = SeriesTable("imported-runs"), RunsTable("imported-runs")
+    ports = ImportPorts(CandlesTable("imported-candles"), series, runs, SystemClock())
+    closed_end = closed_end_at(round(ports.clock.now().timestamp() * 1000))
+    for symbol in YEARS:
+        files = [candle_file(path) for path in sorted(RECORDED_CANDLES.glob(f"{symbol}-1h-*"))]
+        result = import_symbol(
+            symbol,
+            (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
+            ports,
+            stated=tuple(file.period for file in files if file.period),
+            closed_end=closed_end,
+        )
+        assert (result.offered, result.different) == (result.stored, [])
+    collected_series = SeriesTable(collected.stack.output("RunsTableName"))
+    for symbol in YEARS:
+        assert items(dynamodb, "imported-candles", symbol) == collected.table.items(symbol)
+        assert series.get(symbol) == collected_series.get(symbol)
+
+
+def test_the_importing_script_stores_what_is_missing_of_the_archive(collected: Collected) -> None:
+    hole = range(hour("2024-05-05T03"), hour("2024-05-06T22"))
+    before = collected.table.items("ETHUSDT")
+    collected.table.remove("ETHUSDT", hole)
+    files = [str(path) for path in sorted(RECORDED_CANDLES.glob("ETHUSDT-*"))]
+    said = collected.script("import_candles.py", "--archive", *files)
+    assert f"ETHUSDT: 26,303 candles, {len(hole)} stored, {26_303 - len(hole):,} were there, 0 differ" in said
+    assert collected.table.items("ETHUSDT") == before
