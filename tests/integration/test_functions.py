@@ -1,0 +1,394 @@
+"""The functions, called as AWS calls them: what they take, what they refuse, and what they answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from candle_collector import bootstrap
+from candle_collector.domain.symbol_message import SymbolMessage
+
+from tests.exchange import RunningExchange, running_exchange
+from tests.integration.conftest import client
+from tests.integration.functions import call, klines, scheduled, status, tend, trigger, work, work_all
+
+WEEK = {"start_date": "2025-03-03", "end_date": "2025-03-09"}
+HOURS = 7 * 24
+NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[RunningExchange]:
+    with running_exchange("--simulated") as running:
+        yield running
+
+
+@pytest.fixture
+def exchange(process: RunningExchange) -> RunningExchange:
+    process.settings(faults=[], omitted={}, statuses={})
+    process.reset()
+    return process
+
+
+@pytest.fixture(scope="module")
+def container(aws: None, process: RunningExchange) -> Iterator[None]:
+    """Set the environment that the template gives; the adapters live as long as a function's process would."""
+    assert aws is None
+    environment = {
+        "STAGE": "local",
+        "CANDLES_TABLE": "candles",
+        "RUNS_TABLE": "runs",
+        "KEYS_TABLE": "keys",
+        "COLLECT_QUEUE_URL": str(client("sqs").create_queue(QueueName="collect")["QueueUrl"]),
+        "EXCHANGE_BASE_URL": process.url,
+        "WEIGHT_SHARE_PERCENT": "80",
+        "TOP_N_CRYPTOS": "5",
+        "EXCLUDED_BASE_ASSETS": "USDC,FDUSD,TUSD,USDP,DAI,EUR,BUSD,USDE,USD1,XUSD,BFUSD,EURI,AEUR,RLUSD",
+        "KEEP_STORED_SYMBOLS": "true",
+        "COLLECTION_START_DATE": (datetime.now(UTC) - timedelta(days=5)).date().isoformat(),
+        "COLLECTION_SCHEDULE": "cron(5 0/6 * * ? *)",
+        "GAP_FILL_SCHEDULE": "cron(35 3 ? * SUN *)",
+        "SCHEDULES_ENABLED": "false",
+        "BATCH_SIZE_HOURS": "1000",
+        "MAX_RETRIES": "0",
+        "WORKER_TIMEOUT": "60",
+        "QUEUE_VISIBILITY": "360",
+        "RUN_DEADLINE_HOURS": "5",
+        "API_KEY_REQUIRED": "true",
+        "POWERTOOLS_METRICS_NAMESPACE": "CandleCollector",
+        "POWERTOOLS_SERVICE_NAME": "candles-local",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        bootstrap.container.cache_clear()
+        yield
+        bootstrap.container.cache_clear()
+
+
+@pytest.fixture
+def stack(container: None, tables: None, exchange: RunningExchange, queue_url: str) -> str:
+    """Return the queue's URL, with everything behind the functions empty."""
+    assert container is tables is None
+    assert exchange.url
+    client("sqs").purge_queue(QueueUrl=queue_url)
+    return queue_url
+
+
+def assert_nothing_started(queue_url: str) -> None:
+    assert client("dynamodb").query(**_runs("RUNS"))["Count"] == 0
+    assert client("dynamodb").query(**_runs("OPEN"))["Count"] == 0
+    assert client("dynamodb").query(**_runs("LEASE"))["Count"] == 0
+    attributes = client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessages"] == "0"
+
+
+def _runs(partition: str) -> dict[str, Any]:
+    return {
+        "TableName": "runs",
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": partition}},
+    }
+
+
+def test_a_run_from_the_trigger_to_the_stored_candles(stack: str, exchange: RunningExchange) -> None:
+    started = trigger({"mode": "backward", **WEEK})
+    assert started.status == 202
+    told = started.body
+    assert told["success"] is True
+    assert told["message"] == "Collection task started: backward"
+    assert (told["mode"], told["start_date"], told["end_date"]) == ("backward", "2025-03-03", "2025-03-09")
+    assert told["total_cryptos"] == 5
+    assert told["status_endpoint"] == "/api/admin/collect/status"
+    assert told["status_url"] == (
+        f"https://abc123.execute-api.eu-central-1.amazonaws.com/live/api/admin/collect/status?run_id={told['run_id']}"
+    )
+    running = status().body
+    assert (running["is_running"], running["status"], running["current_operation"]) == (True, "running", "backward")
+    assert (running["run_id"], running["progress"]["done"]) == (told["run_id"], 0)
+    assert running["last_results"]["total_cryptos"] == 5
+    assert work_all(stack) == 5
+    idle = status().body
+    assert (idle["is_running"], idle["status"]) == (False, "idle")
+    assert idle["current_operation"] is idle["elapsed_seconds"] is None
+    results = idle["last_results"]
+    assert (results["complete"], results["total_records"]) == (5, 5 * HOURS)
+    assert {detail["requests"] for detail in results["details"]} == {1}
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        start_ms = int(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)
+        recorded = exchange.klines(symbol, startTime=start_ms, limit=HOURS)
+        stored = klines(symbol=symbol, interval="1h", startTime=str(start_ms), limit="1000")
+        assert stored.status == 200
+        assert stored.body == recorded
+
+
+def test_the_same_run_again_is_skipped_and_asks_for_no_candle(stack: str, exchange: RunningExchange) -> None:
+    trigger({"mode": "backward", **WEEK})
+    work_all(stack)
+    exchange.reset()
+    trigger({"mode": "backward", **WEEK})
+    work_all(stack)
+    assert status().body["last_results"]["skipped"] == 5
+    assert exchange.stats()["klines_by_symbol"] == {}
+
+
+FUTURE = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+
+
+@pytest.mark.parametrize(
+    ("body", "status_", "field"),
+    [
+        (None, 400, "body"),
+        ("", 400, "body"),
+        ("no json", 400, "body"),
+        ("[]", 400, "body"),
+        ("5", 400, "body"),
+        ("null", 400, "body"),
+        ('{"mode": "backward",}', 400, "body"),
+        ('{"mode": NaN}', 400, "mode"),
+        ("[" * 60_000, 400, "body"),
+        ('{"mode": "backward", "symbols": ["' + "A" * 70_000 + '"]}', 413, "body"),
+        ({}, 400, "mode"),
+        ({"mode": "sideways"}, 400, "mode"),
+        ({"mode": None}, 400, "mode"),
+        ({"mode": 5}, 400, "mode"),
+        ({"mode": "backward", "colour": "red"}, 400, "colour"),
+        ({"mode": "backward", "start_date": "2025-13-01"}, 400, "start_date"),
+        ({"mode": "backward", "start_date": "20250101"}, 400, "start_date"),
+        ({"mode": "backward", "start_date": "2024-W01-1"}, 400, "start_date"),
+        ({"mode": "backward", "start_date": 20250101}, 400, "start_date"),
+        ({"mode": "backward", "end_date": "yesterday"}, 400, "end_date"),
+        ({"mode": "backward", "start_date": "2025-03-02", "end_date": "2025-03-01"}, 400, "end_date"),
+        ({"mode": "backward", "start_date": "2016-12-31"}, 400, "start_date"),
+        ({"mode": "backward", "start_date": "0001-01-01"}, 400, "start_date"),
+        ({"mode": "backward", "end_date": "2016-12-31"}, 400, "end_date"),
+        ({"mode": "backward", "start_date": FUTURE}, 400, "start_date"),
+        ({"mode": "backward", "start_date": "9999-12-31"}, 400, "start_date"),
+        ({"mode": "backward", "symbols": []}, 400, "symbols"),
+        ({"mode": "backward", "symbols": [f"S{number}USDT" for number in range(1000)]}, 400, "symbols"),
+        ({"mode": "backward", "symbols": ["btcusdt"]}, 400, "symbols"),
+        ({"mode": "backward", "symbols": ["BTCUSDT", "NOPEUSDT"]}, 400, "symbols"),
+        ({"mode": "backward", "symbols": ["BTC/USDT"]}, 400, "symbols"),
+        ({"mode": "backward", "symbols": "BTCUSDT"}, 400, "symbols"),
+        ({"mode": "backward", "symbols": [5]}, 400, "symbols"),
+        ({"mode": "backward", "symbols": [None]}, 400, "symbols"),
+        ({"mode": "backward", "symbols": ["BTCUSDT"], "top_n": 5}, 400, "top_n"),
+        ({"mode": "backward", "top_n": 0}, 400, "top_n"),
+        ({"mode": "backward", "top_n": 501}, 400, "top_n"),
+        ({"mode": "backward", "top_n": True}, 400, "top_n"),
+        ({"mode": "backward", "recheck": "yes"}, 400, "recheck"),
+        ({"mode": "backward", "dry_run": 1}, 400, "dry_run"),
+        ({"mode": "backward", "recheck": None}, 400, "recheck"),
+    ],
+    ids=lambda part: f"{part!r:.50}",
+)
+def test_bad_input_is_refused_by_the_name_of_its_field_and_starts_nothing(
+    stack: str, body: Any, status_: int, field: str
+) -> None:
+    refused = trigger(body)
+    assert refused.status == status_
+    assert refused.error["field"] == field
+    assert refused.error["message"].startswith(f"{field}: ")
+    assert len(refused.error["message"]) < 500
+    assert_nothing_started(stack)
+
+
+def test_an_end_in_the_future_is_cut_and_told(stack: str) -> None:
+    started = trigger(
+        {"mode": "backward", "start_date": "2025-03-03", "end_date": "9999-12-31", "symbols": ["BTCUSDT"]}
+    )
+    assert started.status == 202
+    assert "cut" in started.body["note"]
+    assert client("sqs").receive_message(QueueUrl=stack)["Messages"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "ban", "seconds": 2},
+        {"kind": "html"},
+        {"kind": "status", "status": 451},
+    ],
+    ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}",
+)
+def test_an_exchange_that_is_down_starts_nothing_and_leaves_the_lease_free(
+    stack: str, exchange: RunningExchange, fault: dict[str, Any]
+) -> None:
+    exchange.settings(faults=[fault])
+    refused = trigger({"mode": "backward"})
+    assert (refused.status, refused.error["code"]) == (503, "EXCHANGE_UNAVAILABLE")
+    assert_nothing_started(stack)
+
+
+def test_a_second_trigger_is_refused_with_the_id_of_the_active_run(stack: str) -> None:
+    first = trigger({"mode": "backward", **WEEK}).body["run_id"]
+    refused = trigger({"mode": "forward"})
+    assert (refused.status, refused.error["code"]) == (409, "COLLECTION_IN_PROGRESS")
+    assert refused.error["run_id"] == first
+    assert work_all(stack) == 5
+
+
+def test_a_dry_run_answers_the_plan_and_starts_nothing(stack: str, exchange: RunningExchange) -> None:
+    plan = trigger({"mode": "backward", "dry_run": True, "symbols": ["BTCUSDT", "ETHUSDT"], **WEEK})
+    assert plan.status == 200
+    assert (plan.body["missing_hours"], plan.body["requests"], plan.body["total_cryptos"]) == (2 * HOURS, 2, 2)
+    assert plan.body["symbols"][0] == {
+        "symbol": "BTCUSDT",
+        "missing_hours": HOURS,
+        "windows": [{"start": "2025-03-03T00:00:00Z", "end": "2025-03-10T00:00:00Z", "hours": HOURS}],
+        "requests": 1,
+    }
+    assert plan.body["estimated_dollars"] > 0
+    assert_nothing_started(stack)
+    assert exchange.stats()["klines_by_symbol"] == {}
+
+
+def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivered(stack: str) -> None:
+    rule, time = "candles-local-forward", "2026-01-05T00:05:00Z"
+    first = scheduled(rule, time)
+    assert first["started"] is True
+    assert scheduled(rule, time) in ({"started": False}, {"skipped": True, "active_run_id": first["run_id"]})
+    skipped = scheduled(rule, "2026-01-05T06:05:00Z")
+    assert skipped == {"skipped": True, "active_run_id": first["run_id"]}
+    work_all(stack)
+    assert scheduled(rule, time) == {"started": False}
+    assert status().body["last_results"]["mode"] == "forward"
+    assert scheduled("candles-local-gap-fill", time)["started"] is True
+    work_all(stack)
+    assert status().body["last_results"]["mode"] == "gap_fill"
+
+
+def test_a_poisoned_message_fails_alone(stack: str) -> None:
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    (message,) = client("sqs").receive_message(QueueUrl=stack)["Messages"]
+    answer = work("no json", message["Body"], "{}", '{"v": 1}')
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"message-{number}"} for number in (0, 2, 3)]}
+    assert status().body["last_results"]["complete"] == 1
+
+
+def test_a_batch_of_which_all_fails_is_answered_and_not_raised(stack: str) -> None:
+    assert stack
+    assert work("no json") == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+
+
+def test_a_message_of_a_run_that_nobody_knows_is_taken_and_dropped(stack: str) -> None:
+    assert stack
+    assert work(SymbolMessage(NO_RUN, "BTCUSDT", 1).body()) == {"batchItemFailures": []}
+
+
+def test_a_worker_without_time_hands_its_symbol_on(stack: str) -> None:
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    (message,) = client("sqs").receive_message(QueueUrl=stack)["Messages"]
+    assert work(message["Body"], remaining_ms=1000) == {"batchItemFailures": []}
+    assert status().body["progress"]["done"] == 0
+    assert work_all(stack) == 1
+    assert status().body["last_results"]["complete"] == 1
+
+
+def test_the_janitor_tells_what_it_did(stack: str) -> None:
+    assert tend() == {"resent": 0, "closed": 0, "oldest_seconds": 0}
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    assert tend()["oldest_seconds"] >= 0
+    assert work_all(stack) == 1
+
+
+def test_a_run_is_cancelled_and_retried(stack: str) -> None:
+    run_id = trigger({"mode": "backward", "symbols": ["BTCUSDT", "ETHUSDT"], **WEEK}).body["run_id"]
+    path, resource = f"/api/admin/collect/runs/{run_id}", "/api/admin/collect/runs/{run_id}"
+    assert call("trigger", "POST", f"{path}/retry", resource=f"{resource}/retry").status == 409
+    cancelled = call("trigger", "POST", f"{path}/cancel", resource=f"{resource}/cancel")
+    assert cancelled.status == 200
+    assert cancelled.body["counts"]["failed"] == 2
+    assert status(run_id=run_id).body["last_results"]["end_reason"] == "cancelled"
+    assert call("trigger", "POST", f"{path}/cancel", resource=f"{resource}/cancel").error["code"] == "RUN_ENDED"
+    again = call("trigger", "POST", f"{path}/retry", resource=f"{resource}/retry")
+    assert again.status == 202
+    work_all(stack)
+    assert status(run_id=again.body["run_id"]).body["last_results"]["complete"] == 2
+    listed = call("status", "GET", "/api/admin/collect/runs", query={"limit": "1"}).body
+    assert [one["run_id"] for one in listed["runs"]] == [again.body["run_id"]]
+    following = call("status", "GET", "/api/admin/collect/runs", query={"before": listed["next"]}).body
+    assert [one["run_id"] for one in following["runs"]] == [run_id]
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_a_run_that_is_not_there_is_not_found(stack: str, action: str) -> None:
+    assert stack
+    path = f"/api/admin/collect/runs/{NO_RUN}/{action}"
+    answer = call("trigger", "POST", path, resource=f"/api/admin/collect/runs/{{run_id}}/{action}")
+    assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
+
+
+def test_before_the_first_run_the_status_has_nothing_to_tell(stack: str) -> None:
+    assert stack
+    told = status().body
+    assert (told["is_running"], told["status"], told["run_id"], told["last_results"]) == (False, "idle", None, None)
+    assert status(run_id=NO_RUN).status == 404
+    assert status(run_id="' OR 1=1").error["field"] == "run_id"
+    info = call("status", "GET", "/api/admin/system/info").body
+    assert info["service"] == "candle-collector"
+    assert info["store"]["symbols"] == 0
+
+
+def test_no_answer_may_be_kept_or_framed(stack: str) -> None:
+    assert stack
+    for answer in (trigger({}), status(), klines(symbol="BTCUSDT", interval="1h")):
+        assert answer.headers["cache-control"] == ["no-store"]
+        assert answer.headers["x-content-type-options"] == ["nosniff"]
+
+
+def test_nothing_of_what_was_sent_is_logged(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stack
+    trigger({"mode": "backward", "secret": "cck_should_not_be_seen"})
+    trigger('{"mode": "cck_should_not_be_seen"')
+    status(run_id="cck_should_not_be_seen", api_key="cck_should_not_be_seen")
+    klines(symbol="BTCUSDT", interval="1h", api_key="cck_should_not_be_seen")
+    told = capsys.readouterr()
+    assert "cck_should_not_be_seen" not in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({}, -1102),
+        ({"symbol": "BTCUSDT"}, -1102),
+        ({"symbol": "btcusdt", "interval": "1h"}, -1100),
+        ({"symbol": "BTCUSDT", "interval": "7h"}, -1120),
+        ({"symbol": "BTCUSDT", "interval": "1h", "colour": "red"}, -1104),
+        ({"symbol": "BTCUSDT", "interval": "1h", "startTime": "yesterday"}, -1100),
+        ({"symbol": "BTCUSDT", "interval": "1h", "limit": "-5"}, -1100),
+        ({"symbol": "NOPEUSDT", "interval": "1h"}, -1121),
+    ],
+)
+def test_wrong_questions_for_candles_are_refused_in_binances_words(
+    stack: str, query: dict[str, str], code: int
+) -> None:
+    assert stack
+    answer = klines(**query)
+    assert answer.status == 400
+    assert answer.body["code"] == code
+    assert answer.body["error"]["message"] == answer.body["msg"]
+
+
+@pytest.mark.parametrize("number", ["0", "1", str(2**63 - 1)])
+def test_times_at_the_ends_of_the_world_are_no_error(stack: str, number: str) -> None:
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    work_all(stack)
+    assert klines(symbol="BTCUSDT", interval="1h", startTime=number).status == 200
+    assert klines(symbol="BTCUSDT", interval="1h", endTime=number).status == 200
+
+
+def test_what_breaks_inside_is_told_without_its_inside(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stack
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("arn:aws:secret")
+
+    monkeypatch.setattr(bootstrap.container().runs, "lease_holder", broken)
+    answer = status()
+    assert (answer.status, answer.error["code"]) == (500, "INTERNAL_ERROR")
+    assert "arn" not in json.dumps(answer.body)
