@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 from typing import Any, cast
 
@@ -28,6 +29,19 @@ TENDED_EVERY = 300
 
 class Crash(BaseException):
     """The process is gone."""
+
+
+class AtOnce(Executor):
+    """An executor that does the work at once: what would overlap follows in the order in which it was begun."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Work, and return what came of it; a death is the whole process's."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*args, **options))
+        except Exception as error:  # noqa: BLE001 - handed on, as an executor does
+            future.set_exception(error)
+        return future
 
 
 class Crashing:
@@ -100,6 +114,7 @@ class World:
             weight_share_percent=80,
         )
         self.worker_seconds: float = WORKER_SECONDS
+        self.ahead: Executor | None = None
 
     def turn(self, countdown: list[int] | None = None) -> Turn:
         """Return what a worker works with, perhaps a worker that dies."""
@@ -117,6 +132,7 @@ class World:
             until=self.clock.monotonic() + self.worker_seconds,
             claim_seconds=CLAIM_SECONDS,
             weight_share_percent=80,
+            ahead=self.ahead,
         )
 
     def run_ports(self, countdown: list[int] | None = None) -> RunPorts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.fakes.exchange import Asked, listing
 from tests.fakes.queue import Queued
-from tests.fakes.world import Crash, World
+from tests.fakes.world import AtOnce, Crash, World
 
 NOW = w.first_hour_of("2025-06-01") + 12
 START = w.first_hour_of("2025-05-25")
@@ -44,13 +45,15 @@ class Collection(RuleBasedStateMachine):
         holes=st.sets(st.integers(START, NOW), max_size=20),
         listed=st.integers(START - 50, START + 60),
         batch_size=st.sampled_from([24, 40, 1000]),
+        ahead=st.sampled_from([None, AtOnce()]),
     )
-    def begin(self, holes: set[int], listed: int, batch_size: int) -> None:
+    def begin(self, holes: set[int], listed: int, batch_size: int, ahead: Executor | None) -> None:
         printed = {name: frozenset(range(START - 50, NOW + 24 * 40)) - holes for name in NAMES}
         printed["BUSDT"] = frozenset(range(listed, NOW + 24 * 40)) - holes
         printed["CUSDT"] = frozenset(range(START, START + 70)) - holes
         self.here = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
         self.here.choice = replace(self.here.choice, batch_size=batch_size, collection_start=START)
+        self.here.ahead = ahead
         self.here.exchange.before = self.answer
         self.faults: list[str] = []
         self.ended: dict[tuple[str, str], SymbolRecord] = {}
@@ -218,6 +221,6 @@ class Collection(RuleBasedStateMachine):
 
 
 Collection.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestCollection = Collection.TestCase

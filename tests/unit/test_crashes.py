@@ -15,7 +15,7 @@ from candle_collector.errors import CollectionInProgressError, ExchangeUnavailab
 from candle_collector.start_run import RunRequest, start_run
 
 from tests.fakes.exchange import Asked
-from tests.fakes.world import Crash, World
+from tests.fakes.world import AtOnce, Crash, World
 
 START = w.first_hour_of("2025-01-01")
 END = START + 250
@@ -51,6 +51,13 @@ def handed_on() -> World:
     return here
 
 
+def asking_ahead() -> World:
+    """Return the same, with an outage of the exchange, by workers that ask ahead."""
+    here = partial()
+    here.ahead = AtOnce()
+    return here
+
+
 def stored() -> World:
     """Return a range that is stored already."""
     here = complete()
@@ -69,6 +76,7 @@ SCENES: list[tuple[Callable[[], World], RunRequest]] = [
     (complete, RunRequest("backward", START, END)),
     (partial, RunRequest("backward", START, END)),
     (handed_on, RunRequest("backward", START, END)),
+    (asking_ahead, RunRequest("backward", START, END)),
     (stored, RunRequest("backward", START, END)),
     (forward, RunRequest("forward")),
     (stored, RunRequest("gap_fill", recheck=True)),
