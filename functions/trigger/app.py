@@ -13,7 +13,8 @@ from candle_collector import bootstrap
 from candle_collector.control_run import cancel_run, retry_run
 from candle_collector.domain import dates
 from candle_collector.domain.run import Mode, Run
-from candle_collector.errors import CollectionInProgressError, StaleTurnError
+from candle_collector.domain.run_id import is_run_id
+from candle_collector.errors import CollectionInProgressError, StaleTurnError, not_found
 from candle_collector.http import answer, resolver
 from candle_collector.observability import logger
 from candle_collector.plan_run import plan_run
@@ -49,14 +50,27 @@ def trigger() -> Response[str]:
 def retry(run_id: str) -> Response[str]:
     """Start a run of what another left behind."""
     here = bootstrap.container()
-    return _started(retry_run(run_id, here.choice(), here.run_ports()))
+    return _started(retry_run(_named(run_id), here.choice(), here.run_ports()))
 
 
 @app.post("/api/admin/collect/runs/<run_id>/cancel")
 def cancel(run_id: str) -> Response[str]:
     """Stop a run."""
-    run = cancel_run(run_id, bootstrap.container().closing_ports())
+    run = cancel_run(_named(run_id), bootstrap.container().closing_ports())
     return answer(200, {"success": True, "run_id": run.run_id, "counts": run.counts, "status_url": _status_url(run)})
+
+
+def _named(run_id: str) -> str:
+    """Return a run's id from the path; what cannot be one is neither looked up nor repeated.
+
+    Raises
+    ------
+    RequestRefusedError
+        404.
+    """
+    if not is_run_id(run_id):
+        raise not_found("there is no such run")
+    return run_id
 
 
 def _started(run: Run) -> Response[str]:
@@ -100,7 +114,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @metrics.log_metrics
 def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Start the run of a schedule's occurrence, once; one that meets an active run is skipped and counted."""
-    event = EventBridgeEvent(occurrence)
+    told = _start_occurrence(EventBridgeEvent(occurrence))
+    metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, int("skipped" in told))
+    return told
+
+
+def _start_occurrence(event: EventBridgeEvent) -> dict[str, Any]:
     rule = event.resources[0].rsplit("/", 1)[-1]
     mode = next(mode for suffix, mode in _RULES.items() if rule.endswith(suffix))
     here = bootstrap.container()
@@ -108,7 +127,6 @@ def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict
         run = start_run(RunRequest(mode, occurrence=f"{mode}#{event.time}"), here.choice(), here.run_ports())
     except CollectionInProgressError as busy:
         log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
-        metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, 1)
         return {"skipped": True, "active_run_id": busy.run_id}
     except StaleTurnError:
         run = None
