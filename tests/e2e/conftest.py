@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from local.stack.parameters import SETTINGS
+from tests.e2e.driving import StackExchange
 
 PROJECT = Path(__file__).resolve().parents[2]
 RECORDED_CANDLES = PROJECT.parent / "shared" / "klines"
@@ -142,3 +143,12 @@ def replay_stack() -> Iterator[StackUnderTest]:
     if not RECORDED_CANDLES.is_dir():
         pytest.skip(f"the recorded candles are missing: {RECORDED_CANDLES}")
     yield from _own_stack("replay", f"replay:{RECORDED_CANDLES}", **SHORT_TURNS)
+
+
+@pytest.fixture
+def exchange(stack: StackUnderTest) -> Iterator[StackExchange]:
+    """Give the simulated exchange with nothing counted, and set its switches back in the end."""
+    exchange = StackExchange(stack)
+    exchange.as_new()
+    yield exchange
+    exchange.as_new()

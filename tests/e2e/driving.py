@@ -1,8 +1,13 @@
 """Drives a stack under test as its callers do, over HTTP, and reads its tables as a witness."""
 
+from __future__ import annotations
+
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,13 +15,14 @@ import requests
 from candle_collector.domain import window as w
 from candle_collector.domain.window import HOUR_MS, Window
 
-from tests.e2e.conftest import StackUnderTest
 from tests.exchange import RunningExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from tests.e2e.conftest import StackUnderTest
 
 TRIGGER = "/api/admin/collect/trigger"
 STATUS = "/api/admin/collect/status"
@@ -31,7 +37,7 @@ _CLOSE_TIME = 6
 """The column of a row that is computed here and recorded there: around outages the exchange's own is wrong."""
 
 
-def until(true: "Callable[[], bool]", otherwise: str, *, within_s: float = ENDS_WITHIN_S, poll_s: float = 0.1) -> None:
+def until(true: Callable[[], bool], otherwise: str, *, within_s: float = ENDS_WITHIN_S, poll_s: float = 0.1) -> None:
     """Wait for what comes by itself; `otherwise` tells what did not come within `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not true():
@@ -43,6 +49,11 @@ def hour(text: str) -> int:
     """Return the hour that ``2025-01-31T12`` names."""
     day, _, of_day = text.partition("T")
     return w.first_hour_of(day) + int(of_day or 0)
+
+
+def told(opened: int) -> str:
+    """Return an hour as the API tells it."""
+    return w.moment_of(opened).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_close_time(rows: Iterable[list[Any]]) -> list[list[Any]]:
@@ -120,6 +131,11 @@ class StackExchange(RunningExchange):
 
     def __init__(self, stack: StackUnderTest) -> None:
         self.url = stack.exchange_url
+
+    def as_new(self) -> None:
+        """Forget all counts and bans, and set every switch back."""
+        self.settings(latency_ms=0, weight_limit=6000, minute_seconds=60, omitted={}, statuses={}, listed={}, faults=[])
+        self.reset()
 
     def klines_asked(self) -> int:
         """Return how many requests for candles were counted since the last reset."""
@@ -201,13 +217,49 @@ class CandleTable:
         """Write an item as it is."""
         self._client.put_item(TableName=self._table, Item=item)
 
+    def delete(self, item: Mapping[str, Any]) -> None:
+        """Take an item out."""
+        self._client.delete_item(TableName=self._table, Key={"series": item["series"], "day": item["day"]})
+
+
+def assert_exact(api: Api, exchange: StackExchange, symbol: str, start: int, end: int) -> None:
+    """Hold what the API tells to what the exchange tells, both read whole; the exchange counts it."""
+    stored = without_close_time(api.candles(symbol, start, end))
+    assert stored == without_close_time(exchange.candles(symbol, start, end))
+
+
+def assert_one_starts(api: Api, exchange: StackExchange, *, triggers: int) -> None:
+    """Ask for so many runs at once; all but one must be refused with the id of the one that has started."""
+    # So much to do at such a pace keeps the run going until the slowest trigger has been answered: 9 s each.
+    asked = {"mode": "backward", "top_n": 2 * triggers, "start_date": "2024-01-01", "end_date": "2024-11-30"}
+    exchange.settings(latency_ms=2000)
+    with ThreadPoolExecutor(triggers) as callers:
+        answers = list(callers.map(lambda _: api.post(TRIGGER, asked), range(triggers)))
+    started = [answer.json()["run_id"] for answer in answers if answer.status_code == 202]
+    refused = [answer.json()["error"] for answer in answers if answer.status_code == 409]
+    assert api.post(f"{RUNS}/{started[0]}/cancel").status_code == 200
+    exchange.settings(latency_ms=0)
+    assert (len(started), len(refused)) == (1, triggers - 1)
+    assert {(error["code"], error["run_id"]) for error in refused} == {("COLLECTION_IN_PROGRESS", started[0])}
+    assert exchange.stats(0)["by_path"]["/api/v3/exchangeInfo"] == 1
+    assert api.result(started[0])["end_reason"] == "cancelled"
+
 
 def worker_pids(stack: StackUnderTest) -> list[int]:
     """Return the processes in which the stack's MiniStack runs the worker function."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)  # noqa: S607 - where it lies depends on the system
-    return list(
-        _children(listed.stdout.splitlines(), stack.told["pids"]["ministack"], f"{stack.told['stack_name']}-worker-")
-    )
+    listing = ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="]
+    listed = subprocess.run(listing, capture_output=True, text=True, check=True)  # noqa: S603 - nothing of it is from outside
+    named = f"{stack.told['stack_name']}-worker-"
+    return list(_children(listed.stdout.splitlines(), stack.told["pids"]["ministack"], named))
+
+
+def kill_workers(stack: StackUnderTest, exchange: StackExchange) -> int:
+    """Kill all worker processes while they wait for the exchange; return how many there were."""
+    until(lambda: any(one["status"] is None for one in exchange.stats(8)["log"]), "no request is in flight", poll_s=0)
+    killed = worker_pids(stack)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    return len(killed)
 
 
 def _children(lines: Iterable[str], parent: int, named: str) -> Iterator[int]:

@@ -1,0 +1,30 @@
+"""What interrupts a run from outside: worker processes that are killed, and a deployment."""
+
+from tests.e2e.conftest import StackUnderTest
+from tests.e2e.driving import Api, StackExchange, assert_exact, hour, kill_workers, until
+
+SYMBOLS = 24
+
+
+def test_a_run_loses_nothing_by_killed_workers_and_a_deployment(stack: StackUnderTest, exchange: StackExchange) -> None:
+    api = Api(stack)
+    # 48 requests of 2 s by 4 workers: the run is in its middle, whatever the machine's speed.
+    exchange.settings(latency_ms=2000)
+    run_id = api.start(top_n=SYMBOLS, start_date="2025-08-01", end_date="2025-09-30")
+    until(lambda: exchange.klines_asked() >= 6, "the run has not begun")
+    killed = kill_workers(stack, exchange)
+    assert killed > 0
+
+    stack.environment["LOG_LEVEL"] = "DEBUG"
+    assert "deploying" in stack.up()
+    assert api.done(run_id) < SYMBOLS
+    exchange.settings(latency_ms=0)
+
+    results = api.result(run_id)
+    assert results["complete"] == SYMBOLS
+    assert results["total_records"] == SYMBOLS * 61 * 24
+    told = sum(one["requests"] for one in results["details"])
+    asked = exchange.klines_asked()
+    assert told < asked, "no worker was killed in flight"
+    for one in results["details"]:
+        assert_exact(api, exchange, one["symbol"], hour("2025-08-01"), hour("2025-10-01"))

@@ -1,0 +1,216 @@
+"""The life of runs over HTTP: hours that never were, many triggers at once, retry, cancel, and what is told of them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from candle_collector.domain import window as w
+from candle_collector.domain.window import HOUR_MS, Window
+
+from tests.e2e.conftest import StackUnderTest
+from tests.e2e.driving import (
+    RUNS,
+    TRIGGER,
+    Api,
+    CandleTable,
+    StackExchange,
+    assert_exact,
+    assert_one_starts,
+    hour,
+    told,
+    until,
+)
+
+UNIVERSE = "/api/admin/universe"
+NO_SYMBOL = {"kind": "status", "status": 400, "body": '{"code":-1121,"msg":"Invalid symbol."}'}
+
+
+@pytest.fixture
+def api(stack: StackUnderTest) -> Api:
+    return Api(stack)
+
+
+def ms(window: Window) -> list[int]:
+    return [window.start * HOUR_MS, window.end * HOUR_MS]
+
+
+def test_hours_that_the_exchange_leaves_out_are_asked_for_once_and_come_with_a_recheck(
+    stack: StackUnderTest, api: Api, exchange: StackExchange
+) -> None:
+    symbol = "NEARUSDT"
+    end = w.hour_of(datetime.now(UTC)) - 2
+    start = end - 900
+    old, young = Window(end - 300, end - 296), Window(end - 6, end - 4)
+    exchange.settings(omitted={symbol: [ms(old), ms(young)]})
+    asked: dict[str, Any] = {"symbols": [symbol], "start_date": told(start), "end_date": told(end - 1)}
+
+    first = api.run(**asked)["details"][0]
+    assert (first["status"], first["records"], first["requests"]) == ("partial", 894, 1)
+    assert first["missing"] == [{"start": told(young.start), "end": told(young.end), "hours": 2}]
+    assert CandleTable(stack).never_printed(symbol) == [old]
+
+    exchange.settings(omitted={symbol: [ms(old)]})
+    again = api.run("gap_fill", **asked)["details"][0]
+    assert (again["status"], again["records"], again["requests"]) == ("complete", 2, 1)
+
+    exchange.settings(omitted={})
+    exchange.reset()
+    for mode in ("backward", "forward", "gap_fill"):
+        assert api.run(mode, **asked)["skipped"] == 1
+    assert exchange.klines_asked() == 0
+
+    rechecked = api.run(**asked, recheck=True)["details"][0]
+    assert (rechecked["status"], rechecked["records"], rechecked["requests"]) == ("complete", 4, 1)
+    assert_exact(api, exchange, symbol, start, end)
+
+
+def test_of_many_triggers_at_once_one_starts_a_run_and_the_others_name_it(api: Api, exchange: StackExchange) -> None:
+    assert_one_starts(api, exchange, triggers=8)
+
+
+def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange: StackExchange) -> None:
+    failing, halved, good = "LINKUSDT", "AVAXUSDT", "DOTUSDT"
+    start, end = hour("2025-01-01"), hour("2025-03-01")
+    behind = start + 984  # the plan cuts at midnight: 984 hours, then 432
+    exchange.settings(
+        faults=[
+            {**NO_SYMBOL, "match": {"path": "klines", "symbol": failing}},
+            {**NO_SYMBOL, "match": {"path": "klines", "symbol": halved, "startTime": str(behind * HOUR_MS)}},
+        ]
+    )
+    asked: dict[str, Any] = {"symbols": [failing, halved, good], "start_date": "2025-01-01", "end_date": "2025-02-28"}
+    run_id = api.start(**asked)
+    left = {one["symbol"]: one for one in api.result(run_id)["details"]}
+    assert {symbol: one["status"] for symbol, one in left.items()} == {
+        failing: "failed",
+        halved: "partial",
+        good: "complete",
+    }
+    assert left[halved]["missing"] == [{"start": told(behind), "end": told(end), "hours": end - behind}]
+    assert {left[symbol]["error"]["exchange_code"] for symbol in (failing, halved)} == {-1121}
+
+    exchange.settings(faults=[])
+    exchange.reset()
+    answer = api.post(f"{RUNS}/{run_id}/retry")
+    assert answer.status_code == 202
+    retried = api.result(answer.json()["run_id"])
+    assert {one["symbol"]: one["status"] for one in retried["details"]} == {failing: "complete", halved: "complete"}
+    assert exchange.stats(0)["klines_by_symbol"] == {failing: 2, halved: 1}
+    for symbol in (failing, halved):
+        assert_exact(api, exchange, symbol, start, end)
+
+    nothing = api.post(f"{RUNS}/{answer.json()['run_id']}/retry")
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (409, "NOTHING_TO_RETRY")
+
+
+def test_a_cancelled_run_keeps_what_it_stored_and_makes_room_at_once(api: Api, exchange: StackExchange) -> None:
+    exchange.settings(latency_ms=1000)
+    asked: dict[str, Any] = {"top_n": 12, "start_date": "2025-06-01", "end_date": "2025-06-10"}
+    run_id = api.start(**asked)
+    until(lambda: api.done(run_id) > 0, "no symbol ended")
+    answer = api.post(f"{RUNS}/{run_id}/cancel")
+    exchange.settings(latency_ms=0)
+    assert answer.status_code == 200
+    results = api.result(run_id)
+    assert results["end_reason"] == "cancelled"
+    ended = {one["symbol"]: one for one in results["details"]}
+    closed = [one for one in ended.values() if one["status"] != "complete"]
+    assert 0 < len(closed) < 12
+    assert {(one["status"], one["error"]["kind"], one["missing_hours"]) for one in closed} == {
+        ("failed", "cancelled", 240)
+    }
+    again = api.post(f"{RUNS}/{run_id}/cancel")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "RUN_ENDED")
+
+    rest = {one["symbol"]: one["status"] for one in api.run(**asked)["details"]}
+    assert set(rest) == set(ended)
+    # A worker that was at it when the run was cancelled may have stored its answer after all.
+    assert {rest[symbol] for symbol, one in ended.items() if one["status"] == "complete"} == {"skipped"}
+    assert set(rest.values()) == {"skipped", "complete"}
+
+
+def test_runs_are_listed_from_the_newest_page_by_page(api: Api) -> None:
+    asked: dict[str, Any] = {"symbols": ["BTCUSDT"], "start_date": "2025-01-01", "end_date": "2025-01-01"}
+    started = [api.run(**asked)["run_id"] for _ in range(3)]
+    newest = [run["run_id"] for run in api.get(RUNS, limit=100).json()["runs"]]
+    assert [run_id for run_id in newest if run_id in started] == started[::-1]
+    assert newest == sorted(newest, reverse=True)
+    paged, page = [], api.get(RUNS, limit=2).json()
+    while page["runs"]:
+        assert len(page["runs"]) <= 2
+        paged += [run["run_id"] for run in page["runs"]]
+        page = api.get(RUNS, limit=2, before=paged[-1]).json() if page["next"] else {"runs": []}
+    assert paged[: len(newest)] == newest
+
+
+def test_the_universe_of_a_day_is_kept_as_it_was_ranked(api: Api) -> None:
+    day = datetime.now(UTC).date().isoformat()
+    results = api.run(top_n=12, start_date="2025-06-01", end_date="2025-06-01")
+    answer = api.get(UNIVERSE, date=day)
+    assert answer.status_code == 200
+    ranked = [one["symbol"] for one in answer.json()["symbols"]]
+    assert {"BTCUSDT", "ETHUSDT", "SOLUSDT"} < set(ranked)
+    assert {one["symbol"] for one in results["details"]} <= set(ranked)
+    assert not {"USDCUSDT", "FDUSDUSDT", "BTCUPUSDT", "BTCDOWNUSDT", "EURUSDT"} & set(ranked)
+    volumes = [float(one["quote_volume"]) for one in answer.json()["symbols"]]
+    assert volumes == sorted(volumes, reverse=True)
+    assert api.get(UNIVERSE, date="2020-01-01").status_code == 404
+
+
+def test_a_dry_run_tells_the_plan_that_a_run_then_follows_and_starts_nothing(api: Api, exchange: StackExchange) -> None:
+    asked: dict[str, Any] = {"symbols": ["UNIUSDT", "AAVEUSDT"], "start_date": "2025-01-01", "end_date": "2025-04-30"}
+    before = api.get(RUNS, limit=1).json()
+    answer = api.post(TRIGGER, {"mode": "backward", **asked, "dry_run": True})
+    assert answer.status_code == 200
+    plan = answer.json()
+    assert exchange.klines_asked() == 0
+    assert api.get(RUNS, limit=1).json() == before
+    assert [(one["symbol"], one["missing_hours"], one["requests"]) for one in plan["symbols"]] == [
+        ("UNIUSDT", 2880, 3),
+        ("AAVEUSDT", 2880, 3),
+    ]
+    assert (plan["missing_hours"], plan["requests"]) == (5760, 6)
+    assert plan["weight"] >= 12
+    assert plan["estimated_minutes"] > 0
+    assert plan["estimated_dollars"] > 0
+    assert plan["prices"]
+    results = api.run(**asked)
+    assert sum(one["requests"] for one in results["details"]) == exchange.klines_asked() == plan["requests"]
+
+
+@pytest.fixture
+def subscriber(stack: StackUnderTest) -> Iterator[Any]:
+    """Give a function that returns the events of all runs that ended since the test began."""
+    events: Any = stack.aws.client("events", endpoint_url=stack.aws_endpoint_url)
+    sqs = stack.aws.client("sqs", endpoint_url=stack.aws_endpoint_url)
+    queue = sqs.create_queue(QueueName="ended-runs")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = json.dumps({"source": ["candle-collector"], "detail-type": ["CollectionEnded"]})
+    events.put_rule(Name="ended-runs", EventPattern=pattern)
+    events.put_targets(Rule="ended-runs", Targets=[{"Id": "queue", "Arn": arn}])
+
+    found: list[dict[str, Any]] = []
+
+    def received() -> list[dict[str, Any]]:
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            found.extend(json.loads(message["Body"])["detail"] for message in messages)
+            for message in messages:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    yield received
+    events.remove_targets(Rule="ended-runs", Ids=["queue"])
+    events.delete_rule(Name="ended-runs")
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def test_the_end_of_a_run_is_told_once_to_whoever_subscribed(api: Api, subscriber: Any) -> None:
+    run_id = api.start(symbols=["ETHUSDT"], start_date="2024-03-01", end_date="2024-03-02")
+    api.result(run_id)
+    until(lambda: bool(subscriber()), "no event came")
+    (event,) = subscriber()
+    assert (event["run_id"], event["mode"], event["stage"]) == (run_id, "backward", "local")
+    assert event["counts"] == {"complete": 1, "partial": 0, "failed": 0, "skipped": 0, "records": 48}
+    assert event["latest_candle"] >= "2025-01-02T23:00:00Z"
