@@ -1,0 +1,77 @@
+"""A dry run tells what a run then does, and does nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Mode
+from candle_collector.domain.window import Window
+from candle_collector.errors import RequestRefusedError
+from candle_collector.plan_run import plan_run
+from candle_collector.start_run import RunRequest
+
+from tests.fakes.exchange import listing
+from tests.fakes.world import World
+
+START = w.first_hour_of("2025-01-01")
+END = w.first_hour_of("2025-05-01")
+NOW = w.first_hour_of("2025-06-01") + 12
+
+
+def world() -> World:
+    here = World(
+        {
+            "BTCUSDT": range(START, NOW + 1),
+            "ETHUSDT": frozenset(range(START, NOW + 1)) - {START + 500, START + 501},
+            "OLDUSDT": range(START, START + 1000),
+        },
+        listings=(listing("BTCUSDT"), listing("ETHUSDT"), listing("OLDUSDT", "BREAK")),
+    )
+    here.choice = replace(here.choice, collection_start=START)
+    return here
+
+
+@pytest.mark.parametrize("mode", ["backward", "forward", "gap_fill"])
+@pytest.mark.parametrize("recheck", [False, True])
+def test_a_run_asks_for_what_the_plan_told(mode: Mode, *, recheck: bool) -> None:
+    here = world()
+    here.collect(start=START, end=END)
+    here.candles.remove("BTCUSDT", (Window(START + 100, START + 101), Window(START + 2000, START + 2500)))
+    here.exchange.asked.clear()
+    request = RunRequest(mode, START if mode == "backward" else None, recheck=recheck)
+    plan = plan_run(request, here.choice, here.run_ports(), here.candles, workers=5)
+    assert here.exchange.asked == []
+    assert len(here.runs.runs(limit=9)) == 1
+    before = len(here.candles.lines)
+    here.collect(mode, start=request.start, recheck=recheck)
+    assert len(here.exchange.asked) == plan["requests"]
+    proven = 2 if recheck and mode != "forward" else 0
+    assert len(here.candles.lines) - before == plan["missing_hours"] - proven
+
+
+def test_the_plan_of_what_is_covered_is_nothing() -> None:
+    here = world()
+    here.collect(start=START, end=END)
+    plan = plan_run(RunRequest("backward", START, END), here.choice, here.run_ports(), here.candles, workers=5)
+    assert (plan["missing_hours"], plan["requests"]) == (0, 0)
+    assert {one["requests"] for one in plan["symbols"]} == {0}
+
+
+def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> None:
+    here = world()
+    request = RunRequest("backward", START, END)
+    fast = plan_run(request, here.choice, here.run_ports(), here.candles, workers=5)
+    here.exchange.weight_limit = 100
+    slow = plan_run(request, here.choice, here.run_ports(), here.candles, workers=5)
+    assert slow["estimated_minutes"] > fast["estimated_minutes"] > 0
+    assert slow["weight"] == fast["weight"] == fast["requests"] * 2 + 100
+
+
+def test_a_plan_of_what_cannot_be_meant_is_refused_as_a_run_is() -> None:
+    here = world()
+    with pytest.raises(RequestRefusedError, match="end_date"):
+        plan_run(RunRequest("backward", END, START), here.choice, here.run_ports(), here.candles, workers=5)
+    with pytest.raises(RequestRefusedError, match="symbols"):
+        plan_run(RunRequest("backward", symbols=("X",)), here.choice, here.run_ports(), here.candles, workers=5)

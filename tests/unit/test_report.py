@@ -1,0 +1,141 @@
+"""What the API tells of runs adds up at every moment, because it is reckoned from the records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from candle_collector.domain import window as w
+from candle_collector.domain.run import Failure
+from candle_collector.errors import ExchangeUnavailableError, RequestRefusedError
+from candle_collector.report import report_runs, report_status
+
+from tests.fakes.exchange import Asked
+from tests.fakes.world import World
+
+START = w.first_hour_of("2025-05-01")
+END = START + 48
+NOW = w.first_hour_of("2025-06-01") + 12
+
+
+def world() -> World:
+    here = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
+    here.choice = replace(here.choice, batch_size=24)
+    return here
+
+
+def told(here: World, run_id: str | None = None) -> dict[str, Any]:
+    return report_status(run_id, runs=here.runs, gate=here.gate, clock=here.clock)
+
+
+def outcomes(results: dict[str, Any]) -> int:
+    return sum(results[name] for name in ("complete", "partial", "failed", "skipped"))
+
+
+def test_before_the_first_run_there_is_nothing_to_tell() -> None:
+    status = told(world())
+    assert (status["is_running"], status["status"], status["run_id"]) == (False, "idle", None)
+    assert status["current_operation"] is status["elapsed_seconds"] is status["last_results"] is None
+
+
+def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:
+    here = world()
+    run = here.start(start=START, end=END)
+    for done in range(3):
+        status = told(here)
+        assert (status["is_running"], status["current_operation"], status["run_id"]) == (True, "backward", run.run_id)
+        progress, results = status["progress"], status["last_results"]
+        assert (progress["done"], progress["total"]) == (done, 3)
+        assert progress["percent"] == round(100 * done / 3, 1)
+        assert outcomes(results) == done == results["complete"]
+        assert results["total_records"] == done * 48
+        assert len(results["details"]) == results["total_cryptos"] == 3
+        here.clock.advance(10)
+        here.deliver()
+    status = told(here)
+    assert (status["is_running"], status["status"], status["progress"]["percent"]) == (False, "idle", 100)
+    assert status["current_operation"] is status["elapsed_seconds"] is None
+
+
+def test_the_time_left_is_reckoned_from_what_is_done() -> None:
+    here = world()
+    here.start(start=START, end=END)
+    assert told(here)["progress"]["eta_seconds"] is None
+    here.deliver()
+    here.clock.advance(30)
+    assert (told(here)["elapsed_seconds"], told(here)["progress"]["eta_seconds"]) == (30, 60)
+
+
+def test_a_symbol_that_lacks_something_says_what_and_why() -> None:
+    here = world()
+
+    def fail(asked: Asked) -> None:
+        if asked.symbol == "ETHUSDT" and asked.start == START:
+            raise ExchangeUnavailableError(Failure("unavailable", "the exchange answered 503", 503, -1008, 4))
+
+    here.exchange.before = fail
+    here.collect(start=START, end=END)
+    (detail,) = [one for one in told(here)["last_results"]["details"] if one["symbol"] == "ETHUSDT"]
+    assert (detail["status"], detail["records"], detail["requests"], detail["retries"]) == ("partial", 24, 5, 3)
+    assert detail["missing"] == [{"start": "2025-05-01T00:00:00Z", "end": "2025-05-02T00:00:00Z", "hours": 24}]
+    assert detail["missing_hours"] == 24
+    assert detail["error"] == {
+        "kind": "unavailable",
+        "message": "the exchange answered 503",
+        "http_status": 503,
+        "exchange_code": -1008,
+        "attempts": 4,
+    }
+
+
+def test_that_a_run_waits_for_the_exchange_is_told_with_the_time() -> None:
+    here = world()
+    here.start(start=START, end=END)
+    here.gate.block(here.clock.now() + timedelta(seconds=90), Failure("blocked", "banned", 418))
+    assert told(here)["waiting_for_exchange_until"] == "2025-06-01T12:06:30Z"
+    here.clock.advance(91)
+    assert told(here)["waiting_for_exchange_until"] is None
+
+
+def test_an_earlier_run_is_told_by_its_id() -> None:
+    here = world()
+    first = here.collect(start=START, end=END)
+    here.clock.advance(1)
+    second = here.collect(start=START, end=END)
+    assert told(here)["run_id"] == second.run_id
+    assert told(here, first.run_id)["last_results"]["complete"] == 3
+    assert told(here, second.run_id)["last_results"]["skipped"] == 3
+    with pytest.raises(RequestRefusedError) as caught:
+        told(here, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert caught.value.status == 404
+
+
+def test_while_a_run_is_written_the_one_before_is_not_taken_for_it() -> None:
+    here = world()
+    here.collect(start=START, end=END)
+    here.runs.take_lease(
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV", now=here.clock.now(), expires=here.clock.now() + timedelta(seconds=60)
+    )
+    assert told(here)["is_running"] is False
+
+
+def test_runs_are_listed_newest_first_and_page_by_page() -> None:
+    here = world()
+    ids = []
+    for _ in range(5):
+        ids.append(here.collect(start=START, end=END).run_id)
+        here.clock.advance(1)
+    seen: list[str] = []
+    before: str | None = None
+    while True:
+        page = report_runs(limit=2, before=before, runs=here.runs)
+        seen += [one["run_id"] for one in page["runs"]]
+        before = page["next"]
+        if before is None:
+            break
+    assert seen == ids[::-1]
+    assert all(
+        outcomes(one) == one["total_cryptos"] for one in report_runs(limit=9, before=None, runs=here.runs)["runs"]
+    )
