@@ -39,7 +39,6 @@ def main() -> None:
 
 def _compare(exchange: RunningExchange) -> list[Row]:
     url = exchange.url
-    floor.fetch(url)  # makes the exchange's candles: their cost is nobody's
     rows = [
         _measured(exchange, f"bare aiohttp, {FLOOR_IN_FLIGHT} in flight", lambda: (floor.fetch(url), None)),
         _measured(exchange, f"our {WORKERS} workers, nothing stored", lambda: collector.storing_nothing(url)),

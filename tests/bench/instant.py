@@ -7,6 +7,7 @@ and parses the calls of DynamoDB.
 import io
 import json
 import time
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self, cast
@@ -121,13 +122,13 @@ class RecordedAws:
 
     @contextmanager
     def replaying(self, latency_seconds: float = 0) -> Iterator[None]:
-        """Answer from what was kept, each call after so long; another order of calls is an error."""
-        left = iter(self._exchanges)
+        """Answer from what was kept, each call after so long, in the order of each operation's calls."""
+        left: dict[str, deque[_Exchanged]] = defaultdict(deque)
+        for one in self._exchanges:
+            left[one.operation].append(one)
 
         def replay(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
-            kept = next(left)
-            if kept.operation != _operation(request):
-                raise AssertionError(f"{_operation(request)} was called where {kept.operation} was recorded")
+            kept = left[_operation(request)].popleft()
             time.sleep(latency_seconds)
             answer = AWSResponse(request.url, kept.status, kept.headers, None)
             answer._content = kept.content  # type: ignore[attr-defined] # what `content` returns once it was read
