@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 
 TABLES = {"candles": ("series", "day"), "runs": ("pk", "sk"), "keys": ("key_id",)}
 
@@ -23,9 +25,25 @@ def aws() -> Iterator[None]:
             patch.setenv(name, "testing")
         for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
             patch.setenv(name, "eu-central-1")
+        _make_writes_atomic(patch)
         with mock_aws():
             yield
         client.cache_clear()
+
+
+def _make_writes_atomic(patch: pytest.MonkeyPatch) -> None:
+    """Let moto's tables check and write in one step, as DynamoDB does: threads would else come in between."""
+    lock = threading.RLock()
+
+    def locked(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def one_at_a_time(*arguments: Any, **options: Any) -> Any:
+            with lock:
+                return operation(*arguments, **options)
+
+        return one_at_a_time
+
+    for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
+        patch.setattr(DynamoDBBackend, name, locked(getattr(DynamoDBBackend, name)))
 
 
 @cache
