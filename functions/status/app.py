@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.domain import dates
 from candle_collector.domain import window as w
+from candle_collector.domain.run_id import is_run_id
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import invalid, not_found
 from candle_collector.http import HEADERS, answer, resolver
@@ -25,8 +26,6 @@ from candle_collector.settings import VERSION
 log = logger()
 bootstrap.load("runs", "series", "gate")
 app = resolver()
-
-_RUN_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
 
 
 @app.get("/api/admin/collect/status")
@@ -128,7 +127,7 @@ def _run_id(name: str) -> str | None:
         400: it cannot be one.
     """
     run_id = app.current_event.query_string_parameters.get(name)
-    if run_id is not None and not _RUN_ID.fullmatch(run_id):
+    if run_id is not None and not is_run_id(run_id):
         raise invalid(name, "is no run id; the trigger's answer names one")
     return run_id
 

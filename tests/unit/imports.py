@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     SETTINGS: frozenset({DOMAIN, ERRORS}),
     ADAPTER: frozenset({DOMAIN, ERRORS, PORTS, ADAPTER}),
     USE_CASE: frozenset({DOMAIN, ERRORS, PORTS, USE_CASE}),
-    HTTP: frozenset({ERRORS, SETTINGS}),  # which origin may read the answers is a setting of all routes alike
+    HTTP: frozenset({DOMAIN, ERRORS, SETTINGS}),  # which origin may read the answers is a setting of all routes alike
     OBSERVABILITY: frozenset(),
     BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTER, USE_CASE}),
     FUNCTION: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, USE_CASE, HTTP, OBSERVABILITY, BOOTSTRAP}),

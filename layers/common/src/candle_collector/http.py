@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from candle_collector.domain.run_id import is_run_id
 from candle_collector.errors import RequestRefusedError
 from candle_collector.settings import Settings
 
@@ -25,7 +25,6 @@ HEADERS: dict[str, str | list[str]] = {
 }
 """On every answer. A query may hold a key, so no answer is kept and no address is passed on."""
 
-_RUN_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
 ADMIN_ROUTES = "/api/admin/"
 
 
@@ -57,7 +56,7 @@ def _audit(event: dict[str, Any], answered: dict[str, Any]) -> None:
         "key_id": (asked.get("authorizer") or {}).get("key_id"),
         "method": event["httpMethod"],
         "route": event["resource"],
-        "run_id": told.get("run_id") or refusal.get("run_id") or (named if _RUN_ID.fullmatch(named) else None),
+        "run_id": told.get("run_id") or refusal.get("run_id") or (named if is_run_id(named) else None),
         "status": answered["statusCode"],
         "code": refusal.get("code"),
         "request_id": asked.get("requestId"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
@@ -12,6 +13,8 @@ from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import RequestRefusedError, invalid
 from candle_collector.limits import BODY_MOST_BYTES, SYMBOLS_MOST
 from candle_collector.start_run import RunRequest
+
+_NAME = re.compile(r"[a-z_]{1,20}", re.ASCII)
 
 
 class TriggerBody(BaseModel):
@@ -45,9 +48,9 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
         parsed = TriggerBody.model_validate_json(text)
     except ValidationError as error:
         raise _refusal(error) from None
-    for symbol in parsed.symbols or ():
+    for number, symbol in enumerate(parsed.symbols or (), 1):
         if not is_symbol(symbol):
-            raise invalid("symbols", f"{symbol[:40]!r} is no symbol; one is written like BTCUSDT")
+            raise invalid("symbols", f"number {number} is no symbol; one is written like BTCUSDT")
     if parsed.symbols is not None and parsed.top_n is not None:
         raise invalid("top_n", "goes without symbols: they replace the top N")
     request = RunRequest(
@@ -77,7 +80,10 @@ def _refusal(error: ValidationError) -> RequestRefusedError:
     match first["type"]:
         case "extra_forbidden":
             known = ", ".join(TriggerBody.model_fields)
-            return invalid(field[:60], f"is no field; the fields are {known}")
+            # A misspelt name is worth repeating; whatever else was sent is not.
+            named = field if _NAME.fullmatch(field) else "body"
+            wrong = "has a field that is none" if named == "body" else "is no field"
+            return invalid(named, f"{wrong}; the fields are {known}")
         case "missing":
             return invalid(field, "is missing; it takes backward, forward or gap_fill")
         case "json_invalid":
