@@ -283,6 +283,23 @@ def test_a_window_that_fails_does_not_stop_the_others() -> None:
     assert here.record(here.collect(start=START, end=END)).outcome is Outcome.COMPLETE
 
 
+def test_a_window_whose_attempts_are_used_up_is_not_asked_for_again_by_the_next_turn() -> None:
+    here = world()
+    here.worker_seconds = 5
+    here.exchange.seconds = 3  # a turn has time for one answer
+
+    def fail(asked: Asked) -> None:
+        if asked.start == START:
+            raise ExchangeUnavailableError(Failure("unavailable", "the exchange answered 503", 503, attempts=4))
+
+    here.exchange.before = fail
+    record = here.record(here.collect(start=START, end=END))
+    assert record.turn > 1
+    assert [asked.start for asked in here.exchange.asked].count(START) == 1
+    assert record.outcome is Outcome.PARTIAL
+    assert record.missing[0].start == START
+
+
 def test_a_symbol_of_which_nothing_came_has_failed() -> None:
     here = world()
 

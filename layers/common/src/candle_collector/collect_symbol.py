@@ -194,7 +194,7 @@ class _SymbolTurn:
         if self._run.recheck:
             left = Window(self._record.asked_to or within.start, within.end).clip(within)
             missing = w.union([*missing, *w.subtract(w.union([left]), days.stored)])
-        self._to_ask = missing
+        self._to_ask = w.subtract(missing, self._record.given_up)
 
     def _stored_hours(self) -> int:
         return w.count(w.clip(self._coverage.stored, self._range))
@@ -271,7 +271,8 @@ class _SymbolTurn:
                 self._record = replace(self._record, attempts=error.failure.attempts, failure=error.failure)
                 return self._hand_on(error.wait)
             case ExchangeUnavailableError():
-                self._record = replace(self._record, attempts=0, failure=error.failure)
+                given_up = w.union([*self._record.given_up, asked])
+                self._record = replace(self._record, attempts=0, failure=error.failure, given_up=given_up)
                 self._to_ask = w.subtract(self._to_ask, (asked,))  # its other windows are asked all the same
                 return _Next.ASK
             case _:

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 CREATION_LEASE = timedelta(seconds=60)
 """How long a run may take to be written; a trigger that dies before gives the lease back by this."""
 
+CLOSING_TIME = timedelta(minutes=10)
+"""How long the lease outlasts the deadline: two rounds of the janitor, who closes the run before another begins."""
+
 LISTING_WEIGHT = 100
 """The weight of exchangeInfo and ticker/24hr together (Binance's rest-api.md)."""
 
@@ -152,7 +155,7 @@ def begin(
 ) -> Run:
     """Take the lease, write a run whole, make it active, and only then send its messages.
 
-    The lease is short until the run is active, so that a trigger that dies frees it by itself, and then lasts until the
+    The lease is short until the run is active, so that a trigger that dies frees it by itself, and then lasts past the
     run's deadline. What is not sent stays pending, and the janitor sends it.
 
     Raises
@@ -171,7 +174,7 @@ def begin(
     try:
         run, records = write(run_id, now)
         ports.runs.create(run, records, occurrence=occurrence)
-        if not ports.runs.extend_lease(run_id, run.deadline):
+        if not ports.runs.extend_lease(run_id, run.deadline + CLOSING_TIME):
             raise RequestRefusedError(  # noqa: TRY301 - undone below like every other failure
                 503, "TOO_SLOW", "writing the run took longer than its lease; ask again"
             )

@@ -130,6 +130,7 @@ class SymbolItem(_Item):
     attempts = NumberAttribute(default=0)
     due_at = MomentAttribute(null=True)
     asked_to = HourAttribute(null=True)
+    given_up: ListAttribute[Window] = ListAttribute(of=WindowAttribute, null=True)  # type: ignore[arg-type] # as below
     missing: ListAttribute[Window] = ListAttribute(of=WindowAttribute, null=True)  # type: ignore[arg-type] # the stubs want the value's type here
     missing_hours = NumberAttribute(default=0)
     failure = JSONAttribute(null=True)
@@ -277,6 +278,7 @@ def symbol_attributes(record: SymbolRecord) -> dict[str, Any]:
         "attempts": record.attempts,
         "due_at": record.due_at,
         "asked_to": record.asked_to,
+        "given_up": list(record.given_up) or None,
         "missing": list(record.missing) or None,
         "missing_hours": record.missing_hours,
         "failure": asdict(record.failure) if record.failure else None,
@@ -306,6 +308,7 @@ def symbol_of(item: SymbolItem) -> SymbolRecord:
         attempts=int(item.attempts),
         due_at=item.due_at,
         asked_to=item.asked_to,
+        given_up=tuple(_windows(item.given_up)),
         missing=tuple(_windows(item.missing)),
         missing_hours=int(item.missing_hours),
         failure=Failure(**item.failure) if item.failure else None,

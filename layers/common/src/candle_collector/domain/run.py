@@ -152,6 +152,8 @@ class SymbolRecord:
         When the message of a turn that was handed on with a delay arrives.
     asked_to
         With recheck, the hour up to which this run has asked.
+    given_up
+        The windows for which every attempt failed; another turn does not ask for them again.
     missing
         The windows that are missing, as far as they are kept here; `missing_hours` counts all.
     """
@@ -172,6 +174,7 @@ class SymbolRecord:
     attempts: int = 0
     due_at: datetime | None = None
     asked_to: int | None = None
+    given_up: Windows = ()
     missing: Windows = ()
     missing_hours: int = 0
     failure: Failure | None = None
