@@ -96,6 +96,15 @@ format: setup ## Bring the code into the project's style
 	@$(VENV)/ruff check --fix .
 	@$(VENV)/ruff format .
 
+.PHONY: sam-local
+sam-local: setup ## Run every function in Lambda's image by sam local, against the local stack (needs Docker)
+	@$(VENV)/python -m local.sam_local
+
+.PHONY: contract
+contract: setup ## Hold 20,000 answers to the OpenAPI document: [CONTRACT_CASES=20000]
+	@CONTRACT_CASES=$(or $(CONTRACT_CASES),20000) POWERTOOLS_LOG_LEVEL=CRITICAL \
+		$(VENV)/python -m pytest tests/contract/test_answers.py -q -s --timeout=3600
+
 .PHONY: openapi
 openapi: setup ## Write the OpenAPI document anew from the models of local/openapi
 	@$(VENV)/python -m local.openapi

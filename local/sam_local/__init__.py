@@ -1,0 +1,1 @@
+"""`make sam-local`: the functions in Lambda's own image, by `sam local`, against the local stack as AWS."""
