@@ -8,7 +8,9 @@ import pytest
 from candle_collector.control_run import cancel_run
 from candle_collector.domain import window as w
 from candle_collector.domain.run import Outcome, RunState, SymbolRecord
-from candle_collector.errors import CollectorError
+from candle_collector.domain.window import Window
+from candle_collector.errors import CollectorError, StoredCandleDamagedError
+from candle_collector.ports import StoredDays
 
 from tests.fakes.world import World
 
@@ -53,3 +55,21 @@ def test_a_symbol_that_never_stands_still_keeps_its_run_from_ending_wrongly() ->
         cancel_run(run.run_id, here.closing_ports())
     assert here.runs.open_runs() == [run.run_id]
     assert cancel_run(run.run_id, here.closing_ports()).state is RunState.ENDED
+
+
+def test_a_symbol_whose_items_cannot_be_read_is_closed_by_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = World({"BTCUSDT": range(START, NOW), "ETHUSDT": range(START, NOW)})
+    run = here.start(start=START, end=NOW)
+    read = here.candles.coverage
+
+    def coverage(symbol: str, within: Window) -> StoredDays:
+        if symbol == "BTCUSDT":
+            raise StoredCandleDamagedError("BTCUSDT#1h 2025-05-03: is no item of ours")
+        return read(symbol, within)
+
+    monkeypatch.setattr(here.candles, "coverage", coverage)
+    assert cancel_run(run.run_id, here.closing_ports()).state is RunState.ENDED
+    damaged = here.record(run)
+    assert (damaged.outcome, damaged.missing) == (Outcome.FAILED, (Window(START, NOW),))
+    assert damaged.failure is not None
+    assert "2025-05-03" in damaged.failure.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -9,9 +10,11 @@ from candle_collector.domain import window as w
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, with_missing
 from candle_collector.end_run import leave_run
-from candle_collector.errors import CollectorError, StaleTurnError
+from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
 from candle_collector.ports import CandleStore, Clock, EventBus, RunStore, SeriesStore
 from candle_collector.series_range import stored_range
+
+log = logging.getLogger(__name__)
 
 _CLOSE_TRIES = 5
 """Between two turns of a symbol its message goes through the queue, so that a second try nearly always is enough."""
@@ -79,7 +82,7 @@ def _close(
     """
     for _ in range(_CLOSE_TRIES):
         try:
-            ports.runs.close_symbol(replace(_judged(run, record, failure, ports), closed_by=closed_by))
+            ports.runs.close_symbol(replace(_closed(run, record, failure, ports), closed_by=closed_by))
         except StaleTurnError:
             now = ports.runs.symbol(run.run_id, record.symbol)
             if not insist or now is None or not now.outcome.open:
@@ -88,6 +91,18 @@ def _close(
         else:
             return True
     raise CollectorError(f"{record.symbol} was handed on {_CLOSE_TRIES} times while it was being closed; ask again")
+
+
+def _closed(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+    """Return the record closed; where what is stored cannot be read, by what was written of it, so that runs end."""
+    try:
+        return _judged(run, record, failure, ports)
+    except StoredCandleDamagedError as error:
+        log.exception("closed without a look at what is stored", extra={"symbol": record.symbol})
+        within = record.range or run.window
+        outcome = judge(missing=(within,), records=record.records, worked=True)
+        told = replace(failure, message=f"{failure.message}; what is stored cannot be read: {error}")
+        return with_missing(replace(record, range=within, outcome=outcome, failure=told), (within,))
 
 
 def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:

@@ -73,9 +73,12 @@ class CandlesTable:
         ):
             day = item["day"]["S"]
             days.append(day)
-            midnight = w.first_hour_of(day)
-            stored += [midnight + int(hour) for hour in item.get("stored", {}).get("NS", ())]
-            never += [midnight + int(hour) for hour in item.get("never_printed", {}).get("NS", ())]
+            try:
+                midnight = w.first_hour_of(day)
+                stored += [midnight + int(hour) for hour in item.get("stored", {}).get("NS", ())]
+                never += [midnight + int(hour) for hour in item.get("never_printed", {}).get("NS", ())]
+            except ValueError as error:
+                raise StoredCandleDamagedError(f"{_series(symbol)} {day}: {error}") from error
         return StoredDays(w.from_hours(stored), w.from_hours(never), frozenset(days))
 
     def store(
