@@ -28,7 +28,7 @@ class Archive:
     key: str
 
     def run(self, heading: str, *, then: str = "", folder: Path) -> str:
-        """Run a snippet of docs/reading.md with what follows, in a folder, and return what it printed.
+        """Run a snippet of docs/reading.md and what follows in a folder; return what it printed, keep all in `said`.
 
         Raises
         ------
@@ -47,6 +47,7 @@ class Archive:
         ended = subprocess.run(  # noqa: S603 - our own documentation
             command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS
         )
+        (folder / "said").write_text(ended.stdout + ended.stderr)
         assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
         return ended.stdout
 
