@@ -14,7 +14,7 @@ VENV := .venv/bin
 UV_COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 # The quick ones first.
-TIERS := tests/unit tests/integration tests/template tests/e2e
+TIERS := tests/unit tests/integration tests/template tests/contract tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -59,6 +59,14 @@ logs: setup ## Follow the logs of the functions on the local stack (Ctrl-C ends 
 .PHONY: deploy
 deploy: setup ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
 	@$(VENV)/python -m local.deploy $(STAGE)
+
+.PHONY: smoke
+smoke: setup ## Collect 2 symbols for 2 days on a deployed stack and read them back: STACK=name
+	@$(VENV)/python -m local.smoke "$(STACK)"
+
+.PHONY: destroy
+destroy: setup ## Delete a stack, after asking; its tables stay: [STAGE=dev|prod|local]
+	@$(VENV)/python -m local.destroy $(STAGE)
 
 ##@ Develop
 .PHONY: setup

@@ -27,6 +27,8 @@ UNREAD = ("__pycache__", ".egg-info", ".pyc")
 RUNTIMES = ("3.11", "3.12", "3.13")
 STAGE = "local"
 LAST_LINES = 30
+KEPT_TABLES = "kept-tables.json"
+"""In the state folder: the parameters that name the tables which a stack that was destroyed has left."""
 
 
 def stack_python() -> str:
@@ -103,10 +105,19 @@ class Deployment:
         runtime = version if version in RUNTIMES else RUNTIMES[-1]
         return {
             **from_samconfig(PROJECT / "samconfig.toml", STAGE),
+            **self._kept_tables(),
             **from_environment(environment),
             "ExchangeBaseUrl": self.exchange_url,
             "PythonRuntime": f"python{runtime}",
         }
+
+    def _kept_tables(self) -> dict[str, str]:
+        """Give the parameters that name tables of an earlier stack, none where this state's stack has its own."""
+        try:
+            kept: dict[str, str] = json.loads((self.state / KEPT_TABLES).read_text())
+        except FileNotFoundError:
+            return {}
+        return kept
 
     def recipe(self, parameters: Mapping[str, str]) -> str:
         """Tell what the deployment is made from: if this text changes, it is made again."""

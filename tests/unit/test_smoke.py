@@ -1,0 +1,77 @@
+"""What `make smoke` says where something is not as it must be."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+import requests
+
+from local import smoke
+from local.aws_stack import AwsStack
+from local.smoke import Api
+from local.stack.progress import StackError
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: str) -> Api:
+    def request(*_: Any, **__: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code = status
+        response._content = body.encode()
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    return Api("https://api.test/live", "key")
+
+
+def test_an_exchange_that_does_not_answer_from_the_region_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = '{"error": {"code": "EXCHANGE_UNAVAILABLE", "message": "451: this region is refused"}}'
+    with pytest.raises(StackError) as told:
+        answering(monkeypatch, 503, said).ask("POST", "/api/admin/collect/trigger")
+    assert "does NOT answer from this stack's region: 451" in str(told.value)
+    assert "ExchangeBaseUrl" in str(told.value)
+
+
+@pytest.mark.parametrize(("status", "body"), [(403, '{"error": {"code": "INVALID_API_KEY"}}'), (200, "<html>")])
+def test_an_api_that_refuses_or_is_none_is_told(monkeypatch: pytest.MonkeyPatch, status: int, body: str) -> None:
+    with pytest.raises(StackError, match="/api/admin/system/info"):
+        answering(monkeypatch, status, body).ask("GET", "/api/admin/system/info")
+
+
+def test_candles_that_do_not_come_back_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = answering(monkeypatch, 200, "{}")
+    told = {
+        "/api/v3/klines": [[1735689600000]],
+        "/api/admin/coverage/BTCUSDT": {"never_printed_hours": 0, "missing_hours": 0},
+    }
+    monkeypatch.setattr(api, "ask", lambda _method, path, **_: told[path])
+    with pytest.raises(StackError, match="1 candles come back, 0 were never printed, of 48 hours"):
+        smoke._read_back(api, "BTCUSDT", date(2025, 1, 1), date(2025, 1, 2))
+
+
+def test_a_stack_without_a_name_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke.main("") == 1
+    assert "make smoke STACK=" in capsys.readouterr().out
+
+
+def test_the_region_of_a_stack_is_that_of_its_stage_unless_the_environment_names_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    prod = AwsStack.named("candle-collector-prod")
+    assert (prod.stage, prod.is_local) == ("prod", False)
+    assert prod.environment["AWS_REGION"] == prod.region
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
+    assert prod.environment["AWS_REGION"] == "ap-northeast-1"
+
+
+def test_the_local_stacks_tools_see_no_credentials_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    local = AwsStack.named("candle-collector-local")
+    assert local.is_local
+    assert "AWS_PROFILE" not in local.environment
+    assert local.environment["AWS_ACCESS_KEY_ID"] == "test"
