@@ -1,0 +1,1 @@
+"""Longer tests of what can go wrong, on the local stack: `make faults`."""

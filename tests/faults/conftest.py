@@ -1,0 +1,51 @@
+"""Gives the fault tests the end-to-end tests' stack, and the means to hurt it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from boto3.dynamodb.conditions import Key
+
+from tests.e2e.conftest import StackUnderTest, exchange, stack  # noqa: F401 - fixtures are found here by their names
+from tests.e2e.driving import Api
+
+DAY = {"#day": "day"}
+
+
+@pytest.fixture
+def api(stack: StackUnderTest) -> Api:  # noqa: F811 - the fixture of that name
+    return Api(stack)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stored(stack: StackUnderTest) -> None:  # noqa: F811 - the fixture of that name
+    """Let each test begin with no candle and nothing noted of any series."""
+    tables: Any = stack.aws.resource("dynamodb", endpoint_url=stack.aws_endpoint_url)
+    everything = tables.meta.client.get_paginator("scan").paginate(
+        TableName=stack.output("CandlesTableName"), ProjectionExpression="series, #day", ExpressionAttributeNames=DAY
+    )
+    with tables.Table(stack.output("CandlesTableName")).batch_writer() as candles:
+        for page in everything:
+            for key in page["Items"]:
+                candles.delete_item(Key=key)
+    runs = tables.Table(stack.output("RunsTableName"))
+    with runs.batch_writer() as batch:
+        for series in runs.query(KeyConditionExpression=Key("pk").eq("SERIES"))["Items"]:
+            batch.delete_item(Key={"pk": series["pk"], "sk": series["sk"]})
+
+
+@pytest.fixture
+def janitor(stack: StackUnderTest) -> Callable[[], dict[str, Any]]:  # noqa: F811 - the fixture of that name
+    """Give a function that lets the janitor make its round now; on the schedule it comes every five minutes."""
+    functions: Any = stack.aws.client("lambda", endpoint_url=stack.aws_endpoint_url)
+    name = f"{stack.told['stack_name']}-janitor"
+
+    def round_now() -> dict[str, Any]:
+        answer = functions.invoke(FunctionName=name, Payload=b"{}")
+        told = answer["Payload"].read()
+        assert "FunctionError" not in answer, told
+        tended: dict[str, Any] = json.loads(told)
+        return tended
+
+    return round_now
