@@ -23,6 +23,7 @@ from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.window import HOUR_MS, Window
 from candle_collector.import_candles import ImportPorts, import_symbol
 
+from tests.clients.snippets import snippet
 from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack
 from tests.e2e.driving import KLINES, Api, CandleTable, _ordered, hour, told
 from tests.e2e.test_recorded_candles import OUTAGES, windows
@@ -199,6 +200,31 @@ def test_an_export_is_the_recorded_archive_to_pandas_and_duckdb(collected: Colle
     assert exact([column.tolist() for column in columns]) == expected
     query = f"SELECT symbol, epoch_ms(open_time), {', '.join(DECIMALS)}, trade_count FROM '{path}'"  # noqa: S608 - our own path
     assert duckdb.connect().execute(query).fetchall() == expected
+
+
+def test_the_snippets_for_pandas_and_duckdb_run_as_they_stand(collected: Collected, tmp_path: Path) -> None:
+    collected.script("export_candles.py", "--symbols", "ETHUSDT", "--end", END, str(tmp_path / "candles.parquet"))
+    environment = collected.stack.environment | {
+        "CANDLES_TABLE": collected.stack.output("CandlesTableName"),
+        "RUNS_TABLE": collected.stack.output("RunsTableName"),
+        "AWS_ENDPOINT_URL": collected.stack.aws_endpoint_url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    for heading, then, printed in (
+        ("pandas", "print(len(frame), frame.symbol.unique().tolist())", "372 ['BTCUSDT', 'ETHUSDT']\n"),
+        ("Files: pandas, DuckDB, a spreadsheet", "print(len(frame), closes[0][0])", "26303 ETHUSDT\n"),
+    ):
+        ended = subprocess.run(  # noqa: S603 - our own documentation
+            [sys.executable, "-c", f"{snippet(heading)}\n{then}"],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.stdout, ended.returncode) == (printed, 0), ended.stderr
 
 
 def test_what_was_exported_is_found_stored_when_it_is_imported(collected: Collected, tmp_path: Path) -> None:
