@@ -1,0 +1,70 @@
+"""docs/api.md against the OpenAPI document: every route, error and member of an answer is told to people too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.openapi.document import openapi_document
+from local.openapi.routes import ROUTES
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
+SCHEMAS: dict[str, Any] = openapi_document()["components"]["schemas"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation_id)
+def test_a_route_is_told_with_its_parameters(route: Any) -> None:
+    assert route.path in TEXT
+    untold = {"permissions", "showPermissionSets", "symbolStatus", "symbols"}  # of exchangeInfo: as Binance has them
+    for parameter in route.parameters:
+        if parameter.name not in untold:
+            assert parameter.name in TEXT, parameter.name
+
+
+def codes() -> set[str]:
+    found: set[str] = set()
+    for schema in SCHEMAS.values():
+        code = schema.get("properties", {}).get("code", {})
+        found |= {word for word in code.get("enum", [code.get("const")]) if isinstance(word, str) and word}
+    return found
+
+
+def test_every_error_is_told() -> None:
+    assert len(codes()) > 15
+    assert {code for code in codes() if code not in TEXT} == set()
+
+
+def test_no_error_is_told_that_there_is_not() -> None:
+    told = set(re.findall(r"^\|.*?\| ([A-Z]+_[A-Z_]+) \|", TEXT, re.MULTILINE))
+    assert told
+    assert told <= codes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TriggerBody",
+        "Started",
+        "Plan",
+        "Status",
+        "Results",
+        "SymbolResult",
+        "RunLine",
+        "Universe",
+        "SystemInfo",
+        "ExchangeInfo",
+        "StoreInfo",
+        "CollectionInfo",
+        "Limits",
+        "SettingsInForce",
+        "SymbolCoverage",
+        "Cancelled",
+    ],
+)
+def test_every_member_of_an_answer_is_told(name: str) -> None:
+    assert {
+        member for member in SCHEMAS[name]["properties"] if f"`{member}`" not in TEXT and member not in TEXT
+    } == set()
