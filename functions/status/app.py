@@ -82,7 +82,24 @@ def coverage_of_symbol(symbol: str) -> Response[str]:
             bounds[name] = None if text is None else read(text)
         except ValueError as error:
             raise invalid(date, str(error)) from None
+    _check_bounds(bounds["start"], bounds["end"], now=w.hour_of(bootstrap.container().clock.now()))
     return answer(200, report_symbol_coverage(symbol, _coverage_ports(), **bounds))
+
+
+def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
+    """Refuse hours that no candle can be of.
+
+    Raises
+    ------
+    RequestRefusedError
+        400, naming the field.
+    """
+    if start is not None and start < dates.EARLIEST:
+        raise invalid("start_date", "is before 2017; Binance has no candle of that time")
+    if start is not None and start > now:
+        raise invalid("start_date", "is in the future")
+    if end is not None and end <= (dates.EARLIEST if start is None else start):
+        raise invalid("end_date", "is before 2017" if start is None else "is before start_date")
 
 
 def _coverage_ports() -> CoveragePorts:
