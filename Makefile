@@ -113,6 +113,10 @@ contract: setup ## Hold 20,000 answers to the OpenAPI document: [CONTRACT_CASES=
 	@CONTRACT_CASES=$(or $(CONTRACT_CASES),20000) POWERTOOLS_LOG_LEVEL=CRITICAL \
 		$(VENV)/python -m pytest tests/contract/test_answers.py -q -s --timeout=3600
 
+.PHONY: deployment
+deployment: setup ## Try, destroy and redeploy a local stack onto the tables it left, in tests
+	@$(VENV)/python -m pytest tests/deployment
+
 .PHONY: openapi
 openapi: setup ## Write the OpenAPI document anew from the models of local/openapi
 	@$(VENV)/python -m local.openapi

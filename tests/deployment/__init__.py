@@ -1,0 +1,1 @@
+"""A stack's life from deployment to destruction and back: `make deployment`."""

@@ -1,0 +1,5 @@
+"""A local stack that may be destroyed."""
+
+from tests.e2e.conftest import stack
+
+__all__ = ["stack"]
