@@ -41,10 +41,14 @@ def tables() -> Container:
 
 
 def measured(rows: int, began: float) -> str:
-    """Return rows a second since then, and the peak memory of this process."""
+    """Return rows a second since then, and this process's CPU and peak memory."""
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} a second, peak memory {peak:.0f} MB"
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return (
+        f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} a second, "
+        f"{cpu:.1f} s of CPU, peak memory {peak:.0f} MB"
+    )
 
 
 def take() -> str:
