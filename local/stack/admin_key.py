@@ -1,7 +1,11 @@
-"""The admin key of the local stack: made once for each state, kept in a file that only its owner can read."""
+"""The admin key of the local stack: made once for each state, kept in its stack.json, which only its owner can read.
+
+No file but one of that name holds a key.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -20,9 +24,10 @@ PROGRAM = PROJECT / "scripts" / "generate_admin_api_key.py"
 def read(state: Path) -> str | None:
     """Give the key of this state, None where none was made yet."""
     try:
-        return (state / "admin-key").read_text().strip() or None
-    except FileNotFoundError:
+        kept: dict[str, str] = json.loads((state / "stack.json").read_text())
+    except (FileNotFoundError, ValueError):
         return None
+    return kept.get("api_key")
 
 
 def make(places: Places, state: Path) -> str:
@@ -44,7 +49,7 @@ def make(places: Places, state: Path) -> str:
     if made.returncode or not made.stdout.strip():
         raise StackError(f"No admin key could be made:\n{made.stderr.strip()}", f"see {PROGRAM.relative_to(PROJECT)}.")
     key = made.stdout.strip()
-    write_private(state / "admin-key", key + "\n")
+    write_private(state / "stack.json", json.dumps({"api_key": key}) + "\n")
     return key
 
 

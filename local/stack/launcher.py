@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from local.stack.api_gateway import teach_api_gateway
 from local.stack.front import Front
+from local.stack.iam_actions import teach_iam
 from local.stack.snapshots import Snapshots, saver
 from local.stack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
 
@@ -69,6 +70,7 @@ def serve(state: Path, logs: Path, aws_port: int, api_port: int) -> None:
         importlib.import_module("ministack.services.apigateway_v1"),
         importlib.import_module("ministack.services.cloudformation.provisioners"),
     )
+    teach_iam(importlib.import_module("ministack.core.iam_actions"))
     share_layers(runtime, functions, SharedLayers(scratch / "layers"))
     tee_logs(runtime, FunctionLogs(logs))  # never closed: what functions write last comes when all else has ended
     snapshots = Snapshots(saver(ministack, importlib.import_module("ministack.core.persistence")), lock)

@@ -195,6 +195,7 @@ class LocalStack:
             "AWS_EC2_METADATA_DISABLED": "true",
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "WARNING",
+            "AUTH": "true",  # each function runs under its own role's rights, as on AWS
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             # MiniStack must not find containers to run functions in, nor any to clean up.
