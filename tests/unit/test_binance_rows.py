@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.recorded import recorded_rows
+
+SPOILT_CASES = int(os.environ.get("SPOILT_CASES", "600"))
+"""How many spoilt answers each of two tests makes up; `make faults` asks for more."""
 
 START, LIMIT, RUNNING = 480_000, 5, 480_100
 
@@ -216,7 +220,7 @@ def assert_right(candles: tuple[Candle, ...]) -> None:
         assert candle.line().isascii()
 
 
-@settings(max_examples=600)
+@settings(max_examples=SPOILT_CASES)
 @given(st.lists(SPOILT, min_size=1, max_size=3))
 def test_rows_spoilt_at_random_are_refused_or_right(spoilt: list[tuple[int, int, Any]]) -> None:
     answer = rows()
@@ -232,7 +236,7 @@ def test_rows_spoilt_at_random_are_refused_or_right(spoilt: list[tuple[int, int,
 BODY = json.dumps(rows()).encode()
 
 
-@settings(max_examples=600)
+@settings(max_examples=SPOILT_CASES)
 @given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 3), st.binary(max_size=3)), max_size=4))
 def test_bytes_spoilt_at_random_are_refused_or_read_as_right_rows(spoilt: list[tuple[int, int, bytes]]) -> None:
     body = BODY
