@@ -16,7 +16,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from generate_admin_api_key import add_stack_arguments, aim_at, continue_in_venv, keys_table_of, parse, show_once
+from generate_admin_api_key import add_stack_arguments, aim_at, continue_in_venv, outputs_of, parse, show_once
 
 if TYPE_CHECKING:
     from candle_collector.domain.api_key import StoredKey
@@ -62,7 +62,7 @@ def main(words: list[str]) -> None:
     from candle_collector.create_key import rotate_key  # noqa: PLC0415 - the same
 
     now = datetime.now(timezone.utc)  # noqa: UP017 - datetime.UTC is missing in the Pythons that only start this
-    store = KeysTable(keys_table_of(stack_name))
+    store = KeysTable(*outputs_of(stack_name, "KeysTableName"))
     if asked.command == "list":
         print("\n".join(lines(list(store.all()), now)))
     elif asked.command == "rotate":

@@ -102,8 +102,8 @@ def aim_at(asked: argparse.Namespace) -> str:
     return LOCAL_STACK_NAME
 
 
-def keys_table_of(stack_name: str) -> str:
-    """Return the name of the table of keys, which the stack tells among its outputs.
+def outputs_of(stack_name: str, *names: str) -> list[str]:
+    """Return what the stack tells as its outputs of these names.
 
     Raises
     ------
@@ -120,9 +120,10 @@ def keys_table_of(stack_name: str) -> str:
         remedy = "Run `make up`." if stack_name == LOCAL_STACK_NAME else "Look at its name, --region and --profile."
         sys.exit(f"The stack {stack_name} does not answer: {error}. {remedy}")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-    if "KeysTableName" not in outputs:
-        sys.exit(f"The stack {stack_name} has no table of keys. Is it a candle collector, and deployed to the end?")
-    return outputs["KeysTableName"]
+    try:
+        return [outputs[name] for name in names]
+    except KeyError as missing:
+        sys.exit(f"The stack {stack_name} has no output {missing}. Is it a candle collector, and deployed to the end?")
 
 
 def main(words: list[str]) -> None:
@@ -130,13 +131,13 @@ def main(words: list[str]) -> None:
     asked = arguments(words)
     stack_name = aim_at(asked)
 
-    from candle_collector.adapters.keys_table import KeysTable  # noqa: PLC0415 - see `keys_table_of`
+    from candle_collector.adapters.keys_table import KeysTable  # noqa: PLC0415 - see `outputs_of`
     from candle_collector.create_key import create_key  # noqa: PLC0415 - the same
     from candle_collector.domain.api_key import Scope  # noqa: PLC0415 - the same
 
     now = datetime.now(timezone.utc)  # noqa: UP017 - datetime.UTC is missing in the Pythons that only start this
     expires_at = now + timedelta(days=asked.expires_in_days) if asked.expires_in_days else None
-    store = KeysTable(keys_table_of(stack_name))
+    store = KeysTable(*outputs_of(stack_name, "KeysTableName"))
     try:
         key, stored = create_key(store, name=asked.name, scope=Scope(asked.scope), now=now, expires_at=expires_at)
     except ValueError as error:

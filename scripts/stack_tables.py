@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from generate_admin_api_key import LOCAL_STACK_NAME, aim_at
+from generate_admin_api_key import aim_at, outputs_of
 
 if TYPE_CHECKING:
     from candle_collector.bootstrap import Container
@@ -22,19 +21,8 @@ def open_tables(asked: argparse.Namespace) -> Container:
     """
     stack_name = aim_at(asked)
     # Imported here: the project's environment has them, the Python that starts a program may not.
-    import boto3  # noqa: PLC0415 - see above
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
     from candle_collector.bootstrap import Container  # noqa: PLC0415 - see above
     from candle_collector.settings import Settings  # noqa: PLC0415 - see above
 
-    try:
-        stacks = boto3.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
-        remedy = "Run `make up`." if stack_name == LOCAL_STACK_NAME else "Look at its name, --region and --profile."
-        sys.exit(f"The stack {stack_name} does not answer: {error}. {remedy}")
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-    try:
-        names = {"CANDLES_TABLE": outputs["CandlesTableName"], "RUNS_TABLE": outputs["RunsTableName"]}
-    except KeyError as missing:
-        sys.exit(f"The stack {stack_name} has no output {missing}. Is it a candle collector, and deployed to the end?")
-    return Container(Settings(names))
+    candles, runs = outputs_of(stack_name, "CandlesTableName", "RunsTableName")
+    return Container(Settings({"CANDLES_TABLE": candles, "RUNS_TABLE": runs}))

@@ -103,7 +103,7 @@ def test_a_key_is_for_an_admin_and_expires_when_asked_to(
     [
         (["--stack-name", "no-such-stack"], "no-such-stack does not answer"),
         (["--stack-name", "candle-collector-prod", "--region", "us-west-2"], "Look at its name"),
-        (["--stack-name", "someone-elses"], "has no table of keys"),
+        (["--stack-name", "someone-elses"], "has no output 'KeysTableName'"),
         (["--stack-name", "candle-collector-prod", "--name", ""], "--name: "),
     ],
 )
