@@ -223,9 +223,9 @@ def test_the_top_n_of_a_request_replaces_that_of_the_deployment() -> None:
     assert [one.symbol for one in world().start(top_n=2).symbols] == ["BTCUSDT", "ETHUSDT"]
 
 
-def test_the_ranking_of_a_day_is_kept_once() -> None:
+def test_the_ranking_of_a_day_is_kept_once_and_whole_however_small_the_run() -> None:
     here = world()
-    here.collect()
+    here.collect(top_n=2)
     here.exchange.listings = here.exchange.listings[::-1]
     here.collect()
     ranked = here.runs.universe("2025-06-01")

@@ -41,6 +41,9 @@ CREATION_LEASE = timedelta(seconds=60)
 CLOSING_TIME = timedelta(minutes=10)
 """How long the lease outlasts the deadline: two rounds of the janitor, who closes the run before another begins."""
 
+RANKED_MOST = 500
+"""How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
+
 LISTING_WEIGHT = 100
 """The weight of exchangeInfo and ticker/24hr together (Binance's rest-api.md)."""
 
@@ -205,8 +208,8 @@ def choose(request: RunRequest, choice: Choice, ports: RunPorts) -> Scope:
     if request.symbols is not None:
         symbols = _named(request.symbols, market)
     else:
-        ranked = rank(market.listings, volumes, excluded=choice.excluded, top_n=request.top_n or choice.top_n)
-        symbols = tuple(RunSymbol(one.listing.symbol) for one in ranked)
+        ranked = rank(market.listings, volumes, excluded=choice.excluded, top_n=RANKED_MOST)
+        symbols = tuple(RunSymbol(one.listing.symbol) for one in ranked[: request.top_n or choice.top_n])
         symbols += _stored(request.mode, choice, market, symbols, ports.series)
     if not symbols:
         raise RequestRefusedError(503, "EXCHANGE_UNAVAILABLE", "the exchange lists no symbol that can be collected")
