@@ -216,6 +216,14 @@ class RunContract:
         assert begun.get(A) == replace(ended, counts={"complete": 2})
         assert begun.leave(A, "BTCUSDT") == replace(ended, counts={"complete": 2})
 
+    def test_a_reason_that_comes_after_the_end_is_kept_where_there_is_none(self, begun: RunStore) -> None:
+        begun.end(A, at=LATER, counts={}, reason=None)
+        for reason in ("cancelled", "late"):
+            assert begun.end(A, at=LATER, counts={}, reason=reason) is False
+        ended = begun.get(A)
+        assert ended is not None
+        assert ended.end_reason == "cancelled"
+
     def test_the_first_ranking_of_a_day_stays(self, runs: RunStore) -> None:
         assert runs.universe("2025-06-01") is None
         first = [Ranked(listing(name), Decimal(f"{number}.5")) for number, name in enumerate(("BTCUSDT", "ETHUSDT"))]

@@ -71,7 +71,7 @@ def test_of_many_triggers_at_once_one_starts_a_run_and_the_others_name_it(api: A
 
 
 def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange: StackExchange) -> None:
-    failing, halved, good = "LINKUSDT", "AVAXUSDT", "DOTUSDT"
+    failing, halved, good = "CRVUSDT", "CHZUSDT", "COMPUSDT"  # which no cancelled run before has asked for
     start, end = hour("2025-01-01"), hour("2025-03-01")
     behind = start + 984  # the plan cuts at midnight: 984 hours, then 432
     exchange.settings(
@@ -97,7 +97,7 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
     assert answer.status_code == 202
     retried = api.result(answer.json()["run_id"])
     assert {one["symbol"]: one["status"] for one in retried["details"]} == {failing: "complete", halved: "complete"}
-    counted = exchange.stats(0)["klines_by_symbol"]  # a worker of an earlier, cancelled run may still end its request
+    counted = exchange.stats(0)["klines_by_symbol"]  # a worker of a cancelled run may still be asking for others
     assert {symbol: counted.get(symbol) for symbol in (failing, halved, good)} == {failing: 2, halved: 1, good: None}
     for symbol in (failing, halved):
         assert_exact(api, exchange, symbol, start, end)

@@ -140,12 +140,11 @@ class FakeRunStore:
     def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
         """Mark a run ended."""
         with self._lock:
-            run = replace(self._run(run_id), counts=dict(counts))
+            run = self._run(run_id)
+            run = replace(run, counts=dict(counts), end_reason=run.end_reason or reason)
             first = run.state is not RunState.ENDED
             if first:
-                run = replace(
-                    run, state=RunState.ENDED, ended_at=at, end_reason=reason or run.end_reason, open=frozenset()
-                )
+                run = replace(run, state=RunState.ENDED, ended_at=at, open=frozenset())
             self._runs[run_id] = run
             return first
 

@@ -188,7 +188,7 @@ class RunStore(Protocol):
         """Take an ended symbol out of the run's open ones, and return the run."""
 
     def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
-        """Mark a run ended; False where it was. Counts are written in either case."""
+        """Mark a run ended; False where it was. Counts are written in either case, a reason where there is none yet."""
 
     def forget_open(self, run_id: str) -> None:
         """Take an ended run off the open ones: the last step of its end."""

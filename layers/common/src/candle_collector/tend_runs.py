@@ -64,7 +64,7 @@ def _tend(run: Run, ports: ClosingPorts, queue: CollectQueue, visibility: timede
         reason = f"the run was over its time, {run.deadline:%Y-%m-%dT%H:%M:%SZ}; start another for the rest"
         return _close(run, records, Failure("deadline", reason), ports)
     if not records:
-        _end(run, "its last step was lost", ports)
+        _end(run, None if run.state is RunState.ENDED else "its last step was lost", ports)
         return Tended()
     silent = [record for record in records if now - _last_heard(record, run) >= 2 * visibility]
     used_up = [record for record in silent if record.resends >= MAX_RESENDS]
@@ -104,5 +104,5 @@ def _close(run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: C
     return Tended(closed=len(records))
 
 
-def _end(run: Run, reason: str, ports: ClosingPorts) -> None:
+def _end(run: Run, reason: str | None, ports: ClosingPorts) -> None:
     end_run(run, reason, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)

@@ -191,7 +191,10 @@ class RunsTable:
         return items.run_of(run)
 
     def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
-        """Mark the run ended once; the counts are written each time, because a late success changes them."""
+        """Mark the run ended once; counts are written each time, and a reason where there is none yet.
+
+        A late success changes the counts. A worker may end a run a moment before whoever closes it: the reason is told.
+        """
         run = self._run(items.run_key(run_id), _RUN)
         ending = [self._run.state.set(RunState.ENDED.value), self._run.ended_at.set(at)]
         if reason is not None:
@@ -205,8 +208,11 @@ class RunsTable:
                 )
         except StaleTurnError:
             first = False
+            later: list[Action] = [self._run.counts.set(dict(counts))]
+            if reason is not None:
+                later.append(self._run.end_reason.set(self._run.end_reason | reason))
             with told():
-                run.update(actions=[self._run.counts.set(dict(counts))], condition=self._run.pk.exists())
+                run.update(actions=later, condition=self._run.pk.exists())
         return first
 
     def forget_open(self, run_id: str) -> None:
