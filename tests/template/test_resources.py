@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.trigger.app import WORKERS
 from tests.template.stack import Stack
 
 FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "janitor"}
@@ -57,6 +58,12 @@ def test_the_workers_at_a_time_are_a_number_that_a_new_account_can_bear(stack: S
     concurrency = stack.properties("CollectQueueToWorker")["ScalingConfig"]["MaximumConcurrency"]
     assert isinstance(concurrency, int)
     assert 2 <= concurrency <= 5
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_dry_run_reckons_with_the_workers_of_the_template(stage: str) -> None:
+    scaling = Stack(Stage=stage).properties("CollectQueueToWorker")["ScalingConfig"]
+    assert scaling["MaximumConcurrency"] == WORKERS
 
 
 @pytest.mark.parametrize("table", ["CandlesTable", "RunsTable", "KeysTable"])

@@ -30,12 +30,6 @@ from candle_collector.errors import (
 )
 from candle_collector.ports import Answer, Market
 
-KLINES_WEIGHT = 2
-"""Of a klines request, whatever its limit (rest-api.md)."""
-
-EXCHANGE_INFO_WEIGHT = 20
-TICKER_WEIGHT = 80
-
 REQUEST_SECONDS = 10.0
 """The whole of one request for candles, at most."""
 
