@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 # What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, LOCAL_DIR and the ports,
-# and the settings that become the template's parameters (local/stack/parameters.py).
+# and the settings that become the template's parameters (localstack/parameters.py).
 STAGE ?= dev
 
 UV_VERSION := 0.13.9
@@ -14,7 +14,7 @@ VENV := .venv/bin
 UV_COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 # The quick ones first.
-TIERS := tests/unit tests/integration tests/template tests/contract tests/e2e
+TIERS := tests/unit tests/integration tests/template tests/api_contract tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -33,45 +33,45 @@ help: ## Show this list
 ##@ Use
 .PHONY: collect
 collect: setup ## Collect candles on the local stack and watch it: [MODE= START= END= TOP= SYMBOLS= EXCHANGE=]
-	@$(VENV)/python -m local.collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
+	@$(VENV)/python -m cli.collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
 		--exchange "$(EXCHANGE)"
 
 .PHONY: coverage
 coverage: setup ## Show how complete the archive on the local stack is: [SYMBOLS= START= END=]
-	@$(VENV)/python -m local.coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
+	@$(VENV)/python -m cli.coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
 
 .PHONY: up
 up: setup ## Start the local stack and deploy what has changed: [EXCHANGE=]
-	@$(VENV)/python -m local.stack up --exchange "$(EXCHANGE)"
+	@$(VENV)/python -m localstack up --exchange "$(EXCHANGE)"
 
 .PHONY: down
 down: setup ## Stop the local stack; everything stored stays
-	@$(VENV)/python -m local.stack down
+	@$(VENV)/python -m localstack down
 
 .PHONY: status
 status: setup ## Show what of the local stack runs, and where
-	@$(VENV)/python -m local.stack status
+	@$(VENV)/python -m localstack status
 
 .PHONY: logs
 logs: setup ## Follow the logs of the functions on the local stack (Ctrl-C ends it)
-	@$(VENV)/python -m local.stack logs --follow
+	@$(VENV)/python -m localstack logs --follow
 
 .PHONY: deploy
 deploy: setup ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
-	@$(VENV)/python -m local.deploy $(STAGE)
+	@$(VENV)/python -m cli.deploy $(STAGE)
 
 .PHONY: smoke
 smoke: setup ## Collect 2 symbols for 2 days on a deployed stack and read them back: STACK=name
-	@$(VENV)/python -m local.smoke "$(STACK)"
+	@$(VENV)/python -m cli.smoke "$(STACK)"
 
 .PHONY: destroy
 destroy: setup ## Delete a stack, after asking; its tables stay: [STAGE=dev|prod|local]
-	@$(VENV)/python -m local.destroy $(STAGE)
+	@$(VENV)/python -m cli.destroy $(STAGE)
 
 ##@ Develop
 .PHONY: setup
 setup: ## Install what is needed into .venv and .local, if it changed
-	@python=$$(sh local/stack/find_python.sh) && "$$python" -m local.stack.environments
+	@python=$$(sh localstack/find_python.sh) && "$$python" -m localstack.environments
 
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
@@ -106,20 +106,20 @@ format: setup ## Bring the code into the project's style
 
 .PHONY: sam-local
 sam-local: setup ## Run every function in Lambda's image by sam local, against the local stack (needs Docker)
-	@$(VENV)/python -m local.sam_local
+	@$(VENV)/python -m localstack.sam_local
 
 .PHONY: contract
 contract: setup ## Hold 20,000 answers to the OpenAPI document: [CONTRACT_CASES=20000]
 	@CONTRACT_CASES=$(or $(CONTRACT_CASES),20000) POWERTOOLS_LOG_LEVEL=CRITICAL \
-		$(VENV)/python -m pytest tests/contract/test_answers.py -q -s --timeout=3600
+		$(VENV)/python -m pytest tests/api_contract/test_answers.py -q -s --timeout=3600
 
 .PHONY: deployment
 deployment: setup ## Try, destroy and redeploy a local stack onto the tables it left, in tests
 	@$(VENV)/python -m pytest tests/deployment
 
 .PHONY: openapi
-openapi: setup ## Write the OpenAPI document anew from the models of local/openapi
-	@$(VENV)/python -m local.openapi
+openapi: setup ## Write the OpenAPI document anew from the models of localstack/openapi
+	@$(VENV)/python -m localstack.openapi
 
 .PHONY: lock
 lock: setup ## Compile the requirement lists again: newest versions that fit, with hashes
@@ -133,6 +133,6 @@ lock: setup ## Compile the requirement lists again: newest versions that fit, wi
 
 .PHONY: clean
 clean: ## Stop the local stack, remove what was built and installed; collected candles stay
-	@[ ! -x $(VENV)/python ] || $(VENV)/python -m local.stack down
+	@[ ! -x $(VENV)/python ] || $(VENV)/python -m localstack down
 	@rm -rf .venv .local/venvs .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find functions layers local scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find functions layers cli localstack simulator scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -22,8 +22,8 @@ from stack_tables import open_tables
 
 if TYPE_CHECKING:
     from candle_collector.bootstrap import Container
-    from candle_collector.domain.window import Window
-    from candle_collector.stream_candles import Month
+    from candle_collector.domain.windows import Window
+    from candle_collector.reading.stream_candles import Month
 
 REFUSED = 2
 
@@ -60,7 +60,7 @@ def symbols_of(text: str, here: Container) -> list[str]:
 
 def months(here: Container, symbols: list[str], within: Window, interval: str) -> Iterator[Month]:
     """Yield the months of all symbols."""
-    from candle_collector.stream_candles import stream_months  # noqa: PLC0415 - see main
+    from candle_collector.reading.stream_candles import stream_months  # noqa: PLC0415 - see main
 
     for symbol in symbols:
         yield from stream_months(here.candles, here.series, symbol, within, interval=interval)
@@ -72,8 +72,8 @@ def main(words: list[str]) -> int:
     # Imported here, as above: the project's environment has them, the Python that starts this may not.
     from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid  # noqa: PLC0415 - see above
     from candle_collector.errors import CollectorError  # noqa: PLC0415 - see above
-    from candle_collector.export_candles import export  # noqa: PLC0415 - see above
-    from candle_collector.stream_candles import hours_to_stream, range_of_dates  # noqa: PLC0415 - see above
+    from candle_collector.reading.export_candles import export  # noqa: PLC0415 - see above
+    from candle_collector.reading.stream_candles import hours_to_stream, range_of_dates  # noqa: PLC0415 - see above
     from rich.progress import Progress  # noqa: PLC0415 - see above
 
     try:

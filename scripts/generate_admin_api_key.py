@@ -131,8 +131,8 @@ def main(words: list[str]) -> None:
     asked = arguments(words)
     stack_name = aim_at(asked)
 
-    from candle_collector.adapters.keys_table import KeysTable  # noqa: PLC0415 - see `outputs_of`
-    from candle_collector.create_key import create_key  # noqa: PLC0415 - the same
+    from candle_collector.adapters.dynamodb.keys_table import KeysTable  # noqa: PLC0415 - see `outputs_of`
+    from candle_collector.api.create_key import create_key  # noqa: PLC0415 - the same
     from candle_collector.domain.api_key import Scope  # noqa: PLC0415 - the same
 
     now = datetime.now(timezone.utc)  # noqa: UP017 - datetime.UTC is missing in the Pythons that only start this

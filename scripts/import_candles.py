@@ -23,11 +23,11 @@ from generate_admin_api_key import add_stack_arguments, continue_in_venv, parse
 from stack_tables import open_tables
 
 if TYPE_CHECKING:
-    from candle_collector.adapters.candle_files import CandleFile
+    from candle_collector.adapters.files import CandleFile
     from candle_collector.bootstrap import Container
+    from candle_collector.collecting.import_candles import Difference, Imported
     from candle_collector.domain.candle import Candle
-    from candle_collector.domain.window import Window
-    from candle_collector.import_candles import Difference, Imported
+    from candle_collector.domain.windows import Window
 
 SHOWN_DIFFERENCES = 20
 DIFFERENT, REFUSED = 1, 2
@@ -63,7 +63,7 @@ def found(paths: list[Path]) -> list[Path]:
 
 def checked(asked: argparse.Namespace, closed_end: int) -> tuple[list[CandleFile], int]:
     """Read all files once before anything is stored, and return them in order and how many candles they hold."""
-    from candle_collector.adapters.candle_files import CandleFileError, candle_file  # noqa: PLC0415 - see main
+    from candle_collector.adapters.files import CandleFileError, candle_file  # noqa: PLC0415 - see main
     from rich.progress import track  # noqa: PLC0415 - see main
 
     files = [candle_file(path, symbol=asked.symbol) for path in found(asked.files)]
@@ -77,7 +77,7 @@ def checked(asked: argparse.Namespace, closed_end: int) -> tuple[list[CandleFile
 
 def take(here: Container, files: list[CandleFile], *, closed_end: int, archive: bool, candles: int) -> list[Imported]:
     """Store what the files hold, symbol by symbol, behind a bar."""
-    from candle_collector.import_candles import ImportPorts, import_symbol, importing  # noqa: PLC0415 - see main
+    from candle_collector.collecting.import_candles import ImportPorts, import_symbol, importing  # noqa: PLC0415 - see main
     from rich.progress import Progress  # noqa: PLC0415 - see main
 
     ports = ImportPorts(here.candles, here.series, here.runs, here.clock)

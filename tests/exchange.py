@@ -78,14 +78,14 @@ def running_exchange(*arguments: str) -> Iterator[RunningExchange]:
     Parameters
     ----------
     arguments
-        Those of ``python -m local.exchange`` except the port: ``--simulated``, or ``--replay`` and a folder, and so on.
+        Those of ``python -m simulator`` except the port: ``--simulated``, or ``--replay`` and a folder, and so on.
 
     Raises
     ------
     RuntimeError
         If it does not start; the message is what it said.
     """
-    command = [sys.executable, "-m", "local.exchange", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "simulator", "--port", "0", *arguments]
     process = subprocess.Popen(  # noqa: S603 - the project's own program
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -7,7 +7,7 @@ import gzip
 from functools import cache
 
 from candle_collector.domain.candle import Candle, trim
-from candle_collector.domain.window import HOUR_MS
+from candle_collector.domain.windows import HOUR_MS
 
 from tests.exchange import KLINES
 

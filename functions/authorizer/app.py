@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event i
     APIGatewayAuthorizerResponse,
 )
 from candle_collector import bootstrap
-from candle_collector.authorize import KeyRefusedError, is_candles_route, needed_scope
+from candle_collector.api.authorize import KeyRefusedError, is_candles_route, needed_scope
 from candle_collector.errors import RequestRefusedError
 from candle_collector.observability import logger
 

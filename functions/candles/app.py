@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.binance_shape import BinanceError, exchange_info, invalid_symbol, read_klines_query, row
-from candle_collector.http import answer, resolver
+from candle_collector.api.binance_shape import BinanceError, exchange_info, invalid_symbol, read_klines_query, row
+from candle_collector.api.responses import answer, resolver
 from candle_collector.observability import logger
-from candle_collector.read_candles import read_candles
+from candle_collector.reading.read_candles import read_candles
 
 log = logger()
 bootstrap.load("candles", "series")

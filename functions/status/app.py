@@ -9,18 +9,18 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
+from candle_collector.api.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
+from candle_collector.api.openapi import openapi_text
+from candle_collector.api.responses import HEADERS, answer, resolver
 from candle_collector.domain import dates
-from candle_collector.domain import window as w
-from candle_collector.domain.run_id import is_run_id
+from candle_collector.domain import windows as w
+from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import invalid, not_found
-from candle_collector.http import HEADERS, answer, resolver
-from candle_collector.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.observability import logger
-from candle_collector.openapi import openapi_text
-from candle_collector.report import report_runs, report_status
-from candle_collector.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
-from candle_collector.report_system import Schedules, SystemPorts, report_system
+from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.reading.report_runs import report_runs, report_status
+from candle_collector.reading.report_system import Schedules, SystemPorts, report_system
 from candle_collector.settings import VERSION
 
 log = logger()

@@ -10,16 +10,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.control_run import cancel_run, retry_run
+from candle_collector.api.responses import answer, resolver
+from candle_collector.api.trigger_body import read_trigger
+from candle_collector.collecting.control_run import cancel_run, retry_run
+from candle_collector.collecting.plan_run import plan_run
+from candle_collector.collecting.start_run import RunRequest, start_run
 from candle_collector.domain import dates
+from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.run import Mode, Run
-from candle_collector.domain.run_id import is_run_id
 from candle_collector.errors import CollectionInProgressError, StaleTurnError, not_found
-from candle_collector.http import answer, resolver
 from candle_collector.observability import logger
-from candle_collector.plan_run import plan_run
-from candle_collector.start_run import RunRequest, start_run
-from candle_collector.trigger_body import read_trigger
 
 log = logger()
 bootstrap.load("exchange", "gate", "runs", "series", "queue")

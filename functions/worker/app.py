@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.collect_symbol import collect_symbol
+from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.domain.symbol_message import read_message
 from candle_collector.observability import logger
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from local.stack.environments import PROJECT
+from localstack.environments import PROJECT
 
 FUNCTIONS = ("trigger", "worker", "status", "candles", "authorizer", "janitor")
 REPEATS = 7

@@ -6,15 +6,15 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from candle_collector.adapters.binance import Binance
-from candle_collector.collect_symbol import collect_symbol
+from candle_collector.adapters.binance.client import Binance
+from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import StoredDays
 
-from local.collect.api import CollectorApi
+from cli.collect.api import CollectorApi
 from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
 from tests.bench.turns import RUN_ID, begin_run, turn_with
 from tests.e2e.conftest import StackUnderTest, _own_stack

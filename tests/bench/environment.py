@@ -1,6 +1,6 @@
 """The environment of the clients that are compared with: theirs alone, because they pin what we do not."""
 
-from local.stack.environments import PROJECT, Environment, build
+from localstack.environments import PROJECT, Environment, build
 
 BENCH = Environment(PROJECT / ".local" / "venvs" / "bench", PROJECT / "requirements" / "bench.txt")
 

@@ -17,17 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from candle_collector.adapters.candle_files import candle_file
+from candle_collector.adapters.files import candle_file
 from candle_collector.bootstrap import Container
-from candle_collector.domain import window as w
-from candle_collector.domain.window import Window
-from candle_collector.export_candles import export
-from candle_collector.import_candles import ImportPorts, import_symbol
+from candle_collector.collecting.import_candles import ImportPorts, import_symbol
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import Window
+from candle_collector.reading.export_candles import export
+from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
 from candle_collector.settings import Settings
-from candle_collector.stream_candles import Month, range_of_dates, stream_months
 
-from local.collect.stack import read_stack
-from local.stack.places import PROJECT, Places
+from cli.collect.stack import read_stack
+from localstack.places import PROJECT, Places
 
 SYMBOLS = [f"S{number:03}USDT" for number in range(100)]
 WITHIN = range_of_dates("2025-01-01", "2025-11-30")

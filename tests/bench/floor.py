@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import aiohttp
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 
 from tests.bench.job import BATCH, FLOOR_IN_FLIGHT, YEAR, listings
 

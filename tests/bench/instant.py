@@ -18,13 +18,13 @@ import requests
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
-from candle_collector.adapters.binance import Binance
+from candle_collector.adapters.binance.client import Binance
 from moto.core.botocore_stubber import BotocoreStubber
 from requests.adapters import HTTPAdapter
 
-from local.exchange.klines import KlinesQuery, klines
-from local.exchange.made import MadeMarket
-from local.exchange.market import Clock
+from simulator.klines import KlinesQuery, klines
+from simulator.made import MadeMarket
+from simulator.market import Clock
 
 BASE_URL = "http://127.0.0.1"
 

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 
-import local.exchange
+import simulator
 
 YEAR = w.year_window(2025)
 SYMBOL_COUNT = 50
@@ -20,7 +20,7 @@ WORKERS = 4
 
 FLOOR_IN_FLIGHT = 5
 
-_SYMBOLS = Path(local.exchange.__file__).with_name("symbols.csv")
+_SYMBOLS = Path(simulator.__file__).with_name("symbols.csv")
 
 
 def listings(skipped: int = 0) -> list[dict[str, str]]:

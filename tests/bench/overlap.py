@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 
-from candle_collector.adapters.binance import Binance
-from candle_collector.collect_symbol import Turn, collect_symbol
-from candle_collector.domain.window import Window
+from candle_collector.adapters.binance.client import Binance
+from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.domain.windows import Window
 from candle_collector.ports import Answer
 from rich.console import Console
 from rich.table import Table

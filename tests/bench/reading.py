@@ -15,14 +15,14 @@ from typing import Any
 
 import requests
 from candle_collector.bootstrap import Container
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.aggregate import Grid
-from candle_collector.domain.window import HOUR_MS, Window
-from candle_collector.read_candles import read_candles
+from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.reading.read_candles import read_candles
 from candle_collector.settings import Settings
 
-from local.collect.stack import Stack, read_stack
-from local.stack.places import Places
+from cli.collect.stack import Stack, read_stack
+from localstack.places import Places
 
 PAGE = 1_048_576
 """The most bytes of a page of a query's answer (AWS's limit)."""

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from candle_collector.collect_symbol import Turn
+from candle_collector.collecting.collect_symbol import Turn
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, ExchangeGate, RunStore, SeriesStore
 
 from tests.fakes.clock import FakeClock

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 
 import boto3
 from botocore.config import Config
-from candle_collector.adapters.candles_table import CandlesTable
-from candle_collector.adapters.gate_table import GateTable
-from candle_collector.adapters.runs_table import RunsTable
-from candle_collector.adapters.series_table import SeriesTable
-from candle_collector.collect_symbol import Turn, collect_symbol
-from candle_collector.domain import window as w
+from candle_collector.adapters.dynamodb.candles_table import CandlesTable
+from candle_collector.adapters.dynamodb.rate_limiter_table import GateTable
+from candle_collector.adapters.dynamodb.runs_table import RunsTable
+from candle_collector.adapters.dynamodb.series_table import SeriesTable
+from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.domain import windows as w
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.ports import Exchange

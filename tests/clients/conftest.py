@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.environments import PROJECT, Environment, build
+from localstack.environments import PROJECT, Environment, build
 from tests.clients.snippets import snippet
 from tests.e2e.conftest import RECORDED_CANDLES, _own_stack
 from tests.e2e.driving import Api

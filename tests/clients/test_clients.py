@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from candle_collector.binance_shape import row
+from candle_collector.api.binance_shape import row
 from candle_collector.domain.aggregate import Grid, by_bucket, merge
 from candle_collector.domain.candle import Candle
 

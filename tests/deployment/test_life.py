@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from candle_collector.create_key import create_key
+from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import Scope
 
 from tests.e2e.conftest import PROJECT, StackUnderTest
@@ -49,7 +49,7 @@ def archive(stack: StackUnderTest) -> dict[str, Any]:
 
 
 def test_smoke_collects_reads_back_and_tells_what_it_cost(stack: StackUnderTest) -> None:
-    ended = module(stack, "local.smoke", NAME)
+    ended = module(stack, "cli.smoke", NAME)
     assert ended.returncode == 0, ended.stdout
     assert "The exchange answers from this stack's region." in ended.stdout
     assert "Read back: 2 x 48 hours" in ended.stdout
@@ -61,7 +61,7 @@ def test_smoke_collects_reads_back_and_tells_what_it_cost(stack: StackUnderTest)
 
 
 def test_nothing_is_destroyed_without_the_stacks_name(stack: StackUnderTest) -> None:
-    ended = module(stack, "local.destroy", "local", CONFIRM="candle-collector-prod")
+    ended = module(stack, "cli.destroy", "local", CONFIRM="candle-collector-prod")
     assert ended.returncode == 1
     assert "Nothing was deleted." in ended.stdout
     get(stack, "/api/v3/ping")
@@ -73,7 +73,7 @@ def test_a_stack_that_was_destroyed_comes_back_onto_its_tables(stack: StackUnder
         now = datetime.now(UTC)
         reader, _ = create_key(table, name="kept", scope=Scope.READ, now=now, expires_at=now + timedelta(hours=1))
     before, tables = archive(stack), [stack.output(f"{name}TableName") for name in ("Candles", "Runs", "Keys")]
-    ended = module(stack, "local.destroy", "local", CONFIRM=NAME)
+    ended = module(stack, "cli.destroy", "local", CONFIRM=NAME)
     assert ended.returncode == 0, ended.stdout
     assert all(f"kept    table {name}" in ended.stdout for name in tables)
     assert requests.get(f"{stack.api_url}/api/v3/ping", timeout=60).status_code >= 400
@@ -82,5 +82,5 @@ def test_a_stack_that_was_destroyed_comes_back_onto_its_tables(stack: StackUnder
     assert [stack.output(f"{name}TableName") for name in ("Candles", "Runs", "Keys")] == tables
     assert get(stack, "/api/v3/ping", reader.text) == {}
     # What is there is not asked for again.
-    assert "0 candles stored" in module(stack, "local.smoke", NAME).stdout
+    assert "0 candles stored" in module(stack, "cli.smoke", NAME).stdout
     assert "deploying" not in stack.up()

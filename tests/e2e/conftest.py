@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.stack.parameters import SETTINGS
+from localstack.parameters import SETTINGS
 from tests.e2e.driving import StackExchange
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -44,8 +44,8 @@ class StackUnderTest:
     exchange: str
 
     def command(self, *arguments: str) -> str:
-        """Run `python -m local.stack` and give what it said; the test fails if it fails."""
-        called = [sys.executable, "-m", "local.stack", *arguments]
+        """Run `python -m localstack` and give what it said; the test fails if it fails."""
+        called = [sys.executable, "-m", "localstack", *arguments]
         ended = subprocess.run(  # noqa: S603 - the project's own command
             called, env=self.environment, cwd=PROJECT, capture_output=True, text=True, check=False
         )

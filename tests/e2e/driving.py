@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
-from candle_collector.domain import window as w
-from candle_collector.domain.window import HOUR_MS, Window
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import HOUR_MS, Window
 from requests.adapters import HTTPAdapter
 
 from tests.exchange import RunningExchange

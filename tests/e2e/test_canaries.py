@@ -11,10 +11,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 import requests
-from candle_collector.create_key import create_key
+from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import ApiKey, Scope
 
-from local.openapi.routes import ROUTES
+from localstack.openapi.routes import ROUTES
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.test_keys_matrix import NOWHERE, expire, made, table_of
 from tests.fakes.keys import KeysInMemory

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from candle_collector.openapi import openapi_text
+from candle_collector.api.openapi import openapi_text
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
-from tests.contract.test_answers import ASKED, CHECKS, OWN_KEYS, AnyCase
+from tests.api_contract.test_answers import ASKED, CHECKS, OWN_KEYS, AnyCase
 from tests.e2e.conftest import StackUnderTest
 
 CASES = int(os.environ.get("STACK_CASES") or 5)

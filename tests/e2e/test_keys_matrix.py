@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, quote_from_bytes, urlsplit
 
 import pytest
-from candle_collector.adapters.keys_table import KeysTable
-from candle_collector.create_key import create_key
+from candle_collector.adapters.dynamodb.keys_table import KeysTable
+from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import ApiKey, Scope
 
-from local.openapi.routes import ROUTES, Route
+from localstack.openapi.routes import ROUTES, Route
 from tests.e2e.conftest import PROJECT, StackUnderTest
 
 NOWHERE = "01AAAAAAAAAAAAAAAAAAAAAAAA"

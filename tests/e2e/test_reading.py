@@ -14,14 +14,14 @@ import duckdb
 import pandas as pd
 import pytest
 import requests
-from candle_collector.adapters.candle_files import candle_file
-from candle_collector.adapters.candles_table import CandlesTable
-from candle_collector.adapters.runs_table import RunsTable
-from candle_collector.adapters.series_table import SeriesTable
+from candle_collector.adapters.dynamodb.candles_table import CandlesTable
+from candle_collector.adapters.dynamodb.runs_table import RunsTable
+from candle_collector.adapters.dynamodb.series_table import SeriesTable
+from candle_collector.adapters.files import candle_file
 from candle_collector.bootstrap import SystemClock
+from candle_collector.collecting.import_candles import ImportPorts, import_symbol
 from candle_collector.domain.closing import closed_end_at
-from candle_collector.domain.window import HOUR_MS, Window
-from candle_collector.import_candles import ImportPorts, import_symbol
+from candle_collector.domain.windows import HOUR_MS, Window
 
 from tests.clients.snippets import snippet
 from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack
@@ -99,7 +99,7 @@ def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Col
     assert windows_of(coverage["missing"]) == holes
     assert (coverage["percent"], coverage["missing_hours"]) == (99.91, 58)
     shown = subprocess.run(  # noqa: S603 - the project's own command
-        [sys.executable, "-m", "local.coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],
+        [sys.executable, "-m", "cli.coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],
         env=collected.stack.environment,
         cwd=PROJECT,
         capture_output=True,

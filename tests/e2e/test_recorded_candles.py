@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from candle_collector.domain import window as w
-from candle_collector.domain.window import Window
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import Window
 
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest
 from tests.e2e.driving import Api, CandleTable, StackExchange, hour, without_close_time

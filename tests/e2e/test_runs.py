@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from candle_collector.domain import window as w
-from candle_collector.domain.window import HOUR_MS, Window
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import HOUR_MS, Window
 
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import (

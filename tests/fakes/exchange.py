@@ -10,7 +10,7 @@ from typing import NamedTuple
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.universe import Listing
-from candle_collector.domain.window import HOUR_MS
+from candle_collector.domain.windows import HOUR_MS
 from candle_collector.ports import Answer, Market
 
 from tests.fakes.clock import FakeClock

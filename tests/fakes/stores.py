@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.candle import Candle, candle_from_line
 from candle_collector.domain.run import Series
-from candle_collector.domain.window import HOURS_A_DAY, Window, Windows
+from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 from candle_collector.ports import StoredDays
 
 

@@ -7,12 +7,12 @@ from concurrent.futures import Executor, Future
 from datetime import timedelta
 from typing import Any, cast
 
-from candle_collector.close_symbols import ClosingPorts
-from candle_collector.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.close_symbols import ClosingPorts
+from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.reconcile_runs import Tended, tend_runs
+from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, start_run
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.start_run import Choice, RunPorts, RunRequest, start_run
-from candle_collector.tend_runs import Tended, tend_runs
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.window import HOUR_MS, Window, Windows
+from candle_collector.domain.windows import HOUR_MS, Window, Windows
 
-from local.exchange.faults import Rule
+from simulator.faults import Rule
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import KLINES, TRIGGER, Api, StackExchange, assert_exact, hour
 

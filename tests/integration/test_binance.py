@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from candle_collector.adapters.binance import Binance
-from candle_collector.domain import window as w
+from candle_collector.adapters.binance.client import Binance
+from candle_collector.domain import windows as w
 from candle_collector.errors import (
     ExchangeBlockedError,
     ExchangeRefusedError,
@@ -21,8 +21,8 @@ from candle_collector.errors import (
 )
 from candle_collector.ports import Answer
 
-from local.exchange.broken_answers import ANSWER_FAULTS
-from local.exchange.broken_rows import ROW_FAULTS
+from simulator.broken_answers import ANSWER_FAULTS
+from simulator.broken_rows import ROW_FAULTS
 from tests.exchange import RunningExchange, running_exchange
 
 START = w.first_hour_of("2025-03-01")

@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from candle_collector.adapters.candles_table import CandlesTable
-from candle_collector.domain import window as w
-from candle_collector.domain.window import Window
+from candle_collector.adapters.dynamodb.candles_table import CandlesTable
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
 
-from tests.contracts.candle_store import DAY, MIDNIGHT, SYMBOL, CandleStoreContract, candles, within
+from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, CandleStoreContract, candles, within
 from tests.recorded import recorded_rows
 
 ALL_DAYS = frozenset(w.day_of(MIDNIGHT + hour) for hour in range(0, 24 * 60, 24))

@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from candle_collector.adapters.collect_queue import SqsCollectQueue
+from candle_collector.adapters.sqs import SqsCollectQueue
 from candle_collector.domain.symbol_message import SymbolMessage, read_message
 from candle_collector.errors import CollectorError
 
-from tests.contracts.collect_queue import MESSAGES, CollectQueueContract, Received
+from tests.port_contracts.collect_queue import MESSAGES, CollectQueueContract, Received
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from candle_collector.adapters.keys_table import KeysTable
-from candle_collector.create_key import create_key
+from candle_collector.adapters.dynamodb.keys_table import KeysTable
+from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import USE_NOTED_EVERY, Scope, StoredKey
 from candle_collector.errors import CollectorError
 from candle_collector.ports import ApiKeyStore

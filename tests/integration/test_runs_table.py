@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from candle_collector.adapters.gate_table import GateTable
-from candle_collector.adapters.runs_table import RunsTable
-from candle_collector.adapters.series_table import SeriesTable
+from candle_collector.adapters.dynamodb.rate_limiter_table import GateTable
+from candle_collector.adapters.dynamodb.runs_table import RunsTable
+from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.domain.run import Series
 from candle_collector.errors import CollectorError
 
-from tests.contracts.gate import GateContract
-from tests.contracts.run_store import NOW, A, RunStoreContract, begun, records, run
-from tests.contracts.series_store import SeriesStoreContract
+from tests.port_contracts.gate import GateContract
+from tests.port_contracts.run_store import NOW, A, RunStoreContract, begun, records, run
+from tests.port_contracts.series_store import SeriesStoreContract
 
 __all__ = ["begun"]
 
@@ -88,7 +88,7 @@ def test_a_table_that_is_not_there_is_an_error_of_ours() -> None:
 
 
 def test_times_compare_as_text_to_the_microsecond() -> None:
-    from candle_collector.adapters.runs_items import MomentAttribute  # noqa: PLC0415 - the one test that looks inside
+    from candle_collector.adapters.dynamodb.items import MomentAttribute  # noqa: PLC0415 - the one test that looks inside
 
     attribute = MomentAttribute()
     moments = [datetime(2025, 6, 1, 12, 0, tzinfo=UTC) + timedelta(microseconds=step) for step in (0, 1, 999_999)]

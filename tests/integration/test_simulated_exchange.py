@@ -289,7 +289,7 @@ def test_a_taken_port_is_told_with_the_remedy() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "local.exchange", "--simulated", "--port", port]
+        command = [sys.executable, "-m", "simulator", "--simulated", "--port", port]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - own program
     assert ended.returncode == 2
     assert f"Port {port}" in ended.stderr

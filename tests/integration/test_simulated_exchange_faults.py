@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.exchange.broken_rows import ROW_FAULTS
+from simulator.broken_rows import ROW_FAULTS
 from tests.exchange import RunningExchange, running_exchange
 
 START_2025_MS = 1_735_689_600_000

@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from candle_collector.binance_shape import read_klines_query, row
-from candle_collector.domain import window as w
+from candle_collector.api.binance_shape import read_klines_query, row
+from candle_collector.domain import windows as w
 from candle_collector.domain.aggregate import Grid, merge
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
-from candle_collector.domain.window import HOUR_MS, Window
-from candle_collector.read_candles import read_candles
+from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.reading.read_candles import read_candles
 
 from tests.exchange import KLINES, RECORDED
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore

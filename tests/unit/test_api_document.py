@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.openapi.document import openapi_document
-from local.openapi.routes import ROUTES
+from localstack.openapi.document import openapi_document
+from localstack.openapi.routes import ROUTES
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 SCHEMAS: dict[str, Any] = openapi_document()["components"]["schemas"]

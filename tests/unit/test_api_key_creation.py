@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.create_key import create_key, rotate_key
+from candle_collector.api.create_key import create_key, rotate_key
 from candle_collector.domain.api_key import ApiKey, Scope, belongs
 
 from tests.fakes.keys import KeysInMemory

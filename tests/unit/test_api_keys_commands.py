@@ -11,8 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import boto3
 import pytest
-from candle_collector.adapters.keys_table import KeysTable
-from candle_collector.create_key import create_key
+from candle_collector.adapters.dynamodb.keys_table import KeysTable
+from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import ApiKey, Scope, belongs
 from moto import mock_aws
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.collect_symbol import Turn, collect_symbol
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import Failure, Outcome, Run
-from candle_collector.domain.window import Window, hour_of
+from candle_collector.domain.windows import Window, hour_of
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
 
 from tests.fakes.clock import NOON

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.authorize import KeyRefusedError, authorize, is_candles_route, needed_scope
+from candle_collector.api.authorize import KeyRefusedError, authorize, is_candles_route, needed_scope
 from candle_collector.domain.api_key import ALPHABET, ApiKey, Scope, StoredKey
 from candle_collector.errors import RequestRefusedError
 from hypothesis import given

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import APIGatewayAuthorizerRequestEvent
 from candle_collector import bootstrap
-from candle_collector.authorize import Caller
+from candle_collector.api.authorize import Caller
 from candle_collector.domain.api_key import Scope
 from candle_collector.errors import RequestRefusedError
 from hypothesis import given

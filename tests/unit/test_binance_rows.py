@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from candle_collector.adapters.binance_rows import (
+from candle_collector.adapters.binance.rows import (
     OFF_GRID,
     WrongAnswerError,
     read_candles,
@@ -20,7 +20,7 @@ from candle_collector.adapters.binance_rows import (
     read_weight_limit,
 )
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.window import HOUR_MS
+from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from candle_collector.binance_shape import BinanceError, KlinesQuery, exchange_info, read_klines_query, row
+from candle_collector.api.binance_shape import BinanceError, KlinesQuery, exchange_info, read_klines_query, row
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 
 from tests.exchange import RECORDED
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from candle_collector.domain.candle import Candle, candle_from_line, trim
-from candle_collector.domain.window import HOUR_MS
+from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given
 from hypothesis import strategies as st
 

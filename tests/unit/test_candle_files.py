@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped] # it ships none
 import pyarrow.parquet as pq  # type: ignore[import-untyped] # as above
 import pytest
-from candle_collector.adapters.candle_files import COLUMNS, CandleFileError, candle_file
-from candle_collector.domain import window as w
+from candle_collector.adapters.files import COLUMNS, CandleFileError, candle_file
+from candle_collector.domain import windows as w
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.window import HOUR_MS, Window
+from candle_collector.domain.windows import HOUR_MS, Window
 
 from tests.exchange import KLINES
 from tests.recorded import recorded_rows

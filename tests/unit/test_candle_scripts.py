@@ -10,9 +10,9 @@ from types import ModuleType
 import pandas as pd
 import pytest
 from candle_collector.bootstrap import Container
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.window import HOUR_MS, Window
+from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.settings import Settings
 
 from tests.fakes.clock import FakeClock

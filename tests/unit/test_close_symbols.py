@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from candle_collector.control_run import cancel_run
-from candle_collector.domain import window as w
+from candle_collector.collecting.control_run import cancel_run
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Outcome, RunState, SymbolRecord
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
 from candle_collector.ports import StoredDays
 

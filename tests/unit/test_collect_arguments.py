@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.collect.arguments import parse
+from cli.collect.arguments import parse
 
 NOW = datetime(2026, 1, 1, 0, 30, tzinfo=UTC)
 NOTHING_SET = ["--mode", "", "--start", "", "--end", "", "--top", "", "--symbols", "", "--exchange", ""]

@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
-from local.collect.answers import Progress, Results, Status, SymbolOutcome
-from local.collect.display import PlainDisplay, TerminalDisplay, display_for, picture
+from cli.collect.answers import Progress, Results, Status, SymbolOutcome
+from cli.collect.display import PlainDisplay, TerminalDisplay, display_for, picture
 
 
 def running(done: int, records: int, symbols: int = 10) -> Status:

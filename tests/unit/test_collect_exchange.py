@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from local.collect.stack import Exchange
+from cli.collect.stack import Exchange
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    command = [sys.executable, "-m", "local.exchange", "--simulated", "--port", "0"]
+    command = [sys.executable, "-m", "simulator", "--simulated", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as exchange:  # noqa: S603 - the project's own program
         try:
             assert exchange.stdout is not None

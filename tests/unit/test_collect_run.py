@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local.collect.arguments import parse
-from local.collect.run import collect
-from local.stack.places import Places
-from local.stack.progress import StackError
+from cli.collect.arguments import parse
+from cli.collect.run import collect
+from localstack.places import Places
+from localstack.progress import StackError
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Failure, Outcome
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     ExchangeBlockedError,
     ExchangeRefusedError,

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.collect.answers import MissingWindow, Refusal, Results, Status, SymbolError, SymbolOutcome
-from local.collect.remedies import remedy
-from local.collect.wording import Pace, counted, exit_code, progress_line, reason, span, tally, windows
+from cli.collect.answers import MissingWindow, Refusal, Results, Status, SymbolError, SymbolOutcome
+from cli.collect.remedies import remedy
+from cli.collect.wording import Pace, counted, exit_code, progress_line, reason, span, tally, windows
 
 
 def results(

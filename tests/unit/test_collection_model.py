@@ -6,17 +6,17 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 
-from candle_collector.control_run import cancel_run
-from candle_collector.domain import window as w
+from candle_collector.collecting.control_run import cancel_run
+from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import MODES, Failure, RunState, SymbolRecord
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     ExchangeBlockedError,
     ExchangeUnavailableError,
     OutOfTimeError,
     RequestRefusedError,
 )
-from candle_collector.start_run import RunRequest, start_run
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule

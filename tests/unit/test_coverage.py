@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from functools import cache
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import YOUNG_HOURS, Coverage, Settlement, extend, settle
 from candle_collector.domain.run import Outcome
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain.windows import Window, Windows
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from local.coverage.tables import MOST_WINDOWS, series_table, windows_table
+from cli.coverage.tables import MOST_WINDOWS, series_table, windows_table
 
 
 def window(day: int, hours: int = 1, **more: Any) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from candle_collector.control_run import cancel_run
-from candle_collector.domain import window as w
+from candle_collector.collecting.control_run import cancel_run
+from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Failure, Outcome, RunState
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectionInProgressError, ExchangeUnavailableError
-from candle_collector.start_run import RunRequest, start_run
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import AtOnce, Crash, World

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from candle_collector.domain import dates
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from hypothesis import given
 from hypothesis import strategies as st
 

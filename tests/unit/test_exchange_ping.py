@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from candle_collector.adapters.exchange_ping import ExchangePing
+from candle_collector.adapters.binance.ping import ExchangePing
 
 
 class Exchange(HTTPServer):
@@ -44,7 +44,7 @@ def exchange() -> Iterator[Exchange]:
 
 def test_an_exchange_that_answers_is_asked_once_a_minute(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("candle_collector.adapters.exchange_ping.time.monotonic", lambda: now)
+    monkeypatch.setattr("candle_collector.adapters.binance.ping.time.monotonic", lambda: now)
     ping = ExchangePing(f"http://127.0.0.1:{exchange.server_port}")
     assert [ping.answers() for _ in range(3)] == [True] * 3
     now += 59

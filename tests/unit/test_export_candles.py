@@ -10,16 +10,16 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from candle_collector.adapters.candle_files import candle_file
-from candle_collector.candle_frame import DECIMALS, candle_frame
-from candle_collector.domain import window as w
+from candle_collector.adapters.files import candle_file
+from candle_collector.domain import windows as w
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
-from candle_collector.domain.window import HOUR_MS, Window, Windows
-from candle_collector.export_candles import ExportRefusedError, export
-from candle_collector.read_candles import read_candles
-from candle_collector.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
+from candle_collector.domain.windows import HOUR_MS, Window, Windows
+from candle_collector.reading.candle_frame import DECIMALS, candle_frame
+from candle_collector.reading.export_candles import ExportRefusedError, export
+from candle_collector.reading.read_candles import read_candles
+from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
 
 from tests.exchange import KLINES
 from tests.fakes.exchange import made

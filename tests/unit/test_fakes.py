@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.candle_store import CandleStoreContract
-from tests.contracts.collect_queue import CollectQueueContract, Received
-from tests.contracts.gate import GateContract
-from tests.contracts.run_store import RunStoreContract, begun
-from tests.contracts.series_store import SeriesStoreContract
 from tests.fakes.clock import FakeClock
 from tests.fakes.gate import FakeGate
 from tests.fakes.queue import FakeQueue
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.port_contracts.candle_store import CandleStoreContract
+from tests.port_contracts.collect_queue import CollectQueueContract, Received
+from tests.port_contracts.gate import GateContract
+from tests.port_contracts.run_store import RunStoreContract, begun
+from tests.port_contracts.series_store import SeriesStoreContract
 
 __all__ = ["begun"]
 

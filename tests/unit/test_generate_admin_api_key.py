@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from candle_collector.adapters.keys_table import KeysTable
+from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.domain.api_key import ApiKey, Scope, belongs
 from moto import mock_aws
 

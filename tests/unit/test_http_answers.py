@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from candle_collector.api.responses import AuditedResolver, answer, resolver
 from candle_collector.errors import RequestRefusedError, invalid
-from candle_collector.http import AuditedResolver, answer, resolver
 
 from tests.logs import written
 

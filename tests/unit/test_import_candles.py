@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.adapters.candle_files import candle_file
-from candle_collector.domain import window as w
+from candle_collector.adapters.files import candle_file
+from candle_collector.collecting.import_candles import Imported, ImportPorts, import_symbol, importing
+from candle_collector.domain import windows as w
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.failed_window import Trouble
 from candle_collector.domain.run import Series
-from candle_collector.domain.trouble import Trouble
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError
-from candle_collector.import_candles import Imported, ImportPorts, import_symbol, importing
 
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock

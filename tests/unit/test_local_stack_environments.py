@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import environments
-from local.stack.environments import Environment, build
-from local.stack.progress import StackError
+from localstack import environments
+from localstack.environments import Environment, build
+from localstack.progress import StackError
 
 FIND_PYTHON = Path(environments.__file__).with_name("find_python.sh")
 

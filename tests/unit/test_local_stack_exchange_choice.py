@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.exchange_choice import BINANCE, ExchangeChoice, choose
-from local.stack.progress import StackError
+from localstack.exchange_choice import BINANCE, ExchangeChoice, choose
+from localstack.progress import StackError
 
 
 def chosen(asked: str, folder: Path, *, online: bool = False) -> ExchangeChoice:

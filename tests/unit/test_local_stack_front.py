@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.stack.front import SNAPSHOT_ROUTE, Front
-from local.stack.snapshots import Snapshots
+from localstack.front import SNAPSHOT_ROUTE, Front
+from localstack.snapshots import Snapshots
 
 API_PORT, AWS_PORT = 5000, 4566
 Message = MutableMapping[str, Any]

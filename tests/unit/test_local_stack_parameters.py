@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.parameters import SETTINGS, as_arguments, from_environment, from_samconfig
-from local.stack.progress import StackError
+from localstack.parameters import SETTINGS, as_arguments, from_environment, from_samconfig
+from localstack.progress import StackError
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.processes import Background, command_line, require_free
-from local.stack.progress import StackError
+from localstack.processes import Background, command_line, require_free
+from localstack.progress import StackError
 
 SLEEPS = ["-c", "import time; time.sleep(600)"]
 PYTHON = Path(sys.executable)

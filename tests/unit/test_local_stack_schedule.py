@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.stack.schedule import to_eventbridge
+from localstack.schedule import to_eventbridge
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import snapshots
-from local.stack.snapshots import Snapshots, dump_at_once
+from localstack import snapshots
+from localstack.snapshots import Snapshots, dump_at_once
 
 
 class Kept:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.stack import workers
-from local.stack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
+from localstack import workers
+from localstack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
 
 
 def layer(text: str) -> bytes:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from candle_collector.authorize import needed_scope
-from candle_collector.openapi import openapi_text
+from candle_collector.api.authorize import needed_scope
+from candle_collector.api.openapi import openapi_text
 
-from local.openapi.document import EVERYWHERE, openapi_document, openapi_json
-from local.openapi.routes import ROUTES
+from localstack.openapi.document import EVERYWHERE, openapi_document, openapi_json
+from localstack.openapi.routes import ROUTES
 from tests.template.stack import Stack
 
 PACKAGE = Path(__file__).resolve().parents[2] / "layers/common/src/candle_collector"

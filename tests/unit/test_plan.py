@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain.windows import Window, Windows
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.collecting.plan_run import plan_run
+from candle_collector.collecting.start_run import RunRequest
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Mode
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import RequestRefusedError
-from candle_collector.plan_run import plan_run
-from candle_collector.start_run import RunRequest
 
 from tests.fakes.exchange import listing
 from tests.fakes.world import World

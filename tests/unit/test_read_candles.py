@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.aggregate import Grid, merge
 from candle_collector.domain.run import Series
-from candle_collector.domain.window import HOUR_MS, Window, Windows
+from candle_collector.domain.windows import HOUR_MS, Window, Windows
 from candle_collector.ports import StoredDays
-from candle_collector.read_candles import read_candles
+from candle_collector.reading.read_candles import read_candles
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Failure
 from candle_collector.errors import ExchangeUnavailableError, RequestRefusedError
-from candle_collector.report import report_runs, report_status
+from candle_collector.reading.report_runs import report_runs, report_status
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import World

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 from candle_collector.domain import dates
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
+from candle_collector.domain.failed_window import Trouble
 from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
-from candle_collector.domain.trouble import Trouble
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import RequestRefusedError
 from candle_collector.ports import StoredDays
-from candle_collector.report_coverage import (
+from candle_collector.reading.report_coverage import (
     YEARS_A_PAGE,
     CoveragePorts,
     percent,

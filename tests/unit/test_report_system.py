@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from candle_collector.domain import dates
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Failure
-from candle_collector.report_system import Schedules, SystemPorts, report_system
+from candle_collector.reading.report_system import Schedules, SystemPorts, report_system
 
 from tests.fakes.world import World
 

@@ -15,7 +15,7 @@ from candle_collector.domain.run import (
     range_of,
     with_missing,
 )
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from hypothesis import given
 from hypothesis import strategies as st
 

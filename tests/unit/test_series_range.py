@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.collecting.series_range import stored_range
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Outcome
-from candle_collector.domain.window import Window
-from candle_collector.series_range import stored_range
+from candle_collector.domain.windows import Window
 
 from tests.fakes.world import World
 

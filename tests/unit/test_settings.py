@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.errors import SettingError
 from candle_collector.settings import Settings
 

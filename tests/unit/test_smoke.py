@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from local import smoke
-from local.aws_stack import AwsStack
-from local.smoke import Api
-from local.stack.progress import StackError
+from cli import smoke
+from cli.aws_stack import AwsStack
+from cli.smoke import Api
+from localstack.progress import StackError
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: str) -> Api:

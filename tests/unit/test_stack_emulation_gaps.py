@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.stack.api_gateway import teach_api_gateway
-from local.stack.iam_actions import teach_iam
+from localstack.api_gateway import teach_api_gateway
+from localstack.iam_actions import teach_iam
 
 BODY = b'{"error": {"code": "$context.authorizer.code", "message": "$context.authorizer.message"}}'
 

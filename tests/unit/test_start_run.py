@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.collecting.start_run import RunRequest, new_run_id, start_run
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import Failure, Outcome, RunState
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     CollectionInProgressError,
     ExchangeBlockedError,
@@ -19,7 +20,6 @@ from candle_collector.errors import (
     RequestRefusedError,
     StaleTurnError,
 )
-from candle_collector.start_run import RunRequest, new_run_id, start_run
 from hypothesis import given
 from hypothesis import strategies as st
 

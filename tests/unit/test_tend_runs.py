@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from candle_collector.domain import window as w
+from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.domain import windows as w
 from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 from candle_collector.errors import RequestRefusedError
-from candle_collector.start_run import RunRequest, start_run
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import VISIBILITY, Crash, World

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from candle_collector.adapters.collect_queue import SqsCollectQueue
+from candle_collector.adapters.sqs import SqsCollectQueue
+from candle_collector.collecting.start_run import RunRequest, start_run
 from candle_collector.domain.run import RunState
 from candle_collector.domain.symbol_message import read_message
-from candle_collector.domain.window import hour_of
-from candle_collector.start_run import RunRequest, start_run
+from candle_collector.domain.windows import hour_of
 
 from tests.fakes.clock import NOON
 from tests.fakes.queue import FakeQueue

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from candle_collector.domain import window as w
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import Window, Windows
 from hypothesis import given
 from hypothesis import strategies as st
 

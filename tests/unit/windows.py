@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from candle_collector.domain.window import Window, Windows, from_hours
+from candle_collector.domain.windows import Window, Windows, from_hours
 from hypothesis import strategies as st
 
 HOURS = st.integers(0, 60)

@@ -19,9 +19,10 @@ from candle_collector.settings import Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from candle_collector.authorize import Caller
-    from candle_collector.close_symbols import ClosingPorts
-    from candle_collector.collect_symbol import Turn
+    from candle_collector.api.authorize import Caller
+    from candle_collector.collecting.close_symbols import ClosingPorts
+    from candle_collector.collecting.collect_symbol import Turn
+    from candle_collector.collecting.start_run import Choice, RunPorts
     from candle_collector.domain.api_key import Scope
     from candle_collector.ports import (
         ApiKeyStore,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
         RunStore,
         SeriesStore,
     )
-    from candle_collector.start_run import Choice, RunPorts
 
 
 class SystemClock:
@@ -61,7 +61,7 @@ class Container:
     @cached_property
     def exchange(self) -> Exchange:
         """The exchange, its connections kept between invocations."""
-        from candle_collector.adapters.binance import Binance
+        from candle_collector.adapters.binance.client import Binance
 
         return Binance(self.settings.exchange_base_url, max_retries=self.settings.max_retries)
 
@@ -75,62 +75,62 @@ class Container:
     @cached_property
     def candles(self) -> CandleStore:
         """The candle table."""
-        from candle_collector.adapters.candles_table import CandlesTable
+        from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 
         return CandlesTable(self.settings.candles_table)
 
     @cached_property
     def runs(self) -> RunStore:
         """The runs."""
-        from candle_collector.adapters.runs_table import RunsTable
+        from candle_collector.adapters.dynamodb.runs_table import RunsTable
 
         return RunsTable(self.settings.runs_table)
 
     @cached_property
     def series(self) -> SeriesStore:
         """The series' records."""
-        from candle_collector.adapters.series_table import SeriesTable
+        from candle_collector.adapters.dynamodb.series_table import SeriesTable
 
         return SeriesTable(self.settings.runs_table)
 
     @cached_property
     def gate(self) -> ExchangeGate:
         """The gate before the exchange."""
-        from candle_collector.adapters.gate_table import GateTable
+        from candle_collector.adapters.dynamodb.rate_limiter_table import GateTable
 
         return GateTable(self.settings.runs_table)
 
     @cached_property
     def queue(self) -> CollectQueue:
         """The workers' queue."""
-        from candle_collector.adapters.collect_queue import SqsCollectQueue
+        from candle_collector.adapters.sqs import SqsCollectQueue
 
         return SqsCollectQueue(self.settings.collect_queue_url)
 
     @cached_property
     def events(self) -> EventBus:
         """The event bus."""
-        from candle_collector.adapters.event_bus import EventBridgeBus
+        from candle_collector.adapters.events import EventBridgeBus
 
         return EventBridgeBus(self.settings.stage)
 
     @cached_property
     def keys(self) -> ApiKeyStore:
         """The keys' records."""
-        from candle_collector.adapters.keys_table import KeysTable
+        from candle_collector.adapters.dynamodb.keys_table import KeysTable
 
         return KeysTable(self.settings.keys_table)
 
     @cached_property
     def probe(self) -> ExchangeProbe:
         """A look at the exchange."""
-        from candle_collector.adapters.exchange_ping import ExchangePing
+        from candle_collector.adapters.binance.ping import ExchangePing
 
         return ExchangePing(self.settings.exchange_base_url)
 
     def choice(self) -> Choice:
         """Return the deployment's defaults for runs."""
-        from candle_collector.start_run import Choice
+        from candle_collector.collecting.start_run import Choice
 
         return Choice(
             top_n=self.settings.top_n,
@@ -144,19 +144,19 @@ class Container:
 
     def run_ports(self) -> RunPorts:
         """Return what starting a run needs."""
-        from candle_collector.start_run import RunPorts
+        from candle_collector.collecting.start_run import RunPorts
 
         return RunPorts(self.exchange, self.gate, self.runs, self.series, self.queue, self.clock)
 
     def closing_ports(self) -> ClosingPorts:
         """Return what closing symbols needs."""
-        from candle_collector.close_symbols import ClosingPorts
+        from candle_collector.collecting.close_symbols import ClosingPorts
 
         return ClosingPorts(self.candles, self.series, self.runs, self.events, self.clock)
 
     def turn(self, *, remaining_seconds: float) -> Turn:
         """Return what a worker's turn works with, for an invocation that has so much time left."""
-        from candle_collector.collect_symbol import Turn
+        from candle_collector.collecting.collect_symbol import Turn
 
         return Turn(
             exchange=self.exchange,
@@ -192,10 +192,10 @@ def load(*names: str) -> None:
 @cache
 def authorizer() -> Callable[..., Caller]:
     """Return what decides on a request by the keys it carries."""
-    from candle_collector.authorize import ANONYMOUS, authorize
+    from candle_collector.api.authorize import ANONYMOUS, authorize
 
     # Loaded now and used later: the authorizer calls this while it starts, when Lambda gives it a whole core.
-    importlib.import_module("candle_collector.adapters.keys_table")
+    importlib.import_module("candle_collector.adapters.dynamodb.keys_table")
     here = container()
 
     def decide(offered: AbstractSet[str], *, needed: Scope) -> Caller:

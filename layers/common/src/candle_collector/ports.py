@@ -13,7 +13,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Failure, Run, Series, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranked
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain.windows import Window, Windows
 
 
 class Clock(Protocol):

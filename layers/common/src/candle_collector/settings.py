@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 from candle_collector.errors import SettingError
 
 VERSION = "0.1.0"

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from candle_collector.domain.candle import Candle, trim
-from candle_collector.domain.window import Window
+from candle_collector.domain.windows import Window
 
 INTERVAL_HOURS = {"1h": 1, "2h": 2, "4h": 4, "6h": 6, "8h": 8, "12h": 12, "1d": 24}
 """The intervals that hours make up within a day. 3d and 1w count from days of their own, 1M has no fixed length."""

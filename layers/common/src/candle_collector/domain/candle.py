@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from candle_collector.domain.window import HOUR_MS
+from candle_collector.domain.windows import HOUR_MS
 
 INTERVAL = "1h"
 

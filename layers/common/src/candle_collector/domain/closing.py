@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from candle_collector.domain.window import HOUR_MS
+from candle_collector.domain.windows import HOUR_MS
 
 CLOSE_MARGIN_MS = 1000
 """How long after its end an hour counts as closed; the exchange's Date header, cut to seconds, adds up to a second."""

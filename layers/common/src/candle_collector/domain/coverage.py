@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from candle_collector.domain import window as w
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import Window, Windows
 
 YOUNG_HOURS = 24
 """An hour younger than this is never settled by its absence: an exchange in trouble answers short."""

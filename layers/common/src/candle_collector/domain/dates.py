@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from candle_collector.domain import window as w
+from candle_collector.domain import windows as w
 
 EARLIEST = w.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
 """No candle is older: Binance opened in July 2017."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from candle_collector.domain.window import HOURS_A_DAY, Window, Windows
+from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 
 
 def plan_requests(missing: Windows, batch_size: int) -> Windows:

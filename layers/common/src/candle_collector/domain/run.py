@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from candle_collector.domain import window as w
-from candle_collector.domain.trouble import Trouble
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain import windows as w
+from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.windows import Window, Windows
 
 Mode = Literal["backward", "forward", "gap_fill"]
 MODES: tuple[Mode, ...] = ("backward", "forward", "gap_fill")

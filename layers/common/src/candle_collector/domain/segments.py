@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from candle_collector.domain import window as w
-from candle_collector.domain.window import Window, Windows
+from candle_collector.domain import windows as w
+from candle_collector.domain.windows import Window, Windows
 
 SILENCE_HOURS = 168
 """A week. The longest outage of the exchange was 32 hours (February 2018); the shortest known pause between two coins

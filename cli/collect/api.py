@@ -1,0 +1,103 @@
+"""The collector's HTTP API as a client sees it: start a collection, ask how it goes."""
+
+from typing import Any, TypeVar
+
+import requests
+from pydantic import BaseModel, ValidationError
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from cli.collect.answers import Refusal, Started, Status
+
+CONNECT_SECONDS = 5
+# The first call of a function on a small machine unpacks its code, and the trigger asks the exchange for its ranking.
+ANSWER_SECONDS = 60
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class ApiRefusedError(Exception):
+    """The API answered, and the answer is no: `http_status` and the `refusal` it gave."""
+
+    def __init__(self, http_status: int, refusal: Refusal) -> None:
+        super().__init__(f"{refusal.code}: {refusal.message}")
+        self.http_status = http_status
+        self.refusal = refusal
+
+
+class ApiUnreachableError(Exception):
+    """Nothing listens at the API's address."""
+
+
+class ApiUnansweredError(Exception):
+    """The API was asked and gave no usable answer: a timeout, a broken connection, or a body of another shape."""
+
+
+class CollectorApi:
+    """Talks to one collector.
+
+    Parameters
+    ----------
+    url
+        Its base, without a slash at the end.
+    key
+        Sent as `X-API-Key`.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy for the wide world has no business between here and the local stack
+        self._session.headers["X-API-Key"] = key
+
+    def trigger(self, body: dict[str, Any]) -> Started:
+        """Start a collection.
+
+        Raises
+        ------
+        ApiRefusedError
+            409 COLLECTION_IN_PROGRESS with the active run's id among them.
+        ApiUnreachableError, ApiUnansweredError
+            After the latter the run may have started all the same.
+        """
+        return _read(Started, self._ask("POST", "/api/admin/collect/trigger", json=body))
+
+    def status(self, run_id: str) -> Status:
+        """Give the status of one run.
+
+        Raises
+        ------
+        ApiRefusedError, ApiUnreachableError, ApiUnansweredError
+        """
+        return _read(Status, self._ask("GET", "/api/admin/collect/status", params={"run_id": run_id}))
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            response = self._session.request(
+                method, self.url + path, timeout=(CONNECT_SECONDS, ANSWER_SECONDS), allow_redirects=False, **arguments
+            )
+        except requests.ReadTimeout as error:
+            raise ApiUnansweredError(f"no answer from {self.url} within {ANSWER_SECONDS} s") from error
+        except (requests.ConnectionError, requests.Timeout) as error:
+            if _was_refused(error):
+                raise ApiUnreachableError(f"nothing listens at {self.url}") from error
+            raise ApiUnansweredError(f"the connection to {self.url} broke") from error
+        try:
+            body = response.json()
+        except requests.JSONDecodeError:
+            body = None
+        if not response.ok:
+            raise ApiRefusedError(response.status_code, Refusal.of(response.status_code, body))
+        return body
+
+
+def _was_refused(error: requests.RequestException) -> bool:
+    """Tell a connection never made from one that broke: requests wraps both alike."""
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+def _read(model: type[Answer], body: Any) -> Answer:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise ApiUnansweredError(f"the answer has another shape than expected: {error}") from error

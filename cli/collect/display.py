@@ -1,0 +1,159 @@
+"""A run's progress on the screen: a picture that is redrawn at a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from cli.collect.answers import Results, Status
+from cli.collect.result import STYLES
+from cli.collect.wording import Pace, counted, progress_line, span, states, waiting
+
+RUNNING_LINES = 8
+PLAIN_SECONDS = 5.0
+BAR_WIDTH = 40
+
+
+class Display(Protocol):
+    """Shows one status after the other."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def show(self, status: Status) -> None:
+        """Show how far the run is."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something beside the progress."""
+        ...
+
+
+def picture(status: Status, candles_per_second: float | None) -> RenderableType:
+    """Draw a status: the overall bar, the rate, the tally, the symbols now running."""
+    parts: list[RenderableType] = []
+    if status.progress is not None:
+        progress = status.progress
+        bar = Table.grid(padding=(0, 1))
+        left = "" if progress.eta_seconds is None else f"about {span(progress.eta_seconds)} left"
+        bar.add_row(
+            ProgressBar(total=max(progress.total, 1), completed=progress.done, width=BAR_WIDTH, complete_style="green"),
+            Text(f"{progress.done}/{progress.total}", style="bold"),
+            f"{progress.percent:.0f}%",
+            Text(span(status.seconds or 0), style="dim"),
+            Text(left, style="dim"),
+        )
+        parts.append(bar)
+    if status.last_results is not None:
+        results = status.last_results
+        figures = [counted(results.total_records, "candle"), counted(results.requests, "request")]
+        if candles_per_second is not None:
+            figures.insert(1, f"{candles_per_second:,.0f} candles/s")
+        parts.append(Text("  ".join(figures), style="cyan"))
+        parts.append(Text("  ").join(Text(f"{number} {name}", STYLES[name]) for number, name in states(results)))
+        parts.append(_running(results))
+    if status.waiting_for_exchange_until is not None:
+        parts.append(Text(waiting(status.waiting_for_exchange_until), style="yellow"))
+    return Group(*parts)
+
+
+def _running(results: Results) -> RenderableType:
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="bold")
+    lines.add_column(justify="right")
+    lines.add_column(justify="right")
+    lines.add_column(style="yellow")
+    running = results.having("running")
+    for symbol in running[:RUNNING_LINES]:
+        retries = f"{symbol.retries} retried" if symbol.retries else ""
+        lines.add_row(
+            escape(f"  {symbol.symbol}"),
+            counted(symbol.records, "candle"),
+            counted(symbol.requests, "request"),
+            retries,
+        )
+    if len(running) > RUNNING_LINES:
+        lines.add_row(f"  and {len(running) - RUNNING_LINES} more")
+    return lines
+
+
+class TerminalDisplay:
+    """Redraws one picture in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._pace = Pace()
+
+    def __enter__(self) -> Self:
+        """Take over the terminal's last lines."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Clear the picture, so that what follows stands where it was."""
+        self._live.stop()
+
+    def show(self, status: Status) -> None:
+        """Draw the picture anew."""
+        self._live.update(picture(status, _pace(self._pace, status)), refresh=True)
+
+    def note(self, text: str) -> None:
+        """Print a line above the picture."""
+        self._live.console.print(Text(text, style="yellow"))
+
+
+class PlainDisplay:
+    """Prints a line when something changed, at most one every few seconds, without control codes."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._pace = Pace()
+        self._last_line = ""
+        self._last_at: float | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is to be taken over."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing is to be given back."""
+
+    def show(self, status: Status) -> None:
+        """Print the status's line, unless the last one is too fresh or the same."""
+        line = progress_line(status, _pace(self._pace, status))
+        now = self._clock()
+        too_fresh = self._last_at is not None and now - self._last_at < PLAIN_SECONDS
+        if line == self._last_line or too_fresh:
+            return
+        self._last_line, self._last_at = line, now
+        self.note(line)
+
+    def note(self, text: str) -> None:
+        """Print a line at once."""
+        self._console.print(Text(text), soft_wrap=True)
+
+
+def _pace(pace: Pace, status: Status) -> float | None:
+    if status.last_results is None or status.seconds is None:
+        return None
+    return pace.after(status.seconds, status.last_results.total_records)
+
+
+def display_for(console: Console) -> Display:
+    """Choose by where the output goes; FORCE_COLOR alone does not make a pipe a terminal."""
+    at_terminal = console.file.isatty() and not console.is_dumb_terminal
+    return TerminalDisplay(console) if at_terminal else PlainDisplay(console)

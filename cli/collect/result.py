@@ -1,0 +1,176 @@
+"""The result of a run, and how to read what was collected."""
+
+from urllib.parse import quote
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.collect.answers import OutcomeName, Results, SymbolOutcome
+from cli.collect.stack import Stack
+from cli.collect.wording import counted, hour, reason, span, windows
+
+ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
+MEANINGS: dict[OutcomeName, str] = {
+    "complete": "nothing is missing now",
+    "skipped": "nothing was missing",
+    "partial": "some stored, some missing",
+    "failed": "none stored, some missing",
+}
+STYLES: dict[OutcomeName, str] = {
+    "complete": "green",
+    "skipped": "blue",
+    "partial": "yellow",
+    "failed": "red",
+    "running": "cyan",
+    "pending": "dim",
+}
+LISTED_SYMBOLS = 25
+_WITH_KEY = '-H "X-API-Key: $KEY"'
+
+
+def show_result(console: Console, results: Results) -> None:
+    """Print the outcomes: counted, one by one while they are few, and what is amiss in full."""
+    console.print(_outcomes(results))
+    if results.end_reason:
+        console.print(Text(f"The run was ended before it was done: {results.end_reason}.\n", style="yellow"))
+    if results.total_cryptos <= LISTED_SYMBOLS:
+        console.print(_symbols(results.details))
+    amiss = results.having("partial", "failed")
+    if amiss:
+        _tell_amiss(console, amiss)
+
+
+def _table(title: str, *, footer: bool = False) -> Table:
+    """Make a table narrow enough for 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_footer=footer,
+    )
+
+
+def _outcomes(results: Results) -> Table:
+    table = _table("Result", footer=True)
+    table.add_column("outcome", footer="total")
+    table.add_column("cryptos", justify="right", footer=str(results.total_cryptos))
+    table.add_column("candles stored", justify="right", footer=f"{results.total_records:,}")
+    table.add_column("requests", justify="right", footer=f"{results.requests:,}")
+    table.add_column("meaning", style="dim")
+    counts = (results.complete, results.skipped, results.partial, results.failed)
+    for name, count in zip(ENDED, counts, strict=True):
+        symbols = results.having(name)
+        table.add_row(
+            Text(name, style=STYLES[name] if count else "dim"),
+            str(count),
+            f"{sum(symbol.records for symbol in symbols):,}",
+            f"{sum(symbol.requests for symbol in symbols):,}",
+            MEANINGS[name],
+        )
+    return table
+
+
+def _symbols(symbols: list[SymbolOutcome]) -> Table:
+    table = _table("By crypto")
+    table.add_column("symbol")
+    table.add_column("outcome")
+    table.add_column("stored", justify="right")
+    table.add_column("requests", justify="right")
+    table.add_column("retries", justify="right")
+    table.add_column("holds (UTC)", style="dim")
+    for symbol in symbols:
+        table.add_row(
+            Text(symbol.symbol),
+            Text(symbol.status, style=STYLES[symbol.status]),
+            f"{symbol.records:,}",
+            f"{symbol.requests:,}",
+            f"{symbol.retries:,}" if symbol.retries else "",
+            f"{symbol.first.date()} to {hour(symbol.last)}" if symbol.first and symbol.last else "",
+        )
+    return table
+
+
+def _tell_amiss(console: Console, symbols: list[SymbolOutcome]) -> None:
+    """Print what is missing, once for each reason: one refusal by the exchange can fail every symbol alike."""
+    console.print(Text("What is missing, and why (UTC)", style="bold"))
+    by_reason: dict[tuple[OutcomeName, str], list[SymbolOutcome]] = {}
+    for symbol in symbols:
+        by_reason.setdefault((symbol.status, reason(symbol.error)), []).append(symbol)
+    for (name, why), alike in by_reason.items():
+        console.print(Text.assemble((f" {len(alike)} {name}: ", STYLES[name]), why))
+        for symbol in alike[:LISTED_SYMBOLS]:
+            for line in windows(symbol.missing, symbol.missing_hours) or ["no window is named"]:
+                console.print(Text(f"   {symbol.symbol}  {line}"))
+        if len(alike) > LISTED_SYMBOLS:
+            console.print(f"   and {len(alike) - LISTED_SYMBOLS} more, which the run's status names")
+    console.print()
+
+
+def totals(results: Results, seconds: float | None, counted_by_exchange: int | None, cold_starts: int | None) -> str:
+    """Write the run in one sentence.
+
+    Parameters
+    ----------
+    results
+        The run's outcomes.
+    seconds
+        From the run's start to its end.
+    counted_by_exchange
+        The candle requests the exchange itself counted during the run, None if it does not tell.
+    cold_starts
+        Workers that had to be started for the run, None if the logs do not tell.
+    """
+    parts = [f"{counted(results.total_records, 'candle')} stored"]
+    if seconds is not None and seconds < 1:
+        parts[0] += " in less than a second"
+    elif seconds is not None:
+        parts[0] += f" in {span(seconds)} ({results.total_records / seconds:,.0f} candles/s)"
+    if counted_by_exchange is None:
+        parts.append(f"{counted(results.requests, 'candle request')} by the workers' count")
+    else:
+        parts.append(f"the exchange counted {counted(counted_by_exchange, 'candle request')}")
+    if cold_starts is not None:
+        parts.append(f"{counted(cold_starts, 'worker')} started cold")
+    return ", ".join(parts) + "."
+
+
+def how_to_read(api_url: str, stack_file: str, run_id: str, symbol: str) -> str:
+    """Write the commands that read the archive; the key is taken from the stack's file, so that none lands in a log."""
+    return "\n".join(
+        [
+            "Read it:",
+            _key_line(stack_file),
+            f'  curl -s "{api_url}/api/v3/klines?symbol={quote(symbol)}&interval=1h&limit=3" {_WITH_KEY} | jq -c ".[]"',
+            f'  curl -s "{api_url}/api/admin/system/info" {_WITH_KEY} | jq',
+            _status_line(api_url, run_id),
+        ]
+    )
+
+
+def where_it_lies(stack: Stack, state_dir: str) -> str:
+    """Write where the candles are, and from which exchange they came."""
+    where = f"the local DynamoDB ({stack.aws_endpoint_url}), kept in {state_dir}"
+    return f"They came from {stack.exchange} and lie in {where}."
+
+
+def how_to_look(api_url: str, stack_file: str, run_id: str | None) -> str:
+    """Write the commands that ask for a run's status, the latest's without an id."""
+    return f"{_key_line(stack_file)}\n{_status_line(api_url, run_id)}"
+
+
+def _key_line(stack_file: str) -> str:
+    return f"  KEY=$(jq -r .api_key {stack_file})"
+
+
+def _status_line(api_url: str, run_id: str | None) -> str:
+    query = f"?run_id={run_id}" if run_id else ""
+    return f'  curl -s "{api_url}/api/admin/collect/status{query}" {_WITH_KEY} | jq'
+
+
+def how_to_go_on() -> str:
+    """Write how to ask for more than a first look."""
+    return "That was a first look. For all of it up to yesterday: make collect TOP=100 START=2025-01-01"

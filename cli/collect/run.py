@@ -1,0 +1,205 @@
+"""One `make collect` from the stack to the exit code: up, trigger, follow, tell."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
+
+from cli.collect import remedies
+from cli.collect.answers import Status
+from cli.collect.api import ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
+from cli.collect.arguments import CollectionRequest
+from cli.collect.display import Display, display_for
+from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
+from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
+from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code
+from localstack.places import Places
+from localstack.progress import StackError
+
+LOOK_SECONDS = 1.0
+# A stack that is stopped and started again is back within this, and its run goes on.
+PATIENCE_SECONDS = 90.0
+_CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 409, 429, 500
+
+Wait = Callable[[float], None]
+ApiError = ApiRefusedError | ApiUnreachableError | ApiUnansweredError
+API_ERRORS = (ApiRefusedError, ApiUnreachableError, ApiUnansweredError)
+
+
+class _StoppedError(Exception):
+    """There will be no result: what to say instead, and the exit code."""
+
+    def __init__(self, exit_code: int, *lines: str) -> None:
+        super().__init__(*lines)
+        self.exit_code = exit_code
+        self.lines = lines
+
+
+def collect(
+    request: CollectionRequest,
+    places: Places,
+    console: Console,
+    bring_up: Callable[[str], None],
+    wait: Wait = time.sleep,
+) -> int:
+    """Collect as asked, and tell.
+
+    Parameters
+    ----------
+    request
+        What to collect.
+    places
+        Where the stack tells its addresses and writes its logs.
+    console
+        Where to tell it.
+    bring_up
+        Starts the stack with this exchange, or raises StackError.
+    wait
+        Waits so many seconds between two looks.
+
+    Returns
+    -------
+    int
+        The exit code: 0 when nothing is failed or partial, 1 when something is, 2 when nothing was collected,
+        130 after Ctrl-C.
+    """
+    stack_file = _from_here(places.stack_file)
+    try:
+        stack = _up(request.exchange, places.stack_file, bring_up)
+        api, exchange = CollectorApi(stack.api_url, stack.api_key), Exchange(stack.exchange_url)
+        counted_before = exchange.candle_requests()
+        run_id, is_ours = _start(api, request, exchange.now(datetime.now(UTC)), console, stack_file)
+        status = _follow(api, run_id, console, stack_file, wait)
+    except _StoppedError as stop:
+        console.print()
+        for number, line in enumerate(stop.lines):
+            _say(console, line, "red" if number == 0 and stop.exit_code == EXIT_NOT_DONE else "")
+        return stop.exit_code
+    except KeyboardInterrupt:  # from the trigger on, the steps answer it themselves
+        console.print()
+        _say(console, "Stopped before anything was started.")
+        return EXIT_INTERRUPTED
+    # What was counted before someone else's run began is not known.
+    counted_now = exchange.candle_requests() if is_ours else None
+    _tell(console, status, _difference(counted_now, counted_before), places.logs_dir)
+    if status.last_results is not None and status.last_results.details:
+        _say(console, where_it_lies(stack, _from_here(stack.state_dir)))
+        _say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
+    if request.is_first_look and is_ours:
+        _say(console, how_to_go_on())
+    return exit_code(status.last_results)
+
+
+def _up(exchange: str, stack_file: Path, bring_up: Callable[[str], None]) -> Stack:
+    try:
+        bring_up(exchange)
+        return read_stack(stack_file)
+    except StackError as error:
+        raise _StoppedError(EXIT_NOT_DONE, str(error)) from error
+
+
+def _start(
+    api: CollectorApi, request: CollectionRequest, now: datetime, console: Console, stack_file: str
+) -> tuple[str, bool]:
+    """Start the run, or find the one that is active; give its id, and whether it is ours."""
+    body = request.trigger_body(now)
+    _say(console, f"Asking for {request.describe(body)} ...")
+    try:
+        started = api.trigger(body)
+    except ApiRefusedError as error:
+        run_id = error.refusal.run_id
+        if error.http_status != _CONFLICT or run_id is None:
+            raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
+        _say(console, f"Run {run_id} is active already, and one runs at a time: following that one.", "yellow")
+        _say(console, "What you asked for now was not started; ask again afterwards if it is something else.", "yellow")
+        return run_id, False
+    except (ApiUnreachableError, ApiUnansweredError) as error:
+        raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
+    except KeyboardInterrupt as error:
+        look = how_to_look(api.url, stack_file, None)
+        raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
+    days = f"{started.start_date} to {started.end_date}"
+    _say(console, f"Run {started.run_id}: {started.mode}, {days}, {counted(started.total_cryptos, 'crypto')}.", "bold")
+    if started.note:
+        _say(console, started.note, "yellow")
+    return started.run_id, True
+
+
+def _follow(api: CollectorApi, run_id: str, console: Console, stack_file: str, wait: Wait) -> Status:
+    """Show the run until it ends; the run itself does not depend on being watched."""
+    try:
+        with display_for(console) as display:
+            while True:
+                status = _look(api, run_id, display, wait)
+                display.show(status)
+                if not status.is_running:
+                    return status
+                wait(LOOK_SECONDS)
+    except API_ERRORS as error:
+        raise _StoppedError(EXIT_NOT_DONE, f"{error}; run {run_id} may go on.", _remedy(error)) from error
+    except KeyboardInterrupt as error:
+        raise _StoppedError(
+            EXIT_INTERRUPTED,
+            f"Run {run_id} goes on without this display. `make collect` shows it again, or look at it so:",
+            how_to_look(api.url, stack_file, run_id),
+        ) from error
+
+
+def _look(api: CollectorApi, run_id: str, display: Display, wait: Wait) -> Status:
+    """Ask for the status; an API away for a while (a restart, a busy machine) is asked again."""
+
+    def note(look: RetryCallState) -> None:
+        if look.attempt_number == 1 and look.outcome is not None:
+            display.note(f"No status just now ({look.outcome.exception()}); looking again.")
+
+    patiently = Retrying(
+        retry=retry_if_exception(_passes),
+        wait=wait_fixed(LOOK_SECONDS),
+        stop=stop_after_delay(PATIENCE_SECONDS) | stop_after_attempt(round(PATIENCE_SECONDS / LOOK_SECONDS)),
+        sleep=wait,
+        before_sleep=note,
+        reraise=True,
+    )
+    return patiently(api.status, run_id)
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, ApiRefusedError):
+        return error.http_status == _TOO_MANY_REQUESTS or error.http_status >= _SERVER_ERROR
+    return isinstance(error, ApiUnreachableError | ApiUnansweredError)
+
+
+def _tell(console: Console, status: Status, counted_by_exchange: int | None, logs: Path) -> None:
+    results = status.last_results
+    if results is None:
+        _say(console, f"Run {status.run_id} ended without results. Look into {logs} for why.", "red")
+        return
+    show_result(console, results)
+    cold_starts = worker_cold_starts(logs, status.start_time) if status.start_time else None
+    _say(console, totals(results, status.seconds, counted_by_exchange, cold_starts), "bold")
+
+
+def _from_here(path: Path) -> str:
+    """Write a path as it can be typed from the current folder."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _difference(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else after - before
+
+
+def _remedy(error: ApiError) -> str:
+    if isinstance(error, ApiRefusedError):
+        return remedies.remedy(error.http_status, error.refusal)
+    return remedies.UNREACHABLE if isinstance(error, ApiUnreachableError) else remedies.UNANSWERED
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """Print lines: prose is wrapped between words at a terminal, commands (indented) are left whole to be copied."""
+    for line in text.splitlines():
+        console.print(Text(line, style=style), soft_wrap=line.startswith("  ") or not console.is_terminal)

@@ -1,0 +1,138 @@
+"""Numbers, spans and outcomes in words, and the exit code; pure."""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from cli.collect.answers import MissingWindow, OutcomeName, Results, Status, SymbolError
+
+MINUTE = 60
+HOUR = 3600
+EXIT_COLLECTED = 0
+EXIT_INCOMPLETE = 1
+EXIT_NOT_DONE = 2
+EXIT_INTERRUPTED = 130
+PACE_SECONDS = 15
+
+
+def counted(number: int, noun: str) -> str:
+    """Write `1 request`, `2,160 candles`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def span(seconds: float) -> str:
+    """Write a time in seconds as a person says it: `8 s`, `1 min 05 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02d} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
+
+
+def hour(moment: datetime) -> str:
+    """Write an open time in UTC to the minute."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def window(missing: MissingWindow) -> str:
+    """Write a missing window by its first and last missing hour."""
+    if missing.hours == 1:
+        return f"{hour(missing.start)} (1 hour)"
+    return f"{hour(missing.start)} to {hour(missing.end - timedelta(hours=1))} ({missing.hours:,} hours)"
+
+
+def windows(missing: Sequence[MissingWindow], hours: int, most: int = 3) -> list[str]:
+    """Write the first `most` missing windows, and of how many `hours` in all they are a part if there are more."""
+    lines = [window(one) for one in missing[:most]]
+    rest = hours - sum(one.hours for one in missing[:most])
+    return [*lines, f"and {counted(rest, 'more hour')}"] if rest > 0 else lines
+
+
+def reason(error: SymbolError | None) -> str:
+    """Write why a symbol is not complete, with what the exchange said."""
+    if error is None:
+        return "no reason given"
+    marks = [error.kind]
+    if error.http_status is not None:
+        marks.append(f"HTTP {error.http_status}")
+    if error.exchange_code is not None:
+        marks.append(f"code {error.exchange_code}")
+    if error.attempts is not None:
+        marks.append(counted(error.attempts, "attempt"))
+    return f"{error.message} [{', '.join(marks)}]"
+
+
+def states(results: Results) -> list[tuple[int, OutcomeName]]:
+    """Count the symbols in each state that has any, the ended ones first."""
+    counts: list[tuple[int, OutcomeName]] = [
+        (results.complete, "complete"),
+        (results.skipped, "skipped"),
+        (results.partial, "partial"),
+        (results.failed, "failed"),
+        (len(results.having("running")), "running"),
+        (len(results.having("pending")), "pending"),
+    ]
+    return [(number, name) for number, name in counts if number]
+
+
+def tally(results: Results) -> str:
+    """Write how many symbols are in each state."""
+    return ", ".join(f"{number} {name}" for number, name in states(results))
+
+
+def progress_line(status: Status, candles_per_second: float | None) -> str:
+    """Write a run's progress in one plain line, for logs and pipes."""
+    parts = []
+    if status.progress is not None:
+        progress = status.progress
+        parts.append(f"{progress.done}/{progress.total} cryptos ({progress.percent:.0f}%)")
+    if status.last_results is not None:
+        parts.append(counted(status.last_results.total_records, "candle"))
+        if candles_per_second is not None:
+            parts.append(f"{candles_per_second:,.0f} candles/s")
+        parts.append(counted(status.last_results.requests, "request"))
+        parts.append(tally(status.last_results))
+    if status.progress is not None and status.progress.eta_seconds is not None and status.is_running:
+        parts.append(f"about {span(status.progress.eta_seconds)} left")
+    if status.waiting_for_exchange_until is not None:
+        parts.append(waiting(status.waiting_for_exchange_until))
+    return " | ".join(parts)
+
+
+def waiting(until: datetime) -> str:
+    """Write that the exchange's limit holds the run back."""
+    return f"waiting for the exchange until {until.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def exit_code(results: Results | None) -> int:
+    """Give 0 when every symbol is complete or skipped and the counts add up, 1 otherwise."""
+    if results is None:
+        return EXIT_INCOMPLETE
+    whole = results.complete + results.skipped == results.total_cryptos
+    return EXIT_COLLECTED if whole and not results.partial and not results.failed else EXIT_INCOMPLETE
+
+
+class Pace:
+    """Candles a second over the last quarter of a minute, from what the status said at each look."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque()
+
+    def after(self, seconds: float, candles: int) -> float | None:
+        """Add a look and give the pace; None until two looks lie apart.
+
+        Parameters
+        ----------
+        seconds
+            Since the run's start.
+        candles
+            Stored by the run so far.
+        """
+        self._looks.append((seconds, candles))
+        while len(self._looks) > 2 and seconds - self._looks[1][0] >= PACE_SECONDS:  # noqa: PLR2004 - a pace needs two
+            self._looks.popleft()
+        first_seconds, first_candles = self._looks[0]
+        if seconds <= first_seconds:
+            return None
+        return (candles - first_candles) / (seconds - first_seconds)

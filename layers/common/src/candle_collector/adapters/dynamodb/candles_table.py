@@ -1,0 +1,195 @@
+"""The candle table: one item for each series and UTC day, each hour a line of text in an attribute of its own.
+
+Spoken to with boto3's client and its plain wire form: a day has up to 24 attributes that no model lists better, and the
+client's check of every parameter, two thirds of a batch's CPU, can be off (measured).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from candle_collector.domain import windows as w
+from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
+from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
+from candle_collector.errors import CollectorError, StoredCandleDamagedError
+from candle_collector.ports import StoredDays
+
+_BATCH_MOST = 25
+"""The most items of a BatchWriteItem (AWS's limit)."""
+
+_BATCH_TRIES = 8
+_WAIT_MOST = 5.0
+
+_STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
+
+_HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
+
+
+class CandlesTable:
+    """The candles in DynamoDB.
+
+    Parameters
+    ----------
+    table
+        Its name.
+    client
+        A DynamoDB client; one without parameter validation is made where None is given.
+    """
+
+    def __init__(self, table: str, *, client: Any = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._table = table
+        self._client = client or boto3.client(
+            "dynamodb",
+            config=Config(
+                parameter_validation=False,
+                connect_timeout=2,
+                read_timeout=5,
+                retries={"mode": "standard", "total_max_attempts": 8},
+            ),
+        )
+        self._sleep = sleep
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:
+        """Read which hours of the touched days are known, by projection: no candle crosses the wire."""
+        if not within.hours:
+            return StoredDays((), (), frozenset())
+        stored: list[int] = []
+        never: list[int] = []
+        days: list[str] = []
+        for item in self._query(
+            symbol,
+            within,
+            ProjectionExpression="#day, #stored, never_printed",
+            ExpressionAttributeNames=_STORED,
+            ConsistentRead=True,
+        ):
+            day = item["day"]["S"]
+            days.append(day)
+            try:
+                midnight = w.first_hour_of(day)
+                stored += [midnight + int(hour) for hour in item.get("stored", {}).get("NS", ())]
+                never += [midnight + int(hour) for hour in item.get("never_printed", {}).get("NS", ())]
+            except ValueError as error:
+                raise StoredCandleDamagedError(f"{_series(symbol)} {day}: {error}") from error
+        return StoredDays(w.from_hours(stored), w.from_hours(never), frozenset(days))
+
+    def store(
+        self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
+    ) -> None:
+        """Write whole days that have no item yet in batches, and all others by merging hour by hour."""
+        by_midnight: dict[int, dict[int, str]] = defaultdict(dict)
+        for candle in candles:
+            hour = candle.hour % HOURS_A_DAY
+            by_midnight[candle.hour - hour][hour] = candle.line()
+        by_day = {w.day_of(midnight): lines for midnight, lines in by_midnight.items()}
+        gone: dict[str, list[int]] = defaultdict(list)
+        for hour in w.hours_in(never_printed):
+            gone[w.day_of(hour)].append(hour % HOURS_A_DAY)
+        whole = [day for day, lines in by_day.items() if day in absent_days and len(lines) == HOURS_A_DAY]
+        self._put_whole([_whole_day(symbol, day, by_day.pop(day)) for day in whole])
+        for day in sorted({*by_day, *gone}):
+            self._merge(symbol, day, by_day.get(day, {}), gone.get(day, []))
+
+    def _put_whole(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write items in batches, and what the table did not take again."""
+        for start in range(0, len(items), _BATCH_MOST):
+            left = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH_MOST]]
+            for attempt in range(_BATCH_TRIES):
+                answer = self._call("batch_write_item", RequestItems={self._table: left})
+                left = answer.get("UnprocessedItems", {}).get(self._table, [])
+                if not left:
+                    break
+                self._sleep(random.uniform(0, min(_WAIT_MOST, 0.05 * 2**attempt)))  # noqa: S311 - spreads load
+            if left:
+                raise CollectorError(f"the candle table left {len(left)} items unwritten in {_BATCH_TRIES} tries")
+
+    def _merge(self, symbol: str, day: str, lines: Mapping[int, str], gone: Sequence[int]) -> None:
+        """Add hours to a day's item, or make it. Repeating it changes nothing, and a stored value stays."""
+        sets = [f"{_HOURS[hour]} = if_not_exists({_HOURS[hour]}, :{_HOURS[hour]})" for hour in lines]
+        adds = ["#stored :stored"] if lines else []
+        adds += ["never_printed :gone"] if gone else []
+        values: dict[str, Any] = {f":{_HOURS[hour]}": {"S": line} for hour, line in lines.items()}
+        if lines:
+            values[":stored"] = {"NS": [str(hour) for hour in lines]}
+        names = {"ExpressionAttributeNames": _STORED} if lines else {}
+        if gone:
+            values[":gone"] = {"NS": [str(hour) for hour in gone]}
+        self._call(
+            "update_item",
+            TableName=self._table,
+            Key=_key(symbol, day),
+            UpdateExpression=" ".join([f"SET {', '.join(sets)}"] * bool(sets) + [f"ADD {', '.join(adds)}"]),
+            ExpressionAttributeValues=values,
+            **names,
+        )
+
+    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+        """Return stored candles, reading no more days than their number needs."""
+        found: list[Candle] = []
+        if not within.hours or limit <= 0:
+            return found
+        days = min(limit // HOURS_A_DAY + 2, 366)
+        for item in self._query(symbol, within, Limit=days, ScanIndexForward=not newest):
+            of_day = [candle for candle in _candles_of(item) if within.start <= candle.hour < within.end]
+            found += reversed(of_day) if newest else of_day
+            if len(found) >= limit:
+                break
+        return sorted(found[:limit])
+
+    def _query(self, symbol: str, within: Window, **options: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items of the days that `within` touches, page after page."""
+        names = {"#series": "series", "#day": "day"} | options.pop("ExpressionAttributeNames", {})
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "#series = :series AND #day BETWEEN :first AND :last",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                ":series": {"S": _series(symbol)},
+                ":first": {"S": w.day_of(within.start)},
+                ":last": {"S": w.day_of(within.end - 1)},
+            },
+            **options,
+        }
+        while True:
+            page = self._call("query", **request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _call(self, operation: str, **request: Any) -> Any:
+        try:
+            return getattr(self._client, operation)(**request)
+        except (BotoCoreError, ClientError) as error:
+            raise CollectorError(f"the candle table refused {operation}: {error}") from error
+
+
+def _series(symbol: str) -> str:
+    return f"{symbol}#{INTERVAL}"
+
+
+def _key(symbol: str, day: str) -> dict[str, Any]:
+    return {"series": {"S": _series(symbol)}, "day": {"S": day}}
+
+
+def _whole_day(symbol: str, day: str, lines: Mapping[int, str]) -> dict[str, Any]:
+    hours = {_HOURS[hour]: {"S": line} for hour, line in lines.items()}
+    return {**_key(symbol, day), **hours, "stored": {"NS": [str(hour) for hour in lines]}}
+
+
+def _candles_of(item: Mapping[str, Any]) -> list[Candle]:
+    """Return the candles of a day's item, by hour."""
+    day = item["day"]["S"]
+    midnight = w.first_hour_of(day)
+    try:
+        return [candle_from_line(midnight + hour, item[name]["S"]) for hour, name in enumerate(_HOURS) if name in item]
+    except (ValueError, KeyError) as error:
+        raise StoredCandleDamagedError(f"{item['series']['S']} {day}: {error}") from error

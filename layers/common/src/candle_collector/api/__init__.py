@@ -1,0 +1,1 @@
+"""The HTTP side: keys, request bodies, response shapes and error statuses."""

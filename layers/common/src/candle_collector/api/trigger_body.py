@@ -1,0 +1,92 @@
+"""The body of a trigger, checked at the edge: every refusal names its field."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+
+from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
+from candle_collector.collecting.start_run import RunRequest
+from candle_collector.domain import dates
+from candle_collector.domain.run import Mode
+from candle_collector.domain.universe import is_symbol
+from candle_collector.errors import RequestRefusedError, invalid
+
+_NAME = re.compile(r"[a-z_]{1,20}", re.ASCII)
+
+
+class TriggerBody(BaseModel):
+    """What ``POST /api/admin/collect/trigger`` takes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    mode: Mode
+    start_date: str | None = None
+    end_date: str | None = None
+    symbols: Annotated[list[str], Field(min_length=1, max_length=SYMBOLS_MOST)] | None = None
+    top_n: Annotated[int, Field(ge=1, le=SYMBOLS_MOST)] | None = None
+    recheck: StrictBool = False
+    dry_run: StrictBool = False
+
+
+def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
+    """Return the request of a body, and whether it is a dry run.
+
+    Raises
+    ------
+    RequestRefusedError
+        400 or 413, naming the field.
+    """
+    text = body or ""
+    if len(text.encode("utf-8", "surrogatepass")) > BODY_MOST_BYTES:
+        raise RequestRefusedError(
+            413, "REQUEST_TOO_LARGE", f"body: is larger than {BODY_MOST_BYTES} bytes", field="body"
+        )
+    try:
+        parsed = TriggerBody.model_validate_json(text)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    for number, symbol in enumerate(parsed.symbols or (), 1):
+        if not is_symbol(symbol):
+            raise invalid("symbols", f"number {number} is no symbol; one is written like BTCUSDT")
+    if parsed.symbols is not None and parsed.top_n is not None:
+        raise invalid("top_n", "goes without symbols: they replace the top N")
+    request = RunRequest(
+        mode=parsed.mode,
+        start=_hour("start_date", parsed.start_date),
+        end=_hour("end_date", parsed.end_date),
+        symbols=tuple(dict.fromkeys(parsed.symbols)) if parsed.symbols is not None else None,
+        top_n=parsed.top_n,
+        recheck=parsed.recheck,
+    )
+    return request, parsed.dry_run
+
+
+def _hour(field: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return dates.start_of(text) if field == "start_date" else dates.end_of(text)
+    except ValueError as error:
+        raise invalid(field, str(error)) from None
+
+
+def _refusal(error: ValidationError) -> RequestRefusedError:
+    """Return the first complaint in words of ours, without what was sent."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else "body"
+    match first["type"]:
+        case "extra_forbidden":
+            known = ", ".join(TriggerBody.model_fields)
+            # A misspelt name is worth repeating; whatever else was sent is not.
+            named = field if _NAME.fullmatch(field) else "body"
+            wrong = "has a field that is none" if named == "body" else "is no field"
+            return invalid(named, f"{wrong}; the fields are {known}")
+        case "missing":
+            return invalid(field, "is missing; it takes backward, forward or gap_fill")
+        case "json_invalid":
+            return invalid("body", "is no JSON")
+        case _:
+            return invalid(field, first["msg"])

@@ -1,0 +1,1 @@
+"""Filling the archive: runs, their symbols and what becomes of them."""

@@ -1,0 +1,223 @@
+"""Takes candles that an owner already has into the store, so that they cost no request to the exchange.
+
+What is stored stays: an equal candle is skipped, a different one is reported. Afterwards the series' records are as
+they are after collection.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import reduce
+from typing import NamedTuple
+
+from candle_collector.domain import windows as w
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
+from candle_collector.domain.failed_window import renew
+from candle_collector.domain.run import Series
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.errors import CollectionInProgressError
+from candle_collector.ports import CandleStore, Clock, RunStore, SeriesStore
+
+LEASE = timedelta(hours=1)
+"""How long an import that died keeps collection from starting; it is renewed with each symbol."""
+
+
+class Difference(NamedTuple):
+    """An hour whose stored candle is not the one that was offered."""
+
+    symbol: str
+    stored: Candle
+    offered: Candle
+
+
+@dataclass
+class Imported:
+    """What became of a symbol's candles.
+
+    Attributes
+    ----------
+    offered, stored, equal
+        Candles in the files, those stored now, and those that had been there.
+    different
+        What had been there and is not the same; it stays as it was.
+    never_printed
+        Hours that are known now to have no candle.
+    """
+
+    symbol: str
+    offered: int = 0
+    stored: int = 0
+    equal: int = 0
+    never_printed: int = 0
+    different: list[Difference] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ImportPorts:
+    """What an import needs."""
+
+    candles: CandleStore
+    series: SeriesStore
+    runs: RunStore
+    clock: Clock
+
+
+@contextmanager
+def importing(ports: ImportPorts) -> Iterator[Callable[[], None]]:
+    """Keep collection from starting meanwhile, because both write the series' records; yield what renews that.
+
+    Raises
+    ------
+    CollectionInProgressError
+        A run is active.
+    """
+    name = f"import-{secrets.token_hex(8)}"
+
+    def hold() -> None:
+        now = ports.clock.now()
+        holder = ports.runs.take_lease(name, now=now, expires=now + LEASE)
+        if holder is not None:
+            raise CollectionInProgressError(holder)
+
+    hold()
+    try:
+        yield hold
+    finally:
+        ports.runs.release_lease(name)
+
+
+def import_symbol(
+    symbol: str,
+    batches: Iterable[Sequence[Candle]],
+    ports: ImportPorts,
+    *,
+    stated: Windows,
+    closed_end: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Imported:
+    """Store a symbol's candles, and keep what they prove.
+
+    Parameters
+    ----------
+    batches
+        Checked candles, ascending in each; one that goes back to hours offered before is compared with those.
+    stated
+        The hours that the exchange itself has said everything about with these candles: the periods of files of its own
+        archive. Hours between two candles that are left out there were never printed, by the same rules as for answers
+        (`settle`). Of other candles nothing is known of what they leave out.
+    closed_end
+        The hour after the last closed one.
+    progress
+        Told how many candles a batch had.
+    """
+    result = Imported(symbol)
+    hours: Windows = ()
+    for batch in _cut_at_midnight(batches):
+        _store(symbol, batch, ports.candles, result)
+        hours = w.union([*hours, *w.from_hours(candle.hour for candle in batch)])
+        progress(len(batch))
+    if hours:
+        proofs = _proofs(ports.series.get(symbol), hours, stated, closed_end)
+        result.never_printed = _keep(symbol, hours, proofs, ports)
+    return result
+
+
+def _cut_at_midnight(batches: Iterable[Sequence[Candle]]) -> Iterator[list[Candle]]:
+    """Yield candles in batches that end with a day, so that a day is written once."""
+    held: list[Candle] = []
+    for batch in batches:
+        if held and batch[0].hour <= held[-1].hour:  # the next file goes back
+            yield held
+            held = []
+        last_midnight = batch[-1].hour - batch[-1].hour % w.HOURS_A_DAY
+        whole = [candle for candle in batch if candle.hour < last_midnight]
+        if whole:
+            yield held + whole
+            held = []
+        held += batch[len(whole) :]
+    if held:
+        yield held
+
+
+def _store(symbol: str, batch: Sequence[Candle], store: CandleStore, result: Imported) -> None:
+    """Store what is not there yet, and compare the rest."""
+    within = Window(batch[0].hour, batch[-1].hour + 1)
+    days = store.coverage(symbol, within)
+    there: dict[int, Candle] = {}
+    if w.clip(days.stored, within):
+        there = {candle.hour: candle for candle in store.candles(symbol, within, limit=within.hours)}
+    new = [candle for candle in batch if candle.hour not in there]
+    known = [(there[candle.hour], candle) for candle in batch if candle.hour in there]
+    store.store(symbol, new, (), absent_days=frozenset(w.day_of(candle.hour) for candle in batch) - days.days)
+    result.offered += len(batch)
+    result.stored += len(new)
+    result.equal += sum(stored == offered for stored, offered in known)
+    result.different += [Difference(symbol, *pair) for pair in known if pair[0] != pair[1]]
+
+
+def _proofs(series: Series, hours: Windows, stated: Windows, closed_end: int) -> list[Settlement]:
+    """Return what the candles prove by what they leave out of the hours that were stated."""
+    first_known = min(hour for hour in (series.first, hours[0].start) if hour is not None)
+    return [
+        settle(
+            window,
+            list(w.hours_in(w.clip(hours, window))),
+            known_before=first_known < window.start,
+            ended=False,  # files tell nothing of what comes after them
+            closed_end=closed_end,
+        )
+        for window in w.union(stated)
+    ]
+
+
+def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: ImportPorts) -> int:
+    """Keep the proofs, write the record from a full read of the touched years, and count what is newly settled."""
+    never = w.union(window for proof in proofs for window in proof.never_printed)
+    touched = w.union([*hours, *never])
+    first_year, last_year = (w.year_of(hour) for hour in (touched[0].start, touched[-1].end - 1))
+    years = Window(w.year_window(first_year).start, w.year_window(last_year).end)
+    days = ports.candles.coverage(symbol, years)
+    fresh = w.subtract(never, w.union([*days.stored, *days.never_printed]))
+    if fresh:
+        ports.candles.store(symbol, (), fresh, absent_days=frozenset())
+    series = ports.series.get(symbol)
+    absent = reduce(extend, (proof.absent for proof in proofs), series.absent)
+    known = Coverage(days.stored, w.union([*days.never_printed, *fresh]), absent)
+    ports.series.put(_series_now(series, known, years))
+    return w.count(fresh)
+
+
+def _series_now(series: Series, known: Coverage, within: Window) -> Series:
+    """Return the record of a series when `known` is known of the whole years `within`."""
+    stored = known.stored
+    ends = [(stored[0].start, stored[-1].end - 1)]
+    if series.first is not None and series.last is not None:
+        ends.append((series.first, series.last))
+    first, last = min(start for start, _ in ends), max(end for _, end in ends)
+    absent = known.absent
+    if absent is not None:
+        absent = Window(absent.start, min(absent.end, first)) if absent.start < first else None
+    delisted = series.delisted
+    if delisted is not None and delisted.start <= last:  # there were candles after all
+        delisted = Window(last + 1, delisted.end) if last + 1 < delisted.end else None
+    counts = {year: w.count(w.clip(stored, w.year_window(year))) for year in _years(within)}
+    years = {year: hours for year, hours in {**series.years, **counts}.items() if hours}
+    missing = replace(known, absent=absent, delisted=delisted).missing(within)
+    return replace(
+        series,
+        first=first,
+        last=last,
+        absent=absent,
+        delisted=delisted,
+        years=years,
+        troubles=renew(series.troubles, (), missing, within),
+    )
+
+
+def _years(within: Window) -> range:
+    return range(w.year_of(within.start), w.year_of(within.end - 1) + 1)

@@ -1,0 +1,127 @@
+"""A dry run: what a run would ask for, and what it would cost, without starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from candle_collector.collecting.collect_symbol import KLINES_WEIGHT
+from candle_collector.collecting.series_range import stored_range
+from candle_collector.collecting.start_run import (
+    LISTING_WEIGHT,
+    Choice,
+    RunPorts,
+    RunRequest,
+    Scope,
+    check_range,
+    choose,
+)
+from candle_collector.domain import dates
+from candle_collector.domain import windows as w
+from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.run import RunSymbol
+from candle_collector.domain.windows import Windows
+from candle_collector.ports import CandleStore
+from candle_collector.reading.report_runs import tell_windows
+
+PRICES: Mapping[str, float] = {
+    "dynamodb_write_unit": 0.625e-6,
+    "dynamodb_read_unit": 0.125e-6,
+    "lambda_gb_second": 16.6667e-6,
+    "lambda_request": 0.20e-6,
+    "sqs_request": 0.40e-6,
+}
+"""US dollars on demand in us-east-1, by AWS's price lists as told on 2026-11-23."""
+
+DAY_WRITE_UNITS = 3
+"""A day's item is between 2 and 3 KB; AWS counts a write unit a KB begun."""
+
+DAY_READ_UNITS = 0.75
+"""Of a day's item read consistently: 3 KB of the 4 KB of a unit; a query rounds its sum, not each item."""
+
+REQUEST_SECONDS = 0.35
+"""One window, fetched and stored: an assumption for the estimate, not a measurement on AWS."""
+
+WORKER_GB = 0.5
+_READERS = 8
+
+
+def plan_run(
+    request: RunRequest, choice: Choice, ports: RunPorts, candles: CandleStore, *, workers: int
+) -> dict[str, Any]:
+    """Return per symbol the missing hours, windows and requests, and in all weight, minutes and dollars.
+
+    Parameters
+    ----------
+    workers
+        How many workers run at once.
+
+    Raises
+    ------
+    RequestRefusedError
+        As `start_run` would.
+    """
+    check_range(request, ports.clock.now())
+    scope = choose(request, choice, ports)
+    with ThreadPoolExecutor(_READERS) as readers:
+        missing = dict(
+            zip(
+                (one.symbol for one in scope.symbols),
+                readers.map(lambda one: _missing(request, scope, one, ports, candles), scope.symbols),
+                strict=True,
+            )
+        )
+    plans = {symbol: plan_requests(windows, choice.batch_size) for symbol, windows in missing.items()}
+    requests = sum(map(len, plans.values()))
+    days = sum(len({w.day_of(hour) for hour in w.hours_in(windows)}) for windows in missing.values())
+    weight = requests * KLINES_WEIGHT + LISTING_WEIGHT
+    budget = scope.market.weight_limit * choice.weight_share_percent / 100
+    seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
+    symbols = len(scope.symbols)
+    dollars = {
+        "dynamodb_writes": (days * DAY_WRITE_UNITS + requests * 2 + symbols * 6) * PRICES["dynamodb_write_unit"],
+        "dynamodb_reads": (symbols * (w.Window(scope.start, scope.end).hours / w.HOURS_A_DAY * DAY_READ_UNITS + 5))
+        * PRICES["dynamodb_read_unit"],
+        "lambda": requests * REQUEST_SECONDS * WORKER_GB * PRICES["lambda_gb_second"]
+        + symbols * PRICES["lambda_request"],
+        "sqs": symbols * 3 * PRICES["sqs_request"],
+    }
+    return {
+        "dry_run": True,
+        "mode": request.mode,
+        "start_date": dates.tell_start(scope.start),
+        "end_date": dates.tell_end(scope.end),
+        "note": scope.note,
+        "total_cryptos": symbols,
+        "symbols": [
+            {
+                "symbol": symbol,
+                "missing_hours": w.count(windows),
+                "windows": tell_windows(windows[:100]),
+                "requests": len(plans[symbol]),
+            }
+            for symbol, windows in missing.items()
+        ],
+        "missing_hours": sum(map(w.count, missing.values())),
+        "requests": requests,
+        "weight": weight,
+        "estimated_minutes": round(seconds / 60, 2),
+        "estimated_dollars": round(sum(dollars.values()), 6),
+        "dollars": {name: round(value, 6) for name, value in dollars.items()},
+        "prices": dict(PRICES),
+    }
+
+
+def _missing(request: RunRequest, scope: Scope, one: RunSymbol, ports: RunPorts, candles: CandleStore) -> Windows:
+    """Return what a worker would find missing."""
+    series = ports.series.get(one.symbol)
+    if one.trading and series.delisted:
+        series = replace(series, delisted=None)
+    within = stored_range(request.mode, w.Window(scope.start, scope.end), series, candles)
+    days = candles.coverage(one.symbol, within)
+    if request.recheck:
+        return w.subtract(w.union([within]), days.stored)
+    return Coverage(days.stored, days.never_printed, series.absent, series.delisted).missing(within)

@@ -1,0 +1,38 @@
+"""What is known of windows that stay missing: how often they were asked for, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from candle_collector.domain.windows import Window, Windows
+
+KEPT_TROUBLES = 50
+"""How many windows a series' record names."""
+
+
+class Trouble(NamedTuple):
+    """A window that could not be fetched, the attempts made for it over all runs, and the last error."""
+
+    window: Window
+    attempts: int
+    error: str
+
+
+def renew(old: Sequence[Trouble], new: Sequence[Trouble], missing: Windows, within: Window) -> tuple[Trouble, ...]:
+    """Return the troubles after a turn over `within`: those outside stay, those inside are what is still missing.
+
+    Parameters
+    ----------
+    new
+        What failed in this turn.
+    missing
+        What of `within` is missing now; a window nobody asked for yet is no trouble.
+    """
+    outside = [trouble for trouble in old if not trouble.window.clip(within).hours]
+    inside = [
+        Trouble(window, sum(one.attempts for one in touching), touching[-1].error)
+        for window in missing
+        if (touching := [one for one in (*old, *new) if one.window.clip(window).hours])
+    ]
+    return tuple(sorted(outside + inside)[:KEPT_TROUBLES])

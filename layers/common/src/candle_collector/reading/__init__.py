@@ -1,0 +1,1 @@
+"""Reading the archive: candles, coverage, runs and the state of the whole."""

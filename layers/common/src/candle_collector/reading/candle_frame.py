@@ -1,0 +1,128 @@
+"""Stored candles as columns, for pandas and for Parquet; it needs pandas and pyarrow, which no function has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from candle_collector.domain.aggregate import INTERVAL_HOURS
+from candle_collector.errors import CollectorError
+from candle_collector.ports import CandleStore, SeriesStore
+from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DECIMALS = ("open", "high", "low", "close", "volume", "quote_volume", "taker_base", "taker_quote")
+_FIELDS = ("open", "high", "low", "close", "volume", "quote_volume", "trade_count", "taker_base", "taker_quote")
+
+_DIGITS, _AFTER_POINT = 38, 8
+"""Binance's decimals have 8 digits behind the point and at most 20 before it; sums of a day have two more."""
+
+
+class ExportNeedsError(CollectorError):
+    """A library is missing that only export needs."""
+
+
+def arrow() -> Any:
+    """Return pyarrow.
+
+    Raises
+    ------
+    ExportNeedsError
+        It is not installed.
+    """
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped] # it ships none # noqa: PLC0415 - no function needs it
+    except ImportError as error:
+        raise ExportNeedsError("pyarrow is missing: run `make setup`, or `pip install pandas pyarrow`") from error
+    return pa
+
+
+def schema() -> Any:
+    """Return the columns of a table: aware UTC times in ms, exact decimals, and the symbol's segment."""
+    pa = arrow()
+    decimal, moment = pa.decimal128(_DIGITS, _AFTER_POINT), pa.timestamp("ms", "UTC")
+    types = {"trade_count": pa.int64()}
+    return pa.schema(
+        [
+            ("symbol", pa.string()),
+            ("open_time", moment),
+            *((name, types.get(name, decimal)) for name in _FIELDS),
+            ("segment", pa.int16()),
+        ]
+    )
+
+
+def table(month: Month) -> Any:
+    """Return a month's candles as a pyarrow Table."""
+    pa = arrow()
+    columns = list(zip(*month.candles, strict=True)) or [()] * 11
+    by_name = dict(zip(("hour", *_FIELDS, "offset_ms"), columns, strict=True))
+    decimal = pa.decimal128(_DIGITS, _AFTER_POINT)
+    arrays = [
+        pa.array([month.symbol] * len(month.candles), pa.string()),
+        pa.array([candle.open_time_ms for candle in month.candles], pa.timestamp("ms", "UTC")),
+        *(
+            pa.array(by_name[name], pa.string()).cast(decimal)
+            if name in DECIMALS
+            else pa.array(by_name[name], pa.int64())
+            for name in _FIELDS
+        ),
+        pa.array(month.segments, pa.int16()),
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema())
+
+
+def candle_frame(
+    candles: CandleStore,
+    series: SeriesStore,
+    symbols: Iterable[str],
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    interval: str = "1h",
+    exact: bool = True,
+) -> pd.DataFrame:
+    """Return candles as a DataFrame, sorted by symbol and time.
+
+    Its columns are symbol, open_time (aware, UTC), open, high, low, close, volume, quote_volume, trade_count,
+    taker_base, taker_quote, and segment: 2 and up where a name was silent for a week before, perhaps used again.
+
+    Parameters
+    ----------
+    start, end
+        Dates (``2025-01-31``) or timestamps (``2025-01-31T12:00:00Z``), both included; all where they are None.
+    interval
+        1h, 2h, 4h, 6h, 8h, 12h or 1d.
+    exact
+        Prices and volumes as decimals of 8 digits (Arrow's), as the exchange sent them; else as floats.
+
+    Raises
+    ------
+    ExportNeedsError
+        pandas or pyarrow is not installed.
+    ValueError
+        A date or the interval is none.
+    """
+    if interval not in INTERVAL_HOURS:
+        raise ValueError(f"the interval {interval} is none of {', '.join(INTERVAL_HOURS)}")
+    pa = arrow()
+    try:
+        import pandas as pd  # noqa: PLC0415 - no function needs it
+    except ImportError as error:
+        raise ExportNeedsError("pandas is missing: run `make setup`, or `pip install pandas pyarrow`") from error
+    within = range_of_dates(start, end)
+    months = [
+        table(month)
+        for symbol in sorted(set(symbols))
+        for month in stream_months(candles, series, symbol, within, interval=interval)
+    ]
+    whole = pa.concat_tables([schema().empty_table(), *months])
+    if not exact:
+        floats = [field.with_type(pa.float64()) if field.name in DECIMALS else field for field in whole.schema]
+        whole = whole.cast(pa.schema(floats))
+    frame: pd.DataFrame = whole.to_pandas(
+        types_mapper=lambda kind: pd.ArrowDtype(kind) if pa.types.is_decimal(kind) else None
+    )
+    return frame

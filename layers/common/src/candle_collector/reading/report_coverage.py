@@ -1,0 +1,168 @@
+"""How complete the archive is: what each series should hold, holds, never can hold, and misses.
+
+What it costs: one series from its items is a page of about 230 read units for each stored year. The list of all is made
+from the series' records, whose counts tell which years are full, and reads the items of the other years alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from candle_collector.domain import dates
+from candle_collector.domain import windows as w
+from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.run import Series
+from candle_collector.domain.segments import segments
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.errors import not_found
+from candle_collector.ports import CandleStore, Clock, ExchangeGate, SeriesStore
+from candle_collector.reading.report_runs import tell_windows
+
+YEARS_A_PAGE = 60
+"""How many years of items a page of the list reads at most: each takes tens of milliseconds, a call has 29 s."""
+
+
+@dataclass(frozen=True)
+class CoveragePorts:
+    """What telling the coverage needs."""
+
+    candles: CandleStore
+    series: SeriesStore
+    gate: ExchangeGate
+    clock: Clock
+
+    def closed_end(self) -> int:
+        """Return the hour after the last that had closed by our clock and, as last heard, by the exchange's."""
+        now_ms = round(self.clock.now().timestamp() * 1000)
+        return closed_end_at(now_ms + min(0, self.gate.state().clock_offset_ms))
+
+
+def report_symbol_coverage(
+    symbol: str, ports: CoveragePorts, *, start: int | None = None, end: int | None = None
+) -> dict[str, Any]:
+    """Return the coverage of one series, read from its items.
+
+    Parameters
+    ----------
+    start, end
+        The hours that are expected, half open: from the first candle to the last closed hour where they are None. An
+        end in the future is cut.
+
+    Raises
+    ------
+    RequestRefusedError
+        404: nothing was ever collected of it.
+    """
+    series = ports.series.get(symbol)
+    if series == Series(symbol):
+        raise not_found(f"nothing was collected of {symbol}")
+    closed_end = ports.closed_end()
+    within = _expected(series, closed_end)
+    within = Window(within.start if start is None else start, within.end if end is None else min(end, closed_end))
+    life = life_of(series)
+    days = ports.candles.coverage(symbol, life)
+    stored, never = w.clip(days.stored, life), w.clip(w.subtract(days.never_printed, days.stored), life)
+    return _told(series, within, stored, never)
+
+
+def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> dict[str, Any]:
+    """Return the coverage of all series by symbol, as their records tell it; ``next`` continues a page that was full.
+
+    Parameters
+    ----------
+    after
+        Leave out the symbols up to this one.
+    """
+    closed_end = ports.closed_end()
+    told: list[dict[str, Any]] = []
+    years_read = 0
+    for series in ports.series.all():
+        if after is not None and series.symbol <= after:
+            continue
+        full, short = split_years(series)
+        if told and years_read + len(short) > YEARS_A_PAGE:
+            return {"symbols": told, "next": told[-1]["symbol"]}
+        years_read += len(short)
+        stored, never = list(full), list[Window]()
+        for year in short:
+            days = ports.candles.coverage(series.symbol, year)
+            stored += w.clip(days.stored, year)
+            never += w.clip(w.subtract(days.never_printed, days.stored), year)
+        told.append(_told(series, _expected(series, closed_end), w.union(stored), w.union(never)))
+    return {"symbols": told, "next": None}
+
+
+def life_of(series: Series) -> Window:
+    """Return the hours from the first candle to the last."""
+    if series.first is None or series.last is None:
+        return Window(0, 0)
+    return Window(series.first, series.last + 1)
+
+
+def _expected(series: Series, closed_end: int) -> Window:
+    """Return the hours from the first candle to the delisting or the last closed hour."""
+    life = life_of(series)
+    if not life.hours:
+        return life
+    return Window(life.start, max(life.end, series.delisted.start if series.delisted else closed_end))
+
+
+def split_years(series: Series) -> tuple[Windows, Windows]:
+    """Split the life of a series into years that are full by its record, and those that are not."""
+    life = life_of(series)
+    if not life.hours:
+        return (), ()
+    parts = [w.year_window(year).clip(life) for year in range(w.year_of(life.start), w.year_of(life.end - 1) + 1)]
+    full = tuple(part for part in parts if series.years.get(w.year_of(part.start)) == part.hours)
+    return full, tuple(part for part in parts if part not in full)
+
+
+def _told(series: Series, within: Window, stored: Windows, never: Windows) -> dict[str, Any]:
+    coverage = Coverage(stored, never, series.absent, series.delisted)
+    outside = w.union(part for part in (series.absent, series.delisted) if part)
+    expected = w.count(w.subtract(w.union([within]), outside))
+    missing = coverage.missing(within)
+    never_within = w.clip(never, within)
+    return {
+        "symbol": series.symbol,
+        "listing": {
+            "first": _hour(series.first),
+            # whether the exchange was asked for the hours before, and from when on it had none
+            "is_proven": series.absent is not None,
+            "asked_from": _hour(series.absent.start if series.absent else None),
+        },
+        "first": _hour(series.first),
+        "last": _hour(series.last),
+        "delisted_from": _hour(series.delisted.start if series.delisted else None),
+        "segments": tell_windows(segments(life_of(series), never)) if series.first is not None else [],
+        "start": _hour(within.start if within.hours else None),
+        "end": _hour(within.end if within.hours else None),
+        "expected": expected,
+        "stored": w.count(w.clip(stored, within)),
+        "never_printed_hours": w.count(never_within),
+        "never_printed": tell_windows(never_within),
+        "missing_hours": w.count(missing),
+        "missing": [_tell_missing(window, series.troubles) for window in missing],
+        "percent": percent(expected - w.count(missing), expected),
+    }
+
+
+def _tell_missing(window: Window, troubles: Sequence[Trouble]) -> dict[str, Any]:
+    """Return a missing window with what is known of it; a window nobody has asked for yet has no attempts."""
+    (told,) = tell_windows((window,))
+    touching = [trouble for trouble in troubles if trouble.window.clip(window).hours]
+    attempts = sum(trouble.attempts for trouble in touching)
+    return {**told, "attempts": attempts, "last_error": touching[-1].error if touching else None}
+
+
+def percent(covered: int, expected: int) -> float | None:
+    """Return the share in percent with two decimals, rounded down: 100 is said of nothing less; None of nothing."""
+    return covered * 10_000 // expected / 100 if expected else None
+
+
+def _hour(hour: int | None) -> str | None:
+    return None if hour is None else dates.tell(hour)

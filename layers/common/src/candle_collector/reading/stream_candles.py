@@ -1,0 +1,105 @@
+"""Stored candles month by month, so that years of a hundred symbols pass through little memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from candle_collector.domain import dates
+from candle_collector.domain import windows as w
+from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.run import Series
+from candle_collector.domain.segments import segments
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.ports import CandleStore, SeriesStore
+from candle_collector.reading.read_candles import complete_buckets
+from candle_collector.reading.report_coverage import life_of, split_years
+
+
+@dataclass(frozen=True)
+class Month:
+    """The candles of a symbol and a month (UTC), ascending.
+
+    Attributes
+    ----------
+    month
+        Such as ``2025-01``.
+    hours
+        How many hours the month's part of the asked range has, for progress.
+    segments
+        For each candle the number, from 1, of the life of the symbol that it belongs to: names are used again.
+    """
+
+    symbol: str
+    month: str
+    hours: int
+    candles: Sequence[Candle]
+    segments: Sequence[int]
+
+
+def range_of_dates(start: str | None, end: str | None) -> Window:
+    """Return the hours of dates or timestamps, both included; all there are where none is given.
+
+    Raises
+    ------
+    ValueError
+        One of them is no date, or the end is before the start.
+    """
+    within = Window(
+        dates.EARLIEST if start is None else dates.start_of(start),
+        w.year_window(2199).end if end is None else dates.end_of(end),
+    )
+    if not within.hours:
+        raise ValueError(f"the end, {end}, is before the start, {start}")
+    return within
+
+
+def hours_to_stream(series: Series, within: Window, grid: Grid) -> Window:
+    """Return the hours that are read for an export: those of the range and the series' life, to whole buckets."""
+    life = life_of(series)
+    if not life.clip(within).hours:
+        return Window(0, 0)
+    start = max(grid.ceil(within.start), grid.floor(life.start))
+    return Window(start, max(start, grid.ceil(min(within.end, life.end))))
+
+
+def stream_months(
+    candles: CandleStore, series: SeriesStore, symbol: str, within: Window, *, interval: str = "1h"
+) -> Iterator[Month]:
+    """Yield a symbol's candles that open in `within`, month by month.
+
+    Parameters
+    ----------
+    interval
+        One of `INTERVAL_HOURS`; candles longer than an hour are there when nothing is missing in them.
+    """
+    grid = Grid(INTERVAL_HOURS[interval])
+    record = series.get(symbol)
+    lives = _lives(candles, record)
+    ends = [life.end for life in lives]
+    for month, part in _months(hours_to_stream(record, within, grid)):
+        found = candles.candles(symbol, part, limit=part.hours)
+        if grid.hours > 1:
+            found = list(complete_buckets(candles, series, symbol, found, grid))
+        numbers = [min(bisect_right(ends, candle.hour) + 1, len(lives)) for candle in found]
+        yield Month(symbol, month, part.hours, found, numbers)
+
+
+def _lives(candles: CandleStore, series: Series) -> Windows:
+    """Return the segments of a series; the items of years that are full by its record are not read."""
+    _, short = split_years(series)
+    never = [window for year in short for window in candles.coverage(series.symbol, year).never_printed]
+    return segments(life_of(series), never)
+
+
+def _months(within: Window) -> Iterator[tuple[str, Window]]:
+    """Yield the months (UTC) that `within` touches, and what of them lies in it."""
+    at = within.start
+    while at < within.end:
+        moment = w.moment_of(at)
+        years, month = divmod(moment.month, 12)
+        end = min(within.end, w.first_hour_of(f"{moment.year + years}-{month + 1:02}-01"))
+        yield w.day_of(at)[:7], Window(at, end)
+        at = end

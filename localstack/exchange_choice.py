@@ -1,0 +1,118 @@
+"""Which exchange a local stack collects from: what EXCHANGE says, and the state folder that goes with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from localstack.progress import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BINANCE = "https://data-api.binance.vision"
+BINANCE_ANSWERS_WITHIN_S = 3
+ACCEPTED = "auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
+
+
+@dataclass(frozen=True)
+class ExchangeChoice:
+    """An exchange to collect from.
+
+    Attributes
+    ----------
+    name
+        How a person calls it, and how EXCHANGE asks for it again.
+    folder
+        The name of its state folder: candles of two exchanges never meet.
+    url
+        Its base URL; None where it is a process of the stack, whose port the stack decides.
+    arguments
+        Those of `python -m simulator`, where it is a process of the stack.
+    """
+
+    name: str
+    folder: str
+    url: str | None = None
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the stack starts and stops it."""
+        return self.url is None
+
+
+SIMULATED = ExchangeChoice("simulated", "simulated", arguments=("--simulated",))
+
+
+def choose(asked: str, binance_answers: Callable[[], bool], working_folder: Path) -> ExchangeChoice:
+    """Make the choice that EXCHANGE asks for.
+
+    Parameters
+    ----------
+    asked
+        The value of EXCHANGE; `auto` is Binance where it answers, else the simulated exchange.
+    binance_answers
+        Asked for `auto` only.
+    working_folder
+        What a relative folder of a replay is relative to.
+
+    Raises
+    ------
+    StackError
+        It is none of the accepted forms, or the folder of the replay is not there or holds no candles.
+    """
+    if asked == "auto":
+        return choose("binance" if binance_answers() else "simulated", binance_answers, working_folder)
+    if asked == "binance":
+        return ExchangeChoice("binance", "binance", url=BINANCE)
+    if asked == "simulated":
+        return SIMULATED
+    if asked.startswith("replay:"):
+        return _replay(asked.removeprefix("replay:"), working_folder)
+    return _by_url(asked)
+
+
+def _replay(folder: str, working_folder: Path) -> ExchangeChoice:
+    path = (working_folder / Path(folder).expanduser()).resolve()
+    if not folder or not path.is_dir():
+        raise StackError(
+            f"EXCHANGE=replay:{folder}: there is no folder {path}.",
+            "name a folder of SYMBOL-1h-*.csv or .csv.gz files.",
+        )
+    if not any(path.glob("*.csv*")):
+        raise StackError(
+            f"EXCHANGE=replay:{folder}: {path} holds no .csv or .csv.gz files.",
+            "name a folder of candles in the format of Binance's archive, named SYMBOL-1h-YEAR.csv[.gz].",
+        )
+    # Two folders of the same name are two exchanges.
+    told_apart = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", path.name)
+    return ExchangeChoice(f"replay:{path}", f"replay-{plain}-{told_apart}", arguments=("--replay", str(path)))
+
+
+def _by_url(asked: str) -> ExchangeChoice:
+    parts = urlsplit(asked)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    at_home = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    if not (at_home and port and parts.path in ("", "/") and not parts.query and parts.username is None):
+        raise StackError(f"EXCHANGE={asked} is not understood.", f"it is one of {ACCEPTED}.")
+    return ExchangeChoice(f"http://127.0.0.1:{port}", f"http-127.0.0.1-{port}", url=f"http://127.0.0.1:{port}")
+
+
+def binance_answers() -> bool:
+    """Tell whether Binance's market data can be reached from here, within three seconds."""
+    try:
+        with urlopen(f"{BINANCE}/api/v3/ping", timeout=BINANCE_ANSWERS_WITHIN_S) as answer:  # noqa: S310 - a fixed https address
+            return int(answer.status) == 200  # noqa: PLR2004 - HTTP's OK
+    except (URLError, OSError, ValueError):
+        return False

@@ -1,0 +1,111 @@
+"""What a store of candles promises."""
+
+from __future__ import annotations
+
+from candle_collector.domain import windows as w
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.windows import Window
+from candle_collector.ports import CandleStore
+
+from tests.fakes.exchange import made
+
+MIDNIGHT = w.first_hour_of("2025-03-01")
+DAY = "2025-03-01"
+SYMBOL = "BTCUSDT"
+
+
+def candles(*hours: int) -> list[Candle]:
+    return [made(SYMBOL, MIDNIGHT + hour) for hour in hours]
+
+
+def within(start: int, end: int) -> Window:
+    return Window(MIDNIGHT + start, MIDNIGHT + end)
+
+
+class CandleStoreContract:
+    """Tests of whatever the fixture `store` gives."""
+
+    def test_an_empty_store_knows_nothing(self, store: CandleStore) -> None:
+        known = store.coverage(SYMBOL, within(0, 48))
+        assert (known.stored, known.never_printed, known.days) == ((), (), frozenset())
+        assert store.candles(SYMBOL, within(0, 48), limit=10) == []
+
+    def test_candles_are_read_back_as_they_were_stored(self, store: CandleStore) -> None:
+        odd = made(SYMBOL, MIDNIGHT + 7)._replace(offset_ms=1_694_789, volume="0.00000001")
+        store.store(SYMBOL, [*candles(3, 30), odd], (), absent_days=frozenset())
+        assert store.candles(SYMBOL, within(0, 48), limit=10) == [*candles(3), odd, *candles(30)]
+
+    def test_coverage_is_that_of_whole_days(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(-1, 3, 4, 23, 24), (within(5, 7),), absent_days=frozenset())
+        known = store.coverage(SYMBOL, within(10, 11))
+        assert known.stored == (within(3, 5), within(23, 24))
+        assert known.never_printed == (within(5, 7),)
+        assert known.days == {DAY}
+
+    def test_a_window_without_hours_touches_no_day(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
+        assert store.coverage(SYMBOL, within(3, 3)).days == frozenset()
+        assert store.candles(SYMBOL, within(3, 3), limit=5) == []
+
+    def test_a_stored_value_stays(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
+        other = made(SYMBOL, MIDNIGHT + 3)._replace(close="1", trade_count=1)
+        store.store(SYMBOL, [other, *candles(4)], (), absent_days=frozenset())
+        assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(3, 4)
+
+    def test_hours_are_added_to_a_day_one_after_the_other_in_any_order(self, store: CandleStore) -> None:
+        for hour in (5, 0, 23, 11):
+            store.store(SYMBOL, candles(hour), (), absent_days=frozenset())
+        assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(0, 5, 11, 23)
+        assert store.coverage(SYMBOL, within(0, 24)).stored == w.from_hours(MIDNIGHT + hour for hour in (0, 5, 11, 23))
+
+    def test_storing_again_changes_nothing(self, store: CandleStore) -> None:
+        for _ in range(3):
+            store.store(SYMBOL, candles(1, 2), (within(3, 4),), absent_days=frozenset())
+            store.store(SYMBOL, candles(*range(24, 48)), (), absent_days=frozenset({"2025-03-02"}))
+        assert store.candles(SYMBOL, within(0, 48), limit=50) == candles(1, 2, *range(24, 48))
+        assert store.coverage(SYMBOL, within(0, 24)).never_printed == (within(3, 4),)
+
+    def test_never_printed_hours_alone_make_a_day_known(self, store: CandleStore) -> None:
+        store.store(SYMBOL, [], (within(22, 26),), absent_days=frozenset())
+        known = store.coverage(SYMBOL, within(0, 48))
+        assert known.never_printed == (within(22, 26),)
+        assert known.stored == ()
+        assert known.days == {DAY, "2025-03-02"}
+        assert store.candles(SYMBOL, within(0, 48), limit=10) == []
+
+    def test_many_whole_days_are_stored_exactly(self, store: CandleStore) -> None:
+        hours = range(24 * 60)
+        days = frozenset(w.day_of(MIDNIGHT + hour) for hour in hours)
+        store.store(SYMBOL, candles(*hours), (), absent_days=days)
+        assert store.coverage(SYMBOL, within(0, 24 * 60)).stored == (within(0, 24 * 60),)
+        assert store.candles(SYMBOL, within(0, 24 * 60), limit=2000) == candles(*hours)
+
+    def test_a_range_of_half_days_is_stored_exactly(self, store: CandleStore) -> None:
+        hours = range(5, 24 * 3 + 7)
+        days = frozenset(w.day_of(MIDNIGHT + hour) for hour in hours)
+        store.store(SYMBOL, candles(*hours), (), absent_days=days)
+        assert store.candles(SYMBOL, within(0, 24 * 4), limit=2000) == candles(*hours)
+
+    def test_a_limit_gives_the_oldest_or_the_newest_in_order(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(*range(2, 90, 3)), (), absent_days=frozenset())
+        assert store.candles(SYMBOL, within(0, 90), limit=3) == candles(2, 5, 8)
+        assert store.candles(SYMBOL, within(0, 90), limit=3, newest=True) == candles(83, 86, 89)
+        assert store.candles(SYMBOL, within(3, 85), limit=100) == candles(*range(5, 85, 3))
+        assert store.candles(SYMBOL, within(3, 85), limit=2, newest=True) == candles(80, 83)
+        assert store.candles(SYMBOL, within(0, 90), limit=0) == []
+
+    def test_a_limit_looks_over_gaps_as_far_as_it_needs(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(0, 24 * 400), (), absent_days=frozenset())
+        assert store.candles(SYMBOL, within(0, 24 * 500), limit=2) == candles(0, 24 * 400)
+        assert store.candles(SYMBOL, within(0, 24 * 500), limit=2, newest=True) == candles(0, 24 * 400)
+
+    def test_symbols_do_not_meet(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
+        for other in ("BTCUSD", "BTCUSDTX", "ETHUSDT", "\u5e01USDT"):
+            assert store.coverage(other, within(0, 24)).days == frozenset()
+            assert store.candles(other, within(0, 24), limit=10) == []
+
+    def test_a_symbol_in_letters_beyond_ascii_is_stored_like_any(self, store: CandleStore) -> None:
+        store.store("\u5e01\u5b89USDT", candles(3), (), absent_days=frozenset())
+        assert store.candles("\u5e01\u5b89USDT", within(0, 24), limit=10) == candles(3)

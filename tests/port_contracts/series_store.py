@@ -1,0 +1,40 @@
+"""What a store of the series' records promises."""
+
+from __future__ import annotations
+
+from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.run import Series
+from candle_collector.domain.windows import Window
+from candle_collector.ports import SeriesStore
+
+FULL = Series(
+    "BTCUSDT",
+    first=420_000,
+    last=480_000,
+    absent=Window(410_000, 420_000),
+    delisted=Window(480_001, 490_000),
+    years={2024: 8784, 2025: 12},
+    troubles=(Trouble(Window(450_000, 450_003), 8, "the exchange answered 503"),),
+)
+
+
+class SeriesStoreContract:
+    """Tests of whatever the fixture `series_store` gives."""
+
+    def test_a_series_that_nothing_is_known_of_is_empty(self, series_store: SeriesStore) -> None:
+        assert series_store.get("BTCUSDT") == Series("BTCUSDT")
+        assert list(series_store.all()) == []
+
+    def test_a_record_is_read_back_as_it_was_written(self, series_store: SeriesStore) -> None:
+        series_store.put(FULL)
+        assert series_store.get("BTCUSDT") == FULL
+
+    def test_a_record_is_written_whole(self, series_store: SeriesStore) -> None:
+        series_store.put(FULL)
+        series_store.put(Series("BTCUSDT", first=5, last=6))
+        assert series_store.get("BTCUSDT") == Series("BTCUSDT", first=5, last=6)
+
+    def test_all_records_come_by_symbol(self, series_store: SeriesStore) -> None:
+        for symbol in ("SOLUSDT", "ADAUSDT", "\u5e01USDT", "BTCUSDT"):
+            series_store.put(Series(symbol, first=1, last=2))
+        assert [one.symbol for one in series_store.all()] == ["ADAUSDT", "BTCUSDT", "SOLUSDT", "\u5e01USDT"]
