@@ -136,7 +136,7 @@ def cells(one: Difference) -> list[str]:
     """Return a difference as symbol, time, what is stored, what was offered."""
     from candle_collector.domain import dates  # noqa: PLC0415 - see main
 
-    return [one.symbol, dates.tell(one.stored.hour), one.stored.line(), one.offered.line()]
+    return [one.symbol, dates.format_hour(one.stored.hour), one.stored.line(), one.offered.line()]
 
 
 def main(words: list[str]) -> int:

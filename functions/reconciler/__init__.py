@@ -1,1 +1,1 @@
-"""The janitor function."""
+"""The reconciler function."""

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.collecting.reconcile_runs import tend_runs
+from candle_collector.collecting.reconcile_runs import reconcile_runs
 from candle_collector.observability import logger
 
 log = logger()
@@ -23,6 +23,6 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Tend the runs, and tell the age of the oldest open one, for its alarm."""
     here = bootstrap.container()
     visibility = timedelta(seconds=here.settings.queue_visibility)
-    tended = tend_runs(here.closing_ports(), here.queue, visibility=visibility)
-    metrics.add_metric("OpenRunAge", MetricUnit.Seconds, tended.oldest_seconds)
-    return {"resent": tended.resent, "closed": tended.closed, "oldest_seconds": tended.oldest_seconds}
+    reconciled = reconcile_runs(here.closing_ports(), here.queue, visibility=visibility)
+    metrics.add_metric("OpenRunAge", MetricUnit.Seconds, reconciled.oldest_seconds)
+    return {"resent": reconciled.resent, "closed": reconciled.closed, "oldest_seconds": reconciled.oldest_seconds}

@@ -12,8 +12,7 @@ from candle_collector import bootstrap
 from candle_collector.api.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.openapi import openapi_text
 from candle_collector.api.responses import HEADERS, answer, resolver
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import invalid, not_found
@@ -24,7 +23,7 @@ from candle_collector.reading.report_system import Schedules, SystemPorts, repor
 from candle_collector.settings import VERSION
 
 log = logger()
-bootstrap.load("runs", "series", "gate")
+bootstrap.load("runs", "series", "rate_limiter")
 app = resolver()
 
 
@@ -33,7 +32,7 @@ def status() -> Response[str]:
     """Tell of the active run, else of the last one, or of the one that is named."""
     here = bootstrap.container()
     run_id = _run_id("run_id")
-    return answer(200, report_status(run_id, runs=here.runs, gate=here.gate, clock=here.clock))
+    return answer(200, report_status(run_id, runs=here.runs, rate_limiter=here.rate_limiter, clock=here.clock))
 
 
 @app.get("/api/admin/collect/runs")
@@ -54,10 +53,10 @@ def universe() -> Response[str]:
         hour = dates.start_of(day)
     except ValueError as error:
         raise invalid("date", str(error)) from None
-    ranked = here.runs.universe(w.day_of(hour))
+    ranked = here.runs.universe(windows.day_of(hour))
     if ranked is None:
-        raise not_found(f"no universe was kept on {w.day_of(hour)}: no run was started on that day")
-    return answer(200, {"date": w.day_of(hour), "symbols": ranked})
+        raise not_found(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
+    return answer(200, {"date": windows.day_of(hour), "symbols": ranked})
 
 
 @app.get("/api/admin/coverage")
@@ -82,7 +81,7 @@ def coverage_of_symbol(symbol: str) -> Response[str]:
             bounds[name] = None if text is None else read(text)
         except ValueError as error:
             raise invalid(date, str(error)) from None
-    _check_bounds(bounds["start"], bounds["end"], now=w.hour_of(bootstrap.container().clock.now()))
+    _check_bounds(bounds["start"], bounds["end"], now=windows.hour_of(bootstrap.container().clock.now()))
     return answer(200, report_symbol_coverage(symbol, _coverage_ports(), **bounds))
 
 
@@ -104,7 +103,7 @@ def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
 
 def _coverage_ports() -> CoveragePorts:
     here = bootstrap.container()
-    return CoveragePorts(here.candles, here.series, here.gate, here.clock)
+    return CoveragePorts(here.candles, here.series, here.rate_limiter, here.clock)
 
 
 @app.get("/api/admin/system/info")
@@ -117,7 +116,7 @@ def system_info() -> Response[str]:
         "exchange_base_url": settings.exchange_base_url,
         "exchange_weight_share_percent": settings.weight_share_percent,
         "top_n_cryptos": settings.top_n,
-        "collection_start_date": dates.tell_start(settings.collection_start),
+        "collection_start_date": dates.format_start(settings.collection_start),
         "batch_size_hours": settings.batch_size_hours,
         "max_retries": settings.max_retries,
         "worker_timeout": settings.worker_timeout,
@@ -125,7 +124,7 @@ def system_info() -> Response[str]:
         "api_key_required": settings.api_key_required,
     }
     schedules = Schedules(settings.schedules_enabled, settings.collection_schedule, settings.gap_fill_schedule)
-    ports = SystemPorts(here.runs, here.series, here.gate, here.probe, here.clock)
+    ports = SystemPorts(here.runs, here.series, here.rate_limiter, here.probe, here.clock)
     return answer(200, report_system(facts, in_force, schedules, ports))
 
 

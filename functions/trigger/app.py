@@ -22,7 +22,7 @@ from candle_collector.errors import CollectionInProgressError, StaleTurnError, n
 from candle_collector.observability import logger
 
 log = logger()
-bootstrap.load("exchange", "gate", "runs", "series", "queue")
+bootstrap.load("exchange", "rate_limiter", "runs", "series", "queue")
 metrics = Metrics()
 app = resolver()
 
@@ -82,8 +82,8 @@ def _started(run: Run) -> Response[str]:
             "message": f"Collection task started: {run.mode}",
             "mode": run.mode,
             "run_id": run.run_id,
-            "start_date": dates.tell_start(run.start),
-            "end_date": dates.tell_end(run.end),
+            "start_date": dates.format_start(run.start),
+            "end_date": dates.format_end(run.end),
             "total_cryptos": len(run.symbols),
             "status_endpoint": STATUS_PATH,
             "status_url": _status_url(run),

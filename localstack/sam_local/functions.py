@@ -22,7 +22,7 @@ from localstack.progress import StackError, step
 from localstack.sam_local.docker import HOST, has_image
 
 RUNTIME = "python3.13"
-FUNCTIONS = ("Authorizer", "Trigger", "Worker", "Status", "Candles", "Janitor")
+FUNCTIONS = ("Authorizer", "Trigger", "Worker", "Status", "Candles", "Reconciler")
 LAST_LINES = 20
 
 

@@ -20,7 +20,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from candle_collector import bootstrap
 from candle_collector.api.create_key import create_key
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.api_key import Scope
 from candle_collector.settings import Settings
 
@@ -201,7 +201,7 @@ def _several(one: str, many: str, pairs: list[tuple[str, str]]) -> dict[str, Any
 @contextmanager
 def in_process() -> Iterator[tuple[Gateway, dict[Scope, str]]]:
     """Put an API together, with a key of each scope and two weeks of candles of two symbols."""
-    hour = w.hour_of(World({}).clock.now())
+    hour = windows.hour_of(World({}).clock.now())
     world = World({symbol: range(hour - 24 * 30, hour + 1) for symbol in ("BTCUSDT", "ETHUSDT", "BNBUSDT")})
     world.collect(start=hour - 24 * 14, symbols=("BTCUSDT", "ETHUSDT"))
     world.collect(start=hour - 24)
@@ -214,7 +214,8 @@ def in_process() -> Iterator[tuple[Gateway, dict[Scope, str]]]:
         for name, value in gateway.stack.properties(function)["Environment"]["Variables"].items()
     }
     ports = {
-        name: getattr(world, name) for name in ("exchange", "candles", "runs", "series", "gate", "queue", "events")
+        name: getattr(world, name)
+        for name in ("exchange", "candles", "runs", "series", "rate_limiter", "queue", "events")
     }
     made = bootstrap.Container(Settings(variables), clock=world.clock, keys=keys, probe=Probe(), **ports)
     with pytest.MonkeyPatch.context() as patch:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from localstack.environments import PROJECT
 
-FUNCTIONS = ("trigger", "worker", "status", "candles", "authorizer", "janitor")
+FUNCTIONS = ("trigger", "worker", "status", "candles", "authorizer", "reconciler")
 REPEATS = 7
 IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 ENVIRONMENT = {

@@ -19,7 +19,7 @@ from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
 from tests.bench.turns import RUN_ID, begin_run, turn_with
 from tests.e2e.conftest import StackUnderTest, _own_stack
 from tests.fakes.clock import FakeClock
-from tests.fakes.gate import FakeGate
+from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeSeriesStore
 
@@ -98,7 +98,11 @@ def _collect(symbol: str) -> bool:
     runs = FakeRunStore(FakeClock())
     begin_run(runs, [symbol], YEAR)
     turn = turn_with(
-        exchange=_exchange[0], candles=NoCandleStore(), series=FakeSeriesStore(), runs=runs, gate=FakeGate()
+        exchange=_exchange[0],
+        candles=NoCandleStore(),
+        series=FakeSeriesStore(),
+        runs=runs,
+        rate_limiter=FakeRateLimiter(),
     )
     collect_symbol(SymbolMessage(RUN_ID, symbol, 1), turn)
     record = runs.symbol(RUN_ID, symbol)

@@ -20,7 +20,7 @@ from typing import Any
 from candle_collector.adapters.files import candle_file
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.import_candles import ImportPorts, import_symbol
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.reading.export_candles import export
 from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
@@ -55,7 +55,7 @@ def take() -> str:
     """Import the recorded candles under each name."""
     here = tables()
     ports = ImportPorts(here.candles, here.series, here.runs, here.clock)
-    closed_end = w.year_window(2026).start
+    closed_end = windows.year_window(2026).start
     began = time.perf_counter()
     rows = 0
     for symbol in SYMBOLS:

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import aiohttp
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 
 from tests.bench.job import BATCH, FLOOR_IN_FLIGHT, YEAR, listings
 
@@ -18,7 +18,7 @@ def fetch(url: str) -> float:
 
 async def _fetch(url: str) -> None:
     asked = [
-        {"symbol": one["symbol"], "interval": "1h", "startTime": str(start * w.HOUR_MS), "limit": str(BATCH)}
+        {"symbol": one["symbol"], "interval": "1h", "startTime": str(start * windows.HOUR_MS), "limit": str(BATCH)}
         for one in listings()
         for start in range(YEAR.start, YEAR.end, BATCH)
     ]

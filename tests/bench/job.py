@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 
 import simulator
 
-YEAR = w.year_window(2025)
+YEAR = windows.year_window(2025)
 SYMBOL_COUNT = 50
 LATENCY_MS = 50
 BATCH = 1000
@@ -35,11 +35,11 @@ def told_to_peers(url: str) -> dict[str, Any]:
     return {
         "url": url,
         "pairs": [f"{one['base']}/{one['quote']}" for one in listings()],
-        "start_ms": YEAR.start * w.HOUR_MS,
-        "end_ms": YEAR.end * w.HOUR_MS,
+        "start_ms": YEAR.start * windows.HOUR_MS,
+        "end_ms": YEAR.end * windows.HOUR_MS,
         "days": f"{time.strftime('%Y%m%d', _utc(YEAR.start))}-{time.strftime('%Y%m%d', _utc(YEAR.end))}",
     }
 
 
 def _utc(hour: int) -> time.struct_time:
-    return w.moment_of(hour).timetuple()
+    return windows.moment_of(hour).timetuple()

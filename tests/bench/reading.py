@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 from candle_collector.bootstrap import Container
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.reading.read_candles import read_candles
@@ -90,15 +90,15 @@ def main(symbol: str = "BTCUSDT", year: str = "2025") -> None:
     here = tables(stack)
     import boto3  # noqa: PLC0415 - as above
 
-    whole = w.year_window(int(year))
+    whole = windows.year_window(int(year))
     items = boto3.client("dynamodb").query(
         TableName=here.settings.candles_table,
         KeyConditionExpression="series = :series AND #day BETWEEN :first AND :last",
         ExpressionAttributeNames={"#day": "day"},
         ExpressionAttributeValues={
             ":series": {"S": f"{symbol}#1h"},
-            ":first": {"S": w.day_of(whole.start)},
-            ":last": {"S": w.day_of(whole.end - 1)},
+            ":first": {"S": windows.day_of(whole.start)},
+            ":last": {"S": windows.day_of(whole.end - 1)},
         },
     )["Items"]
     say(f"{symbol} {year}: {len(items)} items of {sum(map(size, items)) / len(items):,.0f} bytes")

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from candle_collector.collecting.collect_symbol import Turn
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.windows import Window
-from candle_collector.ports import CandleStore, Exchange, ExchangeGate, RunStore, SeriesStore
+from candle_collector.ports import CandleStore, Exchange, RateLimiter, RunStore, SeriesStore
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.gate import FakeEventBus
 from tests.fakes.queue import FakeQueue
+from tests.fakes.rate_limiter import FakeEventBus
 
 RUN_ID = "bench"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -43,7 +43,7 @@ def begin_run(runs: RunStore, symbols: Sequence[str], window: Window) -> None:
 
 
 def turn_with(
-    *, exchange: Exchange, candles: CandleStore, series: SeriesStore, runs: RunStore, gate: ExchangeGate
+    *, exchange: Exchange, candles: CandleStore, series: SeriesStore, runs: RunStore, rate_limiter: RateLimiter
 ) -> Turn:
     """Return what a turn works with; its clock stands still, its time is not bounded."""
     clock = FakeClock(NOW)
@@ -53,7 +53,7 @@ def turn_with(
         series=series,
         runs=runs,
         queue=FakeQueue(clock),
-        gate=gate,
+        rate_limiter=rate_limiter,
         events=FakeEventBus(),
         clock=clock,
         monotonic=time.monotonic,

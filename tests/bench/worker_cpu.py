@@ -16,11 +16,11 @@ from contextlib import contextmanager
 import boto3
 from botocore.config import Config
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
-from candle_collector.adapters.dynamodb.rate_limiter_table import GateTable
+from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.collecting.collect_symbol import Turn, collect_symbol
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.ports import Exchange
@@ -32,7 +32,7 @@ from tests.bench.instant import InstantExchange, RecordedAws, instant_binance
 from tests.bench.turns import BATCH, RUN_ID, begin_run, turn_with
 
 SYMBOL = "BTCUSDT"
-YEAR = w.year_window(2025)
+YEAR = windows.year_window(2025)
 SPANS = plan_requests((YEAR,), BATCH)
 MESSAGE = SymbolMessage(RUN_ID, SYMBOL, 1)
 REPEATS = 15
@@ -81,7 +81,7 @@ def recorded_turn(exchange: Exchange) -> tuple[Turn, RecordedAws]:
             candles=CandlesTable("bench-candles"),
             series=SeriesTable("bench-runs"),
             runs=RunsTable("bench-runs"),
-            gate=GateTable("bench-runs"),
+            rate_limiter=RateLimiterTable("bench-runs"),
         )
         begin_run(turn.runs, [SYMBOL], YEAR)
         with recorded.recording():
@@ -91,7 +91,7 @@ def recorded_turn(exchange: Exchange) -> tuple[Turn, RecordedAws]:
 
 def _fetch_and_store(turn: Turn) -> None:
     """Do what a batch cannot do without: ask, read and check the answer, write its days."""
-    days = w.days_in((YEAR,))
+    days = windows.days_in((YEAR,))
     for span in SPANS:
         answer = turn.exchange.candles(SYMBOL, span.start, span.hours, attempts_made=0, until=turn.until)
         turn.candles.store(SYMBOL, answer.candles, (), absent_days=days)
@@ -100,7 +100,7 @@ def _fetch_and_store(turn: Turn) -> None:
 def _least(exchange: InstantExchange, batch_writes: RecordedAws, *, validated: bool) -> Callable[[], None]:
     """Return the least that anyone does for the same answers and the same items: no check, no items made."""
     client = boto3.client("dynamodb", config=Config(parameter_validation=validated))
-    bodies = [exchange.body(SYMBOL, span.start * w.HOUR_MS, span.hours) for span in SPANS]
+    bodies = [exchange.body(SYMBOL, span.start * windows.HOUR_MS, span.hours) for span in SPANS]
 
     def work() -> None:
         with batch_writes.replaying():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import HOUR_MS, Window
 from requests.adapters import HTTPAdapter
 
@@ -51,12 +51,12 @@ def until(true: Callable[[], bool], otherwise: str, *, within_s: float = ENDS_WI
 def hour(text: str) -> int:
     """Return the hour that ``2025-01-31T12`` names."""
     day, _, of_day = text.partition("T")
-    return w.first_hour_of(day) + int(of_day or 0)
+    return windows.first_hour_of(day) + int(of_day or 0)
 
 
 def told(opened: int) -> str:
     """Return an hour as the API tells it."""
-    return w.moment_of(opened).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return windows.moment_of(opened).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_close_time(rows: Iterable[list[Any]]) -> list[list[Any]]:
@@ -176,17 +176,17 @@ class CandleTable:
     def never_printed(self, symbol: str) -> list[Window]:
         """Return the windows of a symbol that are known to hold no candle."""
         hours = (
-            w.first_hour_of(day) + int(number)
+            windows.first_hour_of(day) + int(number)
             for day, item in self.items(symbol).items()
             for number in item.get("never_printed", {}).get("NS", ())
         )
-        return list(w.from_hours(hours))
+        return list(windows.from_hours(hours))
 
     def remove(self, symbol: str, hours: Iterable[int]) -> None:
         """Take stored hours out as if they had never been stored; an item without hours goes whole."""
         by_day: dict[str, list[int]] = {}
         for one in hours:
-            by_day.setdefault(w.day_of(one), []).append(one % 24)
+            by_day.setdefault(windows.day_of(one), []).append(one % 24)
         for day, numbers in by_day.items():
             key: Any = {"series": {"S": f"{symbol}#1h"}, "day": {"S": day}}
             stored = self._client.get_item(TableName=self._table, Key=key)["Item"]["stored"]["NS"]

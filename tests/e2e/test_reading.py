@@ -26,7 +26,7 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from tests.clients.snippets import snippet
 from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack
 from tests.e2e.driving import KLINES, Api, CandleTable, _ordered, hour, told
-from tests.e2e.test_recorded_candles import OUTAGES, windows
+from tests.e2e.test_recorded_candles import OUTAGES, windows_of
 from tests.recorded import recorded_rows
 
 if TYPE_CHECKING:
@@ -78,15 +78,15 @@ def collected() -> Iterator[Collected]:
         yield Collected(stack, api, CandleTable(stack))
 
 
-def windows_of(told_windows: list[Mapping[str, Any]]) -> list[Window]:
-    return [Window(hour(one["start"][:13]), hour(one["end"][:13])) for one in told_windows]
+def windows_in(answered: list[Mapping[str, Any]]) -> list[Window]:
+    return [Window(hour(one["start"][:13]), hour(one["end"][:13])) for one in answered]
 
 
 def test_eight_years_are_covered_whole_and_the_outages_are_known(collected: Collected) -> None:
     coverage = collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)
     assert (coverage["percent"], coverage["missing"], coverage["expected"]) == (100.0, [], 70_128)
     assert (coverage["stored"], coverage["never_printed_hours"]) == (70_008, 120)
-    assert windows_of(coverage["never_printed"]) == windows(OUTAGES)
+    assert windows_in(coverage["never_printed"]) == windows_of(OUTAGES)
     assert len(coverage["segments"]) == 1
 
 
@@ -96,7 +96,7 @@ def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Col
     for hole in holes:
         collected.table.remove("BTCUSDT", range(*hole))
     coverage = collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)
-    assert windows_of(coverage["missing"]) == holes
+    assert windows_in(coverage["missing"]) == holes
     assert (coverage["percent"], coverage["missing_hours"]) == (99.91, 58)
     shown = subprocess.run(  # noqa: S603 - the project's own command
         [sys.executable, "-m", "cli.coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest
@@ -57,7 +57,7 @@ DELISTED = "2022-09-29T03 2023-03-12T05"
 """BTCUSDC: the hours between its last candle before and its first after."""
 
 
-def windows(text: str) -> list[Window]:
+def windows_of(text: str) -> list[Window]:
     """Return the windows of lines that name their first and last hour."""
     return [Window(hour(first), hour(last) + 1) for first, last in map(str.split, text.strip().splitlines())]
 
@@ -117,11 +117,11 @@ def test_every_candle_is_told_as_it_was_recorded(collected: Collected, symbol: s
 
 
 def test_the_outages_are_known_as_never_printed(collected: Collected) -> None:
-    outages = windows(OUTAGES)
+    outages = windows_of(OUTAGES)
     assert collected.table.never_printed("BTCUSDT") == outages
     assert collected.table.never_printed("ETHUSDT") == outages[-1:]
     assert collected.table.never_printed("SOLUSDT") == []
-    assert collected.table.never_printed("BTCUSDC") == [*windows(DELISTED), *outages[-1:]]
+    assert collected.table.never_printed("BTCUSDC") == [*windows_of(DELISTED), *outages[-1:]]
 
 
 def test_the_same_again_is_skipped_without_a_request(collected: Collected) -> None:
@@ -156,4 +156,4 @@ def test_what_is_removed_comes_back_with_one_request_and_nothing_else_changes(
     assert [(one["status"], one["records"]) for one in results["details"]] == [("complete", len(removed))]
     assert collected.exchange.klines_asked() == 1
     assert collected.table.items("BTCUSDT") == before
-    assert changed == {w.day_of(one) for one in removed}
+    assert changed == {windows.day_of(one) for one in removed}

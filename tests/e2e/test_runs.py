@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import HOUR_MS, Window
 
 from tests.e2e.conftest import StackUnderTest
@@ -40,7 +40,7 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_once_and_come_with_a_r
     stack: StackUnderTest, api: Api, exchange: StackExchange
 ) -> None:
     symbol = "NEARUSDT"
-    end = w.hour_of(datetime.now(UTC)) - 2
+    end = windows.hour_of(datetime.now(UTC)) - 2
     start = end - 900
     old, young = Window(end - 300, end - 296), Window(end - 6, end - 4)
     exchange.settings(omitted={symbol: [ms(old), ms(young)]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, candle_from_line
 from candle_collector.domain.run import Series
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
@@ -35,8 +35,8 @@ class FakeCandleStore:
         days = Window(_midnight(within.start), _midnight(within.end - 1) + HOURS_A_DAY)
         stored = [hour for hour in range(*days) if (symbol, hour) in self.lines]
         never = [hour for hour in self._never[symbol] if days.start <= hour < days.end]
-        touched = frozenset(w.day_of(hour) for hour in [*stored, *never])
-        return StoredDays(w.from_hours(stored), w.from_hours(never), touched)
+        touched = frozenset(windows.day_of(hour) for hour in [*stored, *never])
+        return StoredDays(windows.from_hours(stored), windows.from_hours(never), touched)
 
     def store(
         self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
@@ -44,17 +44,17 @@ class FakeCandleStore:
         """Put whole days, and merge the others hour by hour."""
         by_day: dict[str, list[Candle]] = defaultdict(list)
         for candle in candles:
-            by_day[w.day_of(candle.hour)].append(candle)
+            by_day[windows.day_of(candle.hour)].append(candle)
         for day, of_day in by_day.items():
             if day in absent_days and len(of_day) == HOURS_A_DAY:  # replaces the item
-                self._never[symbol] -= set(range(w.first_hour_of(day), w.first_hour_of(day) + HOURS_A_DAY))
+                self._never[symbol] -= set(range(windows.first_hour_of(day), windows.first_hour_of(day) + HOURS_A_DAY))
                 self.lines.update({(symbol, candle.hour): candle.line() for candle in of_day})
             else:
                 for candle in of_day:
                     self.lines.setdefault((symbol, candle.hour), candle.line())
-        gone = list(w.hours_in(never_printed))
+        gone = list(windows.hours_in(never_printed))
         self._never[symbol] |= set(gone)
-        touched = set(by_day) | {w.day_of(hour) for hour in gone}
+        touched = set(by_day) | {windows.day_of(hour) for hour in gone}
         self.writes += [(symbol, day) for day in sorted(touched)]
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
@@ -65,15 +65,15 @@ class FakeCandleStore:
 
     def hours(self, symbol: str) -> Windows:
         """Return what is stored of a symbol."""
-        return w.from_hours(hour for name, hour in self.lines if name == symbol)
+        return windows.from_hours(hour for name, hour in self.lines if name == symbol)
 
     def never_printed(self, symbol: str) -> Windows:
         """Return what is known of a symbol as never printed."""
-        return w.from_hours(self._never[symbol])
+        return windows.from_hours(self._never[symbol])
 
     def remove(self, symbol: str, hours: Windows) -> None:
         """Lose candles."""
-        for hour in w.hours_in(hours):
+        for hour in windows.hours_in(hours):
             self.lines.pop((symbol, hour), None)
 
 

@@ -9,15 +9,15 @@ from typing import Any, cast
 
 from candle_collector.collecting.close_symbols import ClosingPorts
 from candle_collector.collecting.collect_symbol import Turn, collect_symbol
-from candle_collector.collecting.reconcile_runs import Tended, tend_runs
+from candle_collector.collecting.reconcile_runs import Reconciled, reconcile_runs
 from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, start_run
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
-from tests.fakes.gate import FakeEventBus, FakeGate
 from tests.fakes.queue import FakeQueue
+from tests.fakes.rate_limiter import FakeEventBus, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
@@ -102,7 +102,7 @@ class World:
         self.series = FakeSeriesStore()
         self.runs = FakeRunStore(self.clock)
         self.queue = FakeQueue(self.clock, VISIBILITY)
-        self.gate = FakeGate()
+        self.rate_limiter = FakeRateLimiter()
         self.events = FakeEventBus()
         self.choice = Choice(
             top_n=100,
@@ -125,7 +125,7 @@ class World:
             series=wrap(self.series),
             runs=wrap(self.runs),
             queue=wrap(self.queue),
-            gate=wrap(self.gate),
+            rate_limiter=wrap(self.rate_limiter),
             events=wrap(self.events),
             clock=self.clock,
             monotonic=self.clock.monotonic,
@@ -139,11 +139,16 @@ class World:
         """Return what a trigger works with, perhaps one that dies."""
         wrap = _wrapper(countdown)
         return RunPorts(
-            wrap(self.exchange), wrap(self.gate), wrap(self.runs), wrap(self.series), wrap(self.queue), self.clock
+            wrap(self.exchange),
+            wrap(self.rate_limiter),
+            wrap(self.runs),
+            wrap(self.series),
+            wrap(self.queue),
+            self.clock,
         )
 
     def closing_ports(self, countdown: list[int] | None = None) -> ClosingPorts:
-        """Return what the janitor works with, perhaps one that dies."""
+        """Return what the reconciler works with, perhaps one that dies."""
         wrap = _wrapper(countdown)
         return ClosingPorts(wrap(self.candles), wrap(self.series), wrap(self.runs), wrap(self.events), self.clock)
 
@@ -153,9 +158,9 @@ class World:
         assert run is not None
         return run
 
-    def tend(self, countdown: list[int] | None = None) -> Tended:
-        """Let the janitor look after the runs."""
-        return tend_runs(self.closing_ports(countdown), _wrapper(countdown)(self.queue), visibility=VISIBILITY)
+    def tend(self, countdown: list[int] | None = None) -> Reconciled:
+        """Let the reconciler look after the runs."""
+        return reconcile_runs(self.closing_ports(countdown), _wrapper(countdown)(self.queue), visibility=VISIBILITY)
 
     def work(self, message: SymbolMessage) -> None:
         """Let a worker work on a message."""
@@ -171,7 +176,7 @@ class World:
         return True
 
     def settle(self) -> None:
-        """Let workers and janitor do their work until every run has ended.
+        """Let workers and reconciler do their work until every run has ended.
 
         Raises
         ------

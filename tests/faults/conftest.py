@@ -40,16 +40,16 @@ def _as_new(stack: StackUnderTest) -> None:  # noqa: F811 - the fixture of that 
 
 
 @pytest.fixture
-def janitor(stack: StackUnderTest) -> Callable[[], dict[str, Any]]:  # noqa: F811 - the fixture of that name
-    """Give a function that lets the janitor make its round now; on the schedule it comes every five minutes."""
+def reconciler(stack: StackUnderTest) -> Callable[[], dict[str, Any]]:  # noqa: F811 - the fixture of that name
+    """Give a function that lets the reconciler make its round now; on the schedule it comes every five minutes."""
     functions: Any = stack.aws.client("lambda", endpoint_url=stack.aws_endpoint_url)
-    name = f"{stack.told['stack_name']}-janitor"
+    name = f"{stack.told['stack_name']}-reconciler"
 
     def round_now() -> dict[str, Any]:
         answer = functions.invoke(FunctionName=name, Payload=b"{}")
         told = answer["Payload"].read()
         assert "FunctionError" not in answer, told
-        tended: dict[str, Any] = json.loads(told)
-        return tended
+        reconciled: dict[str, Any] = json.loads(told)
+        return reconciled
 
     return round_now

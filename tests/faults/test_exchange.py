@@ -73,7 +73,7 @@ def test_a_ban_in_mid_run_stops_ten_workers_until_its_end(api: Api, exchange: St
     (told,) = [one["at_ms"] for one in stats["log"] if one["fault"] == "ban"]
     inside = [one for one in stats["log"] if one["warned_ms"] is not None]
     assert len(inside) < WORKERS
-    # On their way when the first worker was told; the others look at the gate before they ask.
+    # On their way when the first worker was told; the others look at the rate limiter before they ask.
     assert all(one["warned_ms"] < ON_THEIR_WAY_MS for one in inside)
     later = [one["at_ms"] - told for one in stats["log"] if one["at_ms"] > told + 1000]
     assert min(later) >= BAN_S * 1000

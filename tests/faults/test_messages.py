@@ -65,7 +65,7 @@ def assert_all_complete_and_exact(api: Api, exchange: StackExchange, run_id: str
 
 
 def test_messages_deleted_from_the_queue_are_sent_again(
-    api: Api, exchange: StackExchange, queue: Queue, janitor: Callable[[], dict[str, Any]]
+    api: Api, exchange: StackExchange, queue: Queue, reconciler: Callable[[], dict[str, Any]]
 ) -> None:
     exchange.settings(latency_ms=2000)
     run_id = api.start(top_n=SYMBOLS, start_date="2025-01-01", end_date="2025-01-31")
@@ -77,7 +77,7 @@ def test_messages_deleted_from_the_queue_are_sent_again(
 
     def ended() -> bool:
         nonlocal resent
-        resent += janitor()["resent"]
+        resent += reconciler()["resent"]
         return not api.status(run_id)["is_running"]
 
     until(ended, "the run has not ended", poll_s=3)
@@ -118,7 +118,7 @@ def test_poisoned_messages_end_in_the_dead_letter_queue_and_stop_nobody(
 
 
 def test_a_symbol_on_which_every_worker_crashes_is_closed_with_the_reason_and_the_others_complete(
-    stack: StackUnderTest, api: Api, exchange: StackExchange, queue: Queue, janitor: Callable[[], dict[str, Any]]
+    stack: StackUnderTest, api: Api, exchange: StackExchange, queue: Queue, reconciler: Callable[[], dict[str, Any]]
 ) -> None:
     table = CandleTable(stack)
     tables: Any = stack.aws.resource("dynamodb", endpoint_url=stack.aws_endpoint_url)
@@ -135,7 +135,7 @@ def test_a_symbol_on_which_every_worker_crashes_is_closed_with_the_reason_and_th
     )
 
     def ended() -> bool:
-        janitor()
+        reconciler()
         return not api.status(run_id)["is_running"]
 
     until(ended, "the run has not ended", within_s=400, poll_s=10)

@@ -156,5 +156,5 @@ def work_all(queue_url: str) -> int:
 
 
 def tend() -> Any:
-    """Let the janitor look after the runs."""
-    return handler("janitor")({"detail-type": "Scheduled Event"}, Context())
+    """Let the reconciler look after the runs."""
+    return handler("reconciler")({"detail-type": "Scheduled Event"}, Context())

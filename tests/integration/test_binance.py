@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from candle_collector.adapters.binance.client import Binance
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.errors import (
     ExchangeBlockedError,
     ExchangeRefusedError,
@@ -25,7 +25,7 @@ from simulator.broken_answers import ANSWER_FAULTS
 from simulator.broken_rows import ROW_FAULTS
 from tests.exchange import RunningExchange, running_exchange
 
-START = w.first_hour_of("2025-03-01")
+START = windows.first_hour_of("2025-03-01")
 LIMIT = 48
 LONG = 1000.0
 
@@ -73,7 +73,7 @@ def spoil(exchange: RunningExchange, kind: str, **rule: Any) -> None:
 
 def test_candles_come_as_the_exchange_has_them(exchange: RunningExchange, binance: Binance) -> None:
     answer = ask(binance)
-    rows = exchange.klines("BTCUSDT", startTime=START * w.HOUR_MS, limit=LIMIT)
+    rows = exchange.klines("BTCUSDT", startTime=START * windows.HOUR_MS, limit=LIMIT)
     assert answer.hours == tuple(range(START, START + LIMIT))
     assert [candle.open_time_ms for candle in answer.candles] == [row[0] for row in rows]
     assert [float(candle.close) for candle in answer.candles] == [float(row[4]) for row in rows]
@@ -88,11 +88,11 @@ def test_a_request_names_no_end_and_asks_for_the_hours_of_its_window(
     (request,) = exchange.stats()["log"]
     asked = str(request)
     assert "endTime" not in asked
-    assert str(START * w.HOUR_MS) in asked
+    assert str(START * windows.HOUR_MS) in asked
 
 
 def test_the_running_hour_is_known_and_not_handed_out(exchange: RunningExchange, binance: Binance) -> None:
-    running = exchange.now_ms() // w.HOUR_MS
+    running = exchange.now_ms() // windows.HOUR_MS
     answer = binance.candles("BTCUSDT", running - 5, 100, attempts_made=0, until=time.monotonic() + LONG)
     assert answer.hours[-1] >= running
     assert answer.closed_end in {running, running - 1, running + 1}
@@ -101,8 +101,8 @@ def test_the_running_hour_is_known_and_not_handed_out(exchange: RunningExchange,
 
 @pytest.mark.parametrize("skew_hours", [-5, 5])
 def test_an_hour_has_closed_only_by_both_clocks(exchange: RunningExchange, binance: Binance, skew_hours: int) -> None:
-    exchange.settings(clock_skew_ms=skew_hours * w.HOUR_MS)
-    ours = w.hour_of(datetime.now(UTC))
+    exchange.settings(clock_skew_ms=skew_hours * windows.HOUR_MS)
+    ours = windows.hour_of(datetime.now(UTC))
     answer = binance.candles("BTCUSDT", ours - 20, 100, attempts_made=0, until=time.monotonic() + LONG)
     assert answer.closed_end <= min(ours + 1, ours + 1 + skew_hours)
     assert answer.candles[-1].hour == answer.closed_end - 1

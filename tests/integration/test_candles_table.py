@@ -8,14 +8,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
 
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, CandleStoreContract, candles, within
 from tests.recorded import recorded_rows
 
-ALL_DAYS = frozenset(w.day_of(MIDNIGHT + hour) for hour in range(0, 24 * 60, 24))
+ALL_DAYS = frozenset(windows.day_of(MIDNIGHT + hour) for hour in range(0, 24 * 60, 24))
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +154,9 @@ def test_a_damaged_item_is_told_and_not_served(store: CandlesTable, damage: dict
 
 
 def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: CandlesTable) -> None:
-    february = Window(w.first_hour_of("2018-02-01"), w.first_hour_of("2018-03-01"))
+    february = Window(windows.first_hour_of("2018-02-01"), windows.first_hour_of("2018-03-01"))
     rows = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.hour < february.end]
-    days = frozenset(w.day_of(row.hour) for row in rows)
+    days = frozenset(windows.day_of(row.hour) for row in rows)
     store.store("BTCUSDT", rows, (), absent_days=days)
     assert store.candles("BTCUSDT", february, limit=1000) == rows
-    assert store.coverage("BTCUSDT", february).stored == w.from_hours(row.hour for row in rows)
+    assert store.coverage("BTCUSDT", february).stored == windows.from_hours(row.hour for row in rows)

@@ -289,7 +289,7 @@ def test_a_worker_without_time_hands_its_symbol_on(stack: str) -> None:
     assert status().body["last_results"]["complete"] == 1
 
 
-def test_the_janitor_tells_what_it_did(stack: str) -> None:
+def test_the_reconciler_tells_what_it_did(stack: str) -> None:
     assert tend() == {"resent": 0, "closed": 0, "oldest_seconds": 0}
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     assert tend()["oldest_seconds"] >= 0

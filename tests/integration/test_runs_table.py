@@ -1,4 +1,4 @@
-"""The runs table on moto: runs, series and the gate keep their ports' promises."""
+"""The runs table on moto: runs, series and the rate limiter keep their ports' promises."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from candle_collector.adapters.dynamodb.rate_limiter_table import GateTable
+from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.domain.run import Series
 from candle_collector.errors import CollectorError
 
-from tests.port_contracts.gate import GateContract
+from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import NOW, A, RunStoreContract, begun, records, run
 from tests.port_contracts.series_store import SeriesStoreContract
 
@@ -20,12 +20,12 @@ __all__ = ["begun"]
 
 
 @pytest.fixture(scope="module")
-def adapters(aws: None) -> tuple[RunsTable, SeriesTable, GateTable]:
+def adapters(aws: None) -> tuple[RunsTable, SeriesTable, RateLimiterTable]:
     assert aws is None
-    return RunsTable("runs"), SeriesTable("runs"), GateTable("runs")
+    return RunsTable("runs"), SeriesTable("runs"), RateLimiterTable("runs")
 
 
-Adapters = tuple[RunsTable, SeriesTable, GateTable]
+Adapters = tuple[RunsTable, SeriesTable, RateLimiterTable]
 
 
 @pytest.mark.usefixtures("tables")
@@ -43,9 +43,9 @@ class TestSeriesTable(SeriesStoreContract):
 
 
 @pytest.mark.usefixtures("tables")
-class TestGateTable(GateContract):
+class TestRateLimiterTable(RateLimiterContract):
     @pytest.fixture
-    def gate(self, adapters: Adapters) -> GateTable:
+    def rate_limiter(self, adapters: Adapters) -> RateLimiterTable:
         return adapters[2]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore
 
 from tests.fakes.exchange import made
 
-MIDNIGHT = w.first_hour_of("2025-03-01")
+MIDNIGHT = windows.first_hour_of("2025-03-01")
 DAY = "2025-03-01"
 SYMBOL = "BTCUSDT"
 
@@ -57,7 +57,8 @@ class CandleStoreContract:
         for hour in (5, 0, 23, 11):
             store.store(SYMBOL, candles(hour), (), absent_days=frozenset())
         assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(0, 5, 11, 23)
-        assert store.coverage(SYMBOL, within(0, 24)).stored == w.from_hours(MIDNIGHT + hour for hour in (0, 5, 11, 23))
+        expected = windows.from_hours(MIDNIGHT + hour for hour in (0, 5, 11, 23))
+        assert store.coverage(SYMBOL, within(0, 24)).stored == expected
 
     def test_storing_again_changes_nothing(self, store: CandleStore) -> None:
         for _ in range(3):
@@ -76,14 +77,14 @@ class CandleStoreContract:
 
     def test_many_whole_days_are_stored_exactly(self, store: CandleStore) -> None:
         hours = range(24 * 60)
-        days = frozenset(w.day_of(MIDNIGHT + hour) for hour in hours)
+        days = frozenset(windows.day_of(MIDNIGHT + hour) for hour in hours)
         store.store(SYMBOL, candles(*hours), (), absent_days=days)
         assert store.coverage(SYMBOL, within(0, 24 * 60)).stored == (within(0, 24 * 60),)
         assert store.candles(SYMBOL, within(0, 24 * 60), limit=2000) == candles(*hours)
 
     def test_a_range_of_half_days_is_stored_exactly(self, store: CandleStore) -> None:
         hours = range(5, 24 * 3 + 7)
-        days = frozenset(w.day_of(MIDNIGHT + hour) for hour in hours)
+        days = frozenset(windows.day_of(MIDNIGHT + hour) for hour in hours)
         store.store(SYMBOL, candles(*hours), (), absent_days=days)
         assert store.candles(SYMBOL, within(0, 24 * 4), limit=2000) == candles(*hours)
 

@@ -303,7 +303,9 @@ class SymbolContract:
 
     def test_a_late_success_takes_the_place_of_a_mark_and_nothing_else_does(self, begun: RunStore) -> None:
         record = claimed(begun)
-        mark = replace(record, outcome=Outcome.FAILED, closed_by="janitor", failure=FULL.failure, missing=FULL.missing)
+        mark = replace(
+            record, outcome=Outcome.FAILED, closed_by="reconciler", failure=FULL.failure, missing=FULL.missing
+        )
         closed = begun.close_symbol(mark)
         assert begun.symbol(A, "BTCUSDT") == closed
         assert closed.claimed_until is None
@@ -320,7 +322,7 @@ class SymbolContract:
 
     def test_a_symbol_that_a_dead_trigger_never_wrote_is_closed_all_the_same(self, runs: RunStore) -> None:
         runs.create(run(), [])
-        runs.close_symbol(replace(records()[0], outcome=Outcome.FAILED, closed_by="janitor"))
+        runs.close_symbol(replace(records()[0], outcome=Outcome.FAILED, closed_by="reconciler"))
         record = runs.symbol(A, "BTCUSDT")
         assert record is not None
         assert record.outcome is Outcome.FAILED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Series
 from candle_collector.domain.windows import Window
 from candle_collector.ports import SeriesStore
@@ -14,7 +14,7 @@ FULL = Series(
     absent=Window(410_000, 420_000),
     delisted=Window(480_001, 490_000),
     years={2024: 8784, 2025: 12},
-    troubles=(Trouble(Window(450_000, 450_003), 8, "the exchange answered 503"),),
+    failed_windows=(FailedWindow(Window(450_000, 450_003), 8, "the exchange answered 503"),),
 )
 
 

@@ -26,7 +26,7 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
     ),
     "WorkerFunction": lambda here: here.turn(remaining_seconds=1),
     "StatusFunction": lambda here: (
-        (here.settings.dashboard_origin, here.runs, here.series, here.gate, here.candles),
+        (here.settings.dashboard_origin, here.runs, here.series, here.rate_limiter, here.candles),
         (here.settings.exchange_base_url, here.settings.top_n, here.settings.collection_start),
         (here.settings.collection_schedule, here.settings.batch_size_hours, here.settings.max_retries),
         (here.settings.worker_timeout, here.settings.run_deadline_hours, here.settings.api_key_required),
@@ -34,7 +34,7 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
         here.probe,
     ),
     "CandlesFunction": lambda here: (here.settings.dashboard_origin, here.candles, here.series),
-    "JanitorFunction": lambda here: (here.closing_ports(), here.queue, here.settings.queue_visibility),
+    "ReconcilerFunction": lambda here: (here.closing_ports(), here.queue, here.settings.queue_visibility),
 }
 
 

@@ -27,7 +27,7 @@ ALLOWED = {
     },
     "StatusFunction": {"RunsTable": READ, "CandlesTable": {"dynamodb:Query"}},
     "CandlesFunction": {"RunsTable": READ, "CandlesTable": {"dynamodb:Query"}},
-    "JanitorFunction": {
+    "ReconcilerFunction": {
         "RunsTable": KEEP_RUNS,
         "CandlesTable": {"dynamodb:Query"},
         "CollectQueue": {"sqs:GetQueueAttributes", "sqs:SendMessage"},

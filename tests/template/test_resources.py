@@ -9,7 +9,7 @@ import pytest
 from functions.trigger.app import WORKERS
 from tests.template.stack import Stack
 
-FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "janitor"}
+FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "reconciler"}
 
 
 @pytest.fixture(scope="module", params=["local", "dev", "prod"])
@@ -107,11 +107,11 @@ def test_schedules_start_collection_unless_they_are_off() -> None:
         rules = Stack(**parameters).of_type("AWS::Events::Rule").values()
         return {rule["Properties"]["Name"]: rule["Properties"].get("State", "ENABLED") for rule in rules}
 
-    all_on = {"candles-forward": "ENABLED", "candles-gap-fill": "ENABLED", "candles-janitor": "ENABLED"}
+    all_on = {"candles-forward": "ENABLED", "candles-gap-fill": "ENABLED", "candles-reconciler": "ENABLED"}
     assert states() == all_on
     assert states(GapFillSchedule="") == all_on | {"candles-gap-fill": "DISABLED"}
-    # A run that a person started must end, so the janitor goes its rounds all the same.
-    off = {"candles-forward": "DISABLED", "candles-gap-fill": "DISABLED", "candles-janitor": "ENABLED"}
+    # A run that a person started must end, so the reconciler goes its rounds all the same.
+    off = {"candles-forward": "DISABLED", "candles-gap-fill": "DISABLED", "candles-reconciler": "ENABLED"}
     assert states(SchedulesEnabled="false") == states(SchedulesEnabled="false", GapFillSchedule="") == off
 
 
@@ -145,7 +145,7 @@ def test_the_open_run_alarm_follows_the_deadline(prod: Stack) -> None:
     age = metrics["age"]["MetricStat"]["Metric"]
     assert (age["Namespace"], age["MetricName"]) == ("CandleCollector", "OpenRunAge")
     # The dimension that the functions' metrics carry.
-    variables = prod.properties("JanitorFunction")["Environment"]["Variables"]
+    variables = prod.properties("ReconcilerFunction")["Environment"]["Variables"]
     assert age["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert age["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 

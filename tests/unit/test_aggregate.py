@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from candle_collector.api.binance_shape import read_klines_query, row
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid, merge
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
@@ -66,7 +66,7 @@ def stores() -> tuple[FakeCandleStore, FakeSeriesStore]:
     store, series = FakeCandleStore(), FakeSeriesStore()
     candles = [candle for year in range(2018, 2022) for candle in recorded_rows("BTCUSDT", year)]
     within = Window(candles[0].hour, candles[-1].hour + 1)
-    never = w.subtract((within,), w.from_hours(candle.hour for candle in candles))
+    never = windows.subtract((within,), windows.from_hours(candle.hour for candle in candles))
     store.store("BTCUSDT", candles, never, absent_days=frozenset())
     series.put(Series("BTCUSDT", first=within.start, last=within.end - 1))
     return store, series
@@ -93,7 +93,7 @@ def test_days_are_what_binance_answered(
     assert [candle[0] for candle in ours] == [candle[0] for candle in answered]
     for mine, theirs in zip(ours, answered, strict=True):
         differing = {name for name, one, other in zip(COLUMNS, mine, theirs, strict=False) if one != other}
-        day = w.day_of(mine[0] // HOUR_MS)
+        day = windows.day_of(mine[0] // HOUR_MS)
         assert differing in (set(), SUMS), f"{day}: prices and times are always equal"
         assert not differing or Decimal(theirs[5]) - Decimal(mine[5]) == DIFFERENT[day]
 
@@ -104,12 +104,12 @@ def test_every_day_that_differs_but_two_is_recorded_equal_elsewhere(
     equal = set()
     for query, answered in recorded_days():
         mine = {candle[0]: candle for candle in asked(stores, query)}
-        equal |= {w.day_of(theirs[0] // HOUR_MS) for theirs in answered if mine[theirs[0]][:11] == theirs[:11]}
+        equal |= {windows.day_of(theirs[0] // HOUR_MS) for theirs in answered if mine[theirs[0]][:11] == theirs[:11]}
     assert DIFFERENT.keys() - equal == {"2020-12-21", "2021-01-21"}
 
 
 def test_a_day_with_an_outage_is_built_from_its_other_hours(stores: tuple[FakeCandleStore, FakeSeriesStore]) -> None:
-    day = w.first_hour_of("2019-05-15")
+    day = windows.first_hour_of("2019-05-15")
     assert len(stores[0].candles("BTCUSDT", Window(day, day + 24), limit=24)) == 14
     start = day * HOUR_MS
     (ours,) = asked(stores, f"symbol=BTCUSDT&interval=1d&startTime={start}&endTime={start}")

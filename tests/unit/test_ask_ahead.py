@@ -122,7 +122,7 @@ REFUSED = ExchangeRefusedError(Failure("refused", "not from here", 451))
 
 
 @pytest.mark.parametrize("error", [BLOCKED, REFUSED], ids=["ban", "region"])
-def test_a_refusal_met_while_storing_failed_closes_the_gate(error: Exception) -> None:
+def test_a_refusal_met_while_storing_failed_closes_the_rate_limiter(error: Exception) -> None:
     here = AheadWorld({SYMBOL: DENSE})
     here.candles = RefusingOnce()
 
@@ -134,8 +134,8 @@ def test_a_refusal_met_while_storing_failed_closes_the_gate(error: Exception) ->
     started(here)
     with pytest.raises(OSError, match="away"):
         here.deliver()
-    assert here.gate.state().blocked_until is not None
-    assert here.gate.state().permanent is (error is REFUSED)
+    assert here.rate_limiter.state().blocked_until is not None
+    assert here.rate_limiter.state().permanent is (error is REFUSED)
 
 
 def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:

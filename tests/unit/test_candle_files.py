@@ -14,14 +14,14 @@ import pyarrow as pa  # type: ignore[import-untyped] # it ships none
 import pyarrow.parquet as pq  # type: ignore[import-untyped] # as above
 import pytest
 from candle_collector.adapters.files import COLUMNS, CandleFileError, candle_file
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import HOUR_MS, Window
 
 from tests.exchange import KLINES
 from tests.recorded import recorded_rows
 
-START = w.first_hour_of("2024-01-01")
+START = windows.first_hour_of("2024-01-01")
 CLOSED_END = START + 10_000
 HEADER = ["Open time", "Open", "High", "Low", "Close", "Volume", "Close time", "Quote asset volume"]
 HEADER += ["Number of trades", "Taker buy base asset volume", "Taker buy quote asset volume", "Ignore"]
@@ -102,7 +102,7 @@ def test_a_column_may_name_the_symbol(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "symbol", "period"),
     [
-        ("BTCUSDT-1h-2024.csv.gz", "BTCUSDT", w.year_window(2024)),
+        ("BTCUSDT-1h-2024.csv.gz", "BTCUSDT", windows.year_window(2024)),
         ("BTCUSDT-1h-2024-02.zip", "BTCUSDT", Window(START + 31 * 24, START + 60 * 24)),
         ("BTCUSDT-1h-2023-12.zip", "BTCUSDT", Window(START - 31 * 24, START)),
         ("BTCUSDT-1h-2024-01-01.zip", "BTCUSDT", Window(START, START + 24)),
@@ -209,5 +209,5 @@ def test_without_a_symbol_anywhere_the_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("symbol", "year"), [("BTCUSDT", 2018), ("BTCUSDT", 2025)])
 def test_the_recorded_archive_is_read_to_the_last_digit(symbol: str, year: int) -> None:
     file = candle_file(KLINES / f"{symbol}-1h-{year}.csv.gz")
-    found = [one for _, batch in file.batches(closed_end=w.year_window(2026).start) for one in batch]
+    found = [one for _, batch in file.batches(closed_end=windows.year_window(2026).start) for one in batch]
     assert tuple(found) == recorded_rows(symbol, year)

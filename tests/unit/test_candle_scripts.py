@@ -10,7 +10,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 from candle_collector.bootstrap import Container
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.settings import Settings
@@ -21,7 +21,7 @@ from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-START = w.first_hour_of("2024-01-01")
+START = windows.first_hour_of("2024-01-01")
 
 
 class Archive:

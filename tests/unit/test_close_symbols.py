@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Outcome, RunState, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
@@ -17,8 +17,8 @@ from tests.fakes.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START = w.first_hour_of("2025-05-01")
-NOW = w.first_hour_of("2025-06-01") + 12
+START = windows.first_hour_of("2025-05-01")
+NOW = windows.first_hour_of("2025-06-01") + 12
 
 
 def world_that_hands_on(times: int) -> World:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
     [
         ("authorizer", False),
         ("candles", False),
-        ("janitor", False),
+        ("reconciler", False),
         ("status", False),
         ("worker", False),
         ("trigger", True),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window
@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from tests.fakes.exchange import Asked, listing
 from tests.fakes.world import World
 
-START, END = w.first_hour_of("2025-01-01"), w.first_hour_of("2025-04-01")
-NOW = w.first_hour_of("2025-06-01") + 12
+START, END = windows.first_hour_of("2025-01-01"), windows.first_hour_of("2025-04-01")
+NOW = windows.first_hour_of("2025-06-01") + 12
 LISTED = START - 24 * 400
 SYMBOL = "BTCUSDT"
 
@@ -68,7 +68,7 @@ def test_one_missing_hour_costs_one_request_and_one_write() -> None:
     here.candles.remove(SYMBOL, (Window(hour, hour + 1),))
     run = here.collect("gap_fill", start=START, end=END)
     assert here.exchange.asked == [Asked(SYMBOL, hour, 1)]
-    assert here.candles.writes == [(SYMBOL, w.day_of(hour))]
+    assert here.candles.writes == [(SYMBOL, windows.day_of(hour))]
     assert (here.record(run).outcome, here.record(run).records) == (Outcome.COMPLETE, 1)
     assert here.candles.hours(SYMBOL) == (Window(START, END),)
 
@@ -77,11 +77,11 @@ def test_one_missing_hour_costs_one_request_and_one_write() -> None:
 @given(st.sets(st.integers(START, START + 400), min_size=1, max_size=12))
 def test_a_gap_fill_writes_no_item_but_those_that_lack_hours_and_asks_the_fewest_times(gone: set[int]) -> None:
     here = collected(world(), end=START + 401)
-    here.candles.remove(SYMBOL, w.from_hours(gone))
+    here.candles.remove(SYMBOL, windows.from_hours(gone))
     run = here.collect("gap_fill")
     assert here.candles.hours(SYMBOL) == (Window(START, START + 401),)
     assert len(here.exchange.asked) == 1
-    assert here.candles.writes == sorted((SYMBOL, day) for day in {w.day_of(hour) for hour in gone})
+    assert here.candles.writes == sorted((SYMBOL, day) for day in {windows.day_of(hour) for hour in gone})
     assert here.record(run).records == len(gone)
 
 
@@ -96,7 +96,7 @@ def test_hours_that_the_exchange_leaves_out_are_never_printed_and_not_asked_for_
     here = world(holes)
     run = here.collect(start=START, end=END)
     assert here.record(run).outcome is Outcome.COMPLETE
-    assert here.candles.never_printed(SYMBOL) == w.from_hours(holes)
+    assert here.candles.never_printed(SYMBOL) == windows.from_hours(holes)
     here.exchange.asked.clear()
     for mode in ("backward", "gap_fill"):
         again = here.collect(mode, start=START, end=END)
@@ -111,7 +111,7 @@ def test_a_recheck_asks_for_never_printed_hours_once_more_and_stores_what_came()
     run = here.collect(start=START, end=END, recheck=True)
     assert here.exchange.asked == [Asked(SYMBOL, START + 30, 2)]
     assert (here.record(run).outcome, here.record(run).records) == (Outcome.COMPLETE, 1)
-    assert here.candles.hours(SYMBOL) == w.subtract((Window(START, END),), (Window(START + 31, START + 32),))
+    assert here.candles.hours(SYMBOL) == windows.subtract((Window(START, END),), (Window(START + 31, START + 32),))
     here.exchange.asked.clear()
     here.collect(start=START, end=END)
     assert here.exchange.asked == []
@@ -432,7 +432,7 @@ def test_weight_that_the_exchange_counts_beyond_ours_is_told_to_all() -> None:
     here.exchange.used_weight = 4799
     here.start(start=START, end=END)
     here.deliver()
-    assert here.gate.state().reserved == 4799
+    assert here.rate_limiter.state().reserved == 4799
 
 
 @pytest.mark.parametrize("deliveries", [1, 2, 3])
@@ -495,7 +495,7 @@ def test_forward_writes_one_item_for_an_hour() -> None:
     here = collected(world(), end=NOW - 1)
     run = here.collect("forward")
     assert here.exchange.asked == [Asked(SYMBOL, NOW - 1, 1)]
-    assert here.candles.writes == [(SYMBOL, w.day_of(NOW - 1))]
+    assert here.candles.writes == [(SYMBOL, windows.day_of(NOW - 1))]
     assert here.series.get(SYMBOL).last == NOW - 1
     assert here.record(run).records == 1
 
@@ -522,15 +522,16 @@ def test_gap_fill_skips_a_symbol_with_nothing_stored() -> None:
 
 
 def test_years_are_counted_from_what_is_stored_in_every_mode() -> None:
-    here = world(first=w.first_hour_of("2023-01-01"))
-    here.collect(start=w.first_hour_of("2023-12-30"), end=w.first_hour_of("2024-01-03"))
+    here = world(first=windows.first_hour_of("2023-01-01"))
+    here.collect(start=windows.first_hour_of("2023-12-30"), end=windows.first_hour_of("2024-01-03"))
     assert here.series.get(SYMBOL).years == {2023: 48, 2024: 48}
     here.clock.advance(-400 * 86_400)
     here.collect("forward")
     here.clock.advance(2 * 3600)
     here.collect("forward")
     assert here.series.get(SYMBOL).years == {
-        year: w.count(w.clip(here.candles.hours(SYMBOL), w.year_window(year))) for year in (2023, 2024)
+        year: windows.count(windows.clip(here.candles.hours(SYMBOL), windows.year_window(year)))
+        for year in (2023, 2024)
     }
 
 

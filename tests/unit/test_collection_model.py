@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.start_run import RunRequest, start_run
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import MODES, Failure, RunState, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -25,8 +25,8 @@ from tests.fakes.exchange import Asked, listing
 from tests.fakes.queue import Queued
 from tests.fakes.world import AtOnce, Crash, World
 
-NOW = w.first_hour_of("2025-06-01") + 12
-START = w.first_hour_of("2025-05-25")
+NOW = windows.first_hour_of("2025-06-01") + 12
+START = windows.first_hour_of("2025-05-25")
 NAMES = ("AUSDT", "BUSDT", "CUSDT")
 REQUESTS = [
     RunRequest(mode, symbols=symbols, recheck=recheck)
@@ -159,7 +159,7 @@ class Collection(RuleBasedStateMachine):
     @invariant()
     def stored_candles_are_exact_and_never_change(self) -> None:
         self.here.assert_exact()
-        closed = w.hour_of(self.here.clock.now())
+        closed = windows.hour_of(self.here.clock.now())
         assert all(hour < closed for _, hour in self.here.candles.lines)
         assert self.lines.items() <= self.here.candles.lines.items()
         self.lines = dict(self.here.candles.lines)
@@ -168,7 +168,7 @@ class Collection(RuleBasedStateMachine):
     def what_is_proven_was_never_there(self) -> None:
         for name in NAMES:
             printed = self.here.exchange.printed[name]
-            assert printed.isdisjoint(w.hours_in(self.here.candles.never_printed(name)))
+            assert printed.isdisjoint(windows.hours_in(self.here.candles.never_printed(name)))
             absent = self.here.series.get(name).absent
             assert absent is None or printed.isdisjoint(range(*absent))
 
@@ -185,7 +185,7 @@ class Collection(RuleBasedStateMachine):
 
     @invariant()
     def no_more_weight_is_reserved_than_the_share(self) -> None:
-        assert self.here.gate.state().reserved <= 4800
+        assert self.here.rate_limiter.state().reserved <= 4800
 
     @invariant()
     def the_counts_of_an_ended_run_add_up(self) -> None:
@@ -200,7 +200,7 @@ class Collection(RuleBasedStateMachine):
         here = self.here
         self.faults.clear()
         self.blocked_until = here.clock.now()
-        here.gate.open(0)
+        here.rate_limiter.open(0)
         here.exchange.rows_most, here.exchange.seconds, here.worker_seconds = None, 0, 60
         here.clock.advance(120)
         here.settle()
@@ -211,7 +211,7 @@ class Collection(RuleBasedStateMachine):
         assert run.counts["complete"] + run.counts["skipped"] == len(NAMES)
         for name in NAMES:
             expected = [hour for hour in range(START, NOW - 30) if hour in here.exchange.printed[name]]
-            assert list(w.hours_in(w.clip(here.candles.hours(name), Window(START, NOW - 30)))) == expected
+            assert list(windows.hours_in(windows.clip(here.candles.hours(name), Window(START, NOW - 30)))) == expected
         here.exchange.asked.clear()
         here.candles.writes.clear()
         run = here.collect(start=START, end=NOW - 30, symbols=NAMES)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run, retry_run
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -19,9 +19,9 @@ from candle_collector.errors import (
 from tests.fakes.exchange import Asked
 from tests.fakes.world import World
 
-START = w.first_hour_of("2025-05-01")
+START = windows.first_hour_of("2025-05-01")
 END = START + 48
-NOW = w.first_hour_of("2025-06-01") + 12
+NOW = windows.first_hour_of("2025-06-01") + 12
 NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 

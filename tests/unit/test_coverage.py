@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import YOUNG_HOURS, Coverage, Settlement, extend, settle
 from candle_collector.domain.run import Outcome
@@ -126,11 +126,11 @@ def outages() -> Windows:
             start, _, end = at.partition("-")
             end_day, end_at = last.split() if last else (day, end or start)
             found.append(Window(_hour(year, day, start), _hour(year, end_day, end_at) + 1))
-    return w.union(found)
+    return windows.union(found)
 
 
 def _hour(year: str, day: str, at: str) -> int:
-    return w.hour_of(datetime.fromisoformat(f"{year}-{day}T{at}:00:00+00:00"))
+    return windows.hour_of(datetime.fromisoformat(f"{year}-{day}T{at}:00:00+00:00"))
 
 
 @cache
@@ -148,15 +148,15 @@ def replayed(symbol: str, first: int, last: int) -> World:
 
 def test_the_recorded_outages_of_2018_to_2023_are_never_printed_and_nothing_else() -> None:
     here = replayed("BTCUSDT", 2018, 2023)
-    end = w.first_hour_of("2024-01-01")
-    run = here.collect(start=w.first_hour_of("2018-01-01"), end=end)
+    end = windows.first_hour_of("2024-01-01")
+    run = here.collect(start=windows.first_hour_of("2018-01-01"), end=end)
     assert here.record(run).outcome is Outcome.COMPLETE
     assert here.candles.never_printed("BTCUSDT") == outages()
     rows = recording("BTCUSDT", 2018, 2023)
     assert here.candles.lines == {("BTCUSDT", hour): candle.line() for hour, candle in rows.items()}
     assert sum(here.series.get("BTCUSDT").years.values()) == len(rows)
     here.exchange.asked.clear()
-    assert here.record(here.collect(start=w.first_hour_of("2018-01-01"), end=end)).outcome is Outcome.SKIPPED
+    assert here.record(here.collect(start=windows.first_hour_of("2018-01-01"), end=end)).outcome is Outcome.SKIPPED
     assert here.exchange.asked == []
 
 
@@ -174,7 +174,7 @@ def test_the_delisted_months_of_btcusdc_are_proven_by_one_request(batch_size: in
     here = replayed("BTCUSDC", 2022, 2025)
     here.choice = replace(here.choice, batch_size=batch_size)
     rows = recording("BTCUSDC", 2022, 2025)
-    run = here.collect(start=min(rows), end=w.first_hour_of("2026-01-01"))
+    run = here.collect(start=min(rows), end=windows.first_hour_of("2026-01-01"))
     gone = Window(_hour("2022", "09-29", "03"), _hour("2023", "03-12", "06"))
     assert here.record(run, "BTCUSDC").outcome is Outcome.COMPLETE
     assert gone in here.candles.never_printed("BTCUSDC")

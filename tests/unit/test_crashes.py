@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.start_run import RunRequest, start_run
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome, RunState
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectionInProgressError, ExchangeUnavailableError
@@ -17,9 +17,9 @@ from candle_collector.errors import CollectionInProgressError, ExchangeUnavailab
 from tests.fakes.exchange import Asked
 from tests.fakes.world import AtOnce, Crash, World
 
-START = w.first_hour_of("2025-01-01")
+START = windows.first_hour_of("2025-01-01")
 END = START + 250
-NOW = w.first_hour_of("2025-06-01") + 12
+NOW = windows.first_hour_of("2025-06-01") + 12
 BEFORE, AFTER = 0, 1
 STEPS_MOST = 200
 
@@ -91,7 +91,7 @@ def told(here: World, run_id: str) -> tuple[object, ...]:
     run = here.ended(run_id)
     outcomes = [(one.symbol, one.outcome, one.records, one.missing) for one in here.runs.symbols(run_id)]
     symbols = sorted(here.exchange.printed)
-    series = [replace(one, troubles=()) for one in here.series.all()]
+    series = [replace(one, failed_windows=()) for one in here.series.all()]
     never = [here.candles.never_printed(symbol) for symbol in symbols]
     return dict(here.candles.lines), never, series, run.counts, outcomes, here.runs.lease_holder(here.clock.now())
 
@@ -180,7 +180,7 @@ def test_a_trigger_that_dies_at_any_step_leaves_nothing_behind_or_a_run_that_end
 
 
 @moments
-def test_a_janitor_that_dies_at_any_step_is_made_up_for_by_the_next(moment: int) -> None:
+def test_a_reconciler_that_dies_at_any_step_is_made_up_for_by_the_next(moment: int) -> None:
     for step in count(1):
         assert step < STEPS_MOST
         here = complete()

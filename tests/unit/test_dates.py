@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from hypothesis import given
 from hypothesis import strategies as st
 
-HOURS = st.integers(w.first_hour_of("2017-01-01"), w.first_hour_of("2100-01-01"))
+HOURS = st.integers(windows.first_hour_of("2017-01-01"), windows.first_hour_of("2100-01-01"))
 
 
 def hour(year: int, month: int, day: int, of_day: int = 0) -> int:
-    return w.hour_of(datetime(year, month, day, of_day, tzinfo=UTC))
+    return windows.hour_of(datetime(year, month, day, of_day, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -83,12 +82,12 @@ def test_no_text_at_all_breaks_the_reading(text: str) -> None:
 
 @given(HOURS)
 def test_what_is_told_is_what_would_be_asked(at: int) -> None:
-    assert dates.start_of(dates.tell_start(at)) == at
-    assert dates.end_of(dates.tell_end(at)) == at
-    assert dates.start_of(dates.tell(at)) == at
+    assert dates.start_of(dates.format_start(at)) == at
+    assert dates.end_of(dates.format_end(at)) == at
+    assert dates.start_of(dates.format_hour(at)) == at
 
 
 def test_a_whole_day_is_told_as_a_date() -> None:
-    assert dates.tell_start(hour(2025, 1, 1)) == "2025-01-01"
-    assert dates.tell_end(hour(2025, 12, 1)) == "2025-11-30"
-    assert dates.tell_end(hour(2025, 12, 1, 5)) == "2025-12-01T04:00:00Z"
+    assert dates.format_start(hour(2025, 1, 1)) == "2025-01-01"
+    assert dates.format_end(hour(2025, 12, 1)) == "2025-11-30"
+    assert dates.format_end(hour(2025, 12, 1, 5)) == "2025-12-01T04:00:00Z"

@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 from candle_collector.adapters.files import candle_file
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
@@ -26,7 +26,7 @@ from tests.fakes.exchange import made
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.recorded import recorded_rows
 
-START = w.first_hour_of("2024-01-30")
+START = windows.first_hour_of("2024-01-30")
 EVER = range_of_dates(None, None)
 BIG, SMALL = "12345678901234567890.12345678", "0.00000001"
 LARGE = Candle(START + 1, BIG, BIG, SMALL, SMALL, BIG, BIG, 9, SMALL, SMALL)

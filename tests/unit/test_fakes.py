@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.gate import FakeGate
 from tests.fakes.queue import FakeQueue
+from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.port_contracts.candle_store import CandleStoreContract
 from tests.port_contracts.collect_queue import CollectQueueContract, Received
-from tests.port_contracts.gate import GateContract
+from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import RunStoreContract, begun
 from tests.port_contracts.series_store import SeriesStoreContract
 
@@ -36,10 +36,10 @@ class TestFakeRunStore(RunStoreContract):
         return FakeRunStore(FakeClock())
 
 
-class TestFakeGate(GateContract):
+class TestFakeRateLimiter(RateLimiterContract):
     @pytest.fixture
-    def gate(self) -> FakeGate:
-        return FakeGate()
+    def rate_limiter(self) -> FakeRateLimiter:
+        return FakeRateLimiter()
 
 
 class TestFakeQueue(CollectQueueContract):

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from candle_collector.adapters.files import candle_file
 from candle_collector.collecting.import_candles import Imported, ImportPorts, import_symbol, importing
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError
@@ -24,8 +24,8 @@ from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.fakes.world import World
 
 SYMBOL = "BTCUSDT"
-NOW = w.hour_of(FakeClock().now())
-YEAR = w.year_window(2024)
+NOW = windows.hour_of(FakeClock().now())
+YEAR = windows.year_window(2024)
 
 
 class Archive:
@@ -54,13 +54,13 @@ def candles(hours: Iterable[int], symbol: str = SYMBOL) -> list[Candle]:
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
 @pytest.mark.parametrize("symbol", ["BTCUSDC", "SOLUSDT"])
 def test_the_recorded_archive_imported_is_the_store_that_collection_fills(symbol: str) -> None:
-    closed_end = w.hour_of(datetime(2026, 1, 2, tzinfo=UTC))
+    closed_end = windows.hour_of(datetime(2026, 1, 2, tzinfo=UTC))
     files = [candle_file(path) for path in sorted(KLINES.glob(f"{symbol}-*"))]
     recorded = {
         candle.hour: candle for file in files for _, batch in file.batches(closed_end=closed_end) for candle in batch
     }
     collected = World({symbol: recorded}, candle=lambda _, hour: recorded[hour])
-    collected.clock.advance((w.moment_of(closed_end) - collected.clock.now()).total_seconds() + 60)
+    collected.clock.advance((windows.moment_of(closed_end) - collected.clock.now()).total_seconds() + 60)
     start = min(recorded)
     collected.collect(start=start, end=max(recorded) + 1, symbols=(symbol,))
     imported = Archive()
@@ -73,7 +73,7 @@ def test_the_recorded_archive_imported_is_the_store_that_collection_fills(symbol
     )
     assert imported.candles.lines == collected.candles.lines
     assert imported.candles.never_printed(symbol) == collected.candles.never_printed(symbol)
-    assert imported.series.get(symbol) == replace(collected.series.get(symbol), troubles=())
+    assert imported.series.get(symbol) == replace(collected.series.get(symbol), failed_windows=())
 
 
 def test_whole_days_are_written_once_however_the_batches_are_cut(archive: Archive) -> None:
@@ -151,7 +151,10 @@ def test_an_hour_younger_than_a_day_is_not_settled(archive: Archive) -> None:
 def test_the_record_joins_what_it_knew_with_what_came(archive: Archive) -> None:
     middle = Window(YEAR.start + 2000, YEAR.start + 2100)
     archive.candles.store(SYMBOL, candles(range(*middle)), (), absent_days=frozenset())
-    troubles = (Trouble(Window(middle.end, middle.end + 5), 4, "503"), Trouble(Window(NOW - 9, NOW), 8, "503"))
+    failed_windows = (
+        FailedWindow(Window(middle.end, middle.end + 5), 4, "503"),
+        FailedWindow(Window(NOW - 9, NOW), 8, "503"),
+    )
     archive.series.put(
         Series(
             SYMBOL,
@@ -160,7 +163,7 @@ def test_the_record_joins_what_it_knew_with_what_came(archive: Archive) -> None:
             absent=Window(YEAR.start + 500, middle.start),
             delisted=Window(middle.end, NOW),
             years={2024: 100},
-            troubles=troubles,
+            failed_windows=failed_windows,
         )
     )
     archive.take([candles(range(middle.start - 200, middle.start)), candles(range(middle.end, middle.end + 50))])
@@ -171,7 +174,7 @@ def test_the_record_joins_what_it_knew_with_what_came(archive: Archive) -> None:
         absent=Window(YEAR.start + 500, middle.start - 200),
         delisted=Window(middle.end + 50, NOW),
         years={2024: 350},
-        troubles=troubles[1:],
+        failed_windows=failed_windows[1:],
     )
 
 

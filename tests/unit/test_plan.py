@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import example, given
@@ -80,7 +80,7 @@ def test_neighbouring_gaps_share_a_request() -> None:
 
 
 def test_eleven_months_are_nine_requests_each_of_which_ends_at_midnight_but_none_more_for_it() -> None:
-    start, end = w.first_hour_of("2025-01-01"), w.first_hour_of("2025-12-01")
+    start, end = windows.first_hour_of("2025-01-01"), windows.first_hour_of("2025-12-01")
     plan = plan_requests((Window(start, end),), 1000)
     assert len(plan) == 9
     assert all(span.end % MIDNIGHT == 0 for span in plan)

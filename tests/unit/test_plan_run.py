@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.start_run import RunRequest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Mode
 from candle_collector.domain.windows import Window
 from candle_collector.errors import RequestRefusedError
@@ -15,9 +15,9 @@ from candle_collector.errors import RequestRefusedError
 from tests.fakes.exchange import listing
 from tests.fakes.world import World
 
-START = w.first_hour_of("2025-01-01")
-END = w.first_hour_of("2025-05-01")
-NOW = w.first_hour_of("2025-06-01") + 12
+START = windows.first_hour_of("2025-01-01")
+END = windows.first_hour_of("2025-05-01")
+NOW = windows.first_hour_of("2025-06-01") + 12
 
 
 def world() -> World:

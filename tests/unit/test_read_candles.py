@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid, merge
 from candle_collector.domain.run import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
@@ -18,7 +18,7 @@ from tests.fakes.exchange import made
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
 SYMBOL = "BTCUSDT"
-DAY = w.first_hour_of("2025-01-01")
+DAY = windows.first_hour_of("2025-01-01")
 
 
 class CountingStore(FakeCandleStore):
@@ -55,7 +55,7 @@ def archive(
     stored: Windows, never: Windows = (), absent: Window | None = None, delisted: Window | None = None
 ) -> Archive:
     store, series = CountingStore(), FakeSeriesStore()
-    store.store(SYMBOL, [made(SYMBOL, hour) for hour in w.hours_in(stored)], never, absent_days=frozenset())
+    store.store(SYMBOL, [made(SYMBOL, hour) for hour in windows.hours_in(stored)], never, absent_days=frozenset())
     first, last = (stored[0].start, stored[-1].end - 1) if stored else (None, None)
     series.put(Series(SYMBOL, first=first, last=last, absent=absent, delisted=delisted))
     return Archive(store, series)
@@ -124,14 +124,14 @@ def test_the_answer_is_that_of_whoever_looks_at_every_bucket(
 ) -> None:
     start, end = bounds
     whole = Window(DAY, DAY + 240)
-    gone = w.union(Window(DAY + at, DAY + at + size) for at, size, _ in holes)
-    missing = w.union(Window(DAY + at, DAY + at + size) for at, size, proven in holes if not proven)
-    stored = w.subtract((whole,), gone)
-    there = archive(stored, never=w.clip(w.subtract(gone, missing), whole))
+    gone = windows.union(Window(DAY + at, DAY + at + size) for at, size, _ in holes)
+    missing = windows.union(Window(DAY + at, DAY + at + size) for at, size, proven in holes if not proven)
+    stored = windows.subtract((whole,), gone)
+    there = archive(stored, never=windows.clip(windows.subtract(gone, missing), whole))
 
     def is_answered(bucket: Window) -> bool:
         inside = whole.start <= bucket.start and bucket.end <= whole.end
-        known = not w.clip(missing, bucket) and bool(w.clip(stored, bucket))
+        known = not windows.clip(missing, bucket) and bool(windows.clip(stored, bucket))
         wanted = (start is None or bucket.start >= start) and (end is None or bucket.start <= end)
         return inside and known and wanted
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Failure
 from candle_collector.errors import ExchangeUnavailableError, RequestRefusedError
 from candle_collector.reading.report_runs import report_runs, report_status
@@ -15,9 +15,9 @@ from candle_collector.reading.report_runs import report_runs, report_status
 from tests.fakes.exchange import Asked
 from tests.fakes.world import World
 
-START = w.first_hour_of("2025-05-01")
+START = windows.first_hour_of("2025-05-01")
 END = START + 48
-NOW = w.first_hour_of("2025-06-01") + 12
+NOW = windows.first_hour_of("2025-06-01") + 12
 
 
 def world() -> World:
@@ -27,7 +27,7 @@ def world() -> World:
 
 
 def told(here: World, run_id: str | None = None) -> dict[str, Any]:
-    return report_status(run_id, runs=here.runs, gate=here.gate, clock=here.clock)
+    return report_status(run_id, runs=here.runs, rate_limiter=here.rate_limiter, clock=here.clock)
 
 
 def outcomes(results: dict[str, Any]) -> int:
@@ -93,7 +93,7 @@ def test_a_symbol_that_lacks_something_says_what_and_why() -> None:
 def test_that_a_run_waits_for_the_exchange_is_told_with_the_time() -> None:
     here = world()
     here.start(start=START, end=END)
-    here.gate.block(here.clock.now() + timedelta(seconds=90), Failure("blocked", "banned", 418))
+    here.rate_limiter.block(here.clock.now() + timedelta(seconds=90), Failure("blocked", "banned", 418))
     assert told(here)["waiting_for_exchange_until"] == "2025-06-01T12:06:30Z"
     here.clock.advance(91)
     assert told(here)["waiting_for_exchange_until"] is None

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
-from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain import dates, windows
+from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
@@ -25,11 +24,11 @@ from candle_collector.reading.report_coverage import (
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import made
-from tests.fakes.gate import FakeGate
+from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.recorded import recorded_rows
 
-NOW = w.hour_of(FakeClock().now())
+NOW = windows.hour_of(FakeClock().now())
 START = NOW - 1000
 
 
@@ -51,14 +50,14 @@ class Archive:
     def __init__(self) -> None:
         self.candles = CountingStore()
         self.series = FakeSeriesStore()
-        self.gate = FakeGate()
-        self.ports = CoveragePorts(self.candles, self.series, self.gate, FakeClock())
+        self.rate_limiter = FakeRateLimiter()
+        self.ports = CoveragePorts(self.candles, self.series, self.rate_limiter, FakeClock())
 
     def hold(self, series: Series, stored: Windows, never: Windows = ()) -> None:
         """Store a series, its record with it."""
-        candles = [made(series.symbol, hour) for hour in w.hours_in(stored)]
+        candles = [made(series.symbol, hour) for hour in windows.hours_in(stored)]
         self.candles.store(series.symbol, candles, never, absent_days=frozenset())
-        years = {year: w.count(w.clip(stored, w.year_window(year))) for year in range(2017, 2027)}
+        years = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in range(2017, 2027)}
         self.series.put(
             replace(series, first=stored[0].start, last=stored[-1].end - 1, years={y: n for y, n in years.items() if n})
         )
@@ -70,23 +69,23 @@ def archive() -> Archive:
 
 
 def tell(window: Window) -> dict[str, object]:
-    return {"start": dates.tell(window.start), "end": dates.tell(window.end), "hours": window.hours}
+    return {"start": dates.format_hour(window.start), "end": dates.format_hour(window.end), "hours": window.hours}
 
 
 def test_a_series_is_told_with_its_windows(archive: Archive) -> None:
     never, hole, lag = Window(START + 10, START + 13), Window(START + 500, START + 600), Window(NOW - 4, NOW)
-    stored = w.subtract((Window(START, NOW - 4),), (never, hole))
-    trouble = Trouble(Window(START + 480, START + 600), 8, "the exchange answered 503")
-    archive.hold(Series("BTCUSDT", absent=Window(START - 50, START), troubles=(trouble,)), stored, (never,))
+    stored = windows.subtract((Window(START, NOW - 4),), (never, hole))
+    trouble = FailedWindow(Window(START + 480, START + 600), 8, "the exchange answered 503")
+    archive.hold(Series("BTCUSDT", absent=Window(START - 50, START), failed_windows=(trouble,)), stored, (never,))
     assert report_symbol_coverage("BTCUSDT", archive.ports) == {
         "symbol": "BTCUSDT",
-        "listing": {"first": dates.tell(START), "is_proven": True, "asked_from": dates.tell(START - 50)},
-        "first": dates.tell(START),
-        "last": dates.tell(NOW - 5),
+        "listing": {"first": dates.format_hour(START), "is_proven": True, "asked_from": dates.format_hour(START - 50)},
+        "first": dates.format_hour(START),
+        "last": dates.format_hour(NOW - 5),
         "delisted_from": None,
         "segments": [tell(Window(START, NOW - 4))],
-        "start": dates.tell(START),
-        "end": dates.tell(NOW),
+        "start": dates.format_hour(START),
+        "end": dates.format_hour(NOW),
         "expected": 1000,
         "stored": 893,
         "never_printed_hours": 3,
@@ -103,22 +102,22 @@ def test_a_series_is_told_with_its_windows(archive: Archive) -> None:
 def test_the_list_tells_the_same_as_each_series_by_itself(archive: Archive) -> None:
     for symbol, gap in (("AUSDT", 0), ("BUSDT", 7), ("CUSDT", 300)):
         never = (Window(START + 100, START + 100 + gap),) if gap else ()
-        archive.hold(Series(symbol), w.subtract((Window(START, NOW - gap),), never), never)
+        archive.hold(Series(symbol), windows.subtract((Window(START, NOW - gap),), never), never)
     told = report_coverage(archive.ports)
     assert told["next"] is None
     assert told["symbols"] == [report_symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
 
 
 def test_the_list_reads_no_items_of_full_years(archive: Archive) -> None:
-    stored = Window(w.year_window(2022).start + 5, NOW)
+    stored = Window(windows.year_window(2022).start + 5, NOW)
     archive.hold(Series("AUSDT"), (stored,))
-    archive.hold(Series("BUSDT"), w.subtract((stored,), (Window(START, START + 1),)))
+    archive.hold(Series("BUSDT"), windows.subtract((stored,), (Window(START, START + 1),)))
     assert [one["missing_hours"] for one in report_coverage(archive.ports)["symbols"]] == [0, 1]
-    assert archive.candles.reads == [("BUSDT", Window(w.year_window(2025).start, NOW))]
+    assert archive.candles.reads == [("BUSDT", Window(windows.year_window(2025).start, NOW))]
 
 
 def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> None:
-    stored = w.subtract((Window(START, NOW),), (Window(START + 5, START + 6),))
+    stored = windows.subtract((Window(START, NOW),), (Window(START + 5, START + 6),))
     symbols = [f"S{number:03}USDT" for number in range(YEARS_A_PAGE + 5)]
     for symbol in symbols:
         archive.hold(Series(symbol), stored)
@@ -132,7 +131,7 @@ def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> N
 def test_after_a_delisting_nothing_is_expected(archive: Archive) -> None:
     archive.hold(Series("AUSDT", delisted=Window(NOW - 100, NOW - 7)), (Window(START, NOW - 100),))
     told = report_symbol_coverage("AUSDT", archive.ports)
-    assert (told["expected"], told["percent"], told["delisted_from"]) == (900, 100.0, dates.tell(NOW - 100))
+    assert (told["expected"], told["percent"], told["delisted_from"]) == (900, 100.0, dates.format_hour(NOW - 100))
 
 
 def test_a_range_may_be_asked_for(archive: Archive) -> None:
@@ -145,12 +144,12 @@ def test_a_range_may_be_asked_for(archive: Archive) -> None:
 
 def test_an_exchange_whose_clock_is_behind_is_not_expected_to_have_printed_more(archive: Archive) -> None:
     archive.hold(Series("AUSDT"), (Window(START, NOW - 48),))
-    archive.gate.open(round(timedelta(hours=-48).total_seconds() * 1000))
+    archive.rate_limiter.open(round(timedelta(hours=-48).total_seconds() * 1000))
     assert report_symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
 
 
 def test_a_symbol_without_a_candle_is_told_in_the_list_and_expects_nothing(archive: Archive) -> None:
-    archive.series.put(Series("AUSDT", troubles=(Trouble(Window(START, NOW), 4, "503"),)))
+    archive.series.put(Series("AUSDT", failed_windows=(FailedWindow(Window(START, NOW), 4, "503"),)))
     (told,) = report_coverage(archive.ports)["symbols"]
     assert (told["expected"], told["percent"], told["segments"], told["first"]) == (0, None, [], None)
 
@@ -173,9 +172,9 @@ def test_a_name_used_twice_has_two_segments() -> None:
 
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
 def test_btcusdc_has_two_segments(archive: Archive) -> None:
-    hours = w.from_hours(candle.hour for year in (2022, 2023) for candle in recorded_rows("BTCUSDC", year))
+    hours = windows.from_hours(candle.hour for year in (2022, 2023) for candle in recorded_rows("BTCUSDC", year))
     life = Window(hours[0].start, hours[-1].end)
-    archive.hold(Series("BTCUSDC"), hours, w.subtract((life,), hours))
+    archive.hold(Series("BTCUSDC"), hours, windows.subtract((life,), hours))
     told = report_symbol_coverage("BTCUSDC", archive.ports, start=life.start, end=life.end)
     before, after = told["segments"]
     assert (before["end"], after["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")

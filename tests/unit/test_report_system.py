@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.run import Failure
 from candle_collector.reading.report_system import Schedules, SystemPorts, report_system
 
@@ -29,7 +28,7 @@ class Probe:
 
 
 def report(world: World, probe: Probe, schedules: Schedules | None = None) -> dict[str, Any]:
-    ports = SystemPorts(world.runs, world.series, world.gate, probe, world.clock)
+    ports = SystemPorts(world.runs, world.series, world.rate_limiter, probe, world.clock)
     settings = {"exchange_base_url": "https://data-api.binance.vision"}
     facts = {"service": "candle-collector", "version": "1.2.3", "stage": "dev"}
     return report_system(facts, settings, schedules or Schedules(enabled=True, forward=FORWARD, gap_fill=""), ports)
@@ -39,7 +38,7 @@ def report(world: World, probe: Probe, schedules: Schedules | None = None) -> di
 def world() -> World:
     """Return a world whose exchange has three days of candles up to the last closed hour."""
     empty = World({})
-    now = w.hour_of(empty.clock.now())
+    now = windows.hour_of(empty.clock.now())
     return World({"BTCUSDT": range(now - 72, now + 1)})
 
 
@@ -58,18 +57,18 @@ def test_an_empty_stack_tells_that_it_is_idle_and_holds_nothing(world: World) ->
 
 
 def test_what_was_collected_is_counted_and_its_lag_told_in_hours(world: World) -> None:
-    now = w.hour_of(world.clock.now())
+    now = windows.hour_of(world.clock.now())
     world.collect(start=now - 48, end=now - 6, symbols=("BTCUSDT",))
     told = report(world, Probe())["store"]
     assert (told["symbols"], told["candles"]) == (1, 42)
-    assert told["first_candle"] == dates.tell(now - 48)
-    assert told["latest_candle"] == dates.tell(now - 7)
+    assert told["first_candle"] == dates.format_hour(now - 48)
+    assert told["latest_candle"] == dates.format_hour(now - 7)
     assert told["lag_hours"] == 6
 
 
 def test_an_exchange_that_wants_to_be_left_alone_is_not_asked_whether_it_answers(world: World) -> None:
     until = world.clock.now() + timedelta(minutes=2)
-    world.gate.block(until, Failure("blocked", "the exchange asked us to wait", 429))
+    world.rate_limiter.block(until, Failure("blocked", "the exchange asked us to wait", 429))
     probe = Probe()
     told = report(world, probe)["exchange"]
     assert probe.asked == 0
@@ -88,7 +87,7 @@ def test_an_exchange_that_does_not_answer_is_told_as_such(world: World) -> None:
 def test_the_used_weight_is_that_of_the_minute_at_hand(world: World) -> None:
     now = world.clock.now()
     period = round(now.timestamp() * 1000) // 60_000
-    world.gate.reserve(40, period=period, budget=4800, now=now)
+    world.rate_limiter.reserve(40, period=period, budget=4800, now=now)
     assert report(world, Probe())["exchange"]["used_weight"] == 40
     world.clock.advance(60)
     assert report(world, Probe())["exchange"]["used_weight"] == 0
@@ -104,7 +103,7 @@ def test_the_next_start_is_told_where_schedules_are_on(world: World) -> None:
 
 
 def test_no_candle_and_no_coverage_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.collect(start=w.hour_of(world.clock.now()) - 48, symbols=("BTCUSDT",))
+    world.collect(start=windows.hour_of(world.clock.now()) - 48, symbols=("BTCUSDT",))
 
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("the table of candles was read")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from candle_collector.collecting.series_range import stored_range
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.windows import Window
 
 from tests.fakes.world import World
 
-START = w.first_hour_of("2025-05-01")
-NOW = w.first_hour_of("2025-06-01") + 12
+START = windows.first_hour_of("2025-05-01")
+NOW = windows.first_hour_of("2025-06-01") + 12
 SYMBOL = "BTCUSDT"
 
 

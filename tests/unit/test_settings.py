@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.errors import SettingError
 from candle_collector.settings import Settings
 
@@ -23,7 +23,7 @@ def test_a_setting_that_is_not_there_is_missed_only_when_it_is_needed() -> None:
         ("MAX_RETRIES", "0", "max_retries", 0),
         ("API_KEY_REQUIRED", "false", "api_key_required", False),
         ("API_KEY_REQUIRED", "True", "api_key_required", True),
-        ("COLLECTION_START_DATE", "2025-01-01", "collection_start", w.first_hour_of("2025-01-01")),
+        ("COLLECTION_START_DATE", "2025-01-01", "collection_start", windows.first_hour_of("2025-01-01")),
         ("EXCLUDED_BASE_ASSETS", "USDC, FDUSD,,EUR ", "excluded_base_assets", frozenset({"USDC", "FDUSD", "EUR"})),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from candle_collector.collecting.start_run import RunRequest, new_run_id, start_run
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome, RunState
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -27,9 +27,9 @@ from tests.fakes.clock import NOON
 from tests.fakes.exchange import listing
 from tests.fakes.world import World
 
-NOW = w.first_hour_of("2025-06-01") + 12
-TODAY = w.first_hour_of("2025-06-01")
-START = w.first_hour_of("2025-05-01")
+NOW = windows.first_hour_of("2025-06-01") + 12
+TODAY = windows.first_hour_of("2025-06-01")
+START = windows.first_hour_of("2025-05-01")
 HOURS = range(START - 1000, NOW + 1)
 
 
@@ -98,8 +98,8 @@ def test_the_last_closed_hour_is_that_of_the_slower_clock() -> None:
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
-        ({"start": w.first_hour_of("2016-12-31")}, "start_date"),
-        ({"end": w.first_hour_of("2016-12-31")}, "end_date"),
+        ({"start": windows.first_hour_of("2016-12-31")}, "start_date"),
+        ({"end": windows.first_hour_of("2016-12-31")}, "end_date"),
         ({"start": NOW + 1}, "start_date"),
         ({"start": NOW}, "start_date"),
         ({"start": START + 5, "end": START + 5}, "end_date"),
@@ -132,20 +132,20 @@ def test_an_exchange_that_does_not_answer_starts_nothing(failure: Exception) -> 
     assert here.collect().counts
 
 
-def test_while_the_gate_is_closed_the_exchange_is_not_asked() -> None:
+def test_while_the_rate_limiter_is_closed_the_exchange_is_not_asked() -> None:
     here = world()
-    here.gate.block(NOON + timedelta(minutes=5), Failure("blocked", "banned", 418))
+    here.rate_limiter.block(NOON + timedelta(minutes=5), Failure("blocked", "banned", 418))
     assert refused(here).status == 503
     assert here.exchange.market_asked == 0
     here.clock.advance(301)
     here.start()
 
 
-def test_a_gate_that_a_person_had_to_open_is_tried_by_the_next_start() -> None:
+def test_a_rate_limiter_that_a_person_had_to_open_is_tried_by_the_next_start() -> None:
     here = world()
-    here.gate.block(NOON + timedelta(hours=5), Failure("refused", "another region", 451), permanent=True)
+    here.rate_limiter.block(NOON + timedelta(hours=5), Failure("refused", "another region", 451), permanent=True)
     here.start()
-    assert here.gate.state().blocked_until is None
+    assert here.rate_limiter.state().blocked_until is None
 
 
 def test_an_exchange_without_a_symbol_to_collect_starts_nothing() -> None:
@@ -208,7 +208,7 @@ def test_the_lease_of_a_run_that_has_ended_is_in_nobodys_way() -> None:
     assert again.counts["skipped"] == 3
 
 
-def test_messages_that_cannot_be_sent_are_left_to_the_janitor() -> None:
+def test_messages_that_cannot_be_sent_are_left_to_the_reconciler() -> None:
     here = world()
     here.queue.refuse = True
     run = here.start()

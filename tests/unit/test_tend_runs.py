@@ -1,4 +1,4 @@
-"""The janitor: what it sends again, what it closes, and that a late success beats its mark."""
+"""The reconciler: what it sends again, what it closes, and that a late success beats its mark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from candle_collector.collecting.start_run import RunRequest, start_run
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState
 from candle_collector.domain.windows import Window
 from candle_collector.errors import RequestRefusedError
@@ -15,9 +15,9 @@ from candle_collector.errors import RequestRefusedError
 from tests.fakes.exchange import Asked
 from tests.fakes.world import VISIBILITY, Crash, World
 
-START = w.first_hour_of("2025-05-01")
+START = windows.first_hour_of("2025-05-01")
 END = START + 48
-NOW = w.first_hour_of("2025-06-01") + 12
+NOW = windows.first_hour_of("2025-06-01") + 12
 SILENCE = 2 * VISIBILITY.total_seconds()
 
 
@@ -81,12 +81,12 @@ def test_a_symbol_is_sent_again_five_times_and_then_closed_with_the_reason() -> 
     resent = closed = 0
     for _ in range(100):
         here.clock.advance(300)
-        tended = here.tend()
+        reconciled = here.tend()
         here.queue.entries.clear()
-        resent, closed = resent + tended.resent, closed + tended.closed
+        resent, closed = resent + reconciled.resent, closed + reconciled.closed
     assert (resent, closed) == (MAX_RESENDS, 1)
     record = here.record(run)
-    assert (record.outcome, record.closed_by) == (Outcome.FAILED, "janitor")
+    assert (record.outcome, record.closed_by) == (Outcome.FAILED, "reconciler")
     assert record.missing == (Window(START, END),)
     assert record.failure is not None
     assert record.failure.kind == "gave_up"
@@ -169,7 +169,7 @@ def test_a_run_that_was_never_written_whole_is_closed_when_its_lease_has_run_out
     assert run.counts == {"complete": 0, "partial": 0, "failed": 3, "skipped": 0, "records": 0}
 
 
-def test_a_late_success_beats_the_mark_of_the_janitor() -> None:
+def test_a_late_success_beats_the_mark_of_the_reconciler() -> None:
     here = world()
     run = here.start(start=START, end=END)
 
@@ -201,7 +201,7 @@ def test_a_late_failure_does_not() -> None:
     here.exchange.before = meanwhile
     here.worker_seconds = 6 * 3600
     assert here.deliver()
-    assert here.record(run).closed_by == "janitor"
+    assert here.record(run).closed_by == "reconciler"
     assert here.ended(run.run_id)
 
 

@@ -71,7 +71,7 @@ def assert_all_is_there(here: World) -> None:
 
 
 @pytest.mark.parametrize("batches", [0, 1, 5, 9])
-def test_what_a_trigger_that_died_had_not_sent_is_sent_by_the_janitor(batches: int) -> None:
+def test_what_a_trigger_that_died_had_not_sent_is_sent_by_the_reconciler(batches: int) -> None:
     here = world()
     with pytest.raises(Crash):
         trigger(here, BatchClient(here.queue, dies_after=batches))
@@ -85,7 +85,7 @@ def test_what_a_trigger_that_died_had_not_sent_is_sent_by_the_janitor(batches: i
     assert_all_is_there(here)
 
 
-def test_half_a_batch_that_the_queue_never_takes_is_sent_by_the_janitor() -> None:
+def test_half_a_batch_that_the_queue_never_takes_is_sent_by_the_reconciler() -> None:
     here = world()
     trigger(here, BatchClient(here.queue, dies_after=None, half_of=5))
     assert len(here.queue.sent) == 55

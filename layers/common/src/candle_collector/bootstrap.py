@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         CollectQueue,
         EventBus,
         Exchange,
-        ExchangeGate,
         ExchangeProbe,
+        RateLimiter,
         RunStore,
         SeriesStore,
     )
@@ -94,11 +94,11 @@ class Container:
         return SeriesTable(self.settings.runs_table)
 
     @cached_property
-    def gate(self) -> ExchangeGate:
-        """The gate before the exchange."""
-        from candle_collector.adapters.dynamodb.rate_limiter_table import GateTable
+    def rate_limiter(self) -> RateLimiter:
+        """The rate limiter before the exchange."""
+        from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 
-        return GateTable(self.settings.runs_table)
+        return RateLimiterTable(self.settings.runs_table)
 
     @cached_property
     def queue(self) -> CollectQueue:
@@ -146,7 +146,7 @@ class Container:
         """Return what starting a run needs."""
         from candle_collector.collecting.start_run import RunPorts
 
-        return RunPorts(self.exchange, self.gate, self.runs, self.series, self.queue, self.clock)
+        return RunPorts(self.exchange, self.rate_limiter, self.runs, self.series, self.queue, self.clock)
 
     def closing_ports(self) -> ClosingPorts:
         """Return what closing symbols needs."""
@@ -164,7 +164,7 @@ class Container:
             series=self.series,
             runs=self.runs,
             queue=self.queue,
-            gate=self.gate,
+            rate_limiter=self.rate_limiter,
             events=self.events,
             clock=self.clock,
             monotonic=time.monotonic,

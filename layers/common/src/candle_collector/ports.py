@@ -220,7 +220,7 @@ class CollectQueue(Protocol):
 
 
 @dataclass(frozen=True)
-class GateState:
+class RateLimiterState:
     """Whether the exchange may be asked.
 
     Attributes
@@ -252,7 +252,7 @@ class Reservation(NamedTuple):
     reserved: int
 
 
-class ExchangeGate(Protocol):
+class RateLimiter(Protocol):
     """One budget of weight for all workers, and one closed door."""
 
     def reserve(self, weight: int, *, period: int, budget: int, now: datetime) -> Reservation:
@@ -266,11 +266,11 @@ class ExchangeGate(Protocol):
         Raises
         ------
         ExchangeBlockedError
-            The gate is closed.
+            The rate limiter is closed.
         """
 
     def check(self, *, now: datetime) -> None:
-        """Look whether the gate is open: one read, before each request.
+        """Look whether the rate limiter is open: one read, before each request.
 
         Raises
         ------
@@ -284,12 +284,12 @@ class ExchangeGate(Protocol):
         """Raise what counts as reserved in `period` to what the exchange says is used."""
 
     def block(self, until: datetime, failure: Failure, *, permanent: bool = False) -> None:
-        """Close the gate until then; a later end stays."""
+        """Close the rate limiter until then; a later end stays."""
 
     def open(self, clock_offset_ms: int) -> None:
         """Forget every block, because the exchange has just answered, and keep its clock's offset."""
 
-    def state(self) -> GateState:
+    def state(self) -> RateLimiterState:
         """Return how things stand."""
 
 

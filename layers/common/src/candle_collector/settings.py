@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.errors import SettingError
 
 VERSION = "0.1.0"
@@ -97,7 +97,7 @@ class Settings:
         try:
             if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
                 raise ValueError  # noqa: TRY301 - the same remedy for a bad form and a day that is none
-            return w.hour_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
+            return windows.hour_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
         except ValueError:
             raise SettingError(f"COLLECTION_START_DATE is {text!r}; it takes a day such as 2025-01-01") from None
 

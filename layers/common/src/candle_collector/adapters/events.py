@@ -34,7 +34,7 @@ class EventBridgeBus:
             "stage": self._stage,
             "mode": run.mode,
             "counts": dict(counts),
-            "latest_candle": None if latest is None else dates.tell(latest),
+            "latest_candle": None if latest is None else dates.format_hour(latest),
         }
         entry = {"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": json.dumps(detail)}
         try:

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 from candle_collector.adapters.binance import rows as binance_rows
 from candle_collector.adapters.binance.rows import WrongAnswerError
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle
 from candle_collector.domain.universe import is_symbol
 from candle_collector.domain.windows import Window
@@ -159,12 +159,12 @@ def candle_file(path: Path, *, symbol: str | None = None) -> CandleFile:
 def _period(text: str) -> Window:
     year, month, day = (int(part) for part in [*text.split("-"), "0", "0"][:3])
     if not month:
-        return w.year_window(year)
-    start = w.first_hour_of(f"{year:04}-{month:02}-{day or 1:02}")
+        return windows.year_window(year)
+    start = windows.first_hour_of(f"{year:04}-{month:02}-{day or 1:02}")
     if day:
-        return Window(start, start + w.HOURS_A_DAY)
+        return Window(start, start + windows.HOURS_A_DAY)
     following = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004 - December
-    return Window(start, w.first_hour_of("{:04}-{:02}-01".format(*following)))
+    return Window(start, windows.first_hour_of("{:04}-{:02}-01".format(*following)))
 
 
 def _candles(rows: Sequence[Row], *, start: int, closed_end: int) -> tuple[Candle, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from candle_collector.collecting.end_run import leave_run
 from candle_collector.collecting.series_range import stored_range
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, with_missing
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
@@ -54,7 +54,7 @@ def close_symbols(
     Parameters
     ----------
     closed_by
-        Who closes: ``janitor`` or ``cancel``; a worker that completes the symbol later replaces the mark.
+        Who closes: ``reconciler`` or ``cancel``; a worker that completes the symbol later replaces the mark.
     reason
         Why the run ends with the last of them; None where the run ends by itself.
     """
@@ -112,7 +112,7 @@ def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPort
     days = ports.candles.coverage(record.symbol, within)
     coverage = Coverage(days.stored, days.never_printed, series.absent, None if record.trading else series.delisted)
     missing = coverage.missing(within)
-    stored = w.count(w.clip(days.stored, within))
+    stored = windows.count(windows.clip(days.stored, within))
     records = 0 if record.stored_before is None else stored - record.stored_before
     outcome = judge(missing=missing, records=records, worked=record.stored_before is not None)
     closed = replace(

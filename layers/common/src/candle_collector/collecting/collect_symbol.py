@@ -13,9 +13,9 @@ from enum import Enum
 
 from candle_collector.collecting.end_run import leave_run
 from candle_collector.collecting.series_range import stored_range
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
-from candle_collector.domain.failed_window import Trouble, renew
+from candle_collector.domain.failed_window import FailedWindow, renew
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import Failure, Run, RunState, Series, SymbolRecord, judge, with_missing
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -35,7 +35,7 @@ from candle_collector.ports import (
     CollectQueue,
     EventBus,
     Exchange,
-    ExchangeGate,
+    RateLimiter,
     RunStore,
     SeriesStore,
 )
@@ -81,7 +81,7 @@ class Turn:
     series: SeriesStore
     runs: RunStore
     queue: CollectQueue
-    gate: ExchangeGate
+    rate_limiter: RateLimiter
     events: EventBus
     clock: Clock
     monotonic: Callable[[], float]
@@ -145,7 +145,7 @@ class _SymbolTurn:
         self._reserved = 0
         self._read_window = self._range
         self._nothing_from: int | None = None  # where the answer before had room for more rows and none
-        self._troubles: list[Trouble] = []
+        self._failed_windows: list[FailedWindow] = []
         self._ahead: Future[Answer] | None = None
 
     @property
@@ -180,24 +180,24 @@ class _SymbolTurn:
         """Read the coverage of the range, and of the whole years around it where their hours are counted anew."""
         within = self._range
         if within.hours and (self._run.mode != "forward" or within.hours > SHORT_RANGE_HOURS):
-            years = (w.year_window(w.year_of(within.start)), w.year_window(w.year_of(within.end - 1)))
-            self._read_window = Window(years[0].start, years[1].end)
+            first, last = (windows.year_window(windows.year_of(hour)) for hour in (within.start, within.end - 1))
+            self._read_window = Window(first.start, last.end)
         days = self._turn.candles.coverage(self._record.symbol, self._read_window)
-        self._absent_days = w.days_in(w.union([self._read_window])) - days.days
+        self._absent_days = windows.days_in(windows.union([self._read_window])) - days.days
         self._coverage = Coverage(
             stored=days.stored,
-            never_printed=w.subtract(days.never_printed, days.stored),
+            never_printed=windows.subtract(days.never_printed, days.stored),
             absent=self._series.absent,
             delisted=self._series.delisted,
         )
         missing = self._coverage.missing(within)
         if self._run.recheck:
             left = Window(self._record.asked_to or within.start, within.end).clip(within)
-            missing = w.union([*missing, *w.subtract(w.union([left]), days.stored)])
-        self._to_ask = w.subtract(missing, self._record.given_up)
+            missing = windows.union([*missing, *windows.subtract(windows.union([left]), days.stored)])
+        self._to_ask = windows.subtract(missing, self._record.given_up)
 
     def _stored_hours(self) -> int:
-        return w.count(w.clip(self._coverage.stored, self._range))
+        return windows.count(windows.clip(self._coverage.stored, self._range))
 
     def _ask(self, plan: Windows) -> _Next:
         """Ask for the first window of the plan, if time, gate and budget allow, and keep what the answer brings."""
@@ -215,10 +215,12 @@ class _SymbolTurn:
         try:
             answer = ahead.result() if ahead else self._request(asked)()
         except ExchangeError as error:
-            attempts = max(0, error.failure.attempts - attempts_made)  # none where the gate was closed before it began
+            attempts = max(
+                0, error.failure.attempts - attempts_made
+            )  # none where the rate limiter was closed before it began
             self._count(attempts, attempts_made)
             if attempts:
-                self._troubles.append(Trouble(asked, attempts, error.failure.message))
+                self._failed_windows.append(FailedWindow(asked, attempts, error.failure.message))
             return self._after_failure(asked, error)
         self._count(1 + answer.retries, attempts_made)
         self._observe(answer)
@@ -226,11 +228,11 @@ class _SymbolTurn:
         return _Next.ASK
 
     def _request(self, asked: Window) -> Callable[[], Answer]:
-        """Return the request for a window; it looks at the gate first, which another worker may have closed since."""
+        """Return the request for a window; it checks the rate limiter first, which may have closed since."""
         symbol, attempts_made, until = self._record.symbol, self._record.attempts, self._turn.until - FINISH_SECONDS
 
         def ask() -> Answer:
-            self._turn.gate.check(now=self._turn.clock.now())
+            self._turn.rate_limiter.check(now=self._turn.clock.now())
             return self._turn.exchange.candles(
                 symbol, asked.start, asked.hours, attempts_made=attempts_made, until=until
             )
@@ -245,25 +247,25 @@ class _SymbolTurn:
             self._ahead = self._turn.ahead.submit(self._request(asked))
 
     def _forget_ahead(self) -> None:
-        """Wait for a request whose answer nobody stores any more; what closes the gate closes it all the same."""
+        """Wait for a request whose answer nobody stores any more; a ban closes the rate limiter all the same."""
         ahead, self._ahead = self._ahead, None
         error = ahead.exception() if ahead else None
         if isinstance(error, ExchangeError):
-            self._close_gate(error)
+            self._close_rate_limiter(error)
 
     def _has_time(self) -> bool:
         return self._turn.monotonic() + LEAST_REQUEST_SECONDS <= self._turn.until - FINISH_SECONDS
 
-    def _close_gate(self, error: ExchangeError) -> None:
-        """Close the gate for all workers where the exchange wants to hear from none."""
+    def _close_rate_limiter(self, error: ExchangeError) -> None:
+        """Close the rate limiter for all workers where the exchange wants to hear from none."""
         if isinstance(error, ExchangeBlockedError):
-            self._turn.gate.block(error.until, error.failure)
+            self._turn.rate_limiter.block(error.until, error.failure)
         elif isinstance(error, ExchangeRefusedError):
-            self._turn.gate.block(self._run.deadline, error.failure, permanent=True)
+            self._turn.rate_limiter.block(self._run.deadline, error.failure, permanent=True)
 
     def _after_failure(self, asked: Window, error: ExchangeError) -> _Next:
         """Decide by the kind of a failure: wait, go on elsewhere, or stop."""
-        self._close_gate(error)
+        self._close_rate_limiter(error)
         match error:
             case ExchangeBlockedError():
                 return self._wait_for_exchange(error)
@@ -271,9 +273,9 @@ class _SymbolTurn:
                 self._record = replace(self._record, attempts=error.failure.attempts, failure=error.failure)
                 return self._hand_on(error.wait)
             case ExchangeUnavailableError():
-                given_up = w.union([*self._record.given_up, asked])
+                given_up = windows.union([*self._record.given_up, asked])
                 self._record = replace(self._record, attempts=0, failure=error.failure, given_up=given_up)
-                self._to_ask = w.subtract(self._to_ask, (asked,))  # its other windows are asked all the same
+                self._to_ask = windows.subtract(self._to_ask, (asked,))  # its other windows are asked all the same
                 return _Next.ASK
             case _:
                 return self._stop(error.failure)
@@ -294,7 +296,9 @@ class _SymbolTurn:
         if self._granted < KLINES_WEIGHT:
             needed = requests * KLINES_WEIGHT - self._granted
             budget = self._run.weight_limit * self._turn.weight_share_percent // 100
-            reservation = self._turn.gate.reserve(needed, period=period, budget=budget, now=self._turn.clock.now())
+            reservation = self._turn.rate_limiter.reserve(
+                needed, period=period, budget=budget, now=self._turn.clock.now()
+            )
             self._granted += reservation.granted
             self._reserved = reservation.reserved
         return self._granted >= KLINES_WEIGHT
@@ -312,7 +316,7 @@ class _SymbolTurn:
     def _observe(self, answer: Answer) -> None:
         """Raise the shared figure where the exchange counts more than all of us have reserved."""
         if answer.used_weight is not None and answer.used_weight > self._reserved:
-            self._turn.gate.observe(answer.used_weight, period=self._period)
+            self._turn.rate_limiter.observe(answer.used_weight, period=self._period)
             self._reserved = answer.used_weight
 
     def _keep(self, asked: Window, answer: Answer) -> None:
@@ -327,14 +331,14 @@ class _SymbolTurn:
             closed_end=answer.closed_end,
         )
         reach = Window(asked.start, max(asked.end, answer.hours[-1] + 1)) if answer.hours else asked
-        wanted = set(w.hours_in(w.clip(self._to_ask, reach)))
+        wanted = set(windows.hours_in(windows.clip(self._to_ask, reach)))
         new = [candle for candle in answer.candles if candle.hour in wanted]
-        brought = w.from_hours(candle.hour for candle in new)
-        stored = w.union([*coverage.stored, *brought])
+        brought = windows.from_hours(candle.hour for candle in new)
+        stored = windows.union([*coverage.stored, *brought])
         series = self._series_now(stored, proof)
         known = Coverage(stored, coverage.never_printed, series.absent, series.delisted)
-        fresh = w.clip(w.subtract(proof.never_printed, known.covered()), self._range)
-        self._coverage = replace(known, never_printed=w.union([*known.never_printed, *fresh]))
+        fresh = windows.clip(windows.subtract(proof.never_printed, known.covered()), self._range)
+        self._coverage = replace(known, never_printed=windows.union([*known.never_printed, *fresh]))
         # an answer settles all up to its last row; behind that another request goes on, unless this one brought nothing
         if answer.hours:
             asked_to = answer.hours[-1] + 1
@@ -344,9 +348,11 @@ class _SymbolTurn:
             self._nothing_from = asked.start
         settled = [Window(asked.start, asked_to), *(p for p in (proof.absent, proof.delisted) if p)]
         # what was thought to lie before the listing is asked for when an earlier candle has turned up
-        released = w.clip(w.subtract(coverage.covered(), self._coverage.covered()), self._range)
-        self._to_ask = w.subtract(w.union([*self._to_ask, *released]), w.union(settled))
-        self._troubles.append(Trouble(asked, 1 + answer.retries, _NO_CANDLE))  # told of what is missing in the end
+        released = windows.clip(windows.subtract(coverage.covered(), self._coverage.covered()), self._range)
+        self._to_ask = windows.subtract(windows.union([*self._to_ask, *released]), windows.union(settled))
+        self._failed_windows.append(
+            FailedWindow(asked, 1 + answer.retries, _NO_CANDLE)
+        )  # told of what is missing in the end
         self._record = replace(
             self._record,
             attempts=0,
@@ -355,7 +361,7 @@ class _SymbolTurn:
         )
         self._ask_ahead()
         self._turn.candles.store(self._record.symbol, new, fresh, absent_days=self._absent_days)
-        self._absent_days -= w.days_in(w.union([*brought, *fresh]))
+        self._absent_days -= windows.days_in(windows.union([*brought, *fresh]))
         self._keep_series(series)
         if self._to_ask:  # else the outcome follows, which a run that was closed meanwhile takes where it is complete
             self._save()
@@ -387,20 +393,22 @@ class _SymbolTurn:
     def _years(self, stored: Windows, before: Series) -> dict[int, int]:
         """Count the stored hours by year: whole years anew, of a range read alone what is behind the last candle."""
         years = dict(before.years)
-        for year in range(w.year_of(self._read_window.start), w.year_of(max(self._read_window.end - 1, 0)) + 1):
-            whole = w.year_window(year)
+        first, last = self._read_window.start, max(self._read_window.end - 1, 0)
+        for year in range(windows.year_of(first), windows.year_of(last) + 1):
+            whole = windows.year_window(year)
             if self._read_window.start <= whole.start and whole.end <= self._read_window.end:
-                years[year] = w.count(w.clip(stored, whole))
+                years[year] = windows.count(windows.clip(stored, whole))
             else:
                 behind = Window(0 if before.last is None else before.last + 1, whole.end)
-                years[year] = before.years.get(year, 0) + w.count(w.clip(w.clip(stored, whole), behind))
+                new = windows.clip(windows.clip(stored, whole), behind)
+                years[year] = before.years.get(year, 0) + windows.count(new)
         return {year: hours for year, hours in years.items() if hours}
 
     def _save(self) -> None:
         self._record = self._turn.runs.save(self._record)
 
     def _wait_for_exchange(self, error: ExchangeBlockedError) -> _Next:
-        """Come back when the gate opens; a block past the run's deadline ends the symbol."""
+        """Come back when the rate limiter opens; a block past the run's deadline ends the symbol."""
         if error.until >= self._run.deadline:
             return self._stop(error.failure)
         self._record = replace(self._record, failure=error.failure)
@@ -425,9 +433,9 @@ class _SymbolTurn:
     def _with_missing(self) -> SymbolRecord:
         """Note what stays missing, on the series' record and on the run's."""
         missing = self._coverage.missing(self._range)
-        troubles = renew(self._series.troubles, self._troubles, missing, self._range)
-        self._troubles = []
-        self._keep_series(replace(self._series, troubles=troubles))
+        failed_windows = renew(self._series.failed_windows, self._failed_windows, missing, self._range)
+        self._failed_windows = []
+        self._keep_series(replace(self._series, failed_windows=failed_windows))
         record = replace(self._record, first=self._series.first, last=self._series.last)
         return with_missing(record, missing)
 

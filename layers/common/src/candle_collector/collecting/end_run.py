@@ -36,8 +36,8 @@ def end_run(
 ) -> None:
     """Write the run's counts and end, give the lease back, and tell it at least once.
 
-    The run stays among the open ones until all that is done: a process that dies before leaves the rest to the janitor,
-    who finds it ended and tells it, perhaps again.
+    The run stays among the open ones until all that is done: a process that dies before leaves the rest to the
+    reconciler, who finds it ended and reports it, perhaps again.
 
     Parameters
     ----------

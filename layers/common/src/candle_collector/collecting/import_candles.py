@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import reduce
 from typing import NamedTuple
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
 from candle_collector.domain.failed_window import renew
@@ -119,7 +119,7 @@ def import_symbol(
     hours: Windows = ()
     for batch in _cut_at_midnight(batches):
         _store(symbol, batch, ports.candles, result)
-        hours = w.union([*hours, *w.from_hours(candle.hour for candle in batch)])
+        hours = windows.union([*hours, *windows.from_hours(candle.hour for candle in batch)])
         progress(len(batch))
     if hours:
         proofs = _proofs(ports.series.get(symbol), hours, stated, closed_end)
@@ -134,7 +134,7 @@ def _cut_at_midnight(batches: Iterable[Sequence[Candle]]) -> Iterator[list[Candl
         if held and batch[0].hour <= held[-1].hour:  # the next file goes back
             yield held
             held = []
-        last_midnight = batch[-1].hour - batch[-1].hour % w.HOURS_A_DAY
+        last_midnight = batch[-1].hour - batch[-1].hour % windows.HOURS_A_DAY
         whole = [candle for candle in batch if candle.hour < last_midnight]
         if whole:
             yield held + whole
@@ -149,11 +149,11 @@ def _store(symbol: str, batch: Sequence[Candle], store: CandleStore, result: Imp
     within = Window(batch[0].hour, batch[-1].hour + 1)
     days = store.coverage(symbol, within)
     there: dict[int, Candle] = {}
-    if w.clip(days.stored, within):
+    if windows.clip(days.stored, within):
         there = {candle.hour: candle for candle in store.candles(symbol, within, limit=within.hours)}
     new = [candle for candle in batch if candle.hour not in there]
     known = [(there[candle.hour], candle) for candle in batch if candle.hour in there]
-    store.store(symbol, new, (), absent_days=frozenset(w.day_of(candle.hour) for candle in batch) - days.days)
+    store.store(symbol, new, (), absent_days=frozenset(windows.day_of(candle.hour) for candle in batch) - days.days)
     result.offered += len(batch)
     result.stored += len(new)
     result.equal += sum(stored == offered for stored, offered in known)
@@ -166,30 +166,30 @@ def _proofs(series: Series, hours: Windows, stated: Windows, closed_end: int) ->
     return [
         settle(
             window,
-            list(w.hours_in(w.clip(hours, window))),
+            list(windows.hours_in(windows.clip(hours, window))),
             known_before=first_known < window.start,
             ended=False,  # files tell nothing of what comes after them
             closed_end=closed_end,
         )
-        for window in w.union(stated)
+        for window in windows.union(stated)
     ]
 
 
 def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: ImportPorts) -> int:
     """Keep the proofs, write the record from a full read of the touched years, and count what is newly settled."""
-    never = w.union(window for proof in proofs for window in proof.never_printed)
-    touched = w.union([*hours, *never])
-    first_year, last_year = (w.year_of(hour) for hour in (touched[0].start, touched[-1].end - 1))
-    years = Window(w.year_window(first_year).start, w.year_window(last_year).end)
+    never = windows.union(window for proof in proofs for window in proof.never_printed)
+    touched = windows.union([*hours, *never])
+    first_year, last_year = (windows.year_of(hour) for hour in (touched[0].start, touched[-1].end - 1))
+    years = Window(windows.year_window(first_year).start, windows.year_window(last_year).end)
     days = ports.candles.coverage(symbol, years)
-    fresh = w.subtract(never, w.union([*days.stored, *days.never_printed]))
+    fresh = windows.subtract(never, windows.union([*days.stored, *days.never_printed]))
     if fresh:
         ports.candles.store(symbol, (), fresh, absent_days=frozenset())
     series = ports.series.get(symbol)
     absent = reduce(extend, (proof.absent for proof in proofs), series.absent)
-    known = Coverage(days.stored, w.union([*days.never_printed, *fresh]), absent)
+    known = Coverage(days.stored, windows.union([*days.never_printed, *fresh]), absent)
     ports.series.put(_series_now(series, known, years))
-    return w.count(fresh)
+    return windows.count(fresh)
 
 
 def _series_now(series: Series, known: Coverage, within: Window) -> Series:
@@ -205,7 +205,7 @@ def _series_now(series: Series, known: Coverage, within: Window) -> Series:
     delisted = series.delisted
     if delisted is not None and delisted.start <= last:  # there were candles after all
         delisted = Window(last + 1, delisted.end) if last + 1 < delisted.end else None
-    counts = {year: w.count(w.clip(stored, w.year_window(year))) for year in _years(within)}
+    counts = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in _years(within)}
     years = {year: hours for year, hours in {**series.years, **counts}.items() if hours}
     missing = replace(known, absent=absent, delisted=delisted).missing(within)
     return replace(
@@ -215,9 +215,9 @@ def _series_now(series: Series, known: Coverage, within: Window) -> Series:
         absent=absent,
         delisted=delisted,
         years=years,
-        troubles=renew(series.troubles, (), missing, within),
+        failed_windows=renew(series.failed_windows, (), missing, within),
     )
 
 
 def _years(within: Window) -> range:
-    return range(w.year_of(within.start), w.year_of(within.end - 1) + 1)
+    return range(windows.year_of(within.start), windows.year_of(within.end - 1) + 1)

@@ -18,14 +18,13 @@ from candle_collector.collecting.start_run import (
     check_range,
     choose,
 )
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import RunSymbol
 from candle_collector.domain.windows import Windows
 from candle_collector.ports import CandleStore
-from candle_collector.reading.report_runs import tell_windows
+from candle_collector.reading.report_runs import format_windows
 
 PRICES: Mapping[str, float] = {
     "dynamodb_write_unit": 0.625e-6,
@@ -74,16 +73,16 @@ def plan_run(
                 strict=True,
             )
         )
-    plans = {symbol: plan_requests(windows, choice.batch_size) for symbol, windows in missing.items()}
+    plans = {symbol: plan_requests(gaps, choice.batch_size) for symbol, gaps in missing.items()}
     requests = sum(map(len, plans.values()))
-    days = sum(len({w.day_of(hour) for hour in w.hours_in(windows)}) for windows in missing.values())
+    days = sum(len({windows.day_of(hour) for hour in windows.hours_in(gaps)}) for gaps in missing.values())
     weight = requests * KLINES_WEIGHT + LISTING_WEIGHT
     budget = scope.market.weight_limit * choice.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
     symbols = len(scope.symbols)
     dollars = {
         "dynamodb_writes": (days * DAY_WRITE_UNITS + requests * 2 + symbols * 6) * PRICES["dynamodb_write_unit"],
-        "dynamodb_reads": (symbols * (w.Window(scope.start, scope.end).hours / w.HOURS_A_DAY * DAY_READ_UNITS + 5))
+        "dynamodb_reads": (symbols * ((scope.end - scope.start) / windows.HOURS_A_DAY * DAY_READ_UNITS + 5))
         * PRICES["dynamodb_read_unit"],
         "lambda": requests * REQUEST_SECONDS * WORKER_GB * PRICES["lambda_gb_second"]
         + symbols * PRICES["lambda_request"],
@@ -92,20 +91,20 @@ def plan_run(
     return {
         "dry_run": True,
         "mode": request.mode,
-        "start_date": dates.tell_start(scope.start),
-        "end_date": dates.tell_end(scope.end),
+        "start_date": dates.format_start(scope.start),
+        "end_date": dates.format_end(scope.end),
         "note": scope.note,
         "total_cryptos": symbols,
         "symbols": [
             {
                 "symbol": symbol,
-                "missing_hours": w.count(windows),
-                "windows": tell_windows(windows[:100]),
+                "missing_hours": windows.count(gaps),
+                "windows": format_windows(gaps[:100]),
                 "requests": len(plans[symbol]),
             }
-            for symbol, windows in missing.items()
+            for symbol, gaps in missing.items()
         ],
-        "missing_hours": sum(map(w.count, missing.values())),
+        "missing_hours": sum(map(windows.count, missing.values())),
         "requests": requests,
         "weight": weight,
         "estimated_minutes": round(seconds / 60, 2),
@@ -120,8 +119,8 @@ def _missing(request: RunRequest, scope: Scope, one: RunSymbol, ports: RunPorts,
     series = ports.series.get(one.symbol)
     if one.trading and series.delisted:
         series = replace(series, delisted=None)
-    within = stored_range(request.mode, w.Window(scope.start, scope.end), series, candles)
+    within = stored_range(request.mode, windows.Window(scope.start, scope.end), series, candles)
     days = candles.coverage(one.symbol, within)
     if request.recheck:
-        return w.subtract(w.union([within]), days.stored)
+        return windows.subtract(windows.union([within]), days.stored)
     return Coverage(days.stored, days.never_printed, series.absent, series.delisted).missing(within)

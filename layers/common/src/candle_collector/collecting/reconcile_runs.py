@@ -1,4 +1,4 @@
-"""The janitor: sends again what never came back, closes what is used up or late, and ends what should have ended."""
+"""The reconciler: sends again what never came back, closes what is used up or late, and ends what should have ended."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Tended:
-    """What the janitor did.
+class Reconciled:
+    """What the reconciler did.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Tended:
     oldest_seconds: float = 0
 
 
-def tend_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: timedelta) -> Tended:
+def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: timedelta) -> Reconciled:
     """Look after every open run.
 
     Parameters
@@ -41,35 +41,37 @@ def tend_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: timedelta
         How long the queue hides a message that a worker took. A symbol is sent again when nothing was heard of it for
         twice as long and no message waits in the queue: its own may be among them.
     """
-    tended = Tended()
+    reconciled = Reconciled()
     for run_id in ports.runs.open_runs():
         run = ports.runs.get(run_id)
         if run is None:
             log.error("an open run has no record", extra={"run_id": run_id})
             continue
-        done = _tend(run, ports, queue, visibility)
+        done = _reconcile(run, ports, queue, visibility)
         age = (ports.clock.now() - run.created_at).total_seconds()
-        tended = Tended(tended.resent + done.resent, tended.closed + done.closed, max(tended.oldest_seconds, age))
-    return tended
+        reconciled = Reconciled(
+            reconciled.resent + done.resent, reconciled.closed + done.closed, max(reconciled.oldest_seconds, age)
+        )
+    return reconciled
 
 
-def _tend(run: Run, ports: ClosingPorts, queue: CollectQueue, visibility: timedelta) -> Tended:
+def _reconcile(run: Run, ports: ClosingPorts, queue: CollectQueue, visibility: timedelta) -> Reconciled:
     now = ports.clock.now()
     records = open_records(run, ports.runs)
     if run.state is RunState.CREATING:
         if ports.runs.lease_holder(now) == run.run_id:
-            return Tended()  # it is being written
+            return Reconciled()  # it is being written
         return _close(run, records, Failure("never_started", "the run was not written whole; start it again"), ports)
     if now >= run.deadline:
         reason = f"the run was over its time, {run.deadline:%Y-%m-%dT%H:%M:%SZ}; start another for the rest"
         return _close(run, records, Failure("deadline", reason), ports)
     if not records:
         _end(run, None if run.state is RunState.ENDED else "its last step was lost", ports)
-        return Tended()
+        return Reconciled()
     silent = [record for record in records if now - _last_heard(record, run) >= 2 * visibility]
     used_up = [record for record in silent if record.resends >= MAX_RESENDS]
     given_up = Failure("gave_up", f"no worker finished it, though it was sent {MAX_RESENDS + 1} times")
-    closed = _close(run, used_up, given_up, ports) if used_up else Tended()
+    closed = _close(run, used_up, given_up, ports) if used_up else Reconciled()
     again = [record for record in silent if record.resends < MAX_RESENDS]
     if not again or queue.waiting() > 0:
         return closed
@@ -95,13 +97,13 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
     return len(messages)
 
 
-def _close(run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: ClosingPorts) -> Tended:
+def _close(run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: ClosingPorts) -> Reconciled:
     reason = None if failure.kind == "gave_up" else failure.message
-    close_symbols(run, records, failure, ports, closed_by="janitor", reason=reason)
+    close_symbols(run, records, failure, ports, closed_by="reconciler", reason=reason)
     log.warning("closed", extra={"run_id": run.run_id, "symbols": len(records), "reason": failure.message})
     if reason is not None:
         _end(run, reason, ports)
-    return Tended(closed=len(records))
+    return Reconciled(closed=len(records))
 
 
 def _end(run: Run, reason: str | None, ports: ClosingPorts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.run import Mode, Series, range_of
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore
@@ -19,7 +19,7 @@ def stored_range(mode: Mode, asked: Window, series: Series, candles: CandleStore
     """
     if mode == "forward" and series.first is not None and series.last is not None:
         noted = Window(series.last, series.last + 1)
-        if not w.contains(candles.coverage(series.symbol, noted).stored, series.last):
+        if not windows.contains(candles.coverage(series.symbol, noted).stored, series.last):
             newest = candles.candles(series.symbol, Window(series.first, series.last), limit=1, newest=True)
             series = replace(series, last=newest[-1].hour if newest else series.first - 1)
     return range_of(mode, asked, series)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Mode, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -27,8 +26,8 @@ from candle_collector.ports import (
     Clock,
     CollectQueue,
     Exchange,
-    ExchangeGate,
     Market,
+    RateLimiter,
     RunStore,
     SeriesStore,
 )
@@ -39,7 +38,7 @@ CREATION_LEASE = timedelta(seconds=60)
 """How long a run may take to be written; a trigger that dies before gives the lease back by this."""
 
 CLOSING_TIME = timedelta(minutes=10)
-"""How long the lease outlasts the deadline: two rounds of the janitor, who closes the run before another begins."""
+"""How long the lease outlasts the deadline: two rounds of the reconciler, who closes the run before another begins."""
 
 RANKED_MOST = 500
 """How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
@@ -89,7 +88,7 @@ class RunPorts:
     """What starting a run needs."""
 
     exchange: Exchange
-    gate: ExchangeGate
+    rate_limiter: RateLimiter
     runs: RunStore
     series: SeriesStore
     queue: CollectQueue
@@ -125,7 +124,7 @@ def start_run(request: RunRequest, choice: Choice, ports: RunPorts) -> Run | Non
     def write(run_id: str, now: datetime) -> tuple[Run, list[SymbolRecord]]:
         scope = choose(request, choice, ports)
         if scope.ranked:
-            day = w.day_of(closed_end(now, scope.market))
+            day = windows.day_of(closed_end(now, scope.market))
             ports.runs.put_universe(day, scope.ranked, run_id=run_id)
         run = new_run(run_id, now, request.mode, scope, choice, recheck=request.recheck)
         return run, [SymbolRecord(run_id, one.symbol, trading=one.trading) for one in run.symbols]
@@ -159,7 +158,7 @@ def begin(
     """Take the lease, write a run whole, make it active, and only then send its messages.
 
     The lease is short until the run is active, so that a trigger that dies frees it by itself, and then lasts past the
-    run's deadline. What is not sent stays pending, and the janitor sends it.
+    run's deadline. What is not sent stays pending, and the reconciler sends it.
 
     Raises
     ------
@@ -188,7 +187,7 @@ def begin(
     try:
         ports.queue.send([SymbolMessage(run_id, one.symbol, 1) for one in run.symbols])
     except CollectorError:
-        log.exception("not all messages were sent; the janitor sends the rest", extra={"run_id": run_id})
+        log.exception("not all messages were sent; the reconciler sends the rest", extra={"run_id": run_id})
     return run
 
 
@@ -233,7 +232,7 @@ def check_range(request: RunRequest, now: datetime) -> None:
         raise invalid("start_date", "is before 2017; Binance has no candle of that time")
     if request.end is not None and request.end <= dates.EARLIEST:
         raise invalid("end_date", "is before 2017; Binance has no candle of that time")
-    if request.start is not None and w.moment_of(request.start) > now:
+    if request.start is not None and windows.moment_of(request.start) > now:
         raise invalid("start_date", "is in the future")
     if request.start is not None and request.end is not None and request.start >= request.end:
         raise invalid("end_date", "is before start_date")
@@ -244,16 +243,20 @@ def _range(request: RunRequest, choice: Choice, end_now: int) -> tuple[int, int,
     start = request.start
     if start is None:
         start = dates.EARLIEST if request.mode == "gap_fill" else choice.collection_start
-    yesterday = end_now - end_now % w.HOURS_A_DAY
+    yesterday = end_now - end_now % windows.HOURS_A_DAY
     end = request.end if request.end is not None else (yesterday if request.mode == "backward" else end_now)
     note = None
     if end > end_now:
         end = end_now
-        note = f"end_date was cut at {dates.tell(end - 1)}, the last closed hour"
+        note = f"end_date was cut at {dates.format_hour(end - 1)}, the last closed hour"
     if start >= end and request.mode == "backward":
         if request.start is None:
-            raise invalid("end_date", f"is before COLLECTION_START_DATE, {dates.tell_start(start)}; name a start_date")
-        raise invalid("start_date", f"no hour has closed since; the last closed one is {dates.tell(end_now - 1)}")
+            raise invalid(
+                "end_date", f"is before COLLECTION_START_DATE, {dates.format_start(start)}; name a start_date"
+            )
+        raise invalid(
+            "start_date", f"no hour has closed since; the last closed one is {dates.format_hour(end_now - 1)}"
+        )
     return start, max(start, end), note
 
 
@@ -265,7 +268,7 @@ def _ask_market(ports: RunPorts, choice: Choice, *, with_volumes: bool) -> tuple
     RequestRefusedError
         503: the exchange does not answer, or asked not to be asked.
     """
-    state = ports.gate.state()
+    state = ports.rate_limiter.state()
     now = ports.clock.now()
     if state.blocked_until and state.blocked_until > now and not state.permanent:
         raise _unavailable(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
@@ -273,14 +276,14 @@ def _ask_market(ports: RunPorts, choice: Choice, *, with_volumes: bool) -> tuple
         market = ports.exchange.market()
         volumes = ports.exchange.volumes() if with_volumes else {}
     except ExchangeBlockedError as error:
-        ports.gate.block(error.until, error.failure)
+        ports.rate_limiter.block(error.until, error.failure)
         raise _unavailable(error.failure.message) from error
     except ExchangeError as error:
         raise _unavailable(error.failure.message) from error
-    ports.gate.open(market.clock_offset_ms)
+    ports.rate_limiter.open(market.clock_offset_ms)
     period = (round(now.timestamp() * 1000) + market.clock_offset_ms) // (market.weight_seconds * 1000)
     budget = market.weight_limit * choice.weight_share_percent // 100
-    ports.gate.reserve(LISTING_WEIGHT, period=period, budget=budget, now=now)
+    ports.rate_limiter.reserve(LISTING_WEIGHT, period=period, budget=budget, now=now)
     return market, volumes
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import Window, Windows
 
 YOUNG_HOURS = 24
@@ -41,11 +41,11 @@ class Coverage:
         """Return the hours that need no request."""
         known = [*self.stored, *self.never_printed]
         known += [window for window in (self.absent, self.delisted) if window]
-        return w.union(known)
+        return windows.union(known)
 
     def missing(self, within: Window) -> Windows:
         """Return the hours of `within` that nothing is known of."""
-        return w.subtract(w.union([within]), self.covered())
+        return windows.subtract(windows.union([within]), self.covered())
 
 
 class Settlement(NamedTuple):
@@ -87,9 +87,9 @@ def settle(asked: Window, hours: Sequence[int], *, known_before: bool, ended: bo
         return Settlement(delisted=Window(asked.start, closed_end) if ended and asked.start < settled else None)
     first, last = hours[0], hours[-1]
     before = Window(asked.start, min(first, settled))
-    gaps = w.subtract(w.union([Window(first, min(last, settled))]), w.from_hours(hours))
+    gaps = windows.subtract(windows.union([Window(first, min(last, settled))]), windows.from_hours(hours))
     if known_before:
-        gaps = w.union([before, *gaps])
+        gaps = windows.union([before, *gaps])
     return Settlement(never_printed=gaps, absent=before if before.hours and not known_before else None)
 
 

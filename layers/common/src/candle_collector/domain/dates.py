@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 
-EARLIEST = w.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
+EARLIEST = windows.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
 """No candle is older: Binance opened in July 2017."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -34,7 +34,7 @@ def end_of(text: str) -> int:
         As `start_of`.
     """
     if _DATE.fullmatch(text):
-        return _seconds(text) // 3600 + w.HOURS_A_DAY
+        return _seconds(text) // 3600 + windows.HOURS_A_DAY
     return _seconds(text) // 3600 + 1
 
 
@@ -48,16 +48,16 @@ def _seconds(text: str) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
 
 
-def tell_start(start: int) -> str:
+def format_start(start: int) -> str:
     """Return a start as people write it: a date where it is midnight, else a timestamp."""
-    return w.day_of(start) if start % w.HOURS_A_DAY == 0 else tell(start)
+    return windows.day_of(start) if start % windows.HOURS_A_DAY == 0 else format_hour(start)
 
 
-def tell_end(end: int) -> str:
+def format_end(end: int) -> str:
     """Return an end as people write it: the date of a whole last day, else when the last candle opens."""
-    return w.day_of(end - 1) if end % w.HOURS_A_DAY == 0 else tell(end - 1)
+    return windows.day_of(end - 1) if end % windows.HOURS_A_DAY == 0 else format_hour(end - 1)
 
 
-def tell(hour: int) -> str:
+def format_hour(hour: int) -> str:
     """Return the moment an hour opens as ``2025-01-31T12:00:00Z``."""
-    return w.moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return windows.moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")

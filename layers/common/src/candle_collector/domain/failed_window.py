@@ -11,7 +11,7 @@ KEPT_TROUBLES = 50
 """How many windows a series' record names."""
 
 
-class Trouble(NamedTuple):
+class FailedWindow(NamedTuple):
     """A window that could not be fetched, the attempts made for it over all runs, and the last error."""
 
     window: Window
@@ -19,7 +19,9 @@ class Trouble(NamedTuple):
     error: str
 
 
-def renew(old: Sequence[Trouble], new: Sequence[Trouble], missing: Windows, within: Window) -> tuple[Trouble, ...]:
+def renew(
+    old: Sequence[FailedWindow], new: Sequence[FailedWindow], missing: Windows, within: Window
+) -> tuple[FailedWindow, ...]:
     """Return the troubles after a turn over `within`: those outside stay, those inside are what is still missing.
 
     Parameters
@@ -31,7 +33,7 @@ def renew(old: Sequence[Trouble], new: Sequence[Trouble], missing: Windows, with
     """
     outside = [trouble for trouble in old if not trouble.window.clip(within).hours]
     inside = [
-        Trouble(window, sum(one.attempts for one in touching), touching[-1].error)
+        FailedWindow(window, sum(one.attempts for one in touching), touching[-1].error)
         for window in missing
         if (touching := [one for one in (*old, *new) if one.window.clip(window).hours])
     ]

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from candle_collector.domain import windows as w
-from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain import windows
+from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.windows import Window, Windows
 
 Mode = Literal["backward", "forward", "gap_fill"]
@@ -19,7 +19,7 @@ RECORD_VERSION = 1
 """Written on every record and message; a worker accepts this one and the one before."""
 
 MAX_RESENDS = 5
-"""How often the janitor sends an open symbol's message again before it closes the symbol."""
+"""How often the reconciler sends an open symbol's message again before it closes the symbol."""
 
 
 class Outcome(StrEnum):
@@ -208,7 +208,7 @@ class Series:
     absent: Window | None = None
     delisted: Window | None = None
     years: dict[int, int] = field(default_factory=dict)
-    troubles: tuple[Trouble, ...] = ()
+    failed_windows: tuple[FailedWindow, ...] = ()
     version: int = RECORD_VERSION
 
 
@@ -259,4 +259,4 @@ KEPT_WINDOWS = 100
 
 def with_missing(record: SymbolRecord, missing: Windows) -> SymbolRecord:
     """Return the record with what is missing: the first windows by name, all of them by number."""
-    return replace(record, missing=missing[:KEPT_WINDOWS], missing_hours=w.count(missing))
+    return replace(record, missing=missing[:KEPT_WINDOWS], missing_hours=windows.count(missing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.windows import Window, Windows
 
 SILENCE_HOURS = 168
@@ -22,4 +22,5 @@ def segments(life: Window, never_printed: Iterable[Window]) -> Windows:
     never_printed
         The hours proven to have no candle; a gap that nothing is known of cuts nothing.
     """
-    return w.subtract((life,), tuple(window for window in w.union(never_printed) if window.hours >= SILENCE_HOURS))
+    silences = tuple(window for window in windows.union(never_printed) if window.hours >= SILENCE_HOURS)
+    return windows.subtract((life,), silences)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import HOURLY, Grid, by_bucket, merge
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Coverage
@@ -98,18 +97,18 @@ def complete_buckets(
     hours needs no proof.
     """
     buckets = list(by_bucket(hours, grid))
-    short = w.union(bucket for bucket, candles in buckets if len(candles) < grid.hours)
+    short = windows.union(bucket for bucket, candles in buckets if len(candles) < grid.hours)
     missing = _missing(store, series, symbol, short) if short else ()
     for bucket, candles in buckets:
-        if not w.clip(missing, bucket):
+        if not windows.clip(missing, bucket):
             yield merge(bucket, candles)
 
 
-def _missing(store: CandleStore, series: SeriesStore, symbol: str, windows: Windows) -> Windows:
+def _missing(store: CandleStore, series: SeriesStore, symbol: str, within: Windows) -> Windows:
     known = series.get(symbol)
     missing: list[Window] = []
-    for window in windows:
+    for window in within:
         days = store.coverage(symbol, window)
         coverage = Coverage(days.stored, days.never_printed, known.absent, known.delisted)
         missing += coverage.missing(window)
-    return w.union(missing)
+    return windows.union(missing)

@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.coverage import Coverage
-from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import not_found
-from candle_collector.ports import CandleStore, Clock, ExchangeGate, SeriesStore
-from candle_collector.reading.report_runs import tell_windows
+from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore
+from candle_collector.reading.report_runs import format_windows
 
 YEARS_A_PAGE = 60
 """How many years of items a page of the list reads at most: each takes tens of milliseconds, a call has 29 s."""
@@ -32,13 +31,13 @@ class CoveragePorts:
 
     candles: CandleStore
     series: SeriesStore
-    gate: ExchangeGate
+    rate_limiter: RateLimiter
     clock: Clock
 
     def closed_end(self) -> int:
         """Return the hour after the last that had closed by our clock and, as last heard, by the exchange's."""
         now_ms = round(self.clock.now().timestamp() * 1000)
-        return closed_end_at(now_ms + min(0, self.gate.state().clock_offset_ms))
+        return closed_end_at(now_ms + min(0, self.rate_limiter.state().clock_offset_ms))
 
 
 def report_symbol_coverage(
@@ -65,7 +64,8 @@ def report_symbol_coverage(
     within = Window(within.start if start is None else start, within.end if end is None else min(end, closed_end))
     life = life_of(series)
     days = ports.candles.coverage(symbol, life)
-    stored, never = w.clip(days.stored, life), w.clip(w.subtract(days.never_printed, days.stored), life)
+    stored = windows.clip(days.stored, life)
+    never = windows.clip(windows.subtract(days.never_printed, days.stored), life)
     return _told(series, within, stored, never)
 
 
@@ -90,9 +90,9 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> dict[s
         stored, never = list(full), list[Window]()
         for year in short:
             days = ports.candles.coverage(series.symbol, year)
-            stored += w.clip(days.stored, year)
-            never += w.clip(w.subtract(days.never_printed, days.stored), year)
-        told.append(_told(series, _expected(series, closed_end), w.union(stored), w.union(never)))
+            stored += windows.clip(days.stored, year)
+            never += windows.clip(windows.subtract(days.never_printed, days.stored), year)
+        told.append(_told(series, _expected(series, closed_end), windows.union(stored), windows.union(never)))
     return {"symbols": told, "next": None}
 
 
@@ -116,17 +116,18 @@ def split_years(series: Series) -> tuple[Windows, Windows]:
     life = life_of(series)
     if not life.hours:
         return (), ()
-    parts = [w.year_window(year).clip(life) for year in range(w.year_of(life.start), w.year_of(life.end - 1) + 1)]
-    full = tuple(part for part in parts if series.years.get(w.year_of(part.start)) == part.hours)
+    years = range(windows.year_of(life.start), windows.year_of(life.end - 1) + 1)
+    parts = [windows.year_window(year).clip(life) for year in years]
+    full = tuple(part for part in parts if series.years.get(windows.year_of(part.start)) == part.hours)
     return full, tuple(part for part in parts if part not in full)
 
 
 def _told(series: Series, within: Window, stored: Windows, never: Windows) -> dict[str, Any]:
     coverage = Coverage(stored, never, series.absent, series.delisted)
-    outside = w.union(part for part in (series.absent, series.delisted) if part)
-    expected = w.count(w.subtract(w.union([within]), outside))
+    outside = windows.union(part for part in (series.absent, series.delisted) if part)
+    expected = windows.count(windows.subtract(windows.union([within]), outside))
     missing = coverage.missing(within)
-    never_within = w.clip(never, within)
+    never_within = windows.clip(never, within)
     return {
         "symbol": series.symbol,
         "listing": {
@@ -138,23 +139,23 @@ def _told(series: Series, within: Window, stored: Windows, never: Windows) -> di
         "first": _hour(series.first),
         "last": _hour(series.last),
         "delisted_from": _hour(series.delisted.start if series.delisted else None),
-        "segments": tell_windows(segments(life_of(series), never)) if series.first is not None else [],
+        "segments": format_windows(segments(life_of(series), never)) if series.first is not None else [],
         "start": _hour(within.start if within.hours else None),
         "end": _hour(within.end if within.hours else None),
         "expected": expected,
-        "stored": w.count(w.clip(stored, within)),
-        "never_printed_hours": w.count(never_within),
-        "never_printed": tell_windows(never_within),
-        "missing_hours": w.count(missing),
-        "missing": [_tell_missing(window, series.troubles) for window in missing],
-        "percent": percent(expected - w.count(missing), expected),
+        "stored": windows.count(windows.clip(stored, within)),
+        "never_printed_hours": windows.count(never_within),
+        "never_printed": format_windows(never_within),
+        "missing_hours": windows.count(missing),
+        "missing": [_tell_missing(window, series.failed_windows) for window in missing],
+        "percent": percent(expected - windows.count(missing), expected),
     }
 
 
-def _tell_missing(window: Window, troubles: Sequence[Trouble]) -> dict[str, Any]:
+def _tell_missing(window: Window, failed_windows: Sequence[FailedWindow]) -> dict[str, Any]:
     """Return a missing window with what is known of it; a window nobody has asked for yet has no attempts."""
-    (told,) = tell_windows((window,))
-    touching = [trouble for trouble in troubles if trouble.window.clip(window).hours]
+    (told,) = format_windows((window,))
+    touching = [trouble for trouble in failed_windows if trouble.window.clip(window).hours]
     attempts = sum(trouble.attempts for trouble in touching)
     return {**told, "attempts": attempts, "last_error": touching[-1].error if touching else None}
 
@@ -165,4 +166,4 @@ def percent(covered: int, expected: int) -> float | None:
 
 
 def _hour(hour: int | None) -> str | None:
-    return None if hour is None else dates.tell(hour)
+    return None if hour is None else dates.format_hour(hour)

@@ -12,9 +12,9 @@ from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState
 from candle_collector.domain.schedule import next_occurrence
-from candle_collector.ports import Clock, ExchangeGate, ExchangeProbe, GateState, RunStore, SeriesStore
+from candle_collector.ports import Clock, ExchangeProbe, RateLimiter, RateLimiterState, RunStore, SeriesStore
 from candle_collector.reading.read_candles import LIMIT_MOST
-from candle_collector.reading.report_runs import current_run, run_line, tell_moment
+from candle_collector.reading.report_runs import current_run, format_moment, run_line
 
 _WEIGHT_SECONDS = 60
 """Binance counts weight by the minute; each run keeps what the exchange said when it started."""
@@ -26,7 +26,7 @@ class SystemPorts:
 
     runs: RunStore
     series: SeriesStore
-    gate: ExchangeGate
+    rate_limiter: RateLimiter
     probe: ExchangeProbe
     clock: Clock
 
@@ -62,10 +62,10 @@ def report_system(
     """
     now = ports.clock.now()
     current = current_run(ports.runs, now)
-    state = ports.gate.state()
+    state = ports.rate_limiter.state()
     return {
         **facts,
-        "timestamp": tell_moment(now),
+        "timestamp": format_moment(now),
         "exchange": {"base_url": settings["exchange_base_url"], **_exchange(state, current, ports.probe, now)},
         "store": _store(ports.series, state, now),
         "collection": {
@@ -87,7 +87,7 @@ def report_system(
     }
 
 
-def _exchange(state: GateState, run: Run | None, probe: ExchangeProbe, now: datetime) -> dict[str, Any]:
+def _exchange(state: RateLimiterState, run: Run | None, probe: ExchangeProbe, now: datetime) -> dict[str, Any]:
     """Return what is known of the exchange; it is asked nothing while it wants to be left alone."""
     until = state.blocked_until if state.blocked_until and state.blocked_until > now else None
     seconds = run.weight_seconds if run else _WEIGHT_SECONDS
@@ -97,12 +97,12 @@ def _exchange(state: GateState, run: Run | None, probe: ExchangeProbe, now: date
         "used_weight": state.reserved if state.period == period else 0,
         "weight_limit": run.weight_limit if run else None,
         "weight_seconds": run.weight_seconds if run else None,
-        "blocked_until": tell_moment(until) if until else None,
+        "blocked_until": format_moment(until) if until else None,
         "blocked_reason": state.reason if until else None,
     }
 
 
-def _store(series: SeriesStore, state: GateState, now: datetime) -> dict[str, Any]:
+def _store(series: SeriesStore, state: RateLimiterState, now: datetime) -> dict[str, Any]:
     stored = [one for one in series.all() if one.last is not None]
     latest = max((one.last for one in stored if one.last is not None), default=None)
     first = min((one.first for one in stored if one.first is not None), default=None)
@@ -110,12 +110,12 @@ def _store(series: SeriesStore, state: GateState, now: datetime) -> dict[str, An
     return {
         "symbols": len(stored),
         "candles": sum(sum(one.years.values()) for one in stored),
-        "first_candle": None if first is None else dates.tell(first),
-        "latest_candle": None if latest is None else dates.tell(latest),
+        "first_candle": None if first is None else dates.format_hour(first),
+        "latest_candle": None if latest is None else dates.format_hour(latest),
         "lag_hours": None if latest is None else max(0, closed_end - 1 - latest),
     }
 
 
 def _next(expression: str, schedules: Schedules, now: datetime) -> str | None:
     moment = next_occurrence(expression, now) if schedules.enabled else None
-    return tell_moment(moment) if moment else None
+    return format_moment(moment) if moment else None

@@ -6,8 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from candle_collector.domain import dates
-from candle_collector.domain import windows as w
+from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
@@ -49,7 +48,7 @@ def range_of_dates(start: str | None, end: str | None) -> Window:
     """
     within = Window(
         dates.EARLIEST if start is None else dates.start_of(start),
-        w.year_window(2199).end if end is None else dates.end_of(end),
+        windows.year_window(2199).end if end is None else dates.end_of(end),
     )
     if not within.hours:
         raise ValueError(f"the end, {end}, is before the start, {start}")
@@ -98,8 +97,8 @@ def _months(within: Window) -> Iterator[tuple[str, Window]]:
     """Yield the months (UTC) that `within` touches, and what of them lies in it."""
     at = within.start
     while at < within.end:
-        moment = w.moment_of(at)
+        moment = windows.moment_of(at)
         years, month = divmod(moment.month, 12)
-        end = min(within.end, w.first_hour_of(f"{moment.year + years}-{month + 1:02}-01"))
-        yield w.day_of(at)[:7], Window(at, end)
+        end = min(within.end, windows.first_hour_of(f"{moment.year + years}-{month + 1:02}-01"))
+        yield windows.day_of(at)[:7], Window(at, end)
         at = end

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
@@ -74,12 +74,12 @@ class CandlesTable:
             day = item["day"]["S"]
             days.append(day)
             try:
-                midnight = w.first_hour_of(day)
+                midnight = windows.first_hour_of(day)
                 stored += [midnight + int(hour) for hour in item.get("stored", {}).get("NS", ())]
                 never += [midnight + int(hour) for hour in item.get("never_printed", {}).get("NS", ())]
             except ValueError as error:
                 raise StoredCandleDamagedError(f"{_series(symbol)} {day}: {error}") from error
-        return StoredDays(w.from_hours(stored), w.from_hours(never), frozenset(days))
+        return StoredDays(windows.from_hours(stored), windows.from_hours(never), frozenset(days))
 
     def store(
         self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
@@ -89,10 +89,10 @@ class CandlesTable:
         for candle in candles:
             hour = candle.hour % HOURS_A_DAY
             by_midnight[candle.hour - hour][hour] = candle.line()
-        by_day = {w.day_of(midnight): lines for midnight, lines in by_midnight.items()}
+        by_day = {windows.day_of(midnight): lines for midnight, lines in by_midnight.items()}
         gone: dict[str, list[int]] = defaultdict(list)
-        for hour in w.hours_in(never_printed):
-            gone[w.day_of(hour)].append(hour % HOURS_A_DAY)
+        for hour in windows.hours_in(never_printed):
+            gone[windows.day_of(hour)].append(hour % HOURS_A_DAY)
         whole = [day for day, lines in by_day.items() if day in absent_days and len(lines) == HOURS_A_DAY]
         self._put_whole([_whole_day(symbol, day, by_day.pop(day)) for day in whole])
         for day in sorted({*by_day, *gone}):
@@ -153,8 +153,8 @@ class CandlesTable:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {
                 ":series": {"S": _series(symbol)},
-                ":first": {"S": w.day_of(within.start)},
-                ":last": {"S": w.day_of(within.end - 1)},
+                ":first": {"S": windows.day_of(within.start)},
+                ":last": {"S": windows.day_of(within.end - 1)},
             },
             **options,
         }
@@ -188,7 +188,7 @@ def _whole_day(symbol: str, day: str, lines: Mapping[int, str]) -> dict[str, Any
 def _candles_of(item: Mapping[str, Any]) -> list[Candle]:
     """Return the candles of a day's item, by hour."""
     day = item["day"]["S"]
-    midnight = w.first_hour_of(day)
+    midnight = windows.first_hour_of(day)
     try:
         return [candle_from_line(midnight + hour, item[name]["S"]) for hour, name in enumerate(_HOURS) if name in item]
     except (ValueError, KeyError) as error:

@@ -20,9 +20,9 @@ from pynamodb.attributes import (
 from pynamodb.constants import STRING
 from pynamodb.models import Model
 
-from candle_collector.domain import windows as w
+from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL
-from candle_collector.domain.failed_window import Trouble
+from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, Series, SymbolRecord
 from candle_collector.domain.windows import Window
 
@@ -42,7 +42,7 @@ class HourAttribute(Attribute[int]):
 
     def serialize(self, value: int) -> str:
         """Write an hour."""
-        return w.moment_of(value).strftime(_HOUR_FORM)
+        return windows.moment_of(value).strftime(_HOUR_FORM)
 
     def deserialize(self, value: str) -> int:
         """Read an hour."""
@@ -56,7 +56,7 @@ class WindowAttribute(Attribute[Window]):
 
     def serialize(self, value: Window) -> str:
         """Write a window."""
-        return "/".join(w.moment_of(hour).strftime(_HOUR_FORM) for hour in value)
+        return "/".join(windows.moment_of(hour).strftime(_HOUR_FORM) for hour in value)
 
     def deserialize(self, value: str) -> Window:
         """Read a window."""
@@ -79,7 +79,7 @@ class MomentAttribute(Attribute[datetime]):
 
 
 def _hour(text: str) -> int:
-    return w.hour_of(datetime.strptime(text, _HOUR_FORM).replace(tzinfo=UTC))
+    return windows.hour_of(datetime.strptime(text, _HOUR_FORM).replace(tzinfo=UTC))
 
 
 class _Item(Model):
@@ -154,7 +154,7 @@ class LeaseItem(_Item):
     expires = MomentAttribute()
 
 
-class GateItem(_Item):
+class RateLimiterItem(_Item):
     """``GATE``/``GATE``: the weight reserved in a period, and the closed door."""
 
     period = NumberAttribute(null=True)
@@ -173,7 +173,7 @@ class SeriesItem(_Item):
     absent = WindowAttribute(null=True)
     delisted = WindowAttribute(null=True)
     years: JSONAttribute = JSONAttribute()
-    troubles = JSONAttribute(null=True)
+    failed_windows = JSONAttribute(null=True, attr_name="troubles")
 
 
 class UniverseItem(_Item):
@@ -332,9 +332,9 @@ def series_of(item: SeriesItem) -> Series:
         absent=item.absent,
         delisted=item.delisted,
         years={int(year): int(hours) for year, hours in item.years.items()},
-        troubles=tuple(
-            Trouble(WindowAttribute().deserialize(window), attempts, error)
-            for window, attempts, error in item.troubles or ()
+        failed_windows=tuple(
+            FailedWindow(WindowAttribute().deserialize(window), attempts, error)
+            for window, attempts, error in item.failed_windows or ()
         ),
         version=int(item.version),
     )

@@ -36,7 +36,10 @@ class SeriesTable:
                 absent=series.absent,
                 delisted=series.delisted,
                 years={str(year): hours for year, hours in sorted(series.years.items())},
-                troubles=[[items.WindowAttribute().serialize(one.window), *one[1:]] for one in series.troubles] or None,
+                failed_windows=[
+                    [items.WindowAttribute().serialize(one.window), *one[1:]] for one in series.failed_windows
+                ]
+                or None,
                 version=series.version,
             ).save()
 

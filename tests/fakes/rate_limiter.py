@@ -8,10 +8,10 @@ from datetime import datetime
 
 from candle_collector.domain.run import Failure, Run
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
-from candle_collector.ports import GateState, Reservation
+from candle_collector.ports import RateLimiterState, Reservation
 
 
-class FakeGate:
+class FakeRateLimiter:
     """The gate in memory."""
 
     def __init__(self) -> None:
@@ -59,10 +59,10 @@ class FakeGate:
             self._blocked_until, self._failure, self._permanent = None, None, False
             self._clock_offset_ms = clock_offset_ms
 
-    def state(self) -> GateState:
+    def state(self) -> RateLimiterState:
         """Return how things stand."""
         with self._lock:
-            return GateState(
+            return RateLimiterState(
                 reserved=self._reserved,
                 period=self._period,
                 clock_offset_ms=self._clock_offset_ms,
