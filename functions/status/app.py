@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
-from candle_collector.api.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
+from candle_collector.api.limits import REPORTED, RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.openapi import openapi_text
 from candle_collector.api.responses import HEADERS, answer, resolver
 from candle_collector.domain import dates, windows
@@ -125,7 +125,7 @@ def system_info() -> Response[str]:
     }
     schedules = Schedules(settings.schedules_enabled, settings.collection_schedule, settings.gap_fill_schedule)
     ports = SystemPorts(here.runs, here.series, here.rate_limiter, here.probe, here.clock)
-    return answer(200, report_system(facts, in_force, schedules, ports))
+    return answer(200, report_system(facts, in_force, REPORTED, schedules, ports))
 
 
 @app.get("/openapi.json")

@@ -49,10 +49,6 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 EXCEPTIONS: dict[str, frozenset[str]] = {
     # the queue's adapter knows the form of a message, and the worker reads one
     "functions.worker.app": frozenset({f"{PACKAGE}.adapters.sqs"}),
-    # moved as they were; the next commit takes them out
-    f"{PACKAGE}.collecting.plan_run": frozenset({f"{PACKAGE}.reading.report_runs"}),
-    f"{PACKAGE}.reading.report_system": frozenset({f"{PACKAGE}.api.limits"}),
-    f"{PACKAGE}.reading.report_runs": frozenset({f"{PACKAGE}.collecting.control_run"}),
 }
 """Single imports that are allowed against the rules, with the reason."""
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.api.limits import REPORTED
 from candle_collector.domain import dates, windows
 from candle_collector.domain.run import Failure
 from candle_collector.reading.report_system import Schedules, SystemPorts, report_system
@@ -31,7 +32,9 @@ def report(world: World, probe: Probe, schedules: Schedules | None = None) -> di
     ports = SystemPorts(world.runs, world.series, world.rate_limiter, probe, world.clock)
     settings = {"exchange_base_url": "https://data-api.binance.vision"}
     facts = {"service": "candle-collector", "version": "1.2.3", "stage": "dev"}
-    return report_system(facts, settings, schedules or Schedules(enabled=True, forward=FORWARD, gap_fill=""), ports)
+    return report_system(
+        facts, settings, REPORTED, schedules or Schedules(enabled=True, forward=FORWARD, gap_fill=""), ports
+    )
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.collecting.start_run import RunRequest, new_run_id, start_run
+from candle_collector.collecting.start_run import RunRequest, start_run
 from candle_collector.domain import windows
+from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.run import Failure, Outcome, RunState
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (

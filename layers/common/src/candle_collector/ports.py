@@ -14,6 +14,7 @@ from candle_collector.domain.run import Failure, Run, Series, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranked
 from candle_collector.domain.windows import Window, Windows
+from candle_collector.errors import not_found
 
 
 class Clock(Protocol):
@@ -201,6 +202,20 @@ class RunStore(Protocol):
 
     def universe(self, day: str) -> list[dict[str, str]] | None:
         """Return the ranking of a UTC day: symbol and quote_volume, best first."""
+
+
+def find_run(run_id: str, runs: RunStore) -> Run:
+    """Return a run.
+
+    Raises
+    ------
+    RequestRefusedError
+        404: there is none of that id.
+    """
+    run = runs.get(run_id)
+    if run is None:
+        raise not_found(f"there is no run {run_id}")
+    return run
 
 
 class CollectQueue(Protocol):

@@ -9,22 +9,8 @@ from candle_collector.collecting.close_symbols import ClosingPorts, close_symbol
 from candle_collector.collecting.end_run import end_run
 from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, begin, choose, new_run
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
-from candle_collector.errors import CollectionInProgressError, RequestRefusedError, not_found
-from candle_collector.ports import RunStore
-
-
-def find_run(run_id: str, runs: RunStore) -> Run:
-    """Return a run.
-
-    Raises
-    ------
-    RequestRefusedError
-        404: there is none of that id.
-    """
-    run = runs.get(run_id)
-    if run is None:
-        raise not_found(f"there is no run {run_id}")
-    return run
+from candle_collector.errors import CollectionInProgressError, RequestRefusedError
+from candle_collector.ports import find_run
 
 
 def cancel_run(run_id: str, ports: ClosingPorts) -> Run:

@@ -24,7 +24,6 @@ from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import RunSymbol
 from candle_collector.domain.windows import Windows
 from candle_collector.ports import CandleStore
-from candle_collector.reading.report_runs import format_windows
 
 PRICES: Mapping[str, float] = {
     "dynamodb_write_unit": 0.625e-6,
@@ -99,7 +98,7 @@ def plan_run(
             {
                 "symbol": symbol,
                 "missing_hours": windows.count(gaps),
-                "windows": format_windows(gaps[:100]),
+                "windows": dates.format_windows(gaps[:100]),
                 "requests": len(plans[symbol]),
             }
             for symbol, gaps in missing.items()

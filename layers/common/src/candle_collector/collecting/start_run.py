@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from decimal import Decimal
 
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.run import Mode, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Ranked, rank
@@ -322,12 +322,3 @@ def _stored(
         for one in series.all()
         if one.last is not None and one.symbol not in taken and (mode == "gap_fill" or one.symbol in trading)
     )
-
-
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def new_run_id(now: datetime) -> str:
-    """Return a ULID: 48 bits of ms since 1970 and 80 random ones, so that ids sort by time."""
-    number = (round(now.timestamp() * 1000) << 80) | secrets.randbits(80)
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

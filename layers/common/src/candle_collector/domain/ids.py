@@ -1,12 +1,21 @@
-"""What the id of a run looks like, so that nothing else is looked up, logged or repeated in an answer."""
+"""The id of a run: a ULID, so that ids sort by time and nothing else is looked up, logged or repeated in an answer."""
 
 from __future__ import annotations
 
 import re
+import secrets
+from datetime import datetime
 
-_ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(f"[{_CROCKFORD}]{{26}}", re.ASCII)
+
+
+def new_run_id(now: datetime) -> str:
+    """Return a ULID: 48 bits of ms since 1970 and 80 random ones."""
+    number = (round(now.timestamp() * 1000) << 80) | secrets.randbits(80)
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def is_run_id(text: str) -> bool:
-    """Tell whether `text` can be the id of a run: a ULID in capitals."""
+    """Return whether `text` can be the id of a run: a ULID in capitals."""
     return _ULID.fullmatch(text) is not None

@@ -19,7 +19,6 @@ from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import not_found
 from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore
-from candle_collector.reading.report_runs import format_windows
 
 YEARS_A_PAGE = 60
 """How many years of items a page of the list reads at most: each takes tens of milliseconds, a call has 29 s."""
@@ -139,13 +138,13 @@ def _told(series: Series, within: Window, stored: Windows, never: Windows) -> di
         "first": _hour(series.first),
         "last": _hour(series.last),
         "delisted_from": _hour(series.delisted.start if series.delisted else None),
-        "segments": format_windows(segments(life_of(series), never)) if series.first is not None else [],
+        "segments": dates.format_windows(segments(life_of(series), never)) if series.first is not None else [],
         "start": _hour(within.start if within.hours else None),
         "end": _hour(within.end if within.hours else None),
         "expected": expected,
         "stored": windows.count(windows.clip(stored, within)),
         "never_printed_hours": windows.count(never_within),
-        "never_printed": format_windows(never_within),
+        "never_printed": dates.format_windows(never_within),
         "missing_hours": windows.count(missing),
         "missing": [_tell_missing(window, series.failed_windows) for window in missing],
         "percent": percent(expected - windows.count(missing), expected),
@@ -154,7 +153,7 @@ def _told(series: Series, within: Window, stored: Windows, never: Windows) -> di
 
 def _tell_missing(window: Window, failed_windows: Sequence[FailedWindow]) -> dict[str, Any]:
     """Return a missing window with what is known of it; a window nobody has asked for yet has no attempts."""
-    (told,) = format_windows((window,))
+    (told,) = dates.format_windows((window,))
     touching = [trouble for trouble in failed_windows if trouble.window.clip(window).hours]
     attempts = sum(trouble.attempts for trouble in touching)
     return {**told, "attempts": attempts, "last_error": touching[-1].error if touching else None}

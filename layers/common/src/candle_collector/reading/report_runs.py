@@ -7,11 +7,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from candle_collector.collecting.control_run import find_run
 from candle_collector.domain import dates
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
-from candle_collector.domain.windows import Windows
-from candle_collector.ports import Clock, RateLimiter, RunStore
+from candle_collector.ports import Clock, RateLimiter, RunStore, find_run
 
 _HISTORY = 20
 """How far back the last ended run is looked for."""
@@ -34,9 +32,9 @@ def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimit
         "status": "running" if running else "idle",
         "current_operation": run.mode if run and running else None,
         "run_id": run.run_id if run else None,
-        "start_time": format_moment(run.created_at) if run else None,
+        "start_time": dates.format_moment(run.created_at) if run else None,
         "elapsed_seconds": round((now - run.created_at).total_seconds(), 1) if run and running else None,
-        "timestamp": format_moment(now),
+        "timestamp": dates.format_moment(now),
         "waiting_for_exchange_until": _waiting(records, rate_limiter, now) if running else None,
         **(_results(run, records, now) if run else {"progress": None, "last_results": None}),
     }
@@ -46,10 +44,10 @@ def _waiting(records: Sequence[SymbolRecord], rate_limiter: RateLimiter, now: da
     """Return until when the run waits for the exchange: for a block to end, or for the next minute's budget."""
     blocked = rate_limiter.state().blocked_until
     if blocked and blocked > now:
-        return format_moment(blocked)
+        return dates.format_moment(blocked)
     due = [record.due_at for record in records if record.outcome.open and record.due_at and record.due_at > now]
     at_work = any(record.claimed_until and record.claimed_until > now for record in records if record.outcome.open)
-    return format_moment(min(due)) if due and not at_work else None
+    return dates.format_moment(min(due)) if due and not at_work else None
 
 
 def current_run(runs: RunStore, now: datetime) -> Run | None:
@@ -82,7 +80,7 @@ def _results(run: Run, records: Sequence[SymbolRecord], now: datetime) -> dict[s
             "mode": run.mode,
             "start_date": dates.format_start(run.start),
             "end_date": dates.format_end(run.end),
-            "ended_at": format_moment(run.ended_at) if run.ended_at else None,
+            "ended_at": dates.format_moment(run.ended_at) if run.ended_at else None,
             "end_reason": run.end_reason,
             "note": run.note,
             "total_cryptos": total,
@@ -100,20 +98,12 @@ def _detail(record: SymbolRecord) -> dict[str, Any]:
         "records": record.records,
         "requests": record.requests,
         "retries": record.retries,
-        "missing": format_windows(record.missing),
+        "missing": dates.format_windows(record.missing),
         "missing_hours": record.missing_hours,
         "error": asdict(record.failure) if record.failure else None,
         "first": None if record.first is None else dates.format_hour(record.first),
         "last": None if record.last is None else dates.format_hour(record.last),
     }
-
-
-def format_windows(windows: Windows) -> list[dict[str, Any]]:
-    """Return windows as the API tells them: half open, with their hours."""
-    return [
-        {"start": dates.format_hour(window.start), "end": dates.format_hour(window.end), "hours": window.hours}
-        for window in windows
-    ]
 
 
 def report_runs(*, limit: int, before: str | None, runs: RunStore) -> dict[str, Any]:
@@ -132,8 +122,8 @@ def run_line(run: Run) -> dict[str, Any]:
         "state": run.state.value,
         "start_date": dates.format_start(run.start),
         "end_date": dates.format_end(run.end),
-        "created_at": format_moment(run.created_at),
-        "ended_at": format_moment(run.ended_at) if run.ended_at else None,
+        "created_at": dates.format_moment(run.created_at),
+        "ended_at": dates.format_moment(run.ended_at) if run.ended_at else None,
         "end_reason": run.end_reason,
         "total_cryptos": len(run.symbols),
         "complete": counts.get("complete"),
@@ -143,8 +133,3 @@ def run_line(run: Run) -> dict[str, Any]:
         "total_records": counts.get("records"),
         "note": run.note,
     }
-
-
-def format_moment(moment: datetime) -> str:
-    """Return a moment as the API tells it, to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from candle_collector.api import limits
 from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState
 from candle_collector.domain.schedule import next_occurrence
 from candle_collector.ports import Clock, ExchangeProbe, RateLimiter, RateLimiterState, RunStore, SeriesStore
-from candle_collector.reading.read_candles import LIMIT_MOST
-from candle_collector.reading.report_runs import current_run, format_moment, run_line
+from candle_collector.reading.report_runs import current_run, run_line
 
 _WEIGHT_SECONDS = 60
 """Binance counts weight by the minute; each run keeps what the exchange said when it started."""
@@ -49,7 +47,11 @@ class Schedules:
 
 
 def report_system(
-    facts: Mapping[str, Any], settings: Mapping[str, Any], schedules: Schedules, ports: SystemPorts
+    facts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    limits: Mapping[str, int],
+    schedules: Schedules,
+    ports: SystemPorts,
 ) -> dict[str, Any]:
     """Return how the whole stands, from the series' records and the newest run: no candle is read, no table is scanned.
 
@@ -59,13 +61,15 @@ def report_system(
         Service, version and stage.
     settings
         The settings in force.
+    limits
+        What the API takes at most.
     """
     now = ports.clock.now()
     current = current_run(ports.runs, now)
     state = ports.rate_limiter.state()
     return {
         **facts,
-        "timestamp": format_moment(now),
+        "timestamp": dates.format_moment(now),
         "exchange": {"base_url": settings["exchange_base_url"], **_exchange(state, current, ports.probe, now)},
         "store": _store(ports.series, state, now),
         "collection": {
@@ -74,14 +78,7 @@ def report_system(
             "next_scheduled": _next(schedules.forward, schedules, now),
             "next_gap_fill": _next(schedules.gap_fill, schedules, now),
         },
-        "limits": {
-            "symbols_a_run": limits.SYMBOLS_MOST,
-            "body_bytes": limits.BODY_MOST_BYTES,
-            "runs_a_page": limits.RUNS_A_PAGE_MOST,
-            "candles_a_page": LIMIT_MOST,
-            "calls_a_second": limits.CALLS_A_SECOND,
-            "triggers_a_second": limits.TRIGGERS_A_SECOND,
-        },
+        "limits": limits,
         "settings": {**settings, "schedules_enabled": schedules.enabled}
         | {"collection_schedule": schedules.forward, "gap_fill_schedule": schedules.gap_fill or None},
     }
@@ -97,7 +94,7 @@ def _exchange(state: RateLimiterState, run: Run | None, probe: ExchangeProbe, no
         "used_weight": state.reserved if state.period == period else 0,
         "weight_limit": run.weight_limit if run else None,
         "weight_seconds": run.weight_seconds if run else None,
-        "blocked_until": format_moment(until) if until else None,
+        "blocked_until": dates.format_moment(until) if until else None,
         "blocked_reason": state.reason if until else None,
     }
 
@@ -118,4 +115,4 @@ def _store(series: SeriesStore, state: RateLimiterState, now: datetime) -> dict[
 
 def _next(expression: str, schedules: Schedules, now: datetime) -> str | None:
     moment = next_occurrence(expression, now) if schedules.enabled else None
-    return format_moment(moment) if moment else None
+    return dates.format_moment(moment) if moment else None
