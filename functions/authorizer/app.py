@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event i
     APIGatewayAuthorizerResponse,
 )
 from candle_collector import bootstrap
-from candle_collector.api.authorize import KeyRefusedError, is_candles_route, needed_scope
-from candle_collector.errors import RequestRefusedError
+from candle_collector.api.authorize import is_candles_route, needed_scope
+from candle_collector.api.errors import HTTP_ERRORS, error_body
+from candle_collector.errors import InvalidKeyError, MissingKeyError, RefusedError
 from candle_collector.observability import logger
 
 log = logger()
@@ -32,12 +33,12 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         caller = bootstrap.authorizer()(
             offered_keys(request), needed=needed_scope(request.http_method, request.resource)
         )
-    except RequestRefusedError as refused:
+    except MissingKeyError as refused:
         _audit(request, refused)
-        if refused.status == 401:  # noqa: PLR2004 - HTTP's own number
-            raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway looks for this text, not for a type
-        said = {"code": refused.code, "message": refused.message}
-        refusal = APIGatewayAuthorizerResponse.from_route_arn(request.method_arn, "refused", said)
+        raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway looks for this text, not for a type
+    except RefusedError as refused:
+        _audit(request, refused)
+        refusal = APIGatewayAuthorizerResponse.from_route_arn(request.method_arn, "refused", error_body(refused))
         refusal.deny_all_routes()
         return refusal.asdict()
     # All routes, because the answer counts for this request only, and a path may hold what a policy cannot name.
@@ -47,17 +48,17 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return admission.asdict()
 
 
-def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RequestRefusedError) -> None:
+def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> None:
     """Log a refusal: the route as the template has it and whose key it was, nothing as the caller sent it.
 
     Who is let in is logged with the outcome by the function that answers (http.py).
     """
     told = {
-        "key_id": refused.key_id if isinstance(refused, KeyRefusedError) else None,
+        "key_id": refused.key_id if isinstance(refused, InvalidKeyError) else None,
         "method": request.http_method,
         "route": request.resource,
-        "status": refused.status,
-        "code": refused.code,
+        "status": HTTP_ERRORS[type(refused)].status,
+        "code": HTTP_ERRORS[type(refused)].code,
         "request_id": (request.get("requestContext") or {}).get("requestId"),
     }
     log.warning("caller refused", extra=told)

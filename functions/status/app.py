@@ -15,7 +15,7 @@ from candle_collector.api.responses import HEADERS, answer, resolver
 from candle_collector.domain import dates, windows
 from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.universe import is_symbol
-from candle_collector.errors import invalid, not_found
+from candle_collector.errors import InvalidRequestError, NotFoundError
 from candle_collector.observability import logger
 from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
 from candle_collector.reading.report_runs import report_runs, report_status
@@ -40,7 +40,7 @@ def runs() -> Response[str]:
     """List runs, newest first."""
     limit = app.current_event.query_string_parameters.get("limit", str(RUNS_A_PAGE_DEFAULT))
     if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= RUNS_A_PAGE_MOST:
-        raise invalid("limit", f"takes a number from 1 to {RUNS_A_PAGE_MOST}")
+        raise InvalidRequestError("limit", f"takes a number from 1 to {RUNS_A_PAGE_MOST}")
     return answer(200, report_runs(limit=int(limit), before=_run_id("before"), runs=bootstrap.container().runs))
 
 
@@ -52,10 +52,10 @@ def universe() -> Response[str]:
     try:
         hour = dates.start_of(day)
     except ValueError as error:
-        raise invalid("date", str(error)) from None
+        raise InvalidRequestError("date", str(error)) from None
     ranked = here.runs.universe(windows.day_of(hour))
     if ranked is None:
-        raise not_found(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
+        raise NotFoundError(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
     return answer(200, {"date": windows.day_of(hour), "symbols": ranked})
 
 
@@ -64,7 +64,7 @@ def coverage() -> Response[str]:
     """Tell how complete every series is, page by page."""
     after = app.current_event.query_string_parameters.get("after")
     if after is not None and not is_symbol(after):
-        raise invalid("after", "takes the symbol that `next` of the page before names")
+        raise InvalidRequestError("after", "takes the symbol that `next` of the page before names")
     return answer(200, report_coverage(_coverage_ports(), after=after))
 
 
@@ -73,14 +73,14 @@ def coverage_of_symbol(symbol: str) -> Response[str]:
     """Tell how complete one series is, by its items."""
     symbol = unquote(symbol)
     if not is_symbol(symbol):
-        raise invalid("symbol", "takes a symbol such as BTCUSDT")
+        raise InvalidRequestError("symbol", "takes a symbol such as BTCUSDT")
     bounds = {}
     for name, date, read in (("start", "start_date", dates.start_of), ("end", "end_date", dates.end_of)):
         text = app.current_event.query_string_parameters.get(date)
         try:
             bounds[name] = None if text is None else read(text)
         except ValueError as error:
-            raise invalid(date, str(error)) from None
+            raise InvalidRequestError(date, str(error)) from None
     _check_bounds(bounds["start"], bounds["end"], now=windows.hour_of(bootstrap.container().clock.now()))
     return answer(200, report_symbol_coverage(symbol, _coverage_ports(), **bounds))
 
@@ -90,15 +90,14 @@ def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
 
     Raises
     ------
-    RequestRefusedError
-        400, naming the field.
+    InvalidRequestError
     """
     if start is not None and start < dates.EARLIEST:
-        raise invalid("start_date", "is before 2017; Binance has no candle of that time")
+        raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
     if start is not None and start > now:
-        raise invalid("start_date", "is in the future")
+        raise InvalidRequestError("start_date", "is in the future")
     if end is not None and end <= (dates.EARLIEST if start is None else start):
-        raise invalid("end_date", "is before 2017" if start is None else "is before start_date")
+        raise InvalidRequestError("end_date", "is before 2017" if start is None else "is before start_date")
 
 
 def _coverage_ports() -> CoveragePorts:
@@ -139,12 +138,12 @@ def _run_id(name: str) -> str | None:
 
     Raises
     ------
-    RequestRefusedError
-        400: it cannot be one.
+    InvalidRequestError
+        It cannot be the ID of a run.
     """
     run_id = app.current_event.query_string_parameters.get(name)
     if run_id is not None and not is_run_id(run_id):
-        raise invalid(name, "is no run id; the trigger's answer names one")
+        raise InvalidRequestError(name, "is no run id; the trigger's answer names one")
     return run_id
 
 

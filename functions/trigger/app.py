@@ -18,7 +18,7 @@ from candle_collector.collecting.start_run import RunRequest, start_run
 from candle_collector.domain import dates
 from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.run import Mode, Run
-from candle_collector.errors import CollectionInProgressError, StaleTurnError, not_found
+from candle_collector.errors import CollectionInProgressError, NotFoundError, StaleTurnError
 from candle_collector.observability import logger
 
 log = logger()
@@ -65,11 +65,11 @@ def _named(run_id: str) -> str:
 
     Raises
     ------
-    RequestRefusedError
-        404.
+    NotFoundError
+        It cannot be the ID of a run.
     """
     if not is_run_id(run_id):
-        raise not_found("there is no such run")
+        raise NotFoundError("there is no such run")
     return run_id
 
 

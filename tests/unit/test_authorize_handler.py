@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event i
 from candle_collector import bootstrap
 from candle_collector.api.authorize import Caller
 from candle_collector.domain.api_key import Scope
-from candle_collector.errors import RequestRefusedError
+from candle_collector.errors import InvalidKeyError, MissingKeyError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,9 +55,9 @@ class Asked:
     def __call__(self, offered: AbstractSet[str], *, needed: Scope) -> Caller:
         self.offered, self.needed = offered, needed
         if not offered:
-            raise RequestRefusedError(401, "MISSING_API_KEY", "none")
+            raise MissingKeyError("none")
         if offered != {"good"}:
-            raise RequestRefusedError(403, "INVALID_API_KEY", "The API key is not valid.")
+            raise InvalidKeyError("The API key is not valid.")
         return Caller(key_id="KeyOfAdmin", scope=Scope.ADMIN)
 
 

@@ -15,7 +15,7 @@ from candle_collector.errors import (
     ExchangeBlockedError,
     ExchangeUnavailableError,
     OutOfTimeError,
-    RequestRefusedError,
+    RefusedError,
 )
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -87,7 +87,7 @@ class Collection(RuleBasedStateMachine):
         try:
             ports = self.here.run_ports(None if dies_at is None else [dies_at, moment])
             start_run(replace(asked, start=start), self.here.choice, ports)
-        except (Crash, RequestRefusedError):
+        except (Crash, RefusedError):
             return
         assert not active, "two runs at once"
 

@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector.api.responses import AuditedResolver, answer, resolver
-from candle_collector.errors import RequestRefusedError, invalid
+from candle_collector.errors import InvalidRequestError, RunEndedError
 
 from tests.logs import written
 
@@ -31,11 +31,11 @@ def app_with_routes() -> AuditedResolver:
 
     @app.post("/api/admin/collect/runs/<run_id>/cancel")
     def cancel(run_id: str) -> Response[str]:
-        raise RequestRefusedError(409, "RUN_ENDED", "it has", run_id=run_id)
+        raise RunEndedError(run_id)
 
     @app.post("/api/admin/collect/runs/<run_id>/retry")
     def retry(run_id: str) -> Response[str]:
-        raise invalid("run_id", run_id)
+        raise InvalidRequestError("run_id", run_id)
 
     @app.get("/api/v3/ping")
     def ping() -> Response[str]:

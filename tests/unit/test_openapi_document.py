@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from candle_collector.api.authorize import needed_scope
+from candle_collector.api.errors import HTTP_ERRORS, INTERNAL
 from candle_collector.api.openapi import openapi_text
 
 from localstack.openapi.document import EVERYWHERE, openapi_document, openapi_json
@@ -59,14 +60,14 @@ def test_binances_header_is_a_place_for_a_key_on_binances_routes_alone() -> None
 
 
 def test_every_error_that_the_code_or_the_gateway_can_answer_is_in_it() -> None:
-    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    calls = r"(?:__init__|RequestRefusedError|KeyRefusedError|BinanceError|error_answer)\(\s*(?:-?\d+, )?\"([A-Z_]+)\""
-    raised = set(re.findall(calls, source))
+    source = (PACKAGE / "api/binance_shape.py").read_text()
+    raised = {error.code for error in (*HTTP_ERRORS.values(), INTERNAL)}
+    raised |= set(re.findall(r"BinanceError\(\s*-\d+,\s*\"([A-Z_]+)\"", source))
     gateway = Stack(Stage="prod").properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"]
     answered = set(re.findall(r'"code": "([A-Z_]+)"', str(gateway).replace('\\"', '"')))
     assert {"INVALID_API_KEY", "COLLECTION_IN_PROGRESS", "MISSING_API_KEY", "INVALID_SYMBOL"} <= raised | answered
-    told = set(re.findall(r'"([A-Z_]{4,})"', openapi_text()))
-    assert raised | answered <= told
+    described = set(re.findall(r'"([A-Z_]{4,})"', openapi_text()))
+    assert raised | answered <= described
 
 
 def test_models_take_and_answer_no_members_that_they_do_not_name() -> None:

@@ -10,7 +10,7 @@ from candle_collector.collecting.start_run import RunRequest
 from candle_collector.domain import windows
 from candle_collector.domain.run import Mode
 from candle_collector.domain.windows import Window
-from candle_collector.errors import RequestRefusedError
+from candle_collector.errors import InvalidRequestError
 
 from tests.fakes.exchange import listing
 from tests.fakes.world import World
@@ -71,7 +71,7 @@ def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> Non
 
 def test_a_plan_of_what_cannot_be_meant_is_refused_as_a_run_is() -> None:
     here = world()
-    with pytest.raises(RequestRefusedError, match="end_date"):
+    with pytest.raises(InvalidRequestError, match="end_date"):
         plan_run(RunRequest("backward", END, START), here.choice, here.run_ports(), here.candles, workers=5)
-    with pytest.raises(RequestRefusedError, match="symbols"):
+    with pytest.raises(InvalidRequestError, match="symbols"):
         plan_run(RunRequest("backward", symbols=("X",)), here.choice, here.run_ports(), here.candles, workers=5)

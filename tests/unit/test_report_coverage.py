@@ -11,7 +11,7 @@ from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.errors import RequestRefusedError
+from candle_collector.errors import NotFoundError
 from candle_collector.ports import StoredDays
 from candle_collector.reading.report_coverage import (
     YEARS_A_PAGE,
@@ -155,9 +155,8 @@ def test_a_symbol_without_a_candle_is_told_in_the_list_and_expects_nothing(archi
 
 
 def test_a_symbol_that_was_never_collected_is_not_found(archive: Archive) -> None:
-    with pytest.raises(RequestRefusedError) as refused:
+    with pytest.raises(NotFoundError):
         report_symbol_coverage("AUSDT", archive.ports)
-    assert refused.value.status == 404
 
 
 def test_a_hundred_percent_is_said_of_nothing_less() -> None:

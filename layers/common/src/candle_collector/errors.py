@@ -15,43 +15,80 @@ class SettingError(CollectorError):
     """A setting is missing or malformed; the message names it."""
 
 
-class RequestRefusedError(CollectorError):
-    """The caller asked for something that cannot be done; it becomes an HTTP answer.
+class RefusedError(CollectorError):
+    """A caller asked for something that cannot be done, and nothing was changed; the message says why.
 
-    Attributes
-    ----------
-    status
-        The HTTP status.
-    code
-        A word for programs.
-    details
-        More members of the answer's ``error``, such as ``field`` or ``run_id``.
+    Each kind is a class of its own. What it is over HTTP stands in one table, `api.errors`.
     """
 
-    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
+
+class InvalidRequestError(RefusedError):
+    """The `field` of a request is wrong; the message names it and says what it takes."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """The body of a request is larger than the API takes."""
+
+
+class NotFoundError(RefusedError):
+    """There is no such run, symbol or day."""
+
+
+class MissingKeyError(RefusedError):
+    """The request carries no API key."""
+
+
+class InvalidKeyError(RefusedError):
+    """The API key is unknown, wrong, expired or revoked; `key_id` names its record where the key belongs to one."""
+
+    def __init__(self, message: str, key_id: str | None = None) -> None:
         super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.details = details
+        self.key_id = key_id
 
 
-def invalid(field: str, message: str) -> RequestRefusedError:
-    """Return the error for a `field` of a request that is wrong."""
-    return RequestRefusedError(400, "INVALID_REQUEST", f"{field}: {message}", field=field)
+class ForbiddenScopeError(InvalidKeyError):
+    """The API key is valid, but its scope does not include the route."""
 
 
-def not_found(message: str) -> RequestRefusedError:
-    """Return the error for something that is not there."""
-    return RequestRefusedError(404, "NOT_FOUND", message)
+class RunConflictError(RefusedError):
+    """The state of the run `run_id` forbids what was asked."""
+
+    def __init__(self, run_id: str, message: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
-class CollectionInProgressError(RequestRefusedError):
+class CollectionInProgressError(RunConflictError):
     """Another run is active."""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__(409, "COLLECTION_IN_PROGRESS", f"run {run_id} is active; one runs at a time", run_id=run_id)
-        self.run_id = run_id
+        super().__init__(run_id, f"run {run_id} is active; only one run can be active at a time")
+
+
+class RunEndedError(RunConflictError):
+    """The run has ended already."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, f"run {run_id} has ended")
+
+
+class NothingToRetryError(RunConflictError):
+    """No symbol of the run ended as partial or failed."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, f"no symbol of run {run_id} is partial or failed")
+
+
+class MarketUnavailableError(RefusedError):
+    """The exchange does not answer, asks us to wait, or lists nothing that can be collected."""
+
+
+class CreationTooSlowError(RefusedError):
+    """Writing the run took longer than its lease."""
 
 
 class ExchangeError(CollectorError):

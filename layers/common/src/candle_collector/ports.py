@@ -14,7 +14,7 @@ from candle_collector.domain.run import Failure, Run, Series, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranked
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.errors import not_found
+from candle_collector.errors import NotFoundError
 
 
 class Clock(Protocol):
@@ -209,12 +209,12 @@ def find_run(run_id: str, runs: RunStore) -> Run:
 
     Raises
     ------
-    RequestRefusedError
-        404: there is none of that id.
+    NotFoundError
+        There is none of that id.
     """
     run = runs.get(run_id)
     if run is None:
-        raise not_found(f"there is no run {run_id}")
+        raise NotFoundError(f"there is no run {run_id}")
     return run
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from candle_collector.domain.api_key import USE_NOTED_EVERY, ApiKey, Scope, StoredKey, belongs
-from candle_collector.errors import CollectorError, RequestRefusedError
+from candle_collector.errors import CollectorError, ForbiddenScopeError, InvalidKeyError, MissingKeyError
 from candle_collector.ports import ApiKeyStore
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,6 @@ class Caller:
 
     key_id: str
     scope: Scope
-
-
-class KeyRefusedError(RequestRefusedError):
-    """A key was offered and does not let in; `key_id` names its record where there is one that belongs to it."""
-
-    def __init__(self, code: str, message: str, key_id: str | None = None) -> None:
-        super().__init__(403, code, message)
-        self.key_id = key_id
 
 
 ANONYMOUS = Caller(key_id="anonymous", scope=Scope.ADMIN)
@@ -64,23 +56,27 @@ def authorize(offered: AbstractSet[str], *, needed: Scope, store: ApiKeyStore, n
 
     Raises
     ------
-    RequestRefusedError
-        401 where no key is offered; 403 (`KeyRefusedError`) where keys disagree, or the key is unknown, wrong, expired,
-        revoked, or does not reach what is needed. A caller without a valid key learns nothing of which keys there are.
+    MissingKeyError
+        No key is offered.
+    InvalidKeyError
+        Keys disagree, or the key is unknown, wrong, expired or revoked. A caller without a valid key does not learn
+        which keys exist.
+    ForbiddenScopeError
+        The key's scope does not include the route.
     """
     if not offered:
-        raise RequestRefusedError(401, "MISSING_API_KEY", "The request carries no API key.")
+        raise MissingKeyError("The request carries no API key.")
     if len(offered) > 1:
-        raise KeyRefusedError("INVALID_API_KEY", "The request carries different API keys. Send one.")
+        raise InvalidKeyError("The request carries different API keys. Send one.")
     key = ApiKey.parse(next(iter(offered)))
     # A typo, told by the checksum, costs no read.
     stored = store.get(key.key_id) if key is not None else None
     if key is None or not belongs(key, stored) or stored is None:
-        raise KeyRefusedError("INVALID_API_KEY", "The API key is not valid.")
+        raise InvalidKeyError("The API key is not valid.")
     if not stored.is_live(now):
-        raise KeyRefusedError("INVALID_API_KEY", "The API key is not valid.", stored.key_id)
+        raise InvalidKeyError("The API key is not valid.", stored.key_id)
     if not stored.scope.covers(needed):
-        raise KeyRefusedError("FORBIDDEN_SCOPE", f"This needs a key with the scope {needed}.", stored.key_id)
+        raise ForbiddenScopeError(f"This needs a key with the scope {needed}.", stored.key_id)
     _note_use(stored, store, now)
     return Caller(key_id=stored.key_id, scope=stored.scope)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError as PowertoolsNotFoundError
 
+from candle_collector.api.errors import HTTP_ERRORS, INTERNAL, error_body
 from candle_collector.domain.ids import is_run_id
-from candle_collector.errors import RequestRefusedError
+from candle_collector.errors import NotFoundError, RefusedError
 from candle_collector.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -70,26 +72,22 @@ def answer(status: int, body: Any) -> Response[str]:
     return Response(status, "application/json", text, headers=dict(HEADERS))
 
 
-def error_answer(status: int, code: str, message: str, **details: str) -> Response[str]:
-    """Return an error in the one shape that all have."""
-    return answer(status, {"error": {"code": code, "message": message, **details}})
-
-
 def resolver() -> AuditedResolver:
     """Return a router of a function behind the API, which answers every error."""
     app = AuditedResolver(Settings(os.environ).dashboard_origin)
 
-    @app.exception_handler(RequestRefusedError)  # type: ignore[untyped-decorator] # Powertools leaves it untyped
-    def _refused(error: RequestRefusedError) -> Response[str]:
-        return error_answer(error.status, error.code, error.message, **error.details)
+    @app.exception_handler(RefusedError)  # type: ignore[untyped-decorator] # Powertools leaves it untyped
+    def _refused(error: RefusedError) -> Response[str]:
+        return answer(HTTP_ERRORS[type(error)].status, {"error": error_body(error)})
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator] # as above
     def _broken(error: Exception) -> Response[str]:
         log.error("the call failed", exc_info=error)
-        return error_answer(500, "INTERNAL_ERROR", "the call failed; the function's log says why")
+        message = "the call failed; the function's log says why"
+        return answer(INTERNAL.status, {"error": {"code": INTERNAL.code, "message": message}})
 
     @app.not_found
-    def _nowhere(_: NotFoundError) -> Response[str]:
-        return error_answer(404, "NOT_FOUND", "there is nothing at this path")
+    def _unknown_route(_: PowertoolsNotFoundError) -> Response[str]:
+        return answer(HTTPStatus.NOT_FOUND, {"error": error_body(NotFoundError("there is nothing at this path"))})
 
     return app

@@ -12,7 +12,7 @@ from candle_collector.collecting.start_run import RunRequest
 from candle_collector.domain import dates
 from candle_collector.domain.run import Mode
 from candle_collector.domain.universe import is_symbol
-from candle_collector.errors import RequestRefusedError, invalid
+from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
 _NAME = re.compile(r"[a-z_]{1,20}", re.ASCII)
 
@@ -36,23 +36,21 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
 
     Raises
     ------
-    RequestRefusedError
-        400 or 413, naming the field.
+    InvalidRequestError
+        A field is not valid, or the body is too large.
     """
     text = body or ""
     if len(text.encode("utf-8", "surrogatepass")) > BODY_MOST_BYTES:
-        raise RequestRefusedError(
-            413, "REQUEST_TOO_LARGE", f"body: is larger than {BODY_MOST_BYTES} bytes", field="body"
-        )
+        raise RequestTooLargeError("body", f"is larger than {BODY_MOST_BYTES} bytes")
     try:
         parsed = TriggerBody.model_validate_json(text)
     except ValidationError as error:
         raise _refusal(error) from None
     for number, symbol in enumerate(parsed.symbols or (), 1):
         if not is_symbol(symbol):
-            raise invalid("symbols", f"number {number} is no symbol; one is written like BTCUSDT")
+            raise InvalidRequestError("symbols", f"number {number} is no symbol; one is written like BTCUSDT")
     if parsed.symbols is not None and parsed.top_n is not None:
-        raise invalid("top_n", "goes without symbols: they replace the top N")
+        raise InvalidRequestError("top_n", "goes without symbols: they replace the top N")
     request = RunRequest(
         mode=parsed.mode,
         start=_hour("start_date", parsed.start_date),
@@ -70,10 +68,10 @@ def _hour(field: str, text: str | None) -> int | None:
     try:
         return dates.start_of(text) if field == "start_date" else dates.end_of(text)
     except ValueError as error:
-        raise invalid(field, str(error)) from None
+        raise InvalidRequestError(field, str(error)) from None
 
 
-def _refusal(error: ValidationError) -> RequestRefusedError:
+def _refusal(error: ValidationError) -> InvalidRequestError:
     """Return the first complaint in words of ours, without what was sent."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     field = str(first["loc"][0]) if first["loc"] else "body"
@@ -83,10 +81,10 @@ def _refusal(error: ValidationError) -> RequestRefusedError:
             # A misspelt name is worth repeating; whatever else was sent is not.
             named = field if _NAME.fullmatch(field) else "body"
             wrong = "has a field that is none" if named == "body" else "is no field"
-            return invalid(named, f"{wrong}; the fields are {known}")
+            return InvalidRequestError(named, f"{wrong}; the fields are {known}")
         case "missing":
-            return invalid(field, "is missing; it takes backward, forward or gap_fill")
+            return InvalidRequestError(field, "is missing; it takes backward, forward or gap_fill")
         case "json_invalid":
-            return invalid("body", "is no JSON")
+            return InvalidRequestError("body", "is no JSON")
         case _:
-            return invalid(field, first["msg"])
+            return InvalidRequestError(field, first["msg"])

@@ -9,7 +9,7 @@ from candle_collector.collecting.close_symbols import ClosingPorts, close_symbol
 from candle_collector.collecting.end_run import end_run
 from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, begin, choose, new_run
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
-from candle_collector.errors import CollectionInProgressError, RequestRefusedError
+from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError
 from candle_collector.ports import find_run
 
 
@@ -18,12 +18,11 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
 
     Raises
     ------
-    RequestRefusedError
-        404 for no such run, 409 for one that has ended.
+    NotFoundError, RunEndedError
     """
     run = find_run(run_id, ports.runs)
     if run.state is RunState.ENDED:
-        raise RequestRefusedError(409, "RUN_ENDED", f"run {run_id} has ended", run_id=run_id)
+        raise RunEndedError(run_id)
     failure = Failure("cancelled", "the run was cancelled; start another for the rest")
     close_symbols(run, open_records(run, ports.runs), failure, ports, closed_by="cancel", reason="cancelled")
     end_run(run, "cancelled", runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
@@ -35,8 +34,7 @@ def retry_run(run_id: str, choice: Choice, ports: RunPorts) -> Run:
 
     Raises
     ------
-    RequestRefusedError
-        404 for no such run, 409 for one that is active or left nothing behind, 503 where the exchange does not answer.
+    NotFoundError, CollectionInProgressError, NothingToRetryError, MarketUnavailableError
     """
     old = find_run(run_id, ports.runs)
     if old.state is not RunState.ENDED:
@@ -47,7 +45,7 @@ def retry_run(run_id: str, choice: Choice, ports: RunPorts) -> Run:
         if record.outcome in {Outcome.PARTIAL, Outcome.FAILED}
     }
     if not left:
-        raise RequestRefusedError(409, "NOTHING_TO_RETRY", f"run {run_id} left nothing behind", run_id=run_id)
+        raise NothingToRetryError(run_id)
     names = tuple(one.symbol for one in old.symbols if one.symbol in left)
 
     def write(new_id: str, now: datetime) -> tuple[Run, list[SymbolRecord]]:

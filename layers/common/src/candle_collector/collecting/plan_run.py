@@ -59,7 +59,7 @@ def plan_run(
 
     Raises
     ------
-    RequestRefusedError
+    RefusedError
         As `start_run` would.
     """
     check_range(request, ports.clock.now())

@@ -17,10 +17,11 @@ from candle_collector.domain.universe import Ranked, rank
 from candle_collector.errors import (
     CollectionInProgressError,
     CollectorError,
+    CreationTooSlowError,
     ExchangeBlockedError,
     ExchangeError,
-    RequestRefusedError,
-    invalid,
+    InvalidRequestError,
+    MarketUnavailableError,
 )
 from candle_collector.ports import (
     Clock,
@@ -114,8 +115,8 @@ def start_run(request: RunRequest, choice: Choice, ports: RunPorts) -> Run | Non
     ------
     CollectionInProgressError
         Another run is active.
-    RequestRefusedError
-        The range or a symbol cannot be meant, or the exchange does not answer; nothing is started.
+    RefusedError
+        The range or a symbol is not valid, or the exchange does not answer; nothing is started.
     """
     check_range(request, ports.clock.now())
     if request.occurrence and ports.runs.occurred(request.occurrence):
@@ -177,9 +178,7 @@ def begin(
         run, records = write(run_id, now)
         ports.runs.create(run, records, occurrence=occurrence)
         if not ports.runs.extend_lease(run_id, run.deadline + CLOSING_TIME):
-            raise RequestRefusedError(  # noqa: TRY301 - undone below like every other failure
-                503, "TOO_SLOW", "writing the run took longer than its lease; ask again"
-            )
+            raise CreationTooSlowError("writing the run took longer than its lease; ask again")  # noqa: TRY301 - undone below like every other failure
         ports.runs.activate(run_id, ports.clock.now())
     except BaseException:
         ports.runs.release_lease(run_id)
@@ -211,7 +210,7 @@ def choose(request: RunRequest, choice: Choice, ports: RunPorts) -> Scope:
         symbols = tuple(RunSymbol(one.listing.symbol) for one in ranked[: request.top_n or choice.top_n])
         symbols += _stored(request.mode, choice, market, symbols, ports.series)
     if not symbols:
-        raise RequestRefusedError(503, "EXCHANGE_UNAVAILABLE", "the exchange lists no symbol that can be collected")
+        raise MarketUnavailableError("the exchange lists no symbol that can be collected")
     return Scope(start, end, symbols, market, ranked, note)
 
 
@@ -225,17 +224,17 @@ def check_range(request: RunRequest, now: datetime) -> None:
 
     Raises
     ------
-    RequestRefusedError
-        400, naming the field.
+    InvalidRequestError
+        The range is not valid.
     """
     if request.start is not None and request.start < dates.EARLIEST:
-        raise invalid("start_date", "is before 2017; Binance has no candle of that time")
+        raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
     if request.end is not None and request.end <= dates.EARLIEST:
-        raise invalid("end_date", "is before 2017; Binance has no candle of that time")
+        raise InvalidRequestError("end_date", "is before 2017; Binance has no candle of that time")
     if request.start is not None and windows.moment_of(request.start) > now:
-        raise invalid("start_date", "is in the future")
+        raise InvalidRequestError("start_date", "is in the future")
     if request.start is not None and request.end is not None and request.start >= request.end:
-        raise invalid("end_date", "is before start_date")
+        raise InvalidRequestError("end_date", "is before start_date")
 
 
 def _range(request: RunRequest, choice: Choice, end_now: int) -> tuple[int, int, str | None]:
@@ -251,10 +250,10 @@ def _range(request: RunRequest, choice: Choice, end_now: int) -> tuple[int, int,
         note = f"end_date was cut at {dates.format_hour(end - 1)}, the last closed hour"
     if start >= end and request.mode == "backward":
         if request.start is None:
-            raise invalid(
+            raise InvalidRequestError(
                 "end_date", f"is before COLLECTION_START_DATE, {dates.format_start(start)}; name a start_date"
             )
-        raise invalid(
+        raise InvalidRequestError(
             "start_date", f"no hour has closed since; the last closed one is {dates.format_hour(end_now - 1)}"
         )
     return start, max(start, end), note
@@ -265,21 +264,21 @@ def _ask_market(ports: RunPorts, choice: Choice, *, with_volumes: bool) -> tuple
 
     Raises
     ------
-    RequestRefusedError
-        503: the exchange does not answer, or asked not to be asked.
+    MarketUnavailableError
+        The exchange does not answer, or asks us to wait.
     """
     state = ports.rate_limiter.state()
     now = ports.clock.now()
     if state.blocked_until and state.blocked_until > now and not state.permanent:
-        raise _unavailable(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
+        raise MarketUnavailableError(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
     try:
         market = ports.exchange.market()
         volumes = ports.exchange.volumes() if with_volumes else {}
     except ExchangeBlockedError as error:
         ports.rate_limiter.block(error.until, error.failure)
-        raise _unavailable(error.failure.message) from error
+        raise MarketUnavailableError(error.failure.message) from error
     except ExchangeError as error:
-        raise _unavailable(error.failure.message) from error
+        raise MarketUnavailableError(error.failure.message) from error
     ports.rate_limiter.open(market.clock_offset_ms)
     period = (round(now.timestamp() * 1000) + market.clock_offset_ms) // (market.weight_seconds * 1000)
     budget = market.weight_limit * choice.weight_share_percent // 100
@@ -287,22 +286,18 @@ def _ask_market(ports: RunPorts, choice: Choice, *, with_volumes: bool) -> tuple
     return market, volumes
 
 
-def _unavailable(message: str) -> RequestRefusedError:
-    return RequestRefusedError(503, "EXCHANGE_UNAVAILABLE", message)
-
-
 def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:
     """Return the symbols that a request names; one that no longer trades may be named.
 
     Raises
     ------
-    RequestRefusedError
-        400 for one that the exchange does not list.
+    InvalidRequestError
+        The exchange does not list one of them.
     """
     listed = {listing.symbol: listing for listing in market.listings}
     unknown = [symbol for symbol in symbols if symbol not in listed]
     if unknown:
-        raise invalid("symbols", f"the exchange does not list {', '.join(unknown[:10])}")
+        raise InvalidRequestError("symbols", f"the exchange does not list {', '.join(unknown[:10])}")
     return tuple(RunSymbol(symbol, listed[symbol].trading) for symbol in symbols)
 
 

@@ -17,7 +17,7 @@ from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.errors import not_found
+from candle_collector.errors import NotFoundError
 from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore
 
 YEARS_A_PAGE = 60
@@ -52,12 +52,12 @@ def report_symbol_coverage(
 
     Raises
     ------
-    RequestRefusedError
-        404: nothing was ever collected of it.
+    NotFoundError
+        Nothing was ever collected of it.
     """
     series = ports.series.get(symbol)
     if series == Series(symbol):
-        raise not_found(f"nothing was collected of {symbol}")
+        raise NotFoundError(f"nothing was collected of {symbol}")
     closed_end = ports.closed_end()
     within = _expected(series, closed_end)
     within = Window(within.start if start is None else start, within.end if end is None else min(end, closed_end))

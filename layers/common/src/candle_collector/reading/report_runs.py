@@ -20,8 +20,8 @@ def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimit
 
     Raises
     ------
-    RequestRefusedError
-        404: there is no run of that id.
+    NotFoundError
+        There is no run of that id.
     """
     now = clock.now()
     run = find_run(run_id, runs) if run_id is not None else current_run(runs, now)

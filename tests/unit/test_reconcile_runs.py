@@ -10,7 +10,7 @@ from candle_collector.collecting.start_run import RunRequest, start_run
 from candle_collector.domain import windows
 from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState
 from candle_collector.domain.windows import Window
-from candle_collector.errors import RequestRefusedError
+from candle_collector.errors import InvalidRequestError
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import VISIBILITY, Crash, World
@@ -240,5 +240,5 @@ def test_a_run_of_the_past_stays_as_it_is() -> None:
     here.tend()
     assert here.runs.get(run.run_id) == run
     assert run.state is RunState.ENDED
-    with pytest.raises(RequestRefusedError):
+    with pytest.raises(InvalidRequestError):
         here.start(start=END, end=START)
