@@ -9,10 +9,10 @@ MAKEFLAGS += --no-print-directory
 # and the settings that become the template's parameters (localstack/parameters.py).
 STAGE ?= dev
 
-UV_VERSION := 0.13.9
 VENV := .venv/bin
-UV_COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	--no-header --no-emit-index-url --no-emit-find-links
+COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
 # The quick ones first.
 TIERS := tests/unit tests/integration tests/template tests/api_contract tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
@@ -71,7 +71,7 @@ destroy: setup ## Delete a stack, after asking; its tables stay: [STAGE=dev|prod
 ##@ Develop
 .PHONY: setup
 setup: ## Install what is needed into .venv and .local, if it changed
-	@python=$$(sh localstack/find_python.sh) && "$$python" -m localstack.environments
+	@sh scripts/setup.sh main localstack
 
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
@@ -122,14 +122,11 @@ openapi: setup ## Write the OpenAPI document anew from the models of localstack/
 	@$(VENV)/python -m localstack.openapi
 
 .PHONY: lock
-lock: setup ## Compile the requirement lists again: newest versions that fit, with hashes
-	@$(VENV)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(UV_COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt
-	@$(UV_COMPILE) --upgrade requirements/stack.in -o requirements/stack.txt
-	@$(UV_COMPILE) --upgrade requirements/clients.in -o requirements/clients.txt
-	@$(UV_COMPILE) --upgrade requirements/bench.in -o requirements/bench.txt
-	@$(UV_COMPILE) --constraints requirements/dev.txt $(IN_THE_RUNTIME:%=--no-emit-package %) \
-		layers/common/src/requirements.in -o layers/common/src/requirements.txt
+lock: setup ## Choose the newest versions that fit again, and write them down with their hashes
+	@$(COMPILE) --upgrade pyproject.toml --group dev --group clients --group bench | $(A_LINE_A_PACKAGE) > requirements.lock
+	@$(COMPILE) --upgrade --group localstack | $(A_LINE_A_PACKAGE) > localstack.lock
+	@$(COMPILE) --constraints requirements.lock $(IN_THE_RUNTIME:%=--no-emit-package %) pyproject.toml \
+		| $(A_LINE_A_PACKAGE) > layers/common/requirements.txt
 
 .PHONY: clean
 clean: ## Stop the local stack, remove what was built and installed; collected candles stay

@@ -7,9 +7,8 @@ import shlex
 import subprocess
 import sys
 
-from localstack.environments import DEV
 from localstack.parameters import as_arguments, from_environment, from_samconfig
-from localstack.places import PROJECT
+from localstack.places import MAIN_ENVIRONMENT, PROJECT
 from localstack.progress import StackError, say
 
 
@@ -29,9 +28,9 @@ def main(stage: str) -> int:
     runtime = parameters.get("PythonRuntime", "python3.13")
     environment = os.environ | {
         "LAYER_PYTHON": runtime.removeprefix("python"),
-        "LAYER_PIP": f"{shlex.quote(str(DEV.python))} -m pip",
+        "LAYER_PIP": f"{shlex.quote(str(MAIN_ENVIRONMENT.python))} -m pip",
     }
-    sam = str(DEV.folder / "bin" / "sam")
+    sam = str(MAIN_ENVIRONMENT.bin / "sam")
     for command in (["build", *overrides], ["deploy", *overrides]):
         called = [sam, command[0], "--config-env", stage, *command[1:]]
         ended = subprocess.run(called, env=environment, cwd=PROJECT, check=False)

@@ -9,9 +9,8 @@ import sys
 
 from cli.aws_stack import AwsStack
 from localstack.deployment import KEPT_TABLES
-from localstack.environments import DEV
 from localstack.parameters import SETTINGS
-from localstack.places import PROJECT, Places
+from localstack.places import MAIN_ENVIRONMENT, PROJECT, Places
 from localstack.progress import StackError, say, step
 
 TABLES = {
@@ -74,7 +73,7 @@ def delete(stack: AwsStack) -> None:
     StackError
         It was not deleted.
     """
-    sam = str(DEV.folder / "bin" / "sam")
+    sam = str(MAIN_ENVIRONMENT.bin / "sam")
     region = stack.environment["AWS_REGION"]
     called = [sam, "delete", "--stack-name", stack.name, "--region", region, "--no-prompts"]
     with step("deleting (sam delete)"):

@@ -11,8 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from localstack.deployment import aws_environment, stack_name
-from localstack.environments import DEV
-from localstack.places import PROJECT, Places
+from localstack.places import MAIN_ENVIRONMENT, PROJECT, Places
 from localstack.progress import StackError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def make(places: Places, state: Path) -> str:
         The program failed.
     """
     made = subprocess.run(
-        [str(DEV.python), str(PROGRAM), "--stack-name", stack_name()],
+        [str(MAIN_ENVIRONMENT.python), str(PROGRAM), "--stack-name", stack_name()],
         env=aws_environment(places),
         cwd=PROJECT,
         capture_output=True,

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from localstack.environments import DEV, STACK
 from localstack.parameters import as_arguments, from_environment, from_samconfig
-from localstack.places import PROJECT, REGION, Places
+from localstack.places import EMULATOR_ENVIRONMENT, MAIN_ENVIRONMENT, PROJECT, REGION, Places
 from localstack.progress import StackError, step
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ KEPT_TABLES = "kept-tables.json"
 
 def stack_python() -> str:
     """Give the version, such as `3.13`, of the interpreter that runs MiniStack and so the functions."""
-    for line in (STACK.folder / "pyvenv.cfg").read_text().splitlines():
+    for line in (EMULATOR_ENVIRONMENT.folder / "pyvenv.cfg").read_text().splitlines():
         name, _, value = line.partition("=")
         if name.strip() == "version":
             return ".".join(value.strip().split(".")[:2])
-    raise StackError(f"{STACK.folder} is no virtual environment.", "make setup")
+    raise StackError(f"{EMULATOR_ENVIRONMENT.folder} is no virtual environment.", "make setup")
 
 
 def aws_environment(places: Places) -> dict[str, str]:
@@ -180,13 +179,13 @@ class Deployment:
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def _sam(self, command: str, *arguments: str) -> None:
-        sam = DEV.folder / "bin" / "sam"
-        tools = f"{DEV.folder / 'bin'}{os.pathsep}{STACK.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        sam = MAIN_ENVIRONMENT.bin / "sam"
+        tools = f"{MAIN_ENVIRONMENT.bin}{os.pathsep}{EMULATOR_ENVIRONMENT.bin}{os.pathsep}{os.environ.get('PATH', '')}"
         environment = aws_environment(self.places) | {
             "PATH": tools,
             "LAYER_PYTHON": stack_python(),
             "LAYER_PLATFORM": "native",
-            "LAYER_PIP": f"{shlex.quote(str(STACK.python))} -m pip",
+            "LAYER_PIP": f"{shlex.quote(str(EMULATOR_ENVIRONMENT.python))} -m pip",
         }
         log = self.places.run_dir / f"sam-{command}.log"
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,9 @@ from urllib.request import Request, urlopen
 
 from localstack import admin_key
 from localstack.deployment import Deployment, digest_of, stack_name
-from localstack.environments import DEV, STACK
 from localstack.exchange_choice import BINANCE, ExchangeChoice, binance_answers, choose
 from localstack.front import SNAPSHOT_ROUTE
-from localstack.places import PORT_VARIABLES, PROJECT, REGION, Places
+from localstack.places import EMULATOR_ENVIRONMENT, MAIN_ENVIRONMENT, PORT_VARIABLES, PROJECT, REGION, Places
 from localstack.processes import Background, require_free
 from localstack.progress import StackError, say, step
 
@@ -142,7 +141,7 @@ class LocalStack:
             return
         port = self._places.exchange_port
         arguments = ["-m", "simulator", "--port", str(port), *choice.arguments]
-        purpose = f"{arguments} {digest_of([PROJECT / 'local' / 'exchange'])}"
+        purpose = f"{arguments} {digest_of([PROJECT / 'simulator'])}"
         running = self._exchange.running()
         if running is not None and running.purpose == purpose:
             return
@@ -151,7 +150,7 @@ class LocalStack:
             self._exchange.stop(STOPS_WITHIN_S)
         require_free(port, PORT_VARIABLES["exchange"], f"the {choice.folder} exchange")
         with step(f"starting the exchange ({choice.name})"):
-            self._exchange.start(DEV.python, arguments, os.environ, purpose, PROJECT)
+            self._exchange.start(MAIN_ENVIRONMENT.python, arguments, os.environ, purpose, PROJECT)
             self._exchange.wait_until(lambda: _http_status(f"{url}/api/v3/ping") == OK, STARTS_WITHIN_S)
 
     def _ensure_aws(self, state: Path) -> None:
@@ -161,7 +160,7 @@ class LocalStack:
             *("--aws-port", str(places.aws_port), "--api-port", str(places.api_port)),
         ]
         # A new MiniStack or launcher is started by the next `up`.
-        purpose = f"{arguments} {STACK.recipe()} {digest_of([PROJECT / 'local' / 'stack'])}"
+        purpose = f"{arguments} {EMULATOR_ENVIRONMENT.made_of()} {digest_of([PROJECT / 'localstack'])}"
         running = self._aws.running()
         if running is not None and running.purpose == purpose:
             return
@@ -172,7 +171,9 @@ class LocalStack:
         require_free(places.aws_port, PORT_VARIABLES["aws"], "the local AWS")
         require_free(places.api_port, PORT_VARIABLES["api"], "the API")
         with step("starting the local AWS (MiniStack)"):
-            self._aws.start(STACK.python, arguments, self._aws_process_environment(state), purpose, PROJECT)
+            self._aws.start(
+                EMULATOR_ENVIRONMENT.python, arguments, self._aws_process_environment(state), purpose, PROJECT
+            )
             healthy = f"{places.aws_url}/_ministack/health"
             self._aws.wait_until(lambda: _http_status(healthy) == OK, STARTS_WITHIN_S)
 

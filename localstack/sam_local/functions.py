@@ -15,9 +15,8 @@ import boto3
 import yaml
 
 from localstack.deployment import aws_environment
-from localstack.environments import DEV
 from localstack.parameters import as_arguments, from_samconfig
-from localstack.places import PROJECT, REGION, Places
+from localstack.places import MAIN_ENVIRONMENT, PROJECT, REGION, Places
 from localstack.progress import StackError, step
 from localstack.sam_local.docker import HOST, has_image
 
@@ -49,11 +48,11 @@ class SamLocal:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of sam: no person's profile, and the local stack's root key for the containers."""
-        tools = f"{DEV.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        tools = f"{MAIN_ENVIRONMENT.bin}{os.pathsep}{os.environ.get('PATH', '')}"
         return aws_environment(self.places) | {
             "PATH": tools,
             "LAYER_PYTHON": RUNTIME.removeprefix("python"),
-            "LAYER_PIP": f"{shlex.quote(str(DEV.python))} -m pip",
+            "LAYER_PIP": f"{shlex.quote(str(MAIN_ENVIRONMENT.python))} -m pip",
         }
 
     @property
@@ -126,7 +125,7 @@ class SamLocal:
         StackError
             It failed.
         """
-        called = [str(DEV.folder / "bin" / "sam"), *words]
+        called = [str(MAIN_ENVIRONMENT.bin / "sam"), *words]
         ended = subprocess.run(called, env=self.environment, cwd=PROJECT, capture_output=True, text=True, check=False)
         if ended.returncode:
             lines = "\n".join(ended.stderr.splitlines()[-LAST_LINES:])

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from localstack.environments import PROJECT
+from localstack.places import PROJECT
 
 FUNCTIONS = ("trigger", "worker", "status", "candles", "authorizer", "reconciler")
 REPEATS = 7

@@ -46,5 +46,5 @@ def test_a_worker_that_dies_on_a_laptop_is_replaced_within_minutes() -> None:
 
 
 def test_the_version_that_the_functions_tell_is_that_of_the_layer() -> None:
-    layer = tomllib.loads((PROJECT / "layers/common/pyproject.toml").read_text())
+    layer = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     assert layer["project"]["version"] == VERSION
