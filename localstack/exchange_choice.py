@@ -11,12 +11,14 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from candle_collector.settings import EXCHANGE_HOSTS
+
 from localstack.progress import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BINANCE = "https://data-api.binance.vision"
+BINANCE = f"https://{EXCHANGE_HOSTS[0]}"
 BINANCE_ANSWERS_WITHIN_S = 3
 ACCEPTED = "auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
 

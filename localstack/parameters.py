@@ -2,68 +2,66 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from typing import TYPE_CHECKING
 
+from candle_collector.domain.schedule import to_eventbridge
+from candle_collector.settings import VISIBILITY_PER_TIMEOUT
+
+from localstack.places import PROJECT
 from localstack.progress import StackError
-from localstack.schedule import to_eventbridge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# The settings as the functions and people call them, and the parameters that carry them.
-SETTINGS = {
-    "TOP_N_CRYPTOS": "TopNCryptos",
-    "EXCLUDED_BASE_ASSETS": "ExcludedBaseAssets",
-    "COLLECTION_START_DATE": "CollectionStartDate",
-    "COLLECTION_SCHEDULE": "CollectionSchedule",
-    "GAP_FILL_SCHEDULE": "GapFillSchedule",
-    "SCHEDULES_ENABLED": "SchedulesEnabled",
-    "RUN_DEADLINE_HOURS": "RunDeadlineHours",
-    "BATCH_SIZE_HOURS": "BatchSizeHours",
-    "MAX_RETRIES": "MaxRetries",
-    "API_KEY_REQUIRED": "ApiKeyRequired",
-    "ALLOWED_CIDRS": "AllowedCidrs",
-    "DASHBOARD_ORIGIN": "DashboardOrigin",
-    "EXISTING_CANDLES_TABLE": "ExistingCandlesTable",
-    "EXISTING_RUNS_TABLE": "ExistingRunsTable",
-    "EXISTING_KEYS_TABLE": "ExistingKeysTable",
-    "WORKER_TIMEOUT": "WorkerTimeout",
-    "QUEUE_VISIBILITY": "QueueVisibility",
-    "LOG_LEVEL": "LogLevel",
-    "LOG_RETENTION_DAYS": "LogRetentionDays",
-    "ALARM_EMAIL": "AlarmEmail",
-}
 SCHEDULES = ("COLLECTION_SCHEDULE", "GAP_FILL_SCHEDULE")
-VISIBILITY_PER_TIMEOUT = 6
+"""The settings that may be written as five cron fields."""
+
+
+def _settings(template: str) -> dict[str, str]:
+    section = re.split(r"^(?=\S)", template.partition("\nParameters:\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    names = re.findall(r"^  (\w+):$", section, flags=re.MULTILINE)
+    return {_variable(name): name for name in names if name != "Stage"}
+
+
+def _variable(parameter: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", parameter).upper()
+
+
+SETTINGS = _settings((PROJECT / "template.yaml").read_text())
+"""The template's parameters by the environment variables that set them: TOP_N_CRYPTOS sets TopNCryptos.
+
+Stage is not among them, because samconfig.toml has a configuration for each stage.
+"""
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the parameters that the environment's settings ask for; an empty setting counts as unset.
+    """Return the parameters that the environment's settings ask for; an empty setting counts as unset.
 
     Raises
     ------
     StackError
-        A schedule is none. The other values are checked by the template's own patterns.
+        A schedule is not valid. The other values are checked by the template's own patterns.
     """
-    asked = {parameter: environment[name] for name, parameter in SETTINGS.items() if environment.get(name)}
+    wanted = {parameter: environment[name] for name, parameter in SETTINGS.items() if environment.get(name)}
     for name in SCHEDULES:
-        if SETTINGS[name] in asked:
+        if environment.get(name):
             try:
-                asked[SETTINGS[name]] = to_eventbridge(environment[name])
+                wanted[SETTINGS[name]] = to_eventbridge(environment[name])
             except ValueError as error:
                 raise StackError(f"{name}: {error}.", f"{name}='0 */6 * * *'") from error
-    timeout = asked.get("WorkerTimeout", "")
-    if timeout.isdigit() and "QueueVisibility" not in asked:
+    timeout = wanted.get("WorkerTimeout", "")
+    if timeout.isdigit() and "QueueVisibility" not in wanted:
         # The template takes no other pair, so one setting is enough.
-        asked["QueueVisibility"] = str(int(timeout) * VISIBILITY_PER_TIMEOUT)
-    return asked
+        wanted["QueueVisibility"] = str(int(timeout) * VISIBILITY_PER_TIMEOUT)
+    return wanted
 
 
 def from_samconfig(samconfig: Path, stage: str) -> dict[str, str]:
-    """Give the parameters that samconfig.toml sets for a stage.
+    """Return the parameters that samconfig.toml sets for a stage.
 
     sam takes overrides of the command line instead of the file's, not over them, so whoever passes one passes all.
 

@@ -27,8 +27,6 @@ metrics = Metrics()
 app = resolver()
 
 STATUS_PATH = "/api/admin/collect/status"
-WORKERS = 5
-"""The workers that a dry run reckons with (template.yaml, Concurrency)."""
 
 _RULES: dict[str, Mode] = {"-forward": "forward", "-gap-fill": "gap_fill"}
 
@@ -39,7 +37,8 @@ def trigger() -> Response[str]:
     request, dry_run = read_trigger(app.current_event.decoded_body)
     here = bootstrap.container()
     if dry_run:
-        return answer(200, plan_run(request, here.choice(), here.run_ports(), here.candles, workers=WORKERS))
+        workers = here.settings.worker_concurrency
+        return answer(200, plan_run(request, here.choice(), here.run_ports(), here.candles, workers=workers))
     run = start_run(request, here.choice(), here.run_ports())
     if run is None:
         raise AssertionError("only an occurrence of a schedule can have started before")

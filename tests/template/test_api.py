@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from candle_collector.api.limits import CALLS_A_SECOND, TRIGGERS_A_SECOND
 
-from tests.template.stack import Stack, source
+from tests.template.stack import PROJECT, Stack, source
 
 ROUTES = {
     ("POST", "/api/admin/collect/trigger"): "TriggerFunction",
@@ -125,6 +126,25 @@ def test_a_refusal_is_not_kept_nor_guessed_at(body: dict[str, Any]) -> None:
         headers = response["responseParameters"]
         assert headers["gatewayresponse.header.Cache-Control"] == "'no-store'", name
         assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'", name
+
+
+def test_the_limits_that_are_reported_are_those_of_the_template(stack: Stack) -> None:
+    rates = {
+        setting["ResourcePath"]: setting["ThrottlingRateLimit"]
+        for setting in stack.properties("ApiliveStage")["MethodSettings"]
+    }
+    assert rates == {"/*": CALLS_A_SECOND, "/~1api~1admin~1collect~1trigger": TRIGGERS_A_SECOND}
+
+
+def test_the_docs_name_the_limits_of_the_template(stack: Stack) -> None:
+    bursts = {
+        setting["ResourcePath"]: setting["ThrottlingBurstLimit"]
+        for setting in stack.properties("ApiliveStage")["MethodSettings"]
+    }
+    everything, starts = bursts["/*"], bursts["/~1api~1admin~1collect~1trigger"]
+    documented = (PROJECT / "docs" / "api.md").read_text()
+    rates = f"more than {CALLS_A_SECOND} calls a second, or {TRIGGERS_A_SECOND} starts of runs"
+    assert f"{rates} (bursts of {everything} and {starts})" in documented
 
 
 def test_fifty_triggers_at_once_pass_and_a_thousand_do_not(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Each function is told what it reads, and nothing else."""
+"""Each function gets the variables that it reads, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARED = {"STAGE", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWE
 TAKEN: dict[str, Callable[[Container], Any]] = {
     "AuthorizerFunction": lambda here: (here.settings.api_key_required, here.keys),
     "TriggerFunction": lambda here: (
-        here.settings.dashboard_origin,
+        (here.settings.dashboard_origin, here.settings.worker_concurrency),
         here.choice(),
         here.run_ports(),
         here.candles,
@@ -56,7 +56,9 @@ def stack() -> Stack:
 
 
 @pytest.mark.parametrize("function", TAKEN)
-def test_a_function_is_told_exactly_what_it_reads(stack: Stack, function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_gets_exactly_the_variables_that_it_reads(
+    stack: Stack, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     variables = stack.properties(function)["Environment"]["Variables"]
     environment = Remembering({name: str(value) for name, value in variables.items()})

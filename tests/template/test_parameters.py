@@ -114,6 +114,7 @@ def test_good_values_are_taken(name: str, value: str) -> None:
         ("ExchangeBaseUrl", "http://127.0.0.1"),
         ("ExchangeBaseUrl", "http://127.0.0.1:80@example.org"),
         ("ExchangeBaseUrl", "http://169.254.169.254:80"),
+        ("ExchangeBaseUrl", "http://data-api.binance.vision:80"),
         ("ApiKeyRequired", "no"),
         ("AllowedCidrs", ""),
         ("AllowedCidrs", "203.0.113.0/24, 198.51.100.0/24"),

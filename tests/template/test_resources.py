@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from functions.trigger.app import WORKERS
 from tests.template.stack import Stack
 
 FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "reconciler"}
@@ -60,10 +59,10 @@ def test_the_workers_at_a_time_are_a_number_that_a_new_account_can_bear(stack: S
     assert 2 <= concurrency <= 5
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_a_dry_run_reckons_with_the_workers_of_the_template(stage: str) -> None:
-    scaling = Stack(Stage=stage).properties("CollectQueueToWorker")["ScalingConfig"]
-    assert scaling["MaximumConcurrency"] == WORKERS
+def test_a_dry_run_counts_on_the_workers_that_there_are(stack: Stack) -> None:
+    scaling = stack.properties("CollectQueueToWorker")["ScalingConfig"]
+    variables = stack.properties("TriggerFunction")["Environment"]["Variables"]
+    assert variables["WORKER_CONCURRENCY"] == scaling["MaximumConcurrency"]
 
 
 @pytest.mark.parametrize("table", ["CandlesTable", "RunsTable", "KeysTable"])

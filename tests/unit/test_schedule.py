@@ -1,11 +1,11 @@
-"""When a schedule comes round next: by EventBridge's own examples and rules."""
+"""Schedules: when they start something next, by EventBridge's own examples, and how five cron fields become one."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import pytest
-from candle_collector.domain.schedule import next_occurrence
+from candle_collector.domain.schedule import next_occurrence, to_eventbridge
 
 MONDAY = datetime(2025, 6, 2, 12, 5, 30, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def test_the_next_time_is_the_first_minute_after_now_that_the_fields_name(expres
     "expression",
     ["rate(6 hours)", "", "cron(0 0 L * ? *)", "cron(0 8 ? * 2#1 *)", "cron(0 0 1 1 ? 2020)", "cron(0 0 31 2 ? *)"],
 )
-def test_what_cannot_be_told_is_told_as_unknown(expression: str) -> None:
+def test_what_cannot_be_known_is_reported_as_unknown(expression: str) -> None:
     assert next_occurrence(expression, MONDAY) is None
 
 
@@ -50,3 +50,60 @@ def test_occurrences_follow_each_other_as_the_expression_says() -> None:
         told.append(f"{found:%d %H:%M}")
         moment = found
     assert told == ["31 12:05", "31 18:05", "01 00:05", "01 06:05", "01 12:05"]
+
+
+@pytest.mark.parametrize(
+    ("cron", "eventbridge"),
+    [
+        ("0 */6 * * *", "cron(0 0/6 * * ? *)"),
+        ("5 */6 * * *", "cron(5 0/6 * * ? *)"),
+        ("*/15 * * * *", "cron(0/15 * * * ? *)"),
+        ("*/1 * * * *", "cron(* * * * ? *)"),
+        ("30 2 * * 0", "cron(30 2 ? * 1 *)"),
+        ("30 2 * * 7", "cron(30 2 ? * 1 *)"),
+        ("30 2 * * sun", "cron(30 2 ? * 1 *)"),
+        ("0 8 * * MON-FRI", "cron(0 8 ? * 2-6 *)"),
+        ("0 8 * * 1-5", "cron(0 8 ? * 2-6 *)"),
+        ("0 8 * * 5-7", "cron(0 8 ? * 6,7,1 *)"),
+        ("0 8 * * 1,3,5", "cron(0 8 ? * 2,4,6 *)"),
+        ("0 8 * * 1/2", "cron(0 8 ? * 2,4,6,1 *)"),
+        ("0 8 * * */2", "cron(0 8 ? * 1/2 *)"),
+        ("0 0 1 */3 *", "cron(0 0 1 1/3 ? *)"),
+        ("0 0 1 JAN,jul *", "cron(0 0 1 1,7 ? *)"),
+        ("0 9-17 * * *", "cron(0 9-17 * * ? *)"),
+        ("0 9-17/4 * * *", "cron(0 9,13,17 * * ? *)"),
+        ("0 3/6 * * *", "cron(0 3/6 * * ? *)"),
+        ("  0   */6 * *   * ", "cron(0 0/6 * * ? *)"),
+        ("cron(5 0/6 * * ? *)", "cron(5 0/6 * * ? *)"),
+        ("rate(6 hours)", "rate(6 hours)"),
+    ],
+)
+def test_cron_fields_become_eventbridges_expression(cron: str, eventbridge: str) -> None:
+    assert to_eventbridge(cron) == eventbridge
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("60 * * * *", "minute"),
+        ("0 24 * * *", "hour"),
+        ("0 */0 * * *", "hour"),
+        ("0 -1 * * *", "hour"),
+        ("0 0 0 * *", "day of month"),
+        ("0 0 1 13 *", "month"),
+        ("0 0 1 FOO *", "month"),
+        ("0 0 * * 8", "day of week"),
+        ("0 0 * * FRI-MON", "day of week"),
+        ("0 0 * * MON,", "day of week"),
+        ("0 17-9 * * *", "hour"),
+        ("\u0665 * * * *", "minute"),
+        ("0 0 1 * 1", "two schedules"),
+        ("0 */6 * *", "five cron fields"),
+        ("@daily", "five cron fields"),
+        ("", "five cron fields"),
+        ("cron(0 0 * * ? *); x", "is wrong|five cron fields"),
+    ],
+)
+def test_what_is_no_schedule_is_refused_by_name(wrong: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        to_eventbridge(wrong)

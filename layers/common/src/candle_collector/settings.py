@@ -1,172 +1,251 @@
-"""The settings of the functions, from the environment that template.yaml gives them, each read when it is needed."""
+"""The settings of the functions: each environment variable with its default and its bounds, defined once.
+
+template.yaml repeats defaults and bounds in its parameters, because CloudFormation checks values before it deploys
+anything. tests/template/test_settings_table.py compares every parameter with this table.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from urllib.parse import urlsplit
+from typing import Generic, Self, TypeVar, overload
 
 from candle_collector.domain import windows
+from candle_collector.domain.schedule import EXPRESSION
 from candle_collector.errors import SettingError
 
 VERSION = "0.1.0"
 
-EXCHANGE_HOSTS = re.compile(r"(data-api\.binance\.vision|api[1-4]?\.binance\.com|api-gcp\.binance\.com)")
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "host.docker.internal"})
+EXCHANGE_HOSTS = (
+    "data-api.binance.vision",
+    "api.binance.com",
+    "api-gcp.binance.com",
+    "api1.binance.com",
+    "api2.binance.com",
+    "api3.binance.com",
+    "api4.binance.com",
+)
+"""Binance's hosts for market data (rest-api.md, "General API Information")."""
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "host.docker.internal")
+"""A simulated exchange on this machine; Docker's name for it is what a function in a container uses."""
+VISIBILITY_PER_TIMEOUT = 6
+"""How many worker timeouts a message stays hidden: AWS's advice for a queue that a function polls."""
 
-BATCH_SIZE_MAX = 1000
-"""Binance's most rows in an answer (rest-api.md)."""
+_WORKER_TIMEOUTS = (5, 10, 20, 30, 60, 120, 300, 900)
+_STABLECOINS_AND_FIAT = (
+    "AEUR,AUD,BFUSD,BKRW,BRL,BUSD,BVND,DAI,EUR,EURI,FDUSD,GBP,IDRT,PAX,PYUSD,RLUSD,RUB,SUSD,TRY,TUSD,USD1,USDC,USDE,"
+    "USDP,USDS,USDSB,XUSD"
+)
+
+T = TypeVar("T")
+
+
+def _escaped(hosts: tuple[str, ...]) -> str:
+    return "|".join(host.replace(".", r"\.") for host in hosts)
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One environment variable, read from `Settings` as an attribute.
+
+    Attributes
+    ----------
+    name
+        The variable. The template's parameter has the same words: TOP_N_CRYPTOS is TopNCryptos.
+    convert
+        Makes the value of an accepted text; it may refuse the text with a ValueError.
+    takes
+        What the variable takes, for the message that refuses a value.
+    default
+        The text where the environment has none. None for what a stack alone knows, such as a table's name.
+    least, most
+        The bounds of a whole number.
+    choices
+        The only texts that are accepted.
+    pattern
+        What the whole text must match.
+    """
+
+    name: str
+    convert: Callable[[str], T]
+    takes: str
+    default: str | None = None
+    least: int | None = None
+    most: int | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str | None = None
+
+    @overload
+    def __get__(self, settings: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, settings: Settings, owner: type) -> T: ...
+
+    def __get__(self, settings: Settings | None, owner: type) -> Self | T:
+        """Return the value in the environment of the settings.
+
+        Raises
+        ------
+        SettingError
+            It is not set, or it is not accepted.
+        """
+        return self if settings is None else self.read(settings.environment)
+
+    def read(self, environment: Mapping[str, str]) -> T:
+        """Return the value in an environment.
+
+        Raises
+        ------
+        SettingError
+            It is not set, or it is not accepted.
+        """
+        text = environment.get(self.name, self.default)
+        if text is None:
+            raise SettingError(f"{self.name} is not set; template.yaml gives it to the functions that need it")
+        refusal = SettingError(f"{self.name} is {text!r}; it takes {self.takes}")
+        if not self._accepts(text):
+            raise refusal
+        try:
+            return self.convert(text)
+        except ValueError:
+            raise refusal from None
+
+    def _accepts(self, text: str) -> bool:
+        if self.least is not None and self.most is not None:
+            return bool(re.fullmatch(r"\d{1,9}", text, re.ASCII)) and self.least <= int(text) <= self.most
+        if self.choices:
+            return text in self.choices
+        return self.pattern is None or re.fullmatch(self.pattern, text) is not None
+
+
+def _number(name: str, least: int, most: int, default: int | None = None) -> Setting[int]:
+    takes = f"a whole number from {least} to {most}"
+    return Setting(name, int, takes, None if default is None else str(default), least=least, most=most)
+
+
+def _seconds(name: str, choices: tuple[int, ...], default: int) -> Setting[int]:
+    texts = tuple(map(str, choices))
+    return Setting(name, int, f"seconds, one of {', '.join(texts)}", str(default), choices=texts)
+
+
+def _flag(name: str) -> Setting[bool]:
+    return Setting(name, lambda text: text == "true", "true or false", "true", choices=("true", "false"))
+
+
+def _name(name: str) -> Setting[str]:
+    return Setting(name, str, "the name or the address of a resource of the stack", pattern=".+")
+
+
+def _first_hour(day: str) -> int:
+    return windows.hour_of(datetime.fromisoformat(day).replace(tzinfo=UTC))
+
+
+def _separated(assets: str) -> frozenset[str]:
+    return frozenset(assets.split(","))
 
 
 class Settings:
-    """Every setting by name; a function reads only those it needs.
+    """Every setting by name. A function reads only those that it needs.
 
-    Raises
-    ------
-    SettingError
-        On reading one that is missing or malformed.
+    Parameters
+    ----------
+    environment
+        The variables, such as `os.environ`.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+        self.environment = environment
 
-    def _text(self, name: str) -> str:
-        value = self._environment.get(name, "")
-        if not value:
-            raise SettingError(f"{name} is not set; template.yaml gives it to the functions that need it")
-        return value
+    stage = Setting("STAGE", str, "local, dev or prod", "dev", choices=("local", "dev", "prod"))
 
-    def _number(self, name: str, least: int, most: int) -> int:
-        text = self._text(name)
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-            raise SettingError(f"{name} is {text!r}; it takes a whole number from {least} to {most}")
-        return int(text)
+    # What the stack makes
+    candles_table = _name("CANDLES_TABLE")
+    runs_table = _name("RUNS_TABLE")
+    keys_table = _name("KEYS_TABLE")
+    collect_queue_url = _name("COLLECT_QUEUE_URL")
+    # How many workers run at once. The bounds are those of SQS.
+    worker_concurrency = _number("WORKER_CONCURRENCY", 2, 1000)
 
-    def _flag(self, name: str) -> bool:
-        text = self._text(name).lower()
-        if text not in {"true", "false"}:
-            raise SettingError(f"{name} is {text!r}; it takes true or false")
-        return text == "true"
+    # What is collected
+    top_n = _number("TOP_N_CRYPTOS", 1, 500, default=100)
+    excluded_base_assets = Setting(
+        "EXCLUDED_BASE_ASSETS",
+        _separated,
+        "base assets separated by commas without spaces, such as USDC,EUR",
+        _STABLECOINS_AND_FIAT,
+        pattern=r"^[^,\s]{1,20}(,[^,\s]{1,20})*$",
+    )
+    keep_stored_symbols = _flag("KEEP_STORED_SYMBOLS")
+    # The hour from which candles are collected where a request names no start; 2017 is when Binance began.
+    collection_start = Setting(
+        "COLLECTION_START_DATE",
+        _first_hour,
+        "a day such as 2025-01-01, in 2017 or later",
+        "2025-01-01",
+        pattern="^20(1[7-9]|[2-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+    )
 
-    @cached_property
-    def stage(self) -> str:
-        """The stage: local, dev, prod."""
-        return self._text("STAGE")
+    # When
+    collection_schedule = Setting(
+        "COLLECTION_SCHEDULE",
+        str,
+        "an expression such as cron(5 0/6 * * ? *) or rate(6 hours)",
+        "cron(5 0/6 * * ? *)",
+        pattern=f"^{EXPRESSION}$",
+    )
+    gap_fill_schedule = Setting(
+        "GAP_FILL_SCHEDULE",
+        str,
+        "an expression such as cron(35 3 ? * SUN *) or rate(7 days), or nothing",
+        "cron(35 3 ? * SUN *)",
+        pattern=f"^{EXPRESSION}?$",
+    )
+    schedules_enabled = _flag("SCHEDULES_ENABLED")
+    run_deadline_hours = _number("RUN_DEADLINE_HOURS", 1, 24, default=5)
 
-    @cached_property
-    def candles_table(self) -> str:
-        """The name of the table of candles."""
-        return self._text("CANDLES_TABLE")
+    # How the exchange is asked
+    _exchange_base_url = Setting(
+        "EXCHANGE_BASE_URL",
+        str,
+        "https and one of Binance's hosts for market data, such as https://data-api.binance.vision, "
+        "or http://127.0.0.1:PORT in the local stage",
+        f"https://{EXCHANGE_HOSTS[0]}",
+        pattern=f"^(https://({_escaped(EXCHANGE_HOSTS)})|http://({_escaped(LOOPBACK_HOSTS)}):[1-9][0-9]{{1,4}})$",
+    )
+    # Percent of the exchange's limit that all workers together use: the rest is for others behind the same address.
+    weight_share_percent = _number("EXCHANGE_WEIGHT_SHARE", 1, 80, default=80)
+    # Candles a request; Binance answers at most 1000 (rest-api.md).
+    batch_size_hours = _number("BATCH_SIZE_HOURS", 1, 1000, default=1000)
+    # 3 are four attempts, after 2, 4 and 8 s. Five retries wait 30 s, half of a worker's minute.
+    max_retries = _number("MAX_RETRIES", 0, 5, default=3)
+    worker_timeout = _seconds("WORKER_TIMEOUT", _WORKER_TIMEOUTS, default=60)
+    queue_visibility = _seconds(
+        "QUEUE_VISIBILITY", tuple(VISIBILITY_PER_TIMEOUT * timeout for timeout in _WORKER_TIMEOUTS), default=360
+    )
 
-    @cached_property
-    def runs_table(self) -> str:
-        """The name of the table of runs and series."""
-        return self._text("RUNS_TABLE")
+    # Who may call
+    api_key_required = _flag("API_KEY_REQUIRED")
+    # The origin whose pages may read the API's answers in a browser; empty for none.
+    dashboard_origin = Setting(
+        "DASHBOARD_ORIGIN",
+        str,
+        "an origin such as https://candles.example.org, or nothing",
+        "",
+        pattern=r"^(https://[a-z0-9.-]+(:[1-9][0-9]{1,4})?|http://(localhost|127\.0\.0\.1):[1-9][0-9]{1,4})?$",
+    )
 
-    @cached_property
-    def keys_table(self) -> str:
-        """The name of the table of API keys."""
-        return self._text("KEYS_TABLE")
-
-    @cached_property
-    def collect_queue_url(self) -> str:
-        """The URL of the workers' queue."""
-        return self._text("COLLECT_QUEUE_URL")
-
-    @cached_property
-    def api_key_required(self) -> bool:
-        """Whether a call needs a key."""
-        return self._flag("API_KEY_REQUIRED")
-
-    @cached_property
-    def dashboard_origin(self) -> str:
-        """The origin whose pages may read the API's answers in a browser; empty for none."""
-        return self._environment.get("DASHBOARD_ORIGIN", "")
-
-    @cached_property
-    def top_n(self) -> int:
-        """How many symbols a run without symbols of its own takes."""
-        return self._number("TOP_N_CRYPTOS", 1, 500)
-
-    @cached_property
-    def collection_start(self) -> int:
-        """The hour from which candles are collected where a request names none."""
-        text = self._text("COLLECTION_START_DATE")
-        try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-                raise ValueError  # noqa: TRY301 - the same remedy for a bad form and a day that is none
-            return windows.hour_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
-        except ValueError:
-            raise SettingError(f"COLLECTION_START_DATE is {text!r}; it takes a day such as 2025-01-01") from None
-
-    @cached_property
-    def collection_schedule(self) -> str:
-        """The schedule of forward runs, as EventBridge takes it."""
-        return self._text("COLLECTION_SCHEDULE")
-
-    @cached_property
-    def gap_fill_schedule(self) -> str:
-        """The schedule of gap filling, as EventBridge takes it; empty for none."""
-        return self._environment.get("GAP_FILL_SCHEDULE", "")
-
-    @cached_property
-    def schedules_enabled(self) -> bool:
-        """Whether the schedules start anything."""
-        return self._flag("SCHEDULES_ENABLED")
-
-    @cached_property
-    def batch_size_hours(self) -> int:
-        """The most candles a request asks for."""
-        return self._number("BATCH_SIZE_HOURS", 1, BATCH_SIZE_MAX)
-
-    @cached_property
-    def max_retries(self) -> int:
-        """How often a failed request is tried again: 3 are four attempts."""
-        return self._number("MAX_RETRIES", 0, 10)
-
-    @cached_property
-    def worker_timeout(self) -> int:
-        """After how many seconds a worker is ended."""
-        return self._number("WORKER_TIMEOUT", 1, 900)
-
-    @cached_property
-    def queue_visibility(self) -> int:
-        """After how many seconds the queue gives an unfinished message to another worker."""
-        return self._number("QUEUE_VISIBILITY", 1, 43_200)
-
-    @cached_property
-    def run_deadline_hours(self) -> int:
-        """After how many hours a run is closed."""
-        return self._number("RUN_DEADLINE_HOURS", 1, 48)
-
-    @cached_property
-    def weight_share_percent(self) -> int:
-        """How much of the exchange's limit is used at most."""
-        return self._number("WEIGHT_SHARE_PERCENT", 1, 100)
-
-    @cached_property
-    def keep_stored_symbols(self) -> bool:
-        """Whether forward also takes the symbols that left the top N but hold data."""
-        return self._flag("KEEP_STORED_SYMBOLS")
-
-    @cached_property
-    def excluded_base_assets(self) -> frozenset[str]:
-        """Base assets that are no cryptos in the sense of the top N: stablecoins and fiat."""
-        return frozenset(part.strip() for part in self._text("EXCLUDED_BASE_ASSETS").split(",") if part.strip())
-
-    @cached_property
+    @property
     def exchange_base_url(self) -> str:
-        """Where the exchange is asked: https and a host of Binance, or loopback in the local stage."""
-        text = self._text("EXCHANGE_BASE_URL").rstrip("/")
-        parts = urlsplit(text)
-        plain = not (parts.path or parts.query or parts.fragment or parts.username)
-        public = parts.scheme == "https" and parts.port is None and EXCHANGE_HOSTS.fullmatch(parts.hostname or "")
-        loopback = self.stage == "local" and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-        if not (plain and (public or loopback)):
-            raise SettingError(
-                f"EXCHANGE_BASE_URL is {text!r}; it takes https and one of Binance's hosts for market data, "
-                "such as https://data-api.binance.vision, or http://127.0.0.1:PORT in the local stage"
-            )
-        return text
+        """The exchange's address; one on this machine is accepted in the local stage alone.
+
+        Raises
+        ------
+        SettingError
+            It is not one of Binance's, or not local in the local stage.
+        """
+        url = self._exchange_base_url
+        if self.stage != "local" and not url.startswith("https://"):
+            raise SettingError(f"EXCHANGE_BASE_URL is {url!r}, which only the local stage takes")
+        return url

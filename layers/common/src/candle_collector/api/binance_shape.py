@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from candle_collector.api.limits import CALLS_A_SECOND
 from candle_collector.domain.aggregate import HOURLY, INTERVAL_HOURS, Grid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Series
@@ -193,8 +194,10 @@ def exchange_info(parameters: Mapping[str, str], series: Iterable[Series], now: 
     return {
         "timezone": "UTC",
         "serverTime": round(now.timestamp() * 1000),
-        # what the deployed API allows all its callers together (ThrottlingRateLimit in template.yaml)
-        "rateLimits": [{"rateLimitType": "RAW_REQUESTS", "interval": "SECOND", "intervalNum": 1, "limit": 100}],
+        # what the deployed API allows all its callers together
+        "rateLimits": [
+            {"rateLimitType": "RAW_REQUESTS", "interval": "SECOND", "intervalNum": 1, "limit": CALLS_A_SECOND}
+        ],
         "exchangeFilters": [],
         "symbols": [
             listing
