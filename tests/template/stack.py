@@ -137,6 +137,8 @@ class Values:
             case "Fn::FindInMap":
                 mapping, first, second = self.resolve(argument)
                 return self._template["Mappings"][mapping][first][second]
-            case "Fn::Sub" if isinstance(argument, str):
-                return re.sub(r"\$\{([\w:.]+)\}", lambda part: str(self._values.get(part[1], part[0])), argument)
+            case "Fn::Sub":
+                text, own = (argument, {}) if isinstance(argument, str) else argument
+                values = self._values | self.resolve(own)
+                return re.sub(r"\$\{([\w:.]+)\}", lambda part: str(values.get(part[1], part[0])), text)
         return NotImplemented

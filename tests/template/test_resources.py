@@ -62,7 +62,7 @@ def test_the_workers_at_a_time_are_a_number_that_a_new_account_can_bear(stack: S
 def test_a_dry_run_counts_on_the_workers_that_there_are(stack: Stack) -> None:
     scaling = stack.properties("CollectQueueToWorker")["ScalingConfig"]
     variables = stack.properties("TriggerFunction")["Environment"]["Variables"]
-    assert variables["WORKER_CONCURRENCY"] == scaling["MaximumConcurrency"]
+    assert variables["WORKER_CONCURRENCY"] == str(scaling["MaximumConcurrency"])
 
 
 @pytest.mark.parametrize("table", ["CandlesTable", "RunsTable", "KeysTable"])
@@ -73,6 +73,13 @@ def test_tables_outlive_the_stack(stack: Stack, table: str) -> None:
     assert resource["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
     protected = tags(resource)["Stage"] != "local"
     assert resource["Properties"]["DeletionProtectionEnabled"] is protected
+
+
+def test_variables_are_texts(stack: Stack) -> None:
+    """The local stack starts no function that has a number among its variables."""
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        variables = function["Properties"]["Environment"]["Variables"].values()
+        assert all(isinstance(value, str | dict) for value in variables), name
 
 
 def test_only_runs_age(stack: Stack) -> None:
