@@ -118,8 +118,8 @@ deployment: setup ## Try, destroy and redeploy a local stack onto the tables it 
 	@$(VENV)/python -m pytest tests/deployment
 
 .PHONY: openapi
-openapi: setup ## Write the OpenAPI document anew from the models of localstack/openapi
-	@$(VENV)/python -m localstack.openapi
+openapi: setup ## Write the OpenAPI document again from routes, answers and errors
+	@$(VENV)/python -m candle_collector.api.openapi_document
 
 .PHONY: lock
 lock: setup ## Choose the newest versions that fit again, and write them down with their hashes

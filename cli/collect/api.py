@@ -1,18 +1,39 @@
 """The collector's HTTP API as a client sees it: start a collection, ask how it goes."""
 
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import requests
-from pydantic import BaseModel, ValidationError
+from candle_collector.answers import Started, Status
+from candle_collector.api import routes
+from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
-
-from cli.collect.answers import Refusal, Started, Status
 
 CONNECT_SECONDS = 5
 # The first call of a function on a small machine unpacks its code, and the trigger asks the exchange for its ranking.
 ANSWER_SECONDS = 60
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The `error` of an answer that is no success: the `field` that is wrong, the `run_id` of the run in the way."""
+
+    code: str
+    message: str
+    field: str | None = None
+    run_id: str | None = None
+
+    @classmethod
+    def of(cls, http_status: int, body: Any) -> "Refusal":
+        """Read the error out of any body, our own shape or another's (a gateway's `{"message": ...}`, or none)."""
+        error = body.get("error") if isinstance(body, dict) else None
+        if isinstance(error, dict) and isinstance(error.get("message"), str):
+            named = {name: error[name] for name in ("field", "run_id") if isinstance(error.get(name), str)}
+            return cls(code=str(error.get("code", http_status)), message=error["message"], **named)
+        message = body.get("message") if isinstance(body, dict) else None
+        return cls(code=str(http_status), message=str(message or f"the API answered {http_status} without saying why"))
 
 
 class ApiRefusedError(Exception):
@@ -59,7 +80,7 @@ class CollectorApi:
         ApiUnreachableError, ApiUnansweredError
             After the latter the run may have started all the same.
         """
-        return _read(Started, self._ask("POST", "/api/admin/collect/trigger", json=body))
+        return _read(Started, self._ask(routes.TRIGGER, json=body))
 
     def status(self, run_id: str) -> Status:
         """Give the status of one run.
@@ -68,12 +89,16 @@ class CollectorApi:
         ------
         ApiRefusedError, ApiUnreachableError, ApiUnansweredError
         """
-        return _read(Status, self._ask("GET", "/api/admin/collect/status", params={"run_id": run_id}))
+        return _read(Status, self._ask(routes.STATUS, params={"run_id": run_id}))
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
+    def _ask(self, route: routes.Route, **arguments: Any) -> Any:
         try:
             response = self._session.request(
-                method, self.url + path, timeout=(CONNECT_SECONDS, ANSWER_SECONDS), allow_redirects=False, **arguments
+                route.method,
+                self.url + route.path,
+                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                allow_redirects=False,
+                **arguments,
             )
         except requests.ReadTimeout as error:
             raise ApiUnansweredError(f"no answer from {self.url} within {ANSWER_SECONDS} s") from error
@@ -98,6 +123,6 @@ def _was_refused(error: requests.RequestException) -> bool:
 
 def _read(model: type[Answer], body: Any) -> Answer:
     try:
-        return model.model_validate(body)
+        return TypeAdapter(model).validate_python(body)
     except ValidationError as error:
         raise ApiUnansweredError(f"the answer has another shape than expected: {error}") from error

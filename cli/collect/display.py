@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
+from candle_collector.answers import Results, Status
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -12,9 +13,19 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.collect.answers import Results, Status
 from cli.collect.result import STYLES
-from cli.collect.wording import Pace, counted, progress_line, span, states, waiting
+from cli.collect.wording import (
+    Pace,
+    counted,
+    having,
+    moment,
+    progress_line,
+    requests_of,
+    seconds_of,
+    span,
+    states,
+    waiting,
+)
 
 RUNNING_LINES = 8
 PLAIN_SECONDS = 5.0
@@ -49,20 +60,20 @@ def picture(status: Status, candles_per_second: float | None) -> RenderableType:
             ProgressBar(total=max(progress.total, 1), completed=progress.done, width=BAR_WIDTH, complete_style="green"),
             Text(f"{progress.done}/{progress.total}", style="bold"),
             f"{progress.percent:.0f}%",
-            Text(span(status.seconds or 0), style="dim"),
+            Text(span(seconds_of(status) or 0), style="dim"),
             Text(left, style="dim"),
         )
         parts.append(bar)
     if status.last_results is not None:
         results = status.last_results
-        figures = [counted(results.total_records, "candle"), counted(results.requests, "request")]
+        figures = [counted(results.total_records, "candle"), counted(requests_of(results), "request")]
         if candles_per_second is not None:
             figures.insert(1, f"{candles_per_second:,.0f} candles/s")
         parts.append(Text("  ".join(figures), style="cyan"))
         parts.append(Text("  ").join(Text(f"{number} {name}", STYLES[name]) for number, name in states(results)))
         parts.append(_running(results))
     if status.waiting_for_exchange_until is not None:
-        parts.append(Text(waiting(status.waiting_for_exchange_until), style="yellow"))
+        parts.append(Text(waiting(moment(status.waiting_for_exchange_until)), style="yellow"))
     return Group(*parts)
 
 
@@ -72,7 +83,7 @@ def _running(results: Results) -> RenderableType:
     lines.add_column(justify="right")
     lines.add_column(justify="right")
     lines.add_column(style="yellow")
-    running = results.having("running")
+    running = having(results, "running")
     for symbol in running[:RUNNING_LINES]:
         retries = f"{symbol.retries} retried" if symbol.retries else ""
         lines.add_row(
@@ -148,9 +159,10 @@ class PlainDisplay:
 
 
 def _pace(pace: Pace, status: Status) -> float | None:
-    if status.last_results is None or status.seconds is None:
+    seconds = seconds_of(status)
+    if status.last_results is None or seconds is None:
         return None
-    return pace.after(status.seconds, status.last_results.total_records)
+    return pace.after(seconds, status.last_results.total_records)
 
 
 def display_for(console: Console) -> Display:

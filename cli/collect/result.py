@@ -1,15 +1,16 @@
 """The result of a run, and how to read what was collected."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
+from candle_collector.answers import OutcomeName, Results, SymbolResult
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.collect.answers import OutcomeName, Results, SymbolOutcome
 from cli.collect.stack import Stack
-from cli.collect.wording import counted, hour, reason, span, windows
+from cli.collect.wording import counted, having, hour, moment, reason, requests_of, span, windows
 
 ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
 MEANINGS: dict[OutcomeName, str] = {
@@ -37,7 +38,7 @@ def show_result(console: Console, results: Results) -> None:
         console.print(Text(f"The run was ended before it was done: {results.end_reason}.\n", style="yellow"))
     if results.total_cryptos <= LISTED_SYMBOLS:
         console.print(_symbols(results.details))
-    amiss = results.having("partial", "failed")
+    amiss = having(results, "partial", "failed")
     if amiss:
         _tell_amiss(console, amiss)
 
@@ -59,11 +60,11 @@ def _outcomes(results: Results) -> Table:
     table.add_column("outcome", footer="total")
     table.add_column("cryptos", justify="right", footer=str(results.total_cryptos))
     table.add_column("candles stored", justify="right", footer=f"{results.total_records:,}")
-    table.add_column("requests", justify="right", footer=f"{results.requests:,}")
+    table.add_column("requests", justify="right", footer=f"{requests_of(results):,}")
     table.add_column("meaning", style="dim")
     counts = (results.complete, results.skipped, results.partial, results.failed)
     for name, count in zip(ENDED, counts, strict=True):
-        symbols = results.having(name)
+        symbols = having(results, name)
         table.add_row(
             Text(name, style=STYLES[name] if count else "dim"),
             str(count),
@@ -74,7 +75,7 @@ def _outcomes(results: Results) -> Table:
     return table
 
 
-def _symbols(symbols: list[SymbolOutcome]) -> Table:
+def _symbols(symbols: Sequence[SymbolResult]) -> Table:
     table = _table("By crypto")
     table.add_column("symbol")
     table.add_column("outcome")
@@ -89,15 +90,15 @@ def _symbols(symbols: list[SymbolOutcome]) -> Table:
             f"{symbol.records:,}",
             f"{symbol.requests:,}",
             f"{symbol.retries:,}" if symbol.retries else "",
-            f"{symbol.first.date()} to {hour(symbol.last)}" if symbol.first and symbol.last else "",
+            f"{symbol.first[:10]} to {hour(moment(symbol.last))}" if symbol.first and symbol.last else "",
         )
     return table
 
 
-def _tell_amiss(console: Console, symbols: list[SymbolOutcome]) -> None:
+def _tell_amiss(console: Console, symbols: Sequence[SymbolResult]) -> None:
     """Print what is missing, once for each reason: one refusal by the exchange can fail every symbol alike."""
     console.print(Text("What is missing, and why (UTC)", style="bold"))
-    by_reason: dict[tuple[OutcomeName, str], list[SymbolOutcome]] = {}
+    by_reason: dict[tuple[OutcomeName, str], list[SymbolResult]] = {}
     for symbol in symbols:
         by_reason.setdefault((symbol.status, reason(symbol.error)), []).append(symbol)
     for (name, why), alike in by_reason.items():
@@ -130,7 +131,7 @@ def totals(results: Results, seconds: float | None, counted_by_exchange: int | N
     elif seconds is not None:
         parts[0] += f" in {span(seconds)} ({results.total_records / seconds:,.0f} candles/s)"
     if counted_by_exchange is None:
-        parts.append(f"{counted(results.requests, 'candle request')} by the workers' count")
+        parts.append(f"{counted(requests_of(results), 'candle request')} by the workers' count")
     else:
         parts.append(f"the exchange counted {counted(counted_by_exchange, 'candle request')}")
     if cold_starts is not None:

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from candle_collector.answers import Status
 from rich.console import Console
 from rich.text import Text
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
 
 from cli.collect import remedies
-from cli.collect.answers import Status
 from cli.collect.api import ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
 from cli.collect.arguments import CollectionRequest
 from cli.collect.display import Display, display_for
 from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
-from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code
+from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of
 from localstack.places import Places
 from localstack.progress import StackError
 
@@ -180,8 +180,8 @@ def _tell(console: Console, status: Status, counted_by_exchange: int | None, log
         _say(console, f"Run {status.run_id} ended without results. Look into {logs} for why.", "red")
         return
     show_result(console, results)
-    cold_starts = worker_cold_starts(logs, status.start_time) if status.start_time else None
-    _say(console, totals(results, status.seconds, counted_by_exchange, cold_starts), "bold")
+    cold_starts = worker_cold_starts(logs, moment(status.start_time)) if status.start_time else None
+    _say(console, totals(results, seconds_of(status), counted_by_exchange, cold_starts), "bold")
 
 
 def _from_here(path: Path) -> str:

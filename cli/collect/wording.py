@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from cli.collect.answers import MissingWindow, OutcomeName, Results, Status, SymbolError
+from candle_collector.answers import OutcomeName, Results, Status, SymbolResult, Window
+from candle_collector.domain.run import Failure
 
 MINUTE = 60
 HOUR = 3600
@@ -13,6 +14,24 @@ EXIT_INCOMPLETE = 1
 EXIT_NOT_DONE = 2
 EXIT_INTERRUPTED = 130
 PACE_SECONDS = 15
+
+
+def having(results: Results, *names: OutcomeName) -> list[SymbolResult]:
+    """Return the symbols whose outcome is one of `names`, in the order of the answer."""
+    return [symbol for symbol in results.details if symbol.status in names]
+
+
+def requests_of(results: Results) -> int:
+    """Return how many requests for candles the workers made."""
+    return sum(symbol.requests for symbol in results.details)
+
+
+def seconds_of(status: Status) -> float | None:
+    """Return the seconds from a run's start until now, or until its end; the API reports only the former."""
+    ended_at = status.last_results.ended_at if status.last_results is not None else None
+    if ended_at is not None and status.start_time is not None:
+        return (moment(ended_at) - moment(status.start_time)).total_seconds()
+    return status.elapsed_seconds
 
 
 def counted(number: int, noun: str) -> str:
@@ -30,26 +49,30 @@ def span(seconds: float) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
 
 
-def hour(moment: datetime) -> str:
+def moment(text: str) -> datetime:
+    """Read a moment of the API."""
+    return datetime.fromisoformat(text)
+
+
+def hour(opened: datetime) -> str:
     """Write an open time in UTC to the minute."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return opened.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def window(missing: MissingWindow) -> str:
+def window(missing: Window) -> str:
     """Write a missing window by its first and last missing hour."""
-    if missing.hours == 1:
-        return f"{hour(missing.start)} (1 hour)"
-    return f"{hour(missing.start)} to {hour(missing.end - timedelta(hours=1))} ({missing.hours:,} hours)"
+    first, last = hour(moment(missing.start)), hour(moment(missing.end) - timedelta(hours=1))
+    return f"{first} (1 hour)" if missing.hours == 1 else f"{first} to {last} ({missing.hours:,} hours)"
 
 
-def windows(missing: Sequence[MissingWindow], hours: int, most: int = 3) -> list[str]:
+def windows(missing: Sequence[Window], hours: int, most: int = 3) -> list[str]:
     """Write the first `most` missing windows, and of how many `hours` in all they are a part if there are more."""
     lines = [window(one) for one in missing[:most]]
     rest = hours - sum(one.hours for one in missing[:most])
     return [*lines, f"and {counted(rest, 'more hour')}"] if rest > 0 else lines
 
 
-def reason(error: SymbolError | None) -> str:
+def reason(error: Failure | None) -> str:
     """Write why a symbol is not complete, with what the exchange said."""
     if error is None:
         return "no reason given"
@@ -58,7 +81,7 @@ def reason(error: SymbolError | None) -> str:
         marks.append(f"HTTP {error.http_status}")
     if error.exchange_code is not None:
         marks.append(f"code {error.exchange_code}")
-    if error.attempts is not None:
+    if error.attempts:
         marks.append(counted(error.attempts, "attempt"))
     return f"{error.message} [{', '.join(marks)}]"
 
@@ -70,8 +93,8 @@ def states(results: Results) -> list[tuple[int, OutcomeName]]:
         (results.skipped, "skipped"),
         (results.partial, "partial"),
         (results.failed, "failed"),
-        (len(results.having("running")), "running"),
-        (len(results.having("pending")), "pending"),
+        (len(having(results, "running")), "running"),
+        (len(having(results, "pending")), "pending"),
     ]
     return [(number, name) for number, name in counts if number]
 
@@ -91,12 +114,12 @@ def progress_line(status: Status, candles_per_second: float | None) -> str:
         parts.append(counted(status.last_results.total_records, "candle"))
         if candles_per_second is not None:
             parts.append(f"{candles_per_second:,.0f} candles/s")
-        parts.append(counted(status.last_results.requests, "request"))
+        parts.append(counted(requests_of(status.last_results), "request"))
         parts.append(tally(status.last_results))
     if status.progress is not None and status.progress.eta_seconds is not None and status.is_running:
         parts.append(f"about {span(status.progress.eta_seconds)} left")
     if status.waiting_for_exchange_until is not None:
-        parts.append(waiting(status.waiting_for_exchange_until))
+        parts.append(waiting(moment(status.waiting_for_exchange_until)))
     return " | ".join(parts)
 
 

@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event i
     APIGatewayAuthorizerResponse,
 )
 from candle_collector import bootstrap
-from candle_collector.api.authorize import is_candles_route, needed_scope
+from candle_collector.api.authorize import needed_scope
 from candle_collector.api.errors import HTTP_ERRORS, error_body
+from candle_collector.api.routes import find_route
 from candle_collector.errors import InvalidKeyError, MissingKeyError, RefusedError
 from candle_collector.observability import logger
 
@@ -51,7 +52,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> None:
     """Log a refusal: the route as the template has it and whose key it was, nothing as the caller sent it.
 
-    Who is let in is logged with the outcome by the function that answers (http.py).
+    Who is let in is logged with the outcome by the function that answers (api/responses.py).
     """
     told = {
         "key_id": refused.key_id if isinstance(refused, InvalidKeyError) else None,
@@ -67,7 +68,8 @@ def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> 
 def offered_keys(request: APIGatewayAuthorizerRequestEvent) -> set[str]:
     """Return the different texts that a request carries where a key may be, in repeated headers and parameters too."""
     places = {"x-api-key"}
-    if is_candles_route(request.http_method, request.resource):
+    route = find_route(request.http_method, request.resource)
+    if route and route.is_candles_route:
         # Binance's own header, so that its clients can carry our key.
         places.add("x-mbx-apikey")
     keys = set()

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
+from candle_collector.api import routes
 from candle_collector.api.binance_shape import BinanceError, exchange_info, invalid_symbol, read_klines_query, row
 from candle_collector.api.responses import answer, resolver
 from candle_collector.observability import logger
@@ -14,52 +15,52 @@ from candle_collector.reading.read_candles import read_candles
 
 log = logger()
 bootstrap.load("candles", "series")
-app = resolver()
+app = resolver(bootstrap.container().settings.dashboard_origin)
 
 
 @app.exception_handler(BinanceError)  # type: ignore[untyped-decorator] # Powertools leaves it untyped
 def _refused(error: BinanceError) -> Response[str]:
     """Answer an error as Binance does, and as the other routes do: its clients read ``code`` and ``msg``."""
-    told = {"code": error.word, "message": error.msg}
-    return answer(400, {"code": error.code, "msg": error.msg, "error": told})
+    ours = {"code": error.word, "message": error.msg}
+    return answer(400, {"code": error.code, "msg": error.msg, "error": ours})
 
 
-@app.get("/api/v3/klines")
+@app.get(routes.KLINES.path)
 def klines() -> Response[str]:
     """Answer stored candles."""
     query = read_klines_query(app.current_event.query_string_parameters)
-    here = bootstrap.container()
+    container = bootstrap.container()
     found = read_candles(
-        here.candles,
-        here.series,
+        container.candles,
+        container.series,
         query.symbol,
         start_ms=query.start_ms,
         end_ms=query.end_ms,
         limit=query.limit,
         grid=query.grid,
     )
-    if not found and here.series.get(query.symbol).last is None:
+    if not found and container.series.get(query.symbol).last is None:
         raise invalid_symbol()
     return answer(200, [row(candle, query.grid) for candle in found])
 
 
-@app.get("/api/v3/exchangeInfo")
+@app.get(routes.EXCHANGE_INFO.path)
 def info() -> Response[str]:
     """Answer the stored symbols."""
-    here = bootstrap.container()
+    container = bootstrap.container()
     parameters = app.current_event.query_string_parameters
-    return answer(200, exchange_info(parameters, here.series.all(), here.clock.now()))
+    return answer(200, exchange_info(parameters, container.series.all(), container.clock.now()))
 
 
-@app.get("/api/v3/time")
+@app.get(routes.TIME.path)
 def server_time() -> Response[str]:
     """Answer our time."""
     return answer(200, {"serverTime": round(bootstrap.container().clock.now().timestamp() * 1000)})
 
 
-@app.get("/api/v3/ping")
+@app.get(routes.PING.path)
 def ping() -> Response[str]:
-    """Answer that we are here."""
+    """Answer that we are container."""
     return answer(200, {})
 
 

@@ -1,4 +1,4 @@
-"""Tells of runs, of coverage, of the universe as it was, and of the whole."""
+"""Reports on runs, coverage, the universe of a day, and the state of the deployment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from candle_collector import bootstrap
+from candle_collector import __version__, answers, bootstrap
+from candle_collector.api import routes
 from candle_collector.api.limits import REPORTED, RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.openapi import openapi_text
 from candle_collector.api.responses import HEADERS, answer, resolver
@@ -19,23 +20,24 @@ from candle_collector.errors import InvalidRequestError, NotFoundError
 from candle_collector.observability import logger
 from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
 from candle_collector.reading.report_runs import report_runs, report_status
-from candle_collector.reading.report_system import Schedules, SystemPorts, report_system
-from candle_collector.settings import VERSION
+from candle_collector.reading.report_system import SystemPorts, report_system
 
 log = logger()
 bootstrap.load("runs", "series", "rate_limiter")
-app = resolver()
+app = resolver(bootstrap.container().settings.dashboard_origin)
 
 
-@app.get("/api/admin/collect/status")
+@app.get(routes.STATUS.path)
 def status() -> Response[str]:
-    """Tell of the active run, else of the last one, or of the one that is named."""
-    here = bootstrap.container()
+    """Report the active run, else the last one, or the one that is named."""
+    container = bootstrap.container()
     run_id = _run_id("run_id")
-    return answer(200, report_status(run_id, runs=here.runs, rate_limiter=here.rate_limiter, clock=here.clock))
+    return answer(
+        200, report_status(run_id, runs=container.runs, rate_limiter=container.rate_limiter, clock=container.clock)
+    )
 
 
-@app.get("/api/admin/collect/runs")
+@app.get(routes.RUNS.path)
 def runs() -> Response[str]:
     """List runs, newest first."""
     limit = app.current_event.query_string_parameters.get("limit", str(RUNS_A_PAGE_DEFAULT))
@@ -44,33 +46,33 @@ def runs() -> Response[str]:
     return answer(200, report_runs(limit=int(limit), before=_run_id("before"), runs=bootstrap.container().runs))
 
 
-@app.get("/api/admin/universe")
+@app.get(routes.UNIVERSE.path)
 def universe() -> Response[str]:
-    """Tell the ranking of a day, as it was when a run first asked on that day."""
-    here = bootstrap.container()
-    day = app.current_event.query_string_parameters.get("date") or here.clock.now().date().isoformat()
+    """Report the ranking of a day, as it was when a run first asked for it on that day."""
+    container = bootstrap.container()
+    day = app.current_event.query_string_parameters.get("date") or container.clock.now().date().isoformat()
     try:
         hour = dates.start_of(day)
     except ValueError as error:
         raise InvalidRequestError("date", str(error)) from None
-    ranked = here.runs.universe(windows.day_of(hour))
+    ranked = container.runs.universe(windows.day_of(hour))
     if ranked is None:
         raise NotFoundError(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
-    return answer(200, {"date": windows.day_of(hour), "symbols": ranked})
+    return answer(200, answers.Universe(windows.day_of(hour), [answers.RankedSymbol(**ranking) for ranking in ranked]))
 
 
-@app.get("/api/admin/coverage")
+@app.get(routes.COVERAGE.path)
 def coverage() -> Response[str]:
-    """Tell how complete every series is, page by page."""
+    """Report how complete every series is, page by page."""
     after = app.current_event.query_string_parameters.get("after")
     if after is not None and not is_symbol(after):
         raise InvalidRequestError("after", "takes the symbol that `next` of the page before names")
     return answer(200, report_coverage(_coverage_ports(), after=after))
 
 
-@app.get("/api/admin/coverage/<symbol>")
+@app.get(routes.SYMBOL_COVERAGE.pattern)
 def coverage_of_symbol(symbol: str) -> Response[str]:
-    """Tell how complete one series is, by its items."""
+    """Report how complete one series is, from its items."""
     symbol = unquote(symbol)
     if not is_symbol(symbol):
         raise InvalidRequestError("symbol", "takes a symbol such as BTCUSDT")
@@ -86,7 +88,7 @@ def coverage_of_symbol(symbol: str) -> Response[str]:
 
 
 def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
-    """Refuse hours that no candle can be of.
+    """Refuse hours that cannot have a candle.
 
     Raises
     ------
@@ -101,33 +103,37 @@ def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
 
 
 def _coverage_ports() -> CoveragePorts:
-    here = bootstrap.container()
-    return CoveragePorts(here.candles, here.series, here.rate_limiter, here.clock)
+    container = bootstrap.container()
+    return CoveragePorts(container.candles, container.series, container.rate_limiter, container.clock)
 
 
-@app.get("/api/admin/system/info")
+@app.get(routes.SYSTEM_INFO.path)
 def system_info() -> Response[str]:
-    """Tell how the whole stands."""
-    here = bootstrap.container()
-    settings = here.settings
-    facts = {"service": "candle-collector", "version": VERSION, "stage": settings.stage}
-    in_force = {
-        "exchange_base_url": settings.exchange_base_url,
-        "exchange_weight_share_percent": settings.weight_share_percent,
-        "top_n_cryptos": settings.top_n,
-        "collection_start_date": dates.format_start(settings.collection_start),
-        "batch_size_hours": settings.batch_size_hours,
-        "max_retries": settings.max_retries,
-        "worker_timeout": settings.worker_timeout,
-        "run_deadline_hours": settings.run_deadline_hours,
-        "api_key_required": settings.api_key_required,
-    }
-    schedules = Schedules(settings.schedules_enabled, settings.collection_schedule, settings.gap_fill_schedule)
-    ports = SystemPorts(here.runs, here.series, here.rate_limiter, here.probe, here.clock)
-    return answer(200, report_system(facts, in_force, REPORTED, schedules, ports))
+    """Report the state of the deployment."""
+    container = bootstrap.container()
+    settings = container.settings
+    in_force = answers.SettingsInForce(
+        exchange_base_url=settings.exchange_base_url,
+        exchange_weight_share_percent=settings.weight_share_percent,
+        top_n_cryptos=settings.top_n,
+        collection_start_date=dates.format_start(settings.collection_start),
+        collection_schedule=settings.collection_schedule,
+        gap_fill_schedule=settings.gap_fill_schedule or None,
+        schedules_enabled=settings.schedules_enabled,
+        batch_size_hours=settings.batch_size_hours,
+        max_retries=settings.max_retries,
+        worker_timeout=settings.worker_timeout,
+        run_deadline_hours=settings.run_deadline_hours,
+        api_key_required=settings.api_key_required,
+    )
+    ports = SystemPorts(container.runs, container.series, container.rate_limiter, container.probe, container.clock)
+    return answer(
+        200,
+        report_system(version=__version__, stage=settings.stage, settings=in_force, limits=REPORTED, ports=ports),
+    )
 
 
-@app.get("/openapi.json")
+@app.get(routes.OPENAPI.path)
 def openapi() -> Response[str]:
     """Describe the API."""
     return Response(200, "application/json", openapi_text(), headers=dict(HEADERS))
@@ -143,7 +149,7 @@ def _run_id(name: str) -> str | None:
     """
     run_id = app.current_event.query_string_parameters.get(name)
     if run_id is not None and not is_run_id(run_id):
-        raise InvalidRequestError(name, "is no run id; the trigger's answer names one")
+        raise InvalidRequestError(name, "is not a run ID; the trigger's answer has one")
     return run_id
 
 

@@ -9,7 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from candle_collector import bootstrap
+from candle_collector import answers, bootstrap
+from candle_collector.api import routes
 from candle_collector.api.responses import answer, resolver
 from candle_collector.api.trigger_body import read_trigger
 from candle_collector.collecting.control_run import cancel_run, retry_run
@@ -24,39 +25,41 @@ from candle_collector.observability import logger
 log = logger()
 bootstrap.load("exchange", "rate_limiter", "runs", "series", "queue")
 metrics = Metrics()
-app = resolver()
+app = resolver(bootstrap.container().settings.dashboard_origin)
 
-STATUS_PATH = "/api/admin/collect/status"
 
 _RULES: dict[str, Mode] = {"-forward": "forward", "-gap-fill": "gap_fill"}
 
 
-@app.post("/api/admin/collect/trigger")
+@app.post(routes.TRIGGER.path)
 def trigger() -> Response[str]:
     """Start a run, or answer what one would ask for."""
     request, dry_run = read_trigger(app.current_event.decoded_body)
-    here = bootstrap.container()
+    container = bootstrap.container()
     if dry_run:
-        workers = here.settings.worker_concurrency
-        return answer(200, plan_run(request, here.choice(), here.run_ports(), here.candles, workers=workers))
-    run = start_run(request, here.choice(), here.run_ports())
+        workers = container.settings.worker_concurrency
+        plan = plan_run(request, container.choice(), container.run_ports(), container.candles, workers=workers)
+        return answer(200, plan)
+    run = start_run(request, container.choice(), container.run_ports())
     if run is None:
         raise AssertionError("only an occurrence of a schedule can have started before")
     return _started(run)
 
 
-@app.post("/api/admin/collect/runs/<run_id>/retry")
+@app.post(routes.RETRY.pattern)
 def retry(run_id: str) -> Response[str]:
     """Start a run of what another left behind."""
-    here = bootstrap.container()
-    return _started(retry_run(_named(run_id), here.choice(), here.run_ports()))
+    container = bootstrap.container()
+    return _started(retry_run(_named(run_id), container.choice(), container.run_ports()))
 
 
-@app.post("/api/admin/collect/runs/<run_id>/cancel")
+@app.post(routes.CANCEL.pattern)
 def cancel(run_id: str) -> Response[str]:
     """Stop a run."""
     run = cancel_run(_named(run_id), bootstrap.container().closing_ports())
-    return answer(200, {"success": True, "run_id": run.run_id, "counts": run.counts, "status_url": _status_url(run)})
+    return answer(
+        200, answers.Cancelled(success=True, run_id=run.run_id, counts=run.counts or {}, status_url=_status_url(run))
+    )
 
 
 def _named(run_id: str) -> str:
@@ -74,20 +77,21 @@ def _named(run_id: str) -> str:
 
 def _started(run: Run) -> Response[str]:
     log.info("run started", extra={"run_id": run.run_id, "mode": run.mode, "symbols": len(run.symbols)})
+    app.note(run_id=run.run_id)
     return answer(
         202,
-        {
-            "success": True,
-            "message": f"Collection task started: {run.mode}",
-            "mode": run.mode,
-            "run_id": run.run_id,
-            "start_date": dates.format_start(run.start),
-            "end_date": dates.format_end(run.end),
-            "total_cryptos": len(run.symbols),
-            "status_endpoint": STATUS_PATH,
-            "status_url": _status_url(run),
-            "note": run.note,
-        },
+        answers.Started(
+            success=True,
+            message=f"Collection task started: {run.mode}",
+            mode=run.mode,
+            run_id=run.run_id,
+            start_date=dates.format_start(run.start),
+            end_date=dates.format_end(run.end),
+            total_cryptos=len(run.symbols),
+            status_endpoint=routes.STATUS.path,
+            status_url=_status_url(run),
+            note=run.note,
+        ),
     )
 
 
@@ -98,7 +102,7 @@ def _status_url(run: Run) -> str:
     own_domain = host == event.request_context.domain_name
     base = event.request_context.path.removesuffix(event.path) if own_domain else ""
     forwarded = next((value for name, value in event.headers.items() if name.lower() == "x-forwarded-proto"), "https")
-    return f"{forwarded}://{host}{base}{STATUS_PATH}?run_id={run.run_id}"
+    return f"{forwarded}://{host}{base}{routes.STATUS.path}?run_id={run.run_id}"
 
 
 @log.inject_lambda_context
@@ -121,9 +125,9 @@ def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict
 def _start_occurrence(event: EventBridgeEvent) -> dict[str, Any]:
     rule = event.resources[0].rsplit("/", 1)[-1]
     mode = next(mode for suffix, mode in _RULES.items() if rule.endswith(suffix))
-    here = bootstrap.container()
+    container = bootstrap.container()
     try:
-        run = start_run(RunRequest(mode, occurrence=f"{mode}#{event.time}"), here.choice(), here.run_ports())
+        run = start_run(RunRequest(mode, occurrence=f"{mode}#{event.time}"), container.choice(), container.run_ports())
     except CollectionInProgressError as busy:
         log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
         return {"skipped": True, "active_run_id": busy.run_id}

@@ -14,6 +14,9 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 import schemathesis
+from candle_collector.api.openapi_document import OPERATIONS as DOCUMENTED
+from candle_collector.api.openapi_document import openapi_document
+from candle_collector.api.routes import ROUTES
 from candle_collector.domain.api_key import Scope
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,8 +30,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from localstack.openapi.document import openapi_document
-from localstack.openapi.routes import ROUTES
 from tests.api_contract.gateway import Gateway, in_process
 from tests.fakes.world import World
 
@@ -76,7 +77,7 @@ class Door:
 DOOR = Door()
 SCHEMA = schemathesis.openapi.from_dict(openapi_document(), config=OWN_KEYS)
 SCHEMA.app = DOOR
-OPERATIONS = {f"{route.method.upper()} {route.path}": SCHEMA[route.path][route.method.upper()] for route in ROUTES}
+OPERATIONS = {f"{route.method} {route.path}": SCHEMA[route.path][route.method] for route in ROUTES}
 
 
 def name_what_there_is(case: AnyCase, world: World) -> None:
@@ -89,10 +90,10 @@ def name_what_there_is(case: AnyCase, world: World) -> None:
         case.body["symbols"] = ["BTCUSDT", "BNBUSDT"]
 
 
-WITH_PARAMETERS = [route for route in ROUTES if route.parameters or route.body]
+WITH_PARAMETERS = [operation.route for operation in DOCUMENTED if operation.parameters or operation.body]
 EACH = -(-CASES // (2 * len(WITH_PARAMETERS)))
 ASKED = [
-    (f"{route.method.upper()} {route.path}", mode)
+    (f"{route.method} {route.path}", mode)
     for route in ROUTES
     for mode in (GenerationMode if route in WITH_PARAMETERS else (GenerationMode.POSITIVE,))
 ]

@@ -14,29 +14,30 @@ from urllib.parse import quote, quote_from_bytes, urlsplit
 
 import pytest
 from candle_collector.adapters.dynamodb.keys_table import KeysTable
+from candle_collector.api import routes
 from candle_collector.api.create_key import create_key
+from candle_collector.api.routes import ROUTES, Route
 from candle_collector.domain.api_key import ApiKey, Scope
 
-from localstack.openapi.routes import ROUTES, Route
 from tests.e2e.conftest import PROJECT, StackUnderTest
 
 NOWHERE = "01AAAAAAAAAAAAAAAAAAAAAAAA"
 # What a caller with a good key is answered; bodies and parameters are such that nothing is started.
 GOOD = {
-    "startRun": (400, "INVALID_REQUEST"),
-    "retryRun": (404, "NOT_FOUND"),
-    "cancelRun": (404, "NOT_FOUND"),
-    "getStatus": (200, None),
-    "listRuns": (200, None),
-    "getUniverse": (404, "NOT_FOUND"),
-    "listCoverage": (200, None),
-    "getCoverage": (404, "NOT_FOUND"),
-    "getSystemInfo": (200, None),
-    "getOpenApi": (200, None),
-    "getKlines": (400, "MISSING_PARAMETER"),
-    "getExchangeInfo": (200, None),
-    "getTime": (200, None),
-    "ping": (200, None),
+    routes.TRIGGER: (400, "INVALID_REQUEST"),
+    routes.RETRY: (404, "NOT_FOUND"),
+    routes.CANCEL: (404, "NOT_FOUND"),
+    routes.STATUS: (200, None),
+    routes.RUNS: (200, None),
+    routes.UNIVERSE: (404, "NOT_FOUND"),
+    routes.COVERAGE: (200, None),
+    routes.SYMBOL_COVERAGE: (404, "NOT_FOUND"),
+    routes.SYSTEM_INFO: (200, None),
+    routes.OPENAPI: (200, None),
+    routes.KLINES: (400, "MISSING_PARAMETER"),
+    routes.EXCHANGE_INFO: (200, None),
+    routes.TIME: (200, None),
+    routes.PING: (200, None),
 }
 MISSING, INVALID, SCOPE = (401, "MISSING_API_KEY"), (403, "INVALID_API_KEY"), (403, "FORBIDDEN_SCOPE")
 PLACES = ("X-API-Key", "Authorization", "api_key", "X-MBX-APIKEY")
@@ -103,24 +104,24 @@ STATES = (
 
 
 def expected(state: str, route: Route) -> Told:
-    if state == "valid" or (state == "wrong scope" and route.scope == "read"):
-        return GOOD[route.operation_id]
+    if state == "valid" or (state == "wrong scope" and route.scope is Scope.READ):
+        return GOOD[route]
     return {"none": MISSING, "wrong scope": SCOPE}.get(state, INVALID)
 
 
 def ask(stack: StackUnderTest, route: Route, carried: dict[str, bytes]) -> Told:
     """Ask a route with keys in these places, byte for byte, and return the status and the code of the error."""
     path = route.path.replace("{run_id}", NOWHERE).replace("{symbol}", "NOSUCHUSDT")
-    query = ["date=2017-01-01"] if route.operation_id == "getUniverse" else []
+    query = ["date=2017-01-01"] if route is routes.UNIVERSE else []
     query += [f"api_key={quote_from_bytes(carried['api_key'])}"] if "api_key" in carried else []
     connection = http.client.HTTPConnection(urlsplit(stack.api_url).netloc, timeout=60)
     try:
-        connection.putrequest(route.method.upper(), quote(path) + ("?" + "&".join(query) if query else ""))
+        connection.putrequest(route.method, quote(path) + ("?" + "&".join(query) if query else ""))
         for name, value in carried.items():
             if name != "api_key":
                 connection.putheader(name, b"Bearer " + value if name == "Authorization" else value)
-        connection.putheader("Content-Length", "2" if route.body else "0")
-        connection.endheaders(b"{}" if route.body else b"")
+        connection.putheader("Content-Length", "2" if route is routes.TRIGGER else "0")
+        connection.endheaders(b"{}" if route is routes.TRIGGER else b"")
         answer = connection.getresponse()
         told = json.loads(answer.read())
     finally:
@@ -129,7 +130,7 @@ def ask(stack: StackUnderTest, route: Route, carried: dict[str, bytes]) -> Told:
 
 
 def places_of(route: Route) -> tuple[str, ...]:
-    return PLACES if route.is_binance_shaped else PLACES[:3]
+    return PLACES if route.is_candles_route else PLACES[:3]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -147,7 +148,7 @@ def test_a_key_in_any_state_in_any_place_on_any_route_is_answered_exactly(
     with ThreadPoolExecutor(4) as callers:
         answers = list(callers.map(lambda case: ask(stack, case[0], carried(*case)), cases))
     wrong = {
-        f"{route.operation_id} with the key in {place}": answer
+        f"{route.path} with the key in {place}": answer
         for (route, place), answer in zip(cases, answers, strict=True)
         if answer != expected(state, route)
     }
@@ -155,40 +156,37 @@ def test_a_key_in_any_state_in_any_place_on_any_route_is_answered_exactly(
 
 
 def test_every_route_is_in_the_matrix() -> None:
-    assert GOOD.keys() == {route.operation_id for route in ROUTES}
+    assert GOOD.keys() == set(ROUTES)
 
 
 def test_binances_header_is_no_place_on_our_own_routes(stack: StackUnderTest, keys: Keys) -> None:
     for route in ROUTES:
-        if not route.is_binance_shaped:
+        if not route.is_candles_route:
             assert ask(stack, route, {"X-MBX-APIKEY": keys.texts["valid"]}) == MISSING, route.path
-
-
-STATUS = next(route for route in ROUTES if route.operation_id == "getStatus")
 
 
 def test_a_revocation_by_the_command_holds_from_the_next_call(stack: StackUnderTest, keys: Keys) -> None:
     key = made(keys.table)
     carried = {"X-API-Key": key.text.encode()}
-    assert ask(stack, STATUS, carried) == (200, None)
+    assert ask(stack, routes.STATUS, carried) == (200, None)
     command = [sys.executable, str(PROJECT / "scripts/api_keys.py"), "revoke", key.key_id]
     subprocess.run(command, env=stack.environment, check=True, capture_output=True)  # noqa: S603 - our own command
-    assert ask(stack, STATUS, carried) == INVALID
+    assert ask(stack, routes.STATUS, carried) == INVALID
 
 
 def test_an_expiry_holds_from_the_next_call(stack: StackUnderTest, keys: Keys) -> None:
     key = made(keys.table)
     carried = {"X-API-Key": key.text.encode()}
-    assert ask(stack, STATUS, carried) == (200, None)
+    assert ask(stack, routes.STATUS, carried) == (200, None)
     expire(keys.table, key)
-    assert ask(stack, STATUS, carried) == INVALID
+    assert ask(stack, routes.STATUS, carried) == INVALID
 
 
 def test_the_use_of_a_key_is_noted_once(stack: StackUnderTest, keys: Keys) -> None:
     key = made(keys.table)
     noted = []
     for _ in range(3):
-        assert ask(stack, STATUS, {"X-API-Key": key.text.encode()}) == (200, None)
+        assert ask(stack, routes.STATUS, {"X-API-Key": key.text.encode()}) == (200, None)
         stored = keys.table.get(key.key_id)
         assert stored is not None
         noted.append(stored.last_used_at)

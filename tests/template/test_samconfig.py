@@ -6,7 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from candle_collector.settings import VERSION
+from candle_collector import __version__
 
 from tests.template.stack import PROJECT, broken_rules, source
 
@@ -47,4 +47,4 @@ def test_a_worker_that_dies_on_a_laptop_is_replaced_within_minutes() -> None:
 
 def test_the_version_that_the_functions_tell_is_that_of_the_layer() -> None:
     layer = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-    assert layer["project"]["version"] == VERSION
+    assert layer["project"]["version"] == __version__

@@ -19,6 +19,9 @@ def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, A
         "retries": 0,
         "missing": [],
         "missing_hours": 0,
+        "error": None,
+        "first": None,
+        "last": None,
         **more,
     }
 
@@ -40,6 +43,11 @@ def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
         "progress": {"done": done, "total": len(symbols), "percent": 100 * done / len(symbols), "eta_seconds": 3.0},
         "waiting_for_exchange_until": None,
         "last_results": {
+            "run_id": RUN,
+            "mode": "backward",
+            "start_date": "2025-10-03",
+            "end_date": "2025-12-31",
+            "note": None,
             "total_cryptos": len(symbols),
             **ended,
             "ended_at": None if running else "2026-11-23T10:00:04Z",
@@ -64,6 +72,9 @@ class FakeApi:
                 "start_date": "2025-10-03T00:00:00Z",
                 "end_date": "2025-12-31T23:00:00Z",
                 "total_cryptos": 2,
+                "status_endpoint": "/api/admin/collect/status",
+                "status_url": f"http://127.0.0.1/api/admin/collect/status?run_id={RUN}",
+                "note": None,
             },
         )
         self.statuses: list[tuple[int, Any]] = []

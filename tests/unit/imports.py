@@ -10,22 +10,23 @@ from pathlib import PurePosixPath
 
 PACKAGE = "candle_collector"
 
-DOMAIN, PORTS, ERRORS, ADAPTERS = "domain", "ports", "errors", "adapters"
+DOMAIN, PORTS, ERRORS, ANSWERS, ADAPTERS = "domain", "ports", "errors", "answers", "adapters"
 COLLECTING, READING, API, FUNCTION = "collecting", "reading", "api", "function"
 SETTINGS, OBSERVABILITY, BOOTSTRAP = "settings", "observability", "bootstrap"
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     DOMAIN: frozenset({DOMAIN}),
     ERRORS: frozenset({DOMAIN}),
+    ANSWERS: frozenset({DOMAIN}),
     PORTS: frozenset({DOMAIN, ERRORS}),
     SETTINGS: frozenset({DOMAIN, ERRORS}),
     ADAPTERS: frozenset({DOMAIN, ERRORS, PORTS, ADAPTERS}),
-    COLLECTING: frozenset({DOMAIN, ERRORS, PORTS, COLLECTING}),
-    READING: frozenset({DOMAIN, ERRORS, PORTS, READING}),
-    API: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, COLLECTING, READING, API}),
+    COLLECTING: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, COLLECTING}),
+    READING: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, READING}),
+    API: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, COLLECTING, READING, API}),
     OBSERVABILITY: frozenset(),
     BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTERS, COLLECTING, READING, API}),
-    FUNCTION: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, COLLECTING, READING, API, OBSERVABILITY, BOOTSTRAP}),
+    FUNCTION: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, SETTINGS, COLLECTING, READING, API, OBSERVABILITY, BOOTSTRAP}),
 }
 """The kinds of modules of this project that each kind may import."""
 
@@ -34,7 +35,8 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         ("boto3", "botocore", "pynamodb", "requests", "urllib3", "tenacity"), (frozenset({ADAPTERS}), frozenset())
     ),
     "aws_lambda_powertools": (frozenset({API, OBSERVABILITY, FUNCTION}), frozenset()),
-    "pydantic": (frozenset(), frozenset({f"{PACKAGE}.api.trigger_body"})),
+    # the one body that is checked, and the document, which no function builds
+    "pydantic": (frozenset(), frozenset({f"{PACKAGE}.api.trigger_body", f"{PACKAGE}.api.openapi_document"})),
     # of export and import, which no function loads
     "pyarrow": (
         frozenset(),

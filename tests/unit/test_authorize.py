@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.api.authorize import authorize, is_candles_route, needed_scope
+from candle_collector.api.authorize import authorize, needed_scope
 from candle_collector.api.errors import HTTP_ERRORS, error_body
+from candle_collector.api.routes import ROUTES
 from candle_collector.domain.api_key import ALPHABET, ApiKey, Scope, StoredKey
 from candle_collector.errors import InvalidKeyError, RefusedError
 from hypothesis import given
@@ -173,5 +174,9 @@ def test_reading_candles_and_coverage_needs_the_read_scope_and_all_else_admin(
 
 
 def test_coverage_is_read_but_is_no_route_of_binance() -> None:
-    assert is_candles_route("GET", "/api/v3/klines")
-    assert not is_candles_route("GET", "/api/admin/coverage")
+    assert [route.path for route in ROUTES if route.is_candles_route] == [
+        "/api/v3/klines",
+        "/api/v3/exchangeInfo",
+        "/api/v3/time",
+        "/api/v3/ping",
+    ]

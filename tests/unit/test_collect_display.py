@@ -2,26 +2,24 @@
 
 import io
 
+from candle_collector.answers import Progress, Status
 from rich.console import Console
 
-from cli.collect.answers import Progress, Results, Status, SymbolOutcome
 from cli.collect.display import PlainDisplay, TerminalDisplay, display_for, picture
+from tests.unit.api_answers import results, status, symbol_result
 
 
 def running(done: int, records: int, symbols: int = 10) -> Status:
     names = [f"C{number}USDT" for number in range(symbols)]
-    return Status(
-        is_running=True,
+    total = symbols + done
+    return status(
         elapsed_seconds=float(done),
-        progress=Progress(done=done, total=symbols + done, percent=100 * done / (symbols + done), eta_seconds=75),
-        last_results=Results(
-            total_cryptos=symbols + done,
+        progress=Progress(done=done, total=total, percent=100 * done / total, eta_seconds=75),
+        last_results=results(
+            [symbol_result(name, "running", records=7, requests=1) for name in names],
+            total_cryptos=total,
             complete=done,
-            partial=0,
-            failed=0,
-            skipped=0,
             total_records=records,
-            details=[SymbolOutcome(symbol=name, status="running", records=7, requests=1) for name in names],
         ),
     )
 

@@ -3,29 +3,24 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from candle_collector.answers import Results, Window
+from candle_collector.domain.dates import format_moment
+from candle_collector.domain.run import Failure
 
-from cli.collect.answers import MissingWindow, Refusal, Results, Status, SymbolError, SymbolOutcome
+from cli.collect.api import Refusal
 from cli.collect.remedies import remedy
 from cli.collect.wording import Pace, counted, exit_code, progress_line, reason, span, tally, windows
+from tests.unit.api_answers import results, status, symbol_result
 
 
-def results(
-    complete: int = 0, skipped: int = 0, partial: int = 0, failed: int = 0, total: int | None = None
-) -> Results:
-    ended = complete + skipped + partial + failed
-    return Results(
-        total_cryptos=ended if total is None else total,
-        complete=complete,
-        skipped=skipped,
-        partial=partial,
-        failed=failed,
-        total_records=0,
-    )
+def ended(complete: int = 0, skipped: int = 0, partial: int = 0, failed: int = 0, total: int | None = None) -> Results:
+    counts = {"complete": complete, "skipped": skipped, "partial": partial, "failed": failed}
+    return results((), **counts, total_cryptos=sum(counts.values()) if total is None else total)
 
 
-def missing(day: int, hours: int) -> MissingWindow:
+def missing(day: int, hours: int) -> Window:
     start = datetime(2025, 1, day, tzinfo=UTC)
-    return MissingWindow(start=start, end=start + timedelta(hours=hours), hours=hours)
+    return Window(format_moment(start), format_moment(start + timedelta(hours=hours)), hours)
 
 
 def test_counts_have_separators_and_the_right_number() -> None:
@@ -55,28 +50,26 @@ def test_missing_windows_are_named_by_their_first_and_last_hour_and_the_rest_is_
 
 
 def test_a_reason_carries_what_the_exchange_said() -> None:
-    error = SymbolError(
-        kind="invalid_symbol", message="Invalid symbol.", http_status=400, exchange_code=-1121, attempts=1
-    )
+    error = Failure(kind="invalid_symbol", message="Invalid symbol.", http_status=400, exchange_code=-1121, attempts=1)
     assert reason(error) == "Invalid symbol. [invalid_symbol, HTTP 400, code -1121, 1 attempt]"
     assert reason(None) == "no reason given"
 
 
 def test_the_tally_leaves_out_what_there_is_none_of() -> None:
-    held = results(complete=2, failed=1, total=5)
-    held.details = [SymbolOutcome(symbol="AUSDT", status="running"), SymbolOutcome(symbol="BUSDT", status="pending")]
+    details = [symbol_result("AUSDT", "running"), symbol_result("BUSDT", "pending")]
+    held = results(details, complete=2, failed=1, total_cryptos=5)
     assert tally(held) == "2 complete, 1 failed, 1 running, 1 pending"
 
 
 @pytest.mark.parametrize(
     ("held", "code"),
     [
-        (results(complete=3), 0),
-        (results(skipped=3), 0),
-        (results(complete=1, skipped=2), 0),
-        (results(complete=2, partial=1), 1),
-        (results(complete=2, failed=1), 1),
-        (results(complete=2, total=3), 1),
+        (ended(complete=3), 0),
+        (ended(skipped=3), 0),
+        (ended(complete=1, skipped=2), 0),
+        (ended(complete=2, partial=1), 1),
+        (ended(complete=2, failed=1), 1),
+        (ended(complete=2, total=3), 1),
         (None, 1),
     ],
 )
@@ -86,8 +79,8 @@ def test_the_exit_code_is_zero_only_when_every_crypto_is_complete_or_skipped(hel
 
 def test_a_plain_line_tells_the_wait_for_the_exchange() -> None:
     until = datetime(2025, 1, 1, 12, 0, 5, tzinfo=UTC)
-    status = Status(is_running=True, waiting_for_exchange_until=until)
-    assert progress_line(status, None) == "waiting for the exchange until 12:00:05 UTC"
+    waiting = status(waiting_for_exchange_until=format_moment(until))
+    assert progress_line(waiting, None) == "waiting for the exchange until 12:00:05 UTC"
 
 
 def test_the_pace_is_that_of_the_last_quarter_minute() -> None:

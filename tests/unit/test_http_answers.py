@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector.api.responses import AuditedResolver, answer, resolver
@@ -22,11 +21,12 @@ def event(method: str, route: str, path: str | None = None, **more: Any) -> dict
     return base | {"requestContext": asked, "body": None} | more
 
 
-def app_with_routes() -> AuditedResolver:
-    app = resolver()
+def app_with_routes(dashboard_origin: str = "") -> AuditedResolver:
+    app = resolver(dashboard_origin)
 
     @app.post("/api/admin/collect/trigger")
     def trigger() -> Response[str]:
+        app.note(run_id=RUN_ID)
         return answer(202, {"run_id": RUN_ID})
 
     @app.post("/api/admin/collect/runs/<run_id>/cancel")
@@ -98,9 +98,8 @@ def test_an_answer_is_not_kept_not_framed_and_not_guessed_at() -> None:
     assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_pages_of_the_dashboards_origin_may_read_answers_and_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DASHBOARD_ORIGIN", "https://candles.example.org")
-    app = app_with_routes()
+def test_pages_of_the_dashboards_origin_may_read_answers_and_refusals() -> None:
+    app = app_with_routes("https://candles.example.org")
     for path in ("/api/v3/ping", "/api/v3/nowhere"):
         headers = answered(app, event("GET", path))["multiValueHeaders"]
         assert headers["Access-Control-Allow-Origin"] == ["https://candles.example.org"]

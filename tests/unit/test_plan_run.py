@@ -14,6 +14,7 @@ from candle_collector.errors import InvalidRequestError
 
 from tests.fakes.exchange import listing
 from tests.fakes.world import World
+from tests.unit.json_answers import as_json
 
 START = windows.first_hour_of("2025-01-01")
 END = windows.first_hour_of("2025-05-01")
@@ -41,7 +42,7 @@ def test_a_run_asks_for_what_the_plan_told(mode: Mode, *, recheck: bool) -> None
     here.candles.remove("BTCUSDT", (Window(START + 100, START + 101), Window(START + 2000, START + 2500)))
     here.exchange.asked.clear()
     request = RunRequest(mode, START if mode == "backward" else None, recheck=recheck)
-    plan = plan_run(request, here.choice, here.run_ports(), here.candles, workers=5)
+    plan = as_json(plan_run(request, here.choice, here.run_ports(), here.candles, workers=5))
     assert here.exchange.asked == []
     assert len(here.runs.runs(limit=9)) == 1
     before = len(here.candles.lines)
@@ -54,7 +55,7 @@ def test_a_run_asks_for_what_the_plan_told(mode: Mode, *, recheck: bool) -> None
 def test_the_plan_of_what_is_covered_is_nothing() -> None:
     here = world()
     here.collect(start=START, end=END)
-    plan = plan_run(RunRequest("backward", START, END), here.choice, here.run_ports(), here.candles, workers=5)
+    plan = as_json(plan_run(RunRequest("backward", START, END), here.choice, here.run_ports(), here.candles, workers=5))
     assert (plan["missing_hours"], plan["requests"]) == (0, 0)
     assert {one["requests"] for one in plan["symbols"]} == {0}
 
@@ -62,9 +63,9 @@ def test_the_plan_of_what_is_covered_is_nothing() -> None:
 def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> None:
     here = world()
     request = RunRequest("backward", START, END)
-    fast = plan_run(request, here.choice, here.run_ports(), here.candles, workers=5)
+    fast = as_json(plan_run(request, here.choice, here.run_ports(), here.candles, workers=5))
     here.exchange.weight_limit = 100
-    slow = plan_run(request, here.choice, here.run_ports(), here.candles, workers=5)
+    slow = as_json(plan_run(request, here.choice, here.run_ports(), here.candles, workers=5))
     assert slow["estimated_minutes"] > fast["estimated_minutes"] > 0
     assert slow["weight"] == fast["weight"] == fast["requests"] * 2 + 100
 

@@ -14,6 +14,7 @@ from candle_collector.reading.report_runs import report_runs, report_status
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import World
+from tests.unit.json_answers import as_json
 
 START = windows.first_hour_of("2025-05-01")
 END = START + 48
@@ -27,7 +28,9 @@ def world() -> World:
 
 
 def told(here: World, run_id: str | None = None) -> dict[str, Any]:
-    return report_status(run_id, runs=here.runs, rate_limiter=here.rate_limiter, clock=here.clock)
+    found = report_status(run_id, runs=here.runs, rate_limiter=here.rate_limiter, clock=here.clock)
+    status: dict[str, Any] = as_json(found)
+    return status
 
 
 def outcomes(results: dict[str, Any]) -> int:
@@ -129,12 +132,13 @@ def test_runs_are_listed_newest_first_and_page_by_page() -> None:
     seen: list[str] = []
     before: str | None = None
     while True:
-        page = report_runs(limit=2, before=before, runs=here.runs)
+        page = as_json(report_runs(limit=2, before=before, runs=here.runs))
         seen += [one["run_id"] for one in page["runs"]]
         before = page["next"]
         if before is None:
             break
     assert seen == ids[::-1]
     assert all(
-        outcomes(one) == one["total_cryptos"] for one in report_runs(limit=9, before=None, runs=here.runs)["runs"]
+        outcomes(one) == one["total_cryptos"]
+        for one in as_json(report_runs(limit=9, before=None, runs=here.runs))["runs"]
     )

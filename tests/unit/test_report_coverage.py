@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from candle_collector.domain import dates, windows
@@ -27,6 +28,16 @@ from tests.fakes.exchange import made
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.recorded import recorded_rows
+from tests.unit.json_answers import as_json
+
+
+def coverage(*arguments: Any, **options: Any) -> Any:
+    return as_json(report_coverage(*arguments, **options))
+
+
+def symbol_coverage(*arguments: Any, **options: Any) -> Any:
+    return as_json(report_symbol_coverage(*arguments, **options))
+
 
 NOW = windows.hour_of(FakeClock().now())
 START = NOW - 1000
@@ -77,7 +88,7 @@ def test_a_series_is_told_with_its_windows(archive: Archive) -> None:
     stored = windows.subtract((Window(START, NOW - 4),), (never, hole))
     trouble = FailedWindow(Window(START + 480, START + 600), 8, "the exchange answered 503")
     archive.hold(Series("BTCUSDT", absent=Window(START - 50, START), failed_windows=(trouble,)), stored, (never,))
-    assert report_symbol_coverage("BTCUSDT", archive.ports) == {
+    assert symbol_coverage("BTCUSDT", archive.ports) == {
         "symbol": "BTCUSDT",
         "listing": {"first": dates.format_hour(START), "is_proven": True, "asked_from": dates.format_hour(START - 50)},
         "first": dates.format_hour(START),
@@ -103,16 +114,16 @@ def test_the_list_tells_the_same_as_each_series_by_itself(archive: Archive) -> N
     for symbol, gap in (("AUSDT", 0), ("BUSDT", 7), ("CUSDT", 300)):
         never = (Window(START + 100, START + 100 + gap),) if gap else ()
         archive.hold(Series(symbol), windows.subtract((Window(START, NOW - gap),), never), never)
-    told = report_coverage(archive.ports)
+    told = coverage(archive.ports)
     assert told["next"] is None
-    assert told["symbols"] == [report_symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
+    assert told["symbols"] == [symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
 
 
 def test_the_list_reads_no_items_of_full_years(archive: Archive) -> None:
     stored = Window(windows.year_window(2022).start + 5, NOW)
     archive.hold(Series("AUSDT"), (stored,))
     archive.hold(Series("BUSDT"), windows.subtract((stored,), (Window(START, START + 1),)))
-    assert [one["missing_hours"] for one in report_coverage(archive.ports)["symbols"]] == [0, 1]
+    assert [one["missing_hours"] for one in coverage(archive.ports)["symbols"]] == [0, 1]
     assert archive.candles.reads == [("BUSDT", Window(windows.year_window(2025).start, NOW))]
 
 
@@ -121,8 +132,8 @@ def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> N
     symbols = [f"S{number:03}USDT" for number in range(YEARS_A_PAGE + 5)]
     for symbol in symbols:
         archive.hold(Series(symbol), stored)
-    first = report_coverage(archive.ports)
-    second = report_coverage(archive.ports, after=first["next"])
+    first = coverage(archive.ports)
+    second = coverage(archive.ports, after=first["next"])
     assert len(first["symbols"]) == YEARS_A_PAGE
     assert second["next"] is None
     assert [one["symbol"] for one in first["symbols"] + second["symbols"]] == symbols
@@ -130,33 +141,33 @@ def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> N
 
 def test_after_a_delisting_nothing_is_expected(archive: Archive) -> None:
     archive.hold(Series("AUSDT", delisted=Window(NOW - 100, NOW - 7)), (Window(START, NOW - 100),))
-    told = report_symbol_coverage("AUSDT", archive.ports)
+    told = symbol_coverage("AUSDT", archive.ports)
     assert (told["expected"], told["percent"], told["delisted_from"]) == (900, 100.0, dates.format_hour(NOW - 100))
 
 
 def test_a_range_may_be_asked_for(archive: Archive) -> None:
     archive.hold(Series("AUSDT", absent=Window(START - 10, START)), (Window(START, NOW - 20),))
-    told = report_symbol_coverage("AUSDT", archive.ports, start=START - 30, end=NOW + 50)
+    told = symbol_coverage("AUSDT", archive.ports, start=START - 30, end=NOW + 50)
     assert told["expected"] == 1030 - 10
     assert [one["hours"] for one in told["missing"]] == [20, 20]
-    assert report_symbol_coverage("AUSDT", archive.ports, start=START + 5, end=NOW - 20)["percent"] == 100.0
+    assert symbol_coverage("AUSDT", archive.ports, start=START + 5, end=NOW - 20)["percent"] == 100.0
 
 
 def test_an_exchange_whose_clock_is_behind_is_not_expected_to_have_printed_more(archive: Archive) -> None:
     archive.hold(Series("AUSDT"), (Window(START, NOW - 48),))
     archive.rate_limiter.open(round(timedelta(hours=-48).total_seconds() * 1000))
-    assert report_symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
+    assert symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
 
 
 def test_a_symbol_without_a_candle_is_told_in_the_list_and_expects_nothing(archive: Archive) -> None:
     archive.series.put(Series("AUSDT", failed_windows=(FailedWindow(Window(START, NOW), 4, "503"),)))
-    (told,) = report_coverage(archive.ports)["symbols"]
+    (told,) = coverage(archive.ports)["symbols"]
     assert (told["expected"], told["percent"], told["segments"], told["first"]) == (0, None, [], None)
 
 
 def test_a_symbol_that_was_never_collected_is_not_found(archive: Archive) -> None:
     with pytest.raises(NotFoundError):
-        report_symbol_coverage("AUSDT", archive.ports)
+        symbol_coverage("AUSDT", archive.ports)
 
 
 def test_a_hundred_percent_is_said_of_nothing_less() -> None:
@@ -174,7 +185,7 @@ def test_btcusdc_has_two_segments(archive: Archive) -> None:
     hours = windows.from_hours(candle.hour for year in (2022, 2023) for candle in recorded_rows("BTCUSDC", year))
     life = Window(hours[0].start, hours[-1].end)
     archive.hold(Series("BTCUSDC"), hours, windows.subtract((life,), hours))
-    told = report_symbol_coverage("BTCUSDC", archive.ports, start=life.start, end=life.end)
+    told = symbol_coverage("BTCUSDC", archive.ports, start=life.start, end=life.end)
     before, after = told["segments"]
     assert (before["end"], after["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")
     assert told["percent"] == 100.0

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.answers import SettingsInForce
 from candle_collector.api.limits import REPORTED
 from candle_collector.domain import dates, windows
 from candle_collector.domain.run import Failure
-from candle_collector.reading.report_system import Schedules, SystemPorts, report_system
+from candle_collector.reading.report_system import SystemPorts, report_system
 
 from tests.fakes.world import World
+from tests.unit.json_answers import as_json
 
 FORWARD = "cron(5 0/6 * * ? *)"
 
@@ -28,13 +30,23 @@ class Probe:
         return self._answers
 
 
-def report(world: World, probe: Probe, schedules: Schedules | None = None) -> dict[str, Any]:
-    ports = SystemPorts(world.runs, world.series, world.rate_limiter, probe, world.clock)
-    settings = {"exchange_base_url": "https://data-api.binance.vision"}
-    facts = {"service": "candle-collector", "version": "1.2.3", "stage": "dev"}
-    return report_system(
-        facts, settings, REPORTED, schedules or Schedules(enabled=True, forward=FORWARD, gap_fill=""), ports
+def deployed(**settings: Any) -> SettingsInForce:
+    """Return the settings of a deployment, its schedules on where nothing else is said."""
+    schedules = {"collection_schedule": FORWARD, "gap_fill_schedule": None, "schedules_enabled": True}
+    numbers = {"exchange_weight_share_percent": 80, "top_n_cryptos": 20, "batch_size_hours": 1000, "max_retries": 3}
+    times = {"collection_start_date": "2025-01-01", "worker_timeout": 60, "run_deadline_hours": 5}
+    url = "https://data-api.binance.vision"
+    return SettingsInForce(
+        **{"exchange_base_url": url, "api_key_required": True, **schedules, **numbers, **times, **settings}
     )
+
+
+def report(world: World, probe: Probe, settings: SettingsInForce | None = None) -> dict[str, Any]:
+    ports = SystemPorts(world.runs, world.series, world.rate_limiter, probe, world.clock)
+    settings = settings or deployed()
+    system = report_system(version="1.2.3", stage="dev", settings=settings, limits=REPORTED, ports=ports)
+    reported: dict[str, Any] = as_json(system)
+    return reported
 
 
 @pytest.fixture
@@ -97,11 +109,11 @@ def test_the_used_weight_is_that_of_the_minute_at_hand(world: World) -> None:
 
 
 def test_the_next_start_is_told_where_schedules_are_on(world: World) -> None:
-    on = Schedules(enabled=True, forward=FORWARD, gap_fill="cron(35 3 ? * SUN *)")
+    on = deployed(gap_fill_schedule="cron(35 3 ? * SUN *)")
     told = report(world, Probe(), on)["collection"]
     assert told["next_scheduled"] is not None
     assert told["next_scheduled"] < told["next_gap_fill"]
-    off = report(world, Probe(), Schedules(enabled=False, forward=FORWARD, gap_fill=""))["collection"]
+    off = report(world, Probe(), deployed(schedules_enabled=False))["collection"]
     assert (off["next_scheduled"], off["next_gap_fill"]) == (None, None)
 
 

@@ -1,1 +1,3 @@
-"""Collects hourly candles from an exchange into a table, exactly and only what is missing."""
+"""An archive of exchange candles: complete, exact, and it knows what it lacks."""
+
+__version__ = "0.1.0"

@@ -16,8 +16,6 @@ from candle_collector.domain import windows
 from candle_collector.domain.schedule import EXPRESSION
 from candle_collector.errors import SettingError
 
-VERSION = "0.1.0"
-
 EXCHANGE_HOSTS = (
     "data-api.binance.vision",
     "api.binance.com",

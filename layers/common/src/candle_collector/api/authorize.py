@@ -7,14 +7,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
+from candle_collector.api.routes import find_route
 from candle_collector.domain.api_key import USE_NOTED_EVERY, ApiKey, Scope, StoredKey, belongs
 from candle_collector.errors import CollectorError, ForbiddenScopeError, InvalidKeyError, MissingKeyError
 from candle_collector.ports import ApiKeyStore
 
 log = logging.getLogger(__name__)
-
-CANDLES_ROUTES = "/api/v3/"
-READ_ROUTES = ("/api/admin/coverage", "/api/admin/coverage/{symbol}", "/openapi.json")
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,10 @@ ANONYMOUS = Caller(key_id="anonymous", scope=Scope.ADMIN)
 """Everybody, where API_KEY_REQUIRED is false."""
 
 
-def is_candles_route(method: str, route: str) -> bool:
-    """Tell whether a route answers stored candles as Binance does."""
-    return method == "GET" and route.startswith(CANDLES_ROUTES)
-
-
-def needed_scope(method: str, route: str) -> Scope:
-    """Return the scope that a route needs: read for candles, coverage and the API's description, admin for all else."""
-    reads = is_candles_route(method, route) or (method == "GET" and route in READ_ROUTES)
-    return Scope.READ if reads else Scope.ADMIN
+def needed_scope(method: str, path: str) -> Scope:
+    """Return the scope that a route needs; an unknown one needs the highest."""
+    route = find_route(method, path)
+    return route.scope if route else Scope.ADMIN
 
 
 def authorize(offered: AbstractSet[str], *, needed: Scope, store: ApiKeyStore, now: datetime) -> Caller:

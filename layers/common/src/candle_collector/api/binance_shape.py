@@ -34,21 +34,34 @@ _QUOTES = (
 """What assets are traded against on Binance; a series' record holds the symbol alone, not where it is cut."""
 
 
+ERROR_CODES = {
+    "ILLEGAL_CHARACTERS": -1100,
+    "MISSING_PARAMETER": -1102,
+    "UNKNOWN_PARAMETER": -1104,
+    "EMPTY_PARAMETER": -1105,
+    "INVALID_INTERVAL": -1120,
+    "INVALID_SYMBOL": -1121,
+    "INVALID_COMBINATION": -1128,
+    "INVALID_PARAMETER": -1130,
+}
+"""Our codes and Binance's numbers for the same (Binance's errors.md)."""
+
+
 class BinanceError(CollectorError):
     """An error in Binance's words.
 
     Attributes
     ----------
-    code, msg
-        Its number and text (Binance's errors.md).
     word
-        Our own code for the same.
+        Our own code.
+    code, msg
+        Binance's number and text.
     """
 
-    def __init__(self, code: int, word: str, msg: str) -> None:
+    def __init__(self, word: str, msg: str) -> None:
         super().__init__(msg)
-        self.code = code
         self.word = word
+        self.code = ERROR_CODES[word]
         self.msg = msg
 
 
@@ -76,10 +89,10 @@ def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
     if not is_symbol(symbol):
         raise _illegal("symbol", "^[A-Z0-9-_.]{1,20}$")
     if interval not in _INTERVALS:
-        raise BinanceError(-1120, "INVALID_INTERVAL", "Invalid interval.")
+        raise BinanceError("INVALID_INTERVAL", "Invalid interval.")
     if interval not in INTERVAL_HOURS:
         served = ", ".join(INTERVAL_HOURS)
-        raise BinanceError(-1120, "INVALID_INTERVAL", f"Invalid interval. This archive serves {served}.")
+        raise BinanceError("INVALID_INTERVAL", f"Invalid interval. This archive serves {served}.")
     limit = _number(parameters, "limit")
     if limit == 0:
         raise _invalid("limit")
@@ -96,7 +109,6 @@ def _refuse_unknown(parameters: Mapping[str, str], known: frozenset[str]) -> Non
     read, sent = sum(name in known for name in parameters), len(parameters)
     if read < sent:
         raise BinanceError(
-            -1104,
             "UNKNOWN_PARAMETER",
             f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'.",
         )
@@ -106,14 +118,14 @@ def _mandatory(parameters: Mapping[str, str], name: str) -> str:
     value = parameters.get(name, "")
     if not value:
         text = f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-        raise BinanceError(-1102, "MISSING_PARAMETER", text)
+        raise BinanceError("MISSING_PARAMETER", text)
     return value
 
 
 def _optional(parameters: Mapping[str, str], name: str) -> str | None:
     value = parameters.get(name)
     if value == "":
-        raise BinanceError(-1105, "EMPTY_PARAMETER", f"Parameter '{name}' was empty.")
+        raise BinanceError("EMPTY_PARAMETER", f"Parameter '{name}' was empty.")
     return value
 
 
@@ -144,15 +156,15 @@ def _time_zone_hours(parameters: Mapping[str, str]) -> int:
 
 def _illegal(name: str, legal: str) -> BinanceError:
     text = f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
-    return BinanceError(-1100, "ILLEGAL_CHARACTERS", text)
+    return BinanceError("ILLEGAL_CHARACTERS", text)
 
 
 def _invalid(name: str) -> BinanceError:
-    return BinanceError(-1130, "INVALID_PARAMETER", f"Data sent for parameter '{name}' is not valid.")
+    return BinanceError("INVALID_PARAMETER", f"Data sent for parameter '{name}' is not valid.")
 
 
 def row(candle: Candle, grid: Grid = HOURLY) -> list[Any]:
-    """Return a candle's row of 12 columns; its close time is reckoned: the end of its interval."""
+    """Return a candle's row of 12 columns; its close time is computed: the end of its interval."""
     return [
         candle.open_time_ms,
         _eight(candle.open),
@@ -209,14 +221,14 @@ def exchange_info(parameters: Mapping[str, str], series: Iterable[Series], now: 
 
 def invalid_symbol() -> BinanceError:
     """Return the error for a symbol that is not stored."""
-    return BinanceError(-1121, "INVALID_SYMBOL", "Invalid symbol.")
+    return BinanceError("INVALID_SYMBOL", "Invalid symbol.")
 
 
 def _wanted_symbols(parameters: Mapping[str, str]) -> set[str] | None:
     """Return the symbols that are asked for by name: ``symbol=BTCUSDT`` or ``symbols=["BTCUSDT","ETHUSDT"]``."""
     one, several = (_optional(parameters, name) for name in ("symbol", "symbols"))
     if one is not None and several is not None:
-        raise BinanceError(-1128, "INVALID_COMBINATION", "Combination of optional parameters invalid.")
+        raise BinanceError("INVALID_COMBINATION", "Combination of optional parameters invalid.")
     if several is None:
         return None if one is None else {one}
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from candle_collector.answers import Limits
 from candle_collector.reading.read_candles import LIMIT_MOST
 
 BODY_MOST_BYTES = 65_536
@@ -13,12 +14,12 @@ CALLS_A_SECOND = 100
 TRIGGERS_A_SECOND = 5
 """As the template throttles the API."""
 
-REPORTED = {
-    "symbols_a_run": SYMBOLS_MOST,
-    "body_bytes": BODY_MOST_BYTES,
-    "runs_a_page": RUNS_A_PAGE_MOST,
-    "candles_a_page": LIMIT_MOST,
-    "calls_a_second": CALLS_A_SECOND,
-    "triggers_a_second": TRIGGERS_A_SECOND,
-}
+REPORTED = Limits(
+    symbols_a_run=SYMBOLS_MOST,
+    body_bytes=BODY_MOST_BYTES,
+    runs_a_page=RUNS_A_PAGE_MOST,
+    candles_a_page=LIMIT_MOST,
+    calls_a_second=CALLS_A_SECOND,
+    triggers_a_second=TRIGGERS_A_SECOND,
+)
 """The limits as system/info reports them."""

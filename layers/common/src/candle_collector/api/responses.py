@@ -1,20 +1,19 @@
-"""How the API answers: JSON, our errors in one shape, headers that let nobody keep or frame it; and who asked."""
+"""The answers of the API: JSON, errors in one shape, headers against caching and framing, the log of admin calls."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as PowertoolsNotFoundError
 
+from candle_collector.api import routes
 from candle_collector.api.errors import HTTP_ERRORS, INTERNAL, error_body
 from candle_collector.domain.ids import is_run_id
 from candle_collector.errors import NotFoundError, RefusedError
-from candle_collector.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -27,67 +26,84 @@ HEADERS: dict[str, str | list[str]] = {
 }
 """On every answer. A query may hold a key, so no answer is kept and no address is passed on."""
 
-ADMIN_ROUTES = "/api/admin/"
-
 
 class AuditedResolver(APIGatewayRestResolver):
-    """A router that tells the dashboard's origin what it may read, and logs who asked for what of the admin routes."""
+    """A router that sends the CORS headers for the dashboard, and logs the calls of admin routes.
+
+    Parameters
+    ----------
+    dashboard_origin
+        The origin whose pages may read the answers in a browser; empty for none.
+    """
 
     def __init__(self, dashboard_origin: str) -> None:
         super().__init__()
         self._cross_origin = (
             {"Access-Control-Allow-Origin": [dashboard_origin], "Vary": ["Origin"]} if dashboard_origin else {}
         )
+        self._noted: dict[str, str] = {}
+
+    def note(self, **facts: str) -> None:
+        """Note the ``run_id`` or the ``code`` of the answer, for the log of this call."""
+        self._noted.update(facts)
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer an event of API Gateway."""
-        answered: dict[str, Any] = super().resolve(event, context)
-        answered["multiValueHeaders"] = {**(answered.get("multiValueHeaders") or {}), **self._cross_origin}
-        if event["resource"].startswith(ADMIN_ROUTES):
-            _audit(event, answered)
-        return answered
+        self._noted = {}
+        response: dict[str, Any] = super().resolve(event, context)
+        response["multiValueHeaders"] = {**(response.get("multiValueHeaders") or {}), **self._cross_origin}
+        if event["resource"].startswith(routes.ADMIN):
+            self._audit(event, response["statusCode"])
+        return response
 
-
-def _audit(event: dict[str, Any], answered: dict[str, Any]) -> None:
-    """Log an admin call: the route as the template has it and what we answered, nothing as the caller sent it."""
-    asked = event.get("requestContext") or {}
-    told = json.loads(answered["body"]) if event["httpMethod"] == "POST" else {}
-    refusal = told.get("error") or {}
-    named = (event.get("pathParameters") or {}).get("run_id", "")
-    record = {
-        "key_id": (asked.get("authorizer") or {}).get("key_id"),
-        "method": event["httpMethod"],
-        "route": event["resource"],
-        "run_id": told.get("run_id") or refusal.get("run_id") or (named if is_run_id(named) else None),
-        "status": answered["statusCode"],
-        "code": refusal.get("code"),
-        "request_id": asked.get("requestId"),
-    }
-    log.info("admin call", extra=record)
+    def _audit(self, event: dict[str, Any], status: int) -> None:
+        """Log an admin call: the route as the template has it and what we answered, nothing as the caller sent it."""
+        context = event.get("requestContext") or {}
+        in_path = (event.get("pathParameters") or {}).get("run_id", "")
+        record = {
+            "key_id": (context.get("authorizer") or {}).get("key_id"),
+            "method": event["httpMethod"],
+            "route": event["resource"],
+            "run_id": self._noted.get("run_id") or (in_path if is_run_id(in_path) else None),
+            "status": status,
+            "code": self._noted.get("code"),
+            "request_id": context.get("requestId"),
+        }
+        log.info("admin call", extra=record)
 
 
 def answer(status: int, body: Any) -> Response[str]:
-    """Return a JSON answer."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    """Return a JSON answer.
+
+    Parameters
+    ----------
+    body
+        A dataclass of `candle_collector.answers`, or what JSON knows.
+    """
+    text = json.dumps(body, default=vars, ensure_ascii=False, separators=(",", ":"))
     return Response(status, "application/json", text, headers=dict(HEADERS))
 
 
-def resolver() -> AuditedResolver:
+def resolver(dashboard_origin: str) -> AuditedResolver:
     """Return a router of a function behind the API, which answers every error."""
-    app = AuditedResolver(Settings(os.environ).dashboard_origin)
+    app = AuditedResolver(dashboard_origin)
+
+    def error_answer(status: int, error: dict[str, str]) -> Response[str]:
+        app.note(**{name: error[name] for name in ("code", "run_id") if name in error})
+        return answer(status, {"error": error})
 
     @app.exception_handler(RefusedError)  # type: ignore[untyped-decorator] # Powertools leaves it untyped
     def _refused(error: RefusedError) -> Response[str]:
-        return answer(HTTP_ERRORS[type(error)].status, {"error": error_body(error)})
+        return error_answer(HTTP_ERRORS[type(error)].status, error_body(error))
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator] # as above
-    def _broken(error: Exception) -> Response[str]:
+    def _failed(error: Exception) -> Response[str]:
         log.error("the call failed", exc_info=error)
         message = "the call failed; the function's log says why"
-        return answer(INTERNAL.status, {"error": {"code": INTERNAL.code, "message": message}})
+        return error_answer(INTERNAL.status, {"code": INTERNAL.code, "message": message})
 
     @app.not_found
     def _unknown_route(_: PowertoolsNotFoundError) -> Response[str]:
-        return answer(HTTPStatus.NOT_FOUND, {"error": error_body(NotFoundError("there is nothing at this path"))})
+        return error_answer(HTTPStatus.NOT_FOUND, error_body(NotFoundError("there is nothing at this path")))
 
     return app

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
+from candle_collector import answers
 from candle_collector.collecting.collect_symbol import KLINES_WEIGHT
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.collecting.start_run import (
@@ -21,7 +21,7 @@ from candle_collector.collecting.start_run import (
 from candle_collector.domain import dates, windows
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.run import RunSymbol
+from candle_collector.domain.run import KEPT_WINDOWS, RunSymbol
 from candle_collector.domain.windows import Windows
 from candle_collector.ports import CandleStore
 
@@ -32,7 +32,7 @@ PRICES: Mapping[str, float] = {
     "lambda_request": 0.20e-6,
     "sqs_request": 0.40e-6,
 }
-"""US dollars on demand in us-east-1, by AWS's price lists as told on 2026-11-23."""
+"""US dollars on demand in us-east-1, from AWS's price lists of 2026-11-23."""
 
 DAY_WRITE_UNITS = 3
 """A day's item is between 2 and 3 KB; AWS counts a write unit a KB begun."""
@@ -49,7 +49,7 @@ _READERS = 8
 
 def plan_run(
     request: RunRequest, choice: Choice, ports: RunPorts, candles: CandleStore, *, workers: int
-) -> dict[str, Any]:
+) -> answers.Plan:
     """Return per symbol the missing hours, windows and requests, and in all weight, minutes and dollars.
 
     Parameters
@@ -78,38 +78,49 @@ def plan_run(
     weight = requests * KLINES_WEIGHT + LISTING_WEIGHT
     budget = scope.market.weight_limit * choice.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
-    symbols = len(scope.symbols)
-    dollars = {
+    dollars = _dollars(requests, days, len(scope.symbols), read_days=(scope.end - scope.start) / windows.HOURS_A_DAY)
+    return answers.Plan(
+        dry_run=True,
+        mode=request.mode,
+        start_date=dates.format_start(scope.start),
+        end_date=dates.format_end(scope.end),
+        note=scope.note,
+        total_cryptos=len(scope.symbols),
+        symbols=[
+            answers.PlannedSymbol(
+                symbol,
+                windows.count(gaps),
+                [answers.window(window) for window in gaps[:KEPT_WINDOWS]],
+                requests=len(plans[symbol]),
+            )
+            for symbol, gaps in missing.items()
+        ],
+        missing_hours=sum(map(windows.count, missing.values())),
+        requests=requests,
+        weight=weight,
+        estimated_minutes=round(seconds / 60, 2),
+        estimated_dollars=round(sum(dollars.values()), 6),
+        dollars={name: round(value, 6) for name, value in dollars.items()},
+        prices=PRICES,
+    )
+
+
+def _dollars(requests: int, days: int, symbols: int, *, read_days: float) -> dict[str, float]:
+    """Return what the run costs on demand, by service.
+
+    Parameters
+    ----------
+    days
+        The days of candles that are written, over all symbols.
+    read_days
+        The days of each symbol whose coverage is read.
+    """
+    return {
         "dynamodb_writes": (days * DAY_WRITE_UNITS + requests * 2 + symbols * 6) * PRICES["dynamodb_write_unit"],
-        "dynamodb_reads": (symbols * ((scope.end - scope.start) / windows.HOURS_A_DAY * DAY_READ_UNITS + 5))
-        * PRICES["dynamodb_read_unit"],
+        "dynamodb_reads": symbols * (read_days * DAY_READ_UNITS + 5) * PRICES["dynamodb_read_unit"],
         "lambda": requests * REQUEST_SECONDS * WORKER_GB * PRICES["lambda_gb_second"]
         + symbols * PRICES["lambda_request"],
         "sqs": symbols * 3 * PRICES["sqs_request"],
-    }
-    return {
-        "dry_run": True,
-        "mode": request.mode,
-        "start_date": dates.format_start(scope.start),
-        "end_date": dates.format_end(scope.end),
-        "note": scope.note,
-        "total_cryptos": symbols,
-        "symbols": [
-            {
-                "symbol": symbol,
-                "missing_hours": windows.count(gaps),
-                "windows": dates.format_windows(gaps[:100]),
-                "requests": len(plans[symbol]),
-            }
-            for symbol, gaps in missing.items()
-        ],
-        "missing_hours": sum(map(windows.count, missing.values())),
-        "requests": requests,
-        "weight": weight,
-        "estimated_minutes": round(seconds / 60, 2),
-        "estimated_dollars": round(sum(dollars.values()), 6),
-        "dollars": {name: round(value, 6) for name, value in dollars.items()},
-        "prices": dict(PRICES),
     }
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from candle_collector.domain import windows
-from candle_collector.domain.windows import Windows
 
 EARLIEST = windows.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
 """No candle is older: Binance opened in July 2017."""
@@ -68,10 +66,3 @@ def format_hour(hour: int) -> str:
 def format_moment(moment: datetime) -> str:
     """Return a moment as the API tells it, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def format_windows(spans: Windows) -> list[dict[str, Any]]:
-    """Return windows as the API tells them: half open, with their hours."""
-    return [
-        {"start": format_hour(window.start), "end": format_hour(window.end), "hours": window.hours} for window in spans
-    ]

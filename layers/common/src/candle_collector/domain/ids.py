@@ -7,7 +7,10 @@ import secrets
 from datetime import datetime
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ULID = re.compile(f"[{_CROCKFORD}]{{26}}", re.ASCII)
+RUN_ID_PATTERN = f"^[{_CROCKFORD}]{{26}}$"
+"""A ULID in capitals."""
+
+_ULID = re.compile(RUN_ID_PATTERN, re.ASCII)
 
 
 def new_run_id(now: datetime) -> str:

@@ -1,15 +1,15 @@
-"""How complete the archive is: what each series should hold, holds, never can hold, and misses.
+"""How complete the archive is: what each series should hold, holds, can never hold, and lacks.
 
 What it costs: one series from its items is a page of about 230 read units for each stored year. The list of all is made
-from the series' records, whose counts tell which years are full, and reads the items of the other years alone.
+from the series' records, whose counts say which years are full, and reads the items of the other years alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from candle_collector import answers
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.coverage import Coverage
@@ -26,7 +26,7 @@ YEARS_A_PAGE = 60
 
 @dataclass(frozen=True)
 class CoveragePorts:
-    """What telling the coverage needs."""
+    """What a report on coverage needs."""
 
     candles: CandleStore
     series: SeriesStore
@@ -41,14 +41,14 @@ class CoveragePorts:
 
 def report_symbol_coverage(
     symbol: str, ports: CoveragePorts, *, start: int | None = None, end: int | None = None
-) -> dict[str, Any]:
+) -> answers.SymbolCoverage:
     """Return the coverage of one series, read from its items.
 
     Parameters
     ----------
     start, end
         The hours that are expected, half open: from the first candle to the last closed hour where they are None. An
-        end in the future is cut.
+        end in the future is moved to the last closed hour.
 
     Raises
     ------
@@ -65,11 +65,11 @@ def report_symbol_coverage(
     days = ports.candles.coverage(symbol, life)
     stored = windows.clip(days.stored, life)
     never = windows.clip(windows.subtract(days.never_printed, days.stored), life)
-    return _told(series, within, stored, never)
+    return _report(series, within, stored, never)
 
 
-def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> dict[str, Any]:
-    """Return the coverage of all series by symbol, as their records tell it; ``next`` continues a page that was full.
+def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answers.Coverage:
+    """Return the coverage of all series by symbol, from their records; ``next`` continues a page that was full.
 
     Parameters
     ----------
@@ -77,22 +77,22 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> dict[s
         Leave out the symbols up to this one.
     """
     closed_end = ports.closed_end()
-    told: list[dict[str, Any]] = []
+    reports: list[answers.SymbolCoverage] = []
     years_read = 0
     for series in ports.series.all():
         if after is not None and series.symbol <= after:
             continue
         full, short = split_years(series)
-        if told and years_read + len(short) > YEARS_A_PAGE:
-            return {"symbols": told, "next": told[-1]["symbol"]}
+        if reports and years_read + len(short) > YEARS_A_PAGE:
+            return answers.Coverage(reports, next=reports[-1].symbol)
         years_read += len(short)
         stored, never = list(full), list[Window]()
         for year in short:
             days = ports.candles.coverage(series.symbol, year)
             stored += windows.clip(days.stored, year)
             never += windows.clip(windows.subtract(days.never_printed, days.stored), year)
-        told.append(_told(series, _expected(series, closed_end), windows.union(stored), windows.union(never)))
-    return {"symbols": told, "next": None}
+        reports.append(_report(series, _expected(series, closed_end), windows.union(stored), windows.union(never)))
+    return answers.Coverage(reports, next=None)
 
 
 def life_of(series: Series) -> Window:
@@ -121,42 +121,47 @@ def split_years(series: Series) -> tuple[Windows, Windows]:
     return full, tuple(part for part in parts if part not in full)
 
 
-def _told(series: Series, within: Window, stored: Windows, never: Windows) -> dict[str, Any]:
+def _report(series: Series, within: Window, stored: Windows, never: Windows) -> answers.SymbolCoverage:
     coverage = Coverage(stored, never, series.absent, series.delisted)
     outside = windows.union(part for part in (series.absent, series.delisted) if part)
     expected = windows.count(windows.subtract(windows.union([within]), outside))
     missing = coverage.missing(within)
     never_within = windows.clip(never, within)
-    return {
-        "symbol": series.symbol,
-        "listing": {
-            "first": _hour(series.first),
+    lives = segments(life_of(series), never) if series.first is not None else ()
+    return answers.SymbolCoverage(
+        symbol=series.symbol,
+        listing=answers.Listing(
+            first=_hour(series.first),
             # whether the exchange was asked for the hours before, and from when on it had none
-            "is_proven": series.absent is not None,
-            "asked_from": _hour(series.absent.start if series.absent else None),
-        },
-        "first": _hour(series.first),
-        "last": _hour(series.last),
-        "delisted_from": _hour(series.delisted.start if series.delisted else None),
-        "segments": dates.format_windows(segments(life_of(series), never)) if series.first is not None else [],
-        "start": _hour(within.start if within.hours else None),
-        "end": _hour(within.end if within.hours else None),
-        "expected": expected,
-        "stored": windows.count(windows.clip(stored, within)),
-        "never_printed_hours": windows.count(never_within),
-        "never_printed": dates.format_windows(never_within),
-        "missing_hours": windows.count(missing),
-        "missing": [_tell_missing(window, series.failed_windows) for window in missing],
-        "percent": percent(expected - windows.count(missing), expected),
-    }
+            is_proven=series.absent is not None,
+            asked_from=_hour(series.absent.start if series.absent else None),
+        ),
+        first=_hour(series.first),
+        last=_hour(series.last),
+        delisted_from=_hour(series.delisted.start if series.delisted else None),
+        segments=[answers.window(life) for life in lives],
+        start=_hour(within.start if within.hours else None),
+        end=_hour(within.end if within.hours else None),
+        expected=expected,
+        stored=windows.count(windows.clip(stored, within)),
+        never_printed_hours=windows.count(never_within),
+        never_printed=[answers.window(window) for window in never_within],
+        missing_hours=windows.count(missing),
+        missing=[_missing_window(window, series.failed_windows) for window in missing],
+        percent=percent(expected - windows.count(missing), expected),
+    )
 
 
-def _tell_missing(window: Window, failed_windows: Sequence[FailedWindow]) -> dict[str, Any]:
-    """Return a missing window with what is known of it; a window nobody has asked for yet has no attempts."""
-    (told,) = dates.format_windows((window,))
-    touching = [trouble for trouble in failed_windows if trouble.window.clip(window).hours]
-    attempts = sum(trouble.attempts for trouble in touching)
-    return {**told, "attempts": attempts, "last_error": touching[-1].error if touching else None}
+def _missing_window(window: Window, failed_windows: Sequence[FailedWindow]) -> answers.MissingWindow:
+    """Return a missing window with what is known of it; a window that nobody has asked for yet has no attempts."""
+    touching = [failed for failed in failed_windows if failed.window.clip(window).hours]
+    return answers.MissingWindow(
+        dates.format_hour(window.start),
+        dates.format_hour(window.end),
+        window.hours,
+        attempts=sum(failed.attempts for failed in touching),
+        last_error=touching[-1].error if touching else None,
+    )
 
 
 def percent(covered: int, expected: int) -> float | None:

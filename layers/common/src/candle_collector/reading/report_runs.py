@@ -1,12 +1,11 @@
-"""What the API tells of runs: aggregated from the records at the moment of asking, so it adds up."""
+"""Reports on runs, computed from the records at the moment of the request, so that the numbers add up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
+from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.ports import Clock, RateLimiter, RunStore, find_run
@@ -15,7 +14,7 @@ _HISTORY = 20
 """How far back the last ended run is looked for."""
 
 
-def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimiter, clock: Clock) -> dict[str, Any]:
+def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimiter, clock: Clock) -> answers.Status:
     """Return the state of a run: the named one, else the active one, else the last that ended.
 
     Raises
@@ -25,19 +24,33 @@ def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimit
     """
     now = clock.now()
     run = find_run(run_id, runs) if run_id is not None else current_run(runs, now)
-    running = run is not None and run.state is not RunState.ENDED
-    records = runs.symbols(run.run_id) if run else []
-    return {
-        "is_running": running,
-        "status": "running" if running else "idle",
-        "current_operation": run.mode if run and running else None,
-        "run_id": run.run_id if run else None,
-        "start_time": dates.format_moment(run.created_at) if run else None,
-        "elapsed_seconds": round((now - run.created_at).total_seconds(), 1) if run and running else None,
-        "timestamp": dates.format_moment(now),
-        "waiting_for_exchange_until": _waiting(records, rate_limiter, now) if running else None,
-        **(_results(run, records, now) if run else {"progress": None, "last_results": None}),
-    }
+    if run is None:
+        return answers.Status(
+            is_running=False,
+            status="idle",
+            current_operation=None,
+            run_id=None,
+            start_time=None,
+            elapsed_seconds=None,
+            timestamp=dates.format_moment(now),
+            waiting_for_exchange_until=None,
+            progress=None,
+            last_results=None,
+        )
+    running = run.state is not RunState.ENDED
+    records = runs.symbols(run.run_id)
+    return answers.Status(
+        is_running=running,
+        status="running" if running else "idle",
+        current_operation=run.mode if running else None,
+        run_id=run.run_id,
+        start_time=dates.format_moment(run.created_at),
+        elapsed_seconds=round((now - run.created_at).total_seconds(), 1) if running else None,
+        timestamp=dates.format_moment(now),
+        waiting_for_exchange_until=_waiting(records, rate_limiter, now) if running else None,
+        progress=_progress(run, records, now),
+        last_results=_results(run, records),
+    )
 
 
 def _waiting(records: Sequence[SymbolRecord], rate_limiter: RateLimiter, now: datetime) -> str | None:
@@ -63,73 +76,73 @@ def current_run(runs: RunStore, now: datetime) -> Run | None:
     return None
 
 
-def _results(run: Run, records: Sequence[SymbolRecord], now: datetime) -> dict[str, Any]:
-    counts = count_outcomes(record.outcome for record in records)
-    total, done = len(run.symbols), sum(counts.values())
+def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answers.Progress:
+    total = len(run.symbols)
+    done = sum(not record.outcome.open for record in records)
     elapsed = (now - run.created_at).total_seconds()
     eta = round(elapsed * (total - done) / done, 1) if done and run.state is not RunState.ENDED else None
-    return {
-        "progress": {
-            "done": done,
-            "total": total,
-            "percent": round(100 * done / total, 1),
-            "eta_seconds": 0 if done == total else eta,
-        },
-        "last_results": {
-            "run_id": run.run_id,
-            "mode": run.mode,
-            "start_date": dates.format_start(run.start),
-            "end_date": dates.format_end(run.end),
-            "ended_at": dates.format_moment(run.ended_at) if run.ended_at else None,
-            "end_reason": run.end_reason,
-            "note": run.note,
-            "total_cryptos": total,
-            **counts,
-            "total_records": sum(record.records for record in records),
-            "details": [_detail(record) for record in records],
-        },
-    }
+    return answers.Progress(done, total, round(100 * done / total, 1), eta_seconds=0 if done == total else eta)
 
 
-def _detail(record: SymbolRecord) -> dict[str, Any]:
-    return {
-        "symbol": record.symbol,
-        "status": record.outcome.value,
-        "records": record.records,
-        "requests": record.requests,
-        "retries": record.retries,
-        "missing": dates.format_windows(record.missing),
-        "missing_hours": record.missing_hours,
-        "error": asdict(record.failure) if record.failure else None,
-        "first": None if record.first is None else dates.format_hour(record.first),
-        "last": None if record.last is None else dates.format_hour(record.last),
-    }
+def _results(run: Run, records: Sequence[SymbolRecord]) -> answers.Results:
+    return answers.Results(
+        **count_outcomes(record.outcome for record in records),
+        run_id=run.run_id,
+        mode=run.mode,
+        start_date=dates.format_start(run.start),
+        end_date=dates.format_end(run.end),
+        ended_at=_moment(run.ended_at),
+        end_reason=run.end_reason,
+        note=run.note,
+        total_cryptos=len(run.symbols),
+        total_records=sum(record.records for record in records),
+        details=[_symbol_result(record) for record in records],
+    )
 
 
-def report_runs(*, limit: int, before: str | None, runs: RunStore) -> dict[str, Any]:
-    """Return a page of the runs, newest first; ``next`` is the page's continuation."""
+def _symbol_result(record: SymbolRecord) -> answers.SymbolResult:
+    return answers.SymbolResult(
+        symbol=record.symbol,
+        status=record.outcome.value,
+        records=record.records,
+        requests=record.requests,
+        retries=record.retries,
+        missing=[answers.window(window) for window in record.missing],
+        missing_hours=record.missing_hours,
+        error=record.failure,
+        first=None if record.first is None else dates.format_hour(record.first),
+        last=None if record.last is None else dates.format_hour(record.last),
+    )
+
+
+def report_runs(*, limit: int, before: str | None, runs: RunStore) -> answers.Runs:
+    """Return a page of the runs, newest first; ``next`` continues it."""
     ids = runs.runs(limit=limit, before=before)
     found = [run for run_id in ids if (run := runs.get(run_id))]
-    return {"runs": [run_line(run) for run in found], "next": ids[-1] if len(ids) == limit else None}
+    return answers.Runs([run_line(run) for run in found], next=ids[-1] if len(ids) == limit else None)
 
 
-def run_line(run: Run) -> dict[str, Any]:
-    """Return a run as a list tells it."""
+def run_line(run: Run) -> answers.RunLine:
+    """Return a run as a list shows it."""
     counts = run.counts or {}
-    return {
-        "run_id": run.run_id,
-        "mode": run.mode,
-        "state": run.state.value,
-        "start_date": dates.format_start(run.start),
-        "end_date": dates.format_end(run.end),
-        "created_at": dates.format_moment(run.created_at),
-        "ended_at": dates.format_moment(run.ended_at) if run.ended_at else None,
-        "end_reason": run.end_reason,
-        "total_cryptos": len(run.symbols),
-        "complete": counts.get("complete"),
-        "partial": counts.get("partial"),
-        "failed": counts.get("failed"),
-        "skipped": counts.get("skipped"),
-        "total_records": counts.get("records"),
-        "note": run.note,
-    }
+    return answers.RunLine(
+        run_id=run.run_id,
+        mode=run.mode,
+        state=run.state.value,
+        start_date=dates.format_start(run.start),
+        end_date=dates.format_end(run.end),
+        created_at=dates.format_moment(run.created_at),
+        ended_at=_moment(run.ended_at),
+        end_reason=run.end_reason,
+        total_cryptos=len(run.symbols),
+        complete=counts.get("complete"),
+        partial=counts.get("partial"),
+        failed=counts.get("failed"),
+        skipped=counts.get("skipped"),
+        total_records=counts.get("records"),
+        note=run.note,
+    )
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else dates.format_moment(moment)

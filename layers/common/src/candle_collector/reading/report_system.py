@@ -1,12 +1,11 @@
-"""How the whole stands: the exchange, what is stored, what is being collected, the limits and settings in force."""
+"""The state of the whole deployment: the exchange, what is stored, what is being collected, limits and settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState
@@ -20,7 +19,7 @@ _WEIGHT_SECONDS = 60
 
 @dataclass(frozen=True)
 class SystemPorts:
-    """What telling of the whole needs."""
+    """What the report needs."""
 
     runs: RunStore
     series: SeriesStore
@@ -29,90 +28,68 @@ class SystemPorts:
     clock: Clock
 
 
-@dataclass(frozen=True)
-class Schedules:
-    """When collection starts by itself, as EventBridge takes it.
-
-    Attributes
-    ----------
-    enabled
-        Whether it does at all.
-    gap_fill
-        Empty where there is none.
-    """
-
-    enabled: bool
-    forward: str
-    gap_fill: str
-
-
 def report_system(
-    facts: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    limits: Mapping[str, int],
-    schedules: Schedules,
+    *,
+    version: str,
+    stage: str,
+    settings: answers.SettingsInForce,
+    limits: answers.Limits,
     ports: SystemPorts,
-) -> dict[str, Any]:
-    """Return how the whole stands, from the series' records and the newest run: no candle is read, no table is scanned.
-
-    Parameters
-    ----------
-    facts
-        Service, version and stage.
-    settings
-        The settings in force.
-    limits
-        What the API takes at most.
-    """
+) -> answers.SystemInfo:
+    """Return the state of the deployment, from the series' records and the newest run: no table is scanned."""
     now = ports.clock.now()
     current = current_run(ports.runs, now)
     state = ports.rate_limiter.state()
-    return {
-        **facts,
-        "timestamp": dates.format_moment(now),
-        "exchange": {"base_url": settings["exchange_base_url"], **_exchange(state, current, ports.probe, now)},
-        "store": _store(ports.series, state, now),
-        "collection": {
-            "state": "running" if current and current.state is not RunState.ENDED else "idle",
-            "last_run": run_line(current) if current else None,
-            "next_scheduled": _next(schedules.forward, schedules, now),
-            "next_gap_fill": _next(schedules.gap_fill, schedules, now),
-        },
-        "limits": limits,
-        "settings": {**settings, "schedules_enabled": schedules.enabled}
-        | {"collection_schedule": schedules.forward, "gap_fill_schedule": schedules.gap_fill or None},
-    }
+    return answers.SystemInfo(
+        service="candle-collector",
+        version=version,
+        stage=stage,
+        timestamp=dates.format_moment(now),
+        exchange=_exchange(settings.exchange_base_url, state, current, ports.probe, now),
+        store=_store(ports.series, state, now),
+        collection=answers.CollectionInfo(
+            state="running" if current and current.state is not RunState.ENDED else "idle",
+            last_run=run_line(current) if current else None,
+            next_scheduled=_next(settings.collection_schedule, settings, now),
+            next_gap_fill=_next(settings.gap_fill_schedule, settings, now),
+        ),
+        limits=limits,
+        settings=settings,
+    )
 
 
-def _exchange(state: RateLimiterState, run: Run | None, probe: ExchangeProbe, now: datetime) -> dict[str, Any]:
-    """Return what is known of the exchange; it is asked nothing while it wants to be left alone."""
+def _exchange(
+    base_url: str, state: RateLimiterState, run: Run | None, probe: ExchangeProbe, now: datetime
+) -> answers.ExchangeInfo:
+    """Return what is known of the exchange; it is not asked while it wants no requests."""
     until = state.blocked_until if state.blocked_until and state.blocked_until > now else None
     seconds = run.weight_seconds if run else _WEIGHT_SECONDS
     period = (round(now.timestamp() * 1000) + state.clock_offset_ms) // (seconds * 1000)
-    return {
-        "reachable": until is None and probe.answers(),
-        "used_weight": state.reserved if state.period == period else 0,
-        "weight_limit": run.weight_limit if run else None,
-        "weight_seconds": run.weight_seconds if run else None,
-        "blocked_until": dates.format_moment(until) if until else None,
-        "blocked_reason": state.reason if until else None,
-    }
+    return answers.ExchangeInfo(
+        base_url=base_url,
+        reachable=until is None and probe.answers(),
+        used_weight=state.reserved if state.period == period else 0,
+        weight_limit=run.weight_limit if run else None,
+        weight_seconds=run.weight_seconds if run else None,
+        blocked_until=dates.format_moment(until) if until else None,
+        blocked_reason=state.reason if until else None,
+    )
 
 
-def _store(series: SeriesStore, state: RateLimiterState, now: datetime) -> dict[str, Any]:
-    stored = [one for one in series.all() if one.last is not None]
-    latest = max((one.last for one in stored if one.last is not None), default=None)
-    first = min((one.first for one in stored if one.first is not None), default=None)
+def _store(series: SeriesStore, state: RateLimiterState, now: datetime) -> answers.StoreInfo:
+    stored = [record for record in series.all() if record.last is not None]
+    latest = max((record.last for record in stored if record.last is not None), default=None)
+    first = min((record.first for record in stored if record.first is not None), default=None)
     closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
-    return {
-        "symbols": len(stored),
-        "candles": sum(sum(one.years.values()) for one in stored),
-        "first_candle": None if first is None else dates.format_hour(first),
-        "latest_candle": None if latest is None else dates.format_hour(latest),
-        "lag_hours": None if latest is None else max(0, closed_end - 1 - latest),
-    }
+    return answers.StoreInfo(
+        symbols=len(stored),
+        candles=sum(sum(record.years.values()) for record in stored),
+        first_candle=None if first is None else dates.format_hour(first),
+        latest_candle=None if latest is None else dates.format_hour(latest),
+        lag_hours=None if latest is None else max(0, closed_end - 1 - latest),
+    )
 
 
-def _next(expression: str, schedules: Schedules, now: datetime) -> str | None:
-    moment = next_occurrence(expression, now) if schedules.enabled else None
+def _next(expression: str | None, settings: answers.SettingsInForce, now: datetime) -> str | None:
+    moment = next_occurrence(expression, now) if expression and settings.schedules_enabled else None
     return dates.format_moment(moment) if moment else None

@@ -1,0 +1,351 @@
+"""Every answer of the API as a dataclass: for the use cases, the OpenAPI document and the clients.
+
+Collecting and reading return them, so they stand below both. They need the standard library alone: pydantic stays out
+of the functions that only answer. Moments and dates are UTC text as the API writes it. Windows are half open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from candle_collector.domain import dates, windows
+from candle_collector.domain.ids import RUN_ID_PATTERN
+from candle_collector.domain.run import Failure, Mode
+
+
+class Schema:
+    """A mark on a type: what the OpenAPI document says of it, in the words of JSON Schema."""
+
+    def __init__(self, **words: Any) -> None:
+        self._words = words
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        """Add the words; pydantic calls it when the document is built."""
+        return {**handler(core), **self._words}
+
+
+DAY_PATTERN = r"^20(1[7-9]|[2-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+MOMENT_PATTERN = DAY_PATTERN[:-1] + r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
+DATE_PATTERN = DAY_PATTERN[:-1] + r"(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?$"
+
+Day = Annotated[str, Schema(pattern=DAY_PATTERN, examples=["2025-01-31"])]
+Moment = Annotated[str, Schema(pattern=MOMENT_PATTERN, examples=["2025-01-31T06:00:00Z"])]
+Date = Annotated[str, Schema(pattern=DATE_PATTERN, examples=["2025-01-31", "2025-01-31T06:00:00Z"])]
+RunId = Annotated[str, Schema(pattern=RUN_ID_PATTERN, examples=["01KBSM0000ABCDEFGHJKMNPQRS"])]
+# Binance lists names that are not ASCII; no short pattern says which letters those may hold.
+Symbol = Annotated[str, Schema(minLength=1, maxLength=20, examples=["BTCUSDT"])]
+Count = Annotated[int, Schema(minimum=0)]
+Positive = Annotated[int, Schema(minimum=1)]
+Seconds = Annotated[float, Schema(minimum=0)]
+Percent = Annotated[float, Schema(minimum=0, maximum=100)]
+OutcomeName = Literal["pending", "running", "complete", "partial", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of hours; `end` is not part of it."""
+
+    start: Moment
+    end: Moment
+    hours: Positive
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run was started."""
+
+    success: Literal[True]
+    message: str
+    mode: Mode
+    run_id: RunId
+    start_date: Date
+    end_date: Date
+    total_cryptos: Positive
+    status_endpoint: str
+    status_url: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class PlannedSymbol:
+    """What a run would ask for of one symbol; at most 100 windows are listed."""
+
+    symbol: Symbol
+    missing_hours: Count
+    windows: Annotated[Sequence[Window], Schema(maxItems=100)]
+    requests: Count
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would ask for and cost, on demand in us-east-1; nothing was started."""
+
+    dry_run: Literal[True]
+    mode: Mode
+    start_date: Date
+    end_date: Date
+    note: str | None
+    total_cryptos: Positive
+    symbols: Sequence[PlannedSymbol]
+    missing_hours: Count
+    requests: Count
+    weight: Count
+    estimated_minutes: Seconds
+    estimated_dollars: Seconds
+    dollars: Mapping[str, float]
+    prices: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """How many symbols of a run have ended in which way."""
+
+    complete: Count
+    partial: Count
+    failed: Count
+    skipped: Count
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """A run was stopped; what it stored stays."""
+
+    success: Literal[True]
+    run_id: RunId
+    counts: Mapping[str, int]
+    status_url: str
+
+
+@dataclass(frozen=True)
+class SymbolResult:
+    """What became of one symbol; `missing` lists at most 100 windows, `missing_hours` counts all."""
+
+    symbol: Symbol
+    status: OutcomeName
+    records: Count
+    requests: Count
+    retries: Count
+    missing: Annotated[Sequence[Window], Schema(maxItems=100)]
+    missing_hours: Count
+    error: Failure | None
+    first: Moment | None
+    last: Moment | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; `eta_seconds` is null while it is not known."""
+
+    done: Count
+    total: Positive
+    percent: Percent
+    eta_seconds: Seconds | None
+
+
+@dataclass(frozen=True)
+class Results(Outcomes):
+    """What a run has done so far, or in all."""
+
+    run_id: RunId
+    mode: Mode
+    start_date: Date
+    end_date: Date
+    ended_at: Moment | None
+    end_reason: str | None
+    note: str | None
+    total_cryptos: Positive
+    total_records: Count
+    details: Sequence[SymbolResult]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The active run, else the last that ended, or the one that was named; null members before the first run."""
+
+    is_running: bool
+    status: Literal["running", "idle"]
+    current_operation: Mode | None
+    run_id: RunId | None
+    start_time: Moment | None
+    elapsed_seconds: Seconds | None
+    timestamp: Moment
+    waiting_for_exchange_until: Moment | None
+    progress: Progress | None
+    last_results: Results | None
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run in short; its counts are null until it has ended."""
+
+    run_id: RunId
+    mode: Mode
+    state: Literal["creating", "active", "ended"]
+    start_date: Date
+    end_date: Date
+    created_at: Moment
+    ended_at: Moment | None
+    end_reason: str | None
+    total_cryptos: Positive
+    complete: Count | None
+    partial: Count | None
+    failed: Count | None
+    skipped: Count | None
+    total_records: Count | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A page of runs, newest first; `next` goes into `before` for the page after it."""
+
+    runs: Sequence[RunLine]
+    next: RunId | None
+
+
+@dataclass(frozen=True)
+class RankedSymbol:
+    """A symbol of the universe and what was traded of it in 24 hours, in USDT."""
+
+    symbol: Symbol
+    quote_volume: str
+
+
+@dataclass(frozen=True)
+class Universe:
+    """The ranking of a day, best first."""
+
+    date: Day
+    symbols: Sequence[RankedSymbol]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Since when a symbol has candles, and whether that is proven by having asked for earlier ones."""
+
+    first: Moment | None
+    is_proven: bool
+    asked_from: Moment | None
+
+
+@dataclass(frozen=True)
+class MissingWindow(Window):
+    """A missing window, how often it was asked for and what came of it."""
+
+    attempts: Count
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class SymbolCoverage:
+    """How complete one series is between `start` and `end`, which is not part of it."""
+
+    symbol: Symbol
+    listing: Listing
+    first: Moment | None
+    last: Moment | None
+    delisted_from: Moment | None
+    segments: Sequence[Window]
+    start: Moment | None
+    end: Moment | None
+    expected: Count
+    stored: Count
+    never_printed_hours: Count
+    never_printed: Sequence[Window]
+    missing_hours: Count
+    missing: Sequence[MissingWindow]
+    percent: Percent | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """A page of all series by symbol; `next` goes into `after` for the page after it."""
+
+    symbols: Sequence[SymbolCoverage]
+    next: Symbol | None
+
+
+@dataclass(frozen=True)
+class ExchangeInfo:
+    """The exchange as it is reached from here."""
+
+    base_url: str
+    reachable: bool
+    used_weight: Annotated[Count, Schema(description="In the current period, as far as this stack knows.")]
+    weight_limit: Positive | None
+    weight_seconds: Positive | None
+    blocked_until: Moment | None
+    blocked_reason: str | None
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What is stored; `lag_hours` is the number of hours between the newest candle and the last one that has closed."""
+
+    symbols: Count
+    candles: Count
+    first_candle: Moment | None
+    latest_candle: Moment | None
+    lag_hours: Count | None
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """What is being collected, and when that starts by itself; null where it does not, or where that is not known."""
+
+    state: Literal["running", "idle"]
+    last_run: RunLine | None
+    next_scheduled: Moment | None
+    next_gap_fill: Moment | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the API takes at most."""
+
+    symbols_a_run: Count
+    body_bytes: Count
+    runs_a_page: Count
+    candles_a_page: Count
+    calls_a_second: Count
+    triggers_a_second: Count
+
+
+@dataclass(frozen=True)
+class SettingsInForce:
+    """How this stack was deployed."""
+
+    exchange_base_url: str
+    exchange_weight_share_percent: int
+    top_n_cryptos: int
+    collection_start_date: Date
+    collection_schedule: str
+    gap_fill_schedule: str | None
+    schedules_enabled: bool
+    batch_size_hours: int
+    max_retries: int
+    worker_timeout: int
+    run_deadline_hours: int
+    api_key_required: bool
+
+
+@dataclass(frozen=True)
+class SystemInfo:
+    """The state of the whole deployment."""
+
+    service: Literal["candle-collector"]
+    version: str
+    stage: Annotated[str, Schema(enum=["local", "dev", "prod"])]
+    timestamp: Moment
+    exchange: ExchangeInfo
+    store: StoreInfo
+    collection: CollectionInfo
+    limits: Limits
+    settings: SettingsInForce
+
+
+def window(of: windows.Window) -> Window:
+    """Return a window as the API reports it."""
+    return Window(dates.format_hour(of.start), dates.format_hour(of.end), of.hours)

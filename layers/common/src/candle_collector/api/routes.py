@@ -1,0 +1,60 @@
+"""Every route of the API: its method, its path and the scope of key that it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from candle_collector.domain.api_key import Scope
+
+CANDLES = "/api/v3/"
+"""Where the routes of Binance's shape begin."""
+
+ADMIN = "/api/admin/"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route, its path as API Gateway and OpenAPI write it: ``/api/admin/coverage/{symbol}``."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    scope: Scope = Scope.ADMIN
+
+    @property
+    def pattern(self) -> str:
+        """The path as Powertools' resolver writes it: ``/api/admin/coverage/<symbol>``."""
+        return self.path.replace("{", "<").replace("}", ">")
+
+    @property
+    def is_candles_route(self) -> bool:
+        """Whether it has Binance's shape, and takes a key as X-MBX-APIKEY as well."""
+        return self.path.startswith(CANDLES)
+
+
+TRIGGER = Route("POST", "/api/admin/collect/trigger")
+RETRY = Route("POST", "/api/admin/collect/runs/{run_id}/retry")
+CANCEL = Route("POST", "/api/admin/collect/runs/{run_id}/cancel")
+STATUS = Route("GET", "/api/admin/collect/status")
+RUNS = Route("GET", "/api/admin/collect/runs")
+UNIVERSE = Route("GET", "/api/admin/universe")
+COVERAGE = Route("GET", "/api/admin/coverage", Scope.READ)
+SYMBOL_COVERAGE = Route("GET", "/api/admin/coverage/{symbol}", Scope.READ)
+SYSTEM_INFO = Route("GET", "/api/admin/system/info")
+OPENAPI = Route("GET", "/openapi.json", Scope.READ)
+KLINES = Route("GET", "/api/v3/klines", Scope.READ)
+EXCHANGE_INFO = Route("GET", "/api/v3/exchangeInfo", Scope.READ)
+TIME = Route("GET", "/api/v3/time", Scope.READ)
+PING = Route("GET", "/api/v3/ping", Scope.READ)
+
+ROUTES: tuple[Route, ...] = (
+    *(TRIGGER, RETRY, CANCEL, STATUS, RUNS, UNIVERSE, COVERAGE, SYMBOL_COVERAGE, SYSTEM_INFO, OPENAPI),
+    *(KLINES, EXCHANGE_INFO, TIME, PING),
+)
+
+_BY_NAME: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
+
+
+def find_route(method: str, path: str) -> Route | None:
+    """Return the route of a method and a path as API Gateway writes them; None where there is none."""
+    return _BY_NAME.get((method, path))
