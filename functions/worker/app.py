@@ -27,8 +27,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         message = read_message(record.body)
         log.append_keys(run_id=message.run_id, symbol=message.symbol, turn=message.turn)
         try:
-            turn = bootstrap.container().turn(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
-            collect_symbol(message, turn)
+            ports = bootstrap.container().worker_ports(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
+            collect_symbol(message, ports)
             log.info("turn done")
         except Exception:
             log.exception("the turn failed; its message comes back")

@@ -16,9 +16,9 @@ from dataclasses import replace
 from itertools import product
 
 from candle_collector.adapters.binance.client import Binance
-from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
 from candle_collector.domain.windows import Window
-from candle_collector.ports import Answer
+from candle_collector.ports import FetchedCandles
 from rich.console import Console
 from rich.table import Table
 
@@ -39,9 +39,9 @@ class AskingAhead:
         self._threads = threads
         self._ahead = ahead
         self._own = threading.local()
-        self._flying: dict[int, Future[Answer]] = {}
+        self._flying: dict[int, Future[FetchedCandles]] = {}
 
-    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
         flying = self._flying.pop(start, None)
         behind = [span for span in SPANS if span.start > start][: self._ahead]
@@ -57,19 +57,19 @@ class AskingAhead:
             if span.start not in self._flying:
                 self._flying[span.start] = self._threads.submit(self._ask, symbol, span, until)
 
-    def _ask(self, symbol: str, span: Window, until: float) -> Answer:
+    def _ask(self, symbol: str, span: Window, until: float) -> FetchedCandles:
         if not hasattr(self._own, "binance"):  # its connections are for one thread
             self._own.binance = instant_binance(self._exchange)
         binance: Binance = self._own.binance
-        return binance.candles(symbol, span.start, span.hours, attempts_made=0, until=until)
+        return binance.fetch_candles(symbol, span.start, span.hours, attempts_made=0, until=until)
 
 
 @contextmanager
-def _asking(turn: Turn, exchange: InstantExchange, ahead: int) -> Iterator[Turn]:
+def _asking(turn: WorkerPorts, exchange: InstantExchange, ahead: int) -> Iterator[WorkerPorts]:
     with ThreadPoolExecutor(max(1, ahead)) as threads:
         if ahead > 1:
             turn = replace(turn, exchange=AskingAhead(exchange, threads, ahead))  # type: ignore[arg-type] # only for candles
-        yield replace(turn, ahead=threads if ahead == 1 else None)
+        yield replace(turn, prefetch=threads if ahead == 1 else None)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from candle_collector.collecting.collect_symbol import Turn
+from candle_collector.collecting.collect_symbol import WorkerPorts
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, RateLimiter, RunStore, SeriesStore
@@ -44,10 +44,10 @@ def begin_run(runs: RunStore, symbols: Sequence[str], window: Window) -> None:
 
 def turn_with(
     *, exchange: Exchange, candles: CandleStore, series: SeriesStore, runs: RunStore, rate_limiter: RateLimiter
-) -> Turn:
+) -> WorkerPorts:
     """Return what a turn works with; its clock stands still, its time is not bounded."""
     clock = FakeClock(NOW)
-    return Turn(
+    return WorkerPorts(
         exchange=exchange,
         candles=candles,
         series=series,

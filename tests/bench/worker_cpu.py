@@ -19,7 +19,7 @@ from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
-from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
 from candle_collector.domain import windows
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -72,7 +72,7 @@ def compare(console: Console, *, profile: bool = False) -> None:
         _profile(whole_turn)
 
 
-def recorded_turn(exchange: Exchange) -> tuple[Turn, RecordedAws]:
+def recorded_turn(exchange: Exchange) -> tuple[WorkerPorts, RecordedAws]:
     """Return a turn with the real adapters, and what DynamoDB answered when it was taken once."""
     recorded = RecordedAws()
     with _dynamodb_in_memory():
@@ -89,11 +89,11 @@ def recorded_turn(exchange: Exchange) -> tuple[Turn, RecordedAws]:
     return turn, recorded
 
 
-def _fetch_and_store(turn: Turn) -> None:
+def _fetch_and_store(turn: WorkerPorts) -> None:
     """Do what a batch cannot do without: ask, read and check the answer, write its days."""
     days = windows.days_in((YEAR,))
     for span in SPANS:
-        answer = turn.exchange.candles(SYMBOL, span.start, span.hours, attempts_made=0, until=turn.until)
+        answer = turn.exchange.fetch_candles(SYMBOL, span.start, span.hours, attempts_made=0, until=turn.until)
         turn.candles.store(SYMBOL, answer.candles, (), absent_days=days)
 
 

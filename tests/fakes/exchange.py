@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import HOUR_MS
-from candle_collector.ports import Answer, Market
+from candle_collector.ports import FetchedCandles, Market, RequestWeights
 
 from tests.fakes.clock import FakeClock
 
@@ -24,7 +24,7 @@ class Asked(NamedTuple):
     limit: int
 
 
-def made(symbol: str, hour: int) -> Candle:
+def synthetic_candle(symbol: str, hour: int) -> Candle:
     """Return a candle that is a function of symbol and hour alone."""
     price = 100 + hour % 97 + len(symbol)
     low, high, volume = price - 3, price + 5, hour % 1000 + 1
@@ -58,10 +58,12 @@ class FakeExchange:
         What asking for listings raises.
     """
 
+    weights: ClassVar = RequestWeights(candles=2, listings=100)
+
     clock: FakeClock
     printed: dict[str, frozenset[int]]
     listings: tuple[Listing, ...] = ()
-    candle: Callable[[str, int], Candle] = made
+    candle: Callable[[str, int], Candle] = synthetic_candle
     before: Callable[[Asked], None] | None = None
     rows_most: int | None = None
     seconds: float = 0.0
@@ -79,7 +81,7 @@ class FakeExchange:
             self.listings = tuple(map(listing, self.printed))
         self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
 
-    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
         """Answer the oldest `limit` rows from `start` on, the running hour's included."""
         assert attempts_made >= 0
         assert self.clock.monotonic() < until
@@ -92,7 +94,7 @@ class FakeExchange:
         running, closed_end = now_ms // HOUR_MS, closed_end_at(now_ms)
         hours = [hour for hour in self._hours(symbol) if start <= hour <= running]
         hours = hours[: limit if self.rows_most is None else min(limit, self.rows_most)]
-        return Answer(
+        return FetchedCandles(
             candles=tuple(self.candle(symbol, hour) for hour in hours if hour < closed_end),
             hours=tuple(hours),
             closed_end=closed_end,
@@ -100,14 +102,14 @@ class FakeExchange:
             used_weight=self.used_weight,
         )
 
-    def market(self) -> Market:
+    def fetch_market(self) -> Market:
         """Answer the listings."""
         self.market_asked += 1
         if self.market_error:
             raise self.market_error
         return Market(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
 
-    def volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self) -> Mapping[str, Decimal]:
         """Answer volumes by which the symbols rank in the order of their listings."""
         return {one.symbol: Decimal(10_000 - rank) for rank, one in enumerate(self.listings)}
 

@@ -40,7 +40,7 @@ class FakeQueue:
         self.sent: list[tuple[SymbolMessage, int]] = []
         self.refuse = False
 
-    def send(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
         """Take messages."""
         assert 0 <= delay_seconds <= 900, "SQS takes no longer delay"
         if self.refuse:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, candle_from_line
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 from candle_collector.ports import StoredDays
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from candle_collector.collecting.close_symbols import ClosingPorts
-from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
 from candle_collector.collecting.reconcile_runs import Reconciled, reconcile_runs
 from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, start_run
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
@@ -114,12 +114,12 @@ class World:
             weight_share_percent=80,
         )
         self.worker_seconds: float = WORKER_SECONDS
-        self.ahead: Executor | None = None
+        self.prefetch: Executor | None = None
 
-    def turn(self, countdown: list[int] | None = None) -> Turn:
+    def turn(self, countdown: list[int] | None = None) -> WorkerPorts:
         """Return what a worker works with, perhaps a worker that dies."""
         wrap = _wrapper(countdown)
-        return Turn(
+        return WorkerPorts(
             exchange=wrap(self.exchange),
             candles=wrap(self.candles),
             series=wrap(self.series),
@@ -132,7 +132,7 @@ class World:
             until=self.clock.monotonic() + self.worker_seconds,
             claim_seconds=CLAIM_SECONDS,
             weight_share_percent=80,
-            ahead=self.ahead,
+            prefetch=self.prefetch,
         )
 
     def run_ports(self, countdown: list[int] | None = None) -> RunPorts:

@@ -19,7 +19,7 @@ from candle_collector.errors import (
     OutOfTimeError,
     SymbolRefusedError,
 )
-from candle_collector.ports import Answer
+from candle_collector.ports import FetchedCandles
 
 from simulator.broken_answers import ANSWER_FAULTS
 from simulator.broken_rows import ROW_FAULTS
@@ -63,8 +63,8 @@ def binance(exchange: RunningExchange, slept: list[float]) -> Binance:
     return Binance(exchange.url, max_retries=3, sleep=slept.append)
 
 
-def ask(binance: Binance, seconds: float = LONG, made: int = 0, symbol: str = "BTCUSDT") -> Answer:
-    return binance.candles(symbol, START, LIMIT, attempts_made=made, until=time.monotonic() + seconds)
+def ask(binance: Binance, seconds: float = LONG, made: int = 0, symbol: str = "BTCUSDT") -> FetchedCandles:
+    return binance.fetch_candles(symbol, START, LIMIT, attempts_made=made, until=time.monotonic() + seconds)
 
 
 def spoil(exchange: RunningExchange, kind: str, **rule: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_request_names_no_end_and_asks_for_the_hours_of_its_window(
 
 def test_the_running_hour_is_known_and_not_handed_out(exchange: RunningExchange, binance: Binance) -> None:
     running = exchange.now_ms() // windows.HOUR_MS
-    answer = binance.candles("BTCUSDT", running - 5, 100, attempts_made=0, until=time.monotonic() + LONG)
+    answer = binance.fetch_candles("BTCUSDT", running - 5, 100, attempts_made=0, until=time.monotonic() + LONG)
     assert answer.hours[-1] >= running
     assert answer.closed_end in {running, running - 1, running + 1}
     assert all(candle.hour < answer.closed_end for candle in answer.candles)
@@ -103,7 +103,7 @@ def test_the_running_hour_is_known_and_not_handed_out(exchange: RunningExchange,
 def test_an_hour_has_closed_only_by_both_clocks(exchange: RunningExchange, binance: Binance, skew_hours: int) -> None:
     exchange.settings(clock_skew_ms=skew_hours * windows.HOUR_MS)
     ours = windows.hour_of(datetime.now(UTC))
-    answer = binance.candles("BTCUSDT", ours - 20, 100, attempts_made=0, until=time.monotonic() + LONG)
+    answer = binance.fetch_candles("BTCUSDT", ours - 20, 100, attempts_made=0, until=time.monotonic() + LONG)
     assert answer.closed_end <= min(ours + 1, ours + 1 + skew_hours)
     assert answer.candles[-1].hour == answer.closed_end - 1
 
@@ -285,7 +285,7 @@ def test_an_exchange_that_is_not_there_is_unavailable(slept: list[float]) -> Non
         ask(nowhere)
     assert caught.value.failure.attempts == 2
     with pytest.raises((ExchangeUnavailableError, OutOfTimeError)):
-        nowhere.market()
+        nowhere.fetch_market()
 
 
 def test_a_server_without_a_trusted_certificate_refuses_nothing_by_itself(
@@ -298,17 +298,17 @@ def test_a_server_without_a_trusted_certificate_refuses_nothing_by_itself(
 
 def test_the_market_is_read_with_its_limit_and_its_clock(exchange: RunningExchange, binance: Binance) -> None:
     exchange.settings(clock_skew_ms=-5_000_000)
-    market = binance.market()
+    market = binance.fetch_market()
     by_symbol = {listing.symbol: listing for listing in market.listings}
     assert by_symbol["BTCUSDT"].trading
     assert not by_symbol["BUSDUSDT"].trading
     assert (market.weight_limit, market.weight_seconds) == (6000, 60)
     assert -5_010_000 < market.clock_offset_ms < -4_990_000
-    assert binance.volumes()["BTCUSDT"] > binance.volumes()["SOLUSDT"]
+    assert binance.fetch_volumes()["BTCUSDT"] > binance.fetch_volumes()["SOLUSDT"]
 
 
 @pytest.mark.parametrize("kind", ["html", "truncated_json", "null", "empty_list", "object", "number", "no_date"])
 def test_broken_listings_are_unavailable(exchange: RunningExchange, binance: Binance, kind: str) -> None:
     spoil(exchange, kind, match={"path": "exchangeInfo"})
     with pytest.raises((ExchangeUnavailableError, OutOfTimeError)):
-        binance.market()
+        binance.fetch_market()

@@ -59,7 +59,7 @@ class Refusing:
 
 def test_what_a_batch_refuses_in_part_is_sent_again(queue_url: str, received: Received) -> None:
     client, slept = Refusing([4, 0, 2]), list[float]()
-    SqsCollectQueue(queue_url, client=client, sleep=slept.append).send(MESSAGES[:15])
+    SqsCollectQueue(queue_url, client=client, sleep=slept.append).enqueue(MESSAGES[:15])
     assert client.batches == [10, 4, 5, 2]
     assert len(slept) == 2
     assert sorted(received(), key=lambda one: one.turn) == MESSAGES[:15]
@@ -67,20 +67,20 @@ def test_what_a_batch_refuses_in_part_is_sent_again(queue_url: str, received: Re
 
 def test_a_lost_reply_costs_duplicates_and_loses_nothing(queue_url: str, received: Received) -> None:
     client = Refusing([None])
-    SqsCollectQueue(queue_url, client=client, sleep=lambda _: None).send(MESSAGES[:10])
+    SqsCollectQueue(queue_url, client=client, sleep=lambda _: None).enqueue(MESSAGES[:10])
     assert set(received()) == set(MESSAGES[:10])
 
 
 def test_a_queue_that_goes_on_refusing_is_an_error(queue_url: str) -> None:
     client = Refusing([1] * 50)
     with pytest.raises(CollectorError, match="refused 1 messages"):
-        SqsCollectQueue(queue_url, client=client, sleep=lambda _: None).send(MESSAGES[:3])
+        SqsCollectQueue(queue_url, client=client, sleep=lambda _: None).enqueue(MESSAGES[:3])
 
 
 def test_a_queue_that_is_not_there_is_an_error(queue_url: str) -> None:
     queue = SqsCollectQueue(f"{queue_url}-gone", sleep=lambda _: None)
     with pytest.raises(CollectorError):
-        queue.send(MESSAGES[:1])
+        queue.enqueue(MESSAGES[:1])
     with pytest.raises(CollectorError):
         queue.waiting()
 

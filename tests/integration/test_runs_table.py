@@ -9,7 +9,7 @@ import pytest
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.errors import CollectorError
 
 from tests.port_contracts.rate_limiter import RateLimiterContract

@@ -7,7 +7,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore
 
-from tests.fakes.exchange import made
+from tests.fakes.exchange import synthetic_candle
 
 MIDNIGHT = windows.first_hour_of("2025-03-01")
 DAY = "2025-03-01"
@@ -15,7 +15,7 @@ SYMBOL = "BTCUSDT"
 
 
 def candles(*hours: int) -> list[Candle]:
-    return [made(SYMBOL, MIDNIGHT + hour) for hour in hours]
+    return [synthetic_candle(SYMBOL, MIDNIGHT + hour) for hour in hours]
 
 
 def within(start: int, end: int) -> Window:
@@ -31,7 +31,7 @@ class CandleStoreContract:
         assert store.candles(SYMBOL, within(0, 48), limit=10) == []
 
     def test_candles_are_read_back_as_they_were_stored(self, store: CandleStore) -> None:
-        odd = made(SYMBOL, MIDNIGHT + 7)._replace(offset_ms=1_694_789, volume="0.00000001")
+        odd = synthetic_candle(SYMBOL, MIDNIGHT + 7)._replace(offset_ms=1_694_789, volume="0.00000001")
         store.store(SYMBOL, [*candles(3, 30), odd], (), absent_days=frozenset())
         assert store.candles(SYMBOL, within(0, 48), limit=10) == [*candles(3), odd, *candles(30)]
 
@@ -49,7 +49,7 @@ class CandleStoreContract:
 
     def test_a_stored_value_stays(self, store: CandleStore) -> None:
         store.store(SYMBOL, candles(3), (), absent_days=frozenset())
-        other = made(SYMBOL, MIDNIGHT + 3)._replace(close="1", trade_count=1)
+        other = synthetic_candle(SYMBOL, MIDNIGHT + 3)._replace(close="1", trade_count=1)
         store.store(SYMBOL, [other, *candles(4)], (), absent_days=frozenset())
         assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(3, 4)
 

@@ -16,21 +16,21 @@ class CollectQueueContract:
     """Tests of whatever the fixtures `queue` and `received` give."""
 
     def test_every_message_arrives_as_it_was_sent(self, queue: CollectQueue, received: Received) -> None:
-        queue.send(MESSAGES)
+        queue.enqueue(MESSAGES)
         assert queue.waiting() == 25
         assert sorted(received(), key=lambda one: one.turn) == MESSAGES
 
     def test_nothing_to_send_sends_nothing(self, queue: CollectQueue, received: Received) -> None:
-        queue.send([])
+        queue.enqueue([])
         assert queue.waiting() == 0
         assert received() == []
 
     def test_a_delayed_message_does_not_wait_for_a_worker_yet(self, queue: CollectQueue, received: Received) -> None:
-        queue.send(MESSAGES[:3], delay_seconds=900)
+        queue.enqueue(MESSAGES[:3], delay_seconds=900)
         assert queue.waiting() == 0
         assert received() == []
 
     def test_a_symbol_in_letters_beyond_ascii_arrives(self, queue: CollectQueue, received: Received) -> None:
         message = SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", "\u5e01\u5b89\u4eba\u751fUSDT", 1)
-        queue.send([message])
+        queue.enqueue([message])
         assert received() == [message]

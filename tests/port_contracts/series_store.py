@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.ports import SeriesStore
 

@@ -24,7 +24,7 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
         here.candles,
         here.closing_ports(),
     ),
-    "WorkerFunction": lambda here: here.turn(remaining_seconds=1),
+    "WorkerFunction": lambda here: here.worker_ports(remaining_seconds=1),
     "StatusFunction": lambda here: (
         (here.settings.dashboard_origin, here.runs, here.series, here.rate_limiter, here.candles),
         (here.settings.exchange_base_url, here.settings.top_n, here.settings.collection_start),

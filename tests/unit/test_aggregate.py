@@ -12,7 +12,7 @@ from candle_collector.api.binance_shape import read_klines_query, row
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid, merge
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.reading.read_candles import read_candles
 

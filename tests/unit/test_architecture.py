@@ -55,7 +55,7 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("candle_collector.domain.run", "def late():\n    import requests"),
         ("candle_collector.ports", "from candle_collector.collecting.start_run import RunRequest"),
         ("candle_collector.ports", "from candle_collector.adapters.binance.client import Binance"),
-        ("candle_collector.errors", "from candle_collector.ports import Answer"),
+        ("candle_collector.errors", "from candle_collector.ports import FetchedCandles"),
         ("candle_collector.settings", "from candle_collector.bootstrap import Container"),
         (
             "candle_collector.collecting.start_run",
@@ -68,7 +68,10 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("candle_collector.collecting.start_run", "from tenacity import retry"),
         ("candle_collector.collecting.start_run", "from pydantic import BaseModel"),
         ("candle_collector.collecting.start_run", "import functions.trigger.app"),
-        ("candle_collector.adapters.binance.client", "from candle_collector.collecting.collect_symbol import Turn"),
+        (
+            "candle_collector.adapters.binance.client",
+            "from candle_collector.collecting.collect_symbol import WorkerPorts",
+        ),
         ("candle_collector.adapters.binance.client", "from candle_collector.settings import Settings"),
         ("candle_collector.adapters.binance.client", "from aws_lambda_powertools import Logger"),
         ("candle_collector.adapters.binance.client", "import pydantic"),
@@ -106,7 +109,10 @@ def test_a_planted_import_that_points_the_wrong_way_is_found(module: str, source
     ("module", "source"),
     [
         ("candle_collector.domain.run", "import re\nfrom candle_collector.domain import window"),
-        ("candle_collector.adapters.binance.client", "import requests\nfrom candle_collector.ports import Answer"),
+        (
+            "candle_collector.adapters.binance.client",
+            "import requests\nfrom candle_collector.ports import FetchedCandles",
+        ),
         ("candle_collector.api.trigger_body", "from pydantic import BaseModel"),
         ("candle_collector.collecting.start_run", "from candle_collector.ports import Clock"),
         (

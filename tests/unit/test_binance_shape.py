@@ -10,7 +10,7 @@ import pytest
 from candle_collector.api.binance_shape import BinanceError, KlinesQuery, exchange_info, read_klines_query, row
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 
 from tests.exchange import RECORDED

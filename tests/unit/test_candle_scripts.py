@@ -16,7 +16,7 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.settings import Settings
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.exchange import made
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
@@ -61,7 +61,7 @@ def line(candle: Candle) -> str:
 
 def write(folder: Path, name: str, hours: range | list[int], symbol: str = "BTCUSDT") -> str:
     path = folder / name
-    path.write_text("".join(line(made(symbol, hour)) for hour in hours))
+    path.write_text("".join(line(synthetic_candle(symbol, hour)) for hour in hours))
     return str(path)
 
 
@@ -103,7 +103,7 @@ def test_nothing_is_stored_where_one_of_the_files_is_wrong(
 def test_what_differs_is_told_and_written_down(
     scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mine = made("BTCUSDT", START)._replace(volume="3.5", taker_base="1")
+    mine = synthetic_candle("BTCUSDT", START)._replace(volume="3.5", taker_base="1")
     archive.candles.store("BTCUSDT", [mine], (), absent_days=frozenset())
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
     told = tmp_path / "differences.csv"

@@ -398,7 +398,7 @@ def test_a_turn_without_time_for_another_request_hands_the_rest_on() -> None:
 def test_attempts_that_were_made_count_on_in_the_next_turn() -> None:
     here = world()
     made: list[int] = []
-    exchange_candles = here.exchange.candles
+    exchange_candles = here.exchange.fetch_candles
 
     def candles(symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> object:
         made.append(attempts_made)
@@ -406,7 +406,7 @@ def test_attempts_that_were_made_count_on_in_the_next_turn() -> None:
             raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=attempts_made + 1), wait=4)
         return exchange_candles(symbol, start, limit, attempts_made=attempts_made, until=until)
 
-    here.exchange.candles = candles  # type: ignore[method-assign,assignment] # stands in for one method
+    here.exchange.fetch_candles = candles  # type: ignore[method-assign,assignment] # stands in for one method
     run = here.collect(start=START, end=END)
     record = here.record(run)
     assert made == [0, 1, 2, 0, 0]

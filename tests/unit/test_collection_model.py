@@ -53,7 +53,7 @@ class Collection(RuleBasedStateMachine):
         printed["CUSDT"] = frozenset(range(START, START + 70)) - holes
         self.here = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
         self.here.choice = replace(self.here.choice, batch_size=batch_size, collection_start=START)
-        self.here.ahead = ahead
+        self.here.prefetch = ahead
         self.here.exchange.before = self.answer
         self.faults: list[str] = []
         self.ended: dict[tuple[str, str], SymbolRecord] = {}

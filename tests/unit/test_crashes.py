@@ -54,7 +54,7 @@ def handed_on() -> World:
 def asking_ahead() -> World:
     """Return the same, with an outage of the exchange, by workers that ask ahead."""
     here = partial()
-    here.ahead = AtOnce()
+    here.prefetch = AtOnce()
     return here
 
 

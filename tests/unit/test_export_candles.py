@@ -14,7 +14,7 @@ from candle_collector.adapters.files import candle_file
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
 from candle_collector.reading.candle_frame import DECIMALS, candle_frame
 from candle_collector.reading.export_candles import ExportRefusedError, export
@@ -22,7 +22,7 @@ from candle_collector.reading.read_candles import read_candles
 from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
 
 from tests.exchange import KLINES
-from tests.fakes.exchange import made
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.recorded import recorded_rows
 
@@ -55,8 +55,11 @@ class Archive:
 @pytest.fixture
 def archive() -> Archive:
     there = Archive()
-    there.hold("AUSDT", [made("AUSDT", START), LARGE, *[made("AUSDT", START + n) for n in range(2, 100)]])
-    there.hold("BUSDT", [made("BUSDT", START + n) for n in range(50)])
+    there.hold(
+        "AUSDT",
+        [synthetic_candle("AUSDT", START), LARGE, *[synthetic_candle("AUSDT", START + n) for n in range(2, 100)]],
+    )
+    there.hold("BUSDT", [synthetic_candle("BUSDT", START + n) for n in range(50)])
     return there
 
 
@@ -185,7 +188,7 @@ def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:
 def test_a_name_that_was_used_twice_has_its_segments_told(archive: Archive, tmp_path: Path) -> None:
     pause = Window(START + 100, START + 100 + 400)
     hours = [*range(START, pause.start), *range(pause.end, pause.end + 30)]
-    archive.hold("LUNAUSDT", [made("LUNAUSDT", hour) for hour in hours], (pause,))
+    archive.hold("LUNAUSDT", [synthetic_candle("LUNAUSDT", hour) for hour in hours], (pause,))
     frame = archive.frame("AUSDT", "LUNAUSDT")
     assert list(frame.groupby(["symbol", "segment"]).size().items()) == [
         (("AUSDT", 1), 100),
@@ -198,7 +201,7 @@ def test_a_name_that_was_used_twice_has_its_segments_told(archive: Archive, tmp_
 
 
 def test_a_month_is_held_at_a_time(archive: Archive) -> None:
-    archive.hold("CUSDT", [made("CUSDT", START + n) for n in range(24 * 90)])
+    archive.hold("CUSDT", [synthetic_candle("CUSDT", START + n) for n in range(24 * 90)])
     months = list(archive.months("CUSDT"))
     assert [month.month for month in months] == ["2024-01", "2024-02", "2024-03", "2024-04"]
     assert sum(month.hours for month in months) == 24 * 90

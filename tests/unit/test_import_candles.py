@@ -12,13 +12,13 @@ from candle_collector.collecting.import_candles import Imported, ImportPorts, im
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError
 
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock
-from tests.fakes.exchange import made
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.fakes.world import World
@@ -48,7 +48,7 @@ def archive() -> Archive:
 
 
 def candles(hours: Iterable[int], symbol: str = SYMBOL) -> list[Candle]:
-    return [made(symbol, hour) for hour in hours]
+    return [synthetic_candle(symbol, hour) for hour in hours]
 
 
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")

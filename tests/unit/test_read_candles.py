@@ -7,14 +7,14 @@ from typing import NamedTuple
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid, merge
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
 from candle_collector.ports import StoredDays
 from candle_collector.reading.read_candles import read_candles
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.exchange import made
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
 SYMBOL = "BTCUSDT"
@@ -55,7 +55,9 @@ def archive(
     stored: Windows, never: Windows = (), absent: Window | None = None, delisted: Window | None = None
 ) -> Archive:
     store, series = CountingStore(), FakeSeriesStore()
-    store.store(SYMBOL, [made(SYMBOL, hour) for hour in windows.hours_in(stored)], never, absent_days=frozenset())
+    store.store(
+        SYMBOL, [synthetic_candle(SYMBOL, hour) for hour in windows.hours_in(stored)], never, absent_days=frozenset()
+    )
     first, last = (stored[0].start, stored[-1].end - 1) if stored else (None, None)
     series.put(Series(SYMBOL, first=first, last=last, absent=absent, delisted=delisted))
     return Archive(store, series)
@@ -70,7 +72,7 @@ def test_a_bucket_whose_hole_was_never_printed_is_built_from_the_rest() -> None:
     hole = Window(DAY + 25, DAY + 30)
     there = archive((Window(DAY, DAY + 25), Window(DAY + 30, DAY + 48)), never=(hole,))
     found = read_candles(there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS, end_ms=None, limit=5, grid=Grid(24))
-    hours = [made(SYMBOL, hour) for hour in range(DAY + 24, DAY + 48) if not hole.start <= hour < hole.end]
+    hours = [synthetic_candle(SYMBOL, hour) for hour in range(DAY + 24, DAY + 48) if not hole.start <= hour < hole.end]
     assert found[1] == merge(Window(DAY + 24, DAY + 48), hours)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from candle_collector.domain import dates, windows
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 from candle_collector.ports import StoredDays
@@ -24,7 +24,7 @@ from candle_collector.reading.report_coverage import (
 
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock
-from tests.fakes.exchange import made
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.recorded import recorded_rows
@@ -66,7 +66,7 @@ class Archive:
 
     def hold(self, series: Series, stored: Windows, never: Windows = ()) -> None:
         """Store a series, its record with it."""
-        candles = [made(series.symbol, hour) for hour in windows.hours_in(stored)]
+        candles = [synthetic_candle(series.symbol, hour) for hour in windows.hours_in(stored)]
         self.candles.store(series.symbol, candles, never, absent_days=frozenset())
         years = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in range(2017, 2027)}
         self.series.put(

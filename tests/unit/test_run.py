@@ -8,13 +8,13 @@ from candle_collector.domain.run import (
     KEPT_WINDOWS,
     Mode,
     Outcome,
-    Series,
     SymbolRecord,
     count_outcomes,
     judge,
     range_of,
     with_missing,
 )
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from hypothesis import given
 from hypothesis import strategies as st

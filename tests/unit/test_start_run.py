@@ -68,7 +68,7 @@ def test_only_the_mode_is_mandatory() -> None:
 def test_every_symbol_is_pending_before_the_first_message_is_sent() -> None:
     here = world()
     written: list[tuple[int, RunState]] = []
-    send = here.queue.send
+    send = here.queue.enqueue
 
     def look_and_send(*args: Any, **options: Any) -> None:
         (run_id,) = here.runs.runs(limit=1)
@@ -77,7 +77,7 @@ def test_every_symbol_is_pending_before_the_first_message_is_sent() -> None:
         written.append((len(here.runs.symbols(run_id)), run.state))
         send(*args, **options)
 
-    here.queue.send = look_and_send  # type: ignore[method-assign] # looks before it sends
+    here.queue.enqueue = look_and_send  # type: ignore[method-assign] # looks before it sends
     run = here.start()
     assert written == [(3, RunState.ACTIVE)]
     assert {record.outcome for record in here.runs.symbols(run.run_id)} == {Outcome.PENDING}

@@ -47,7 +47,7 @@ class BatchClient:
             taken = Entries[::2] if self.batches == self._half_of else []
         self.batches += 1
         for entry in taken:
-            self._queue.send([read_message(entry["MessageBody"])], delay_seconds=entry["DelaySeconds"])
+            self._queue.enqueue([read_message(entry["MessageBody"])], delay_seconds=entry["DelaySeconds"])
         failed = [{"Id": entry["Id"]} for entry in Entries if entry not in taken]
         return {"Successful": [{"Id": entry["Id"]} for entry in taken], "Failed": failed}
 

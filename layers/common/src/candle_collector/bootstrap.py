@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from candle_collector.api.authorize import Caller
     from candle_collector.collecting.close_symbols import ClosingPorts
-    from candle_collector.collecting.collect_symbol import Turn
+    from candle_collector.collecting.collect_symbol import WorkerPorts
     from candle_collector.collecting.start_run import Choice, RunPorts
     from candle_collector.domain.api_key import Scope
     from candle_collector.ports import (
@@ -66,11 +66,11 @@ class Container:
         return Binance(self.settings.exchange_base_url, max_retries=self.settings.max_retries)
 
     @cached_property
-    def ahead(self) -> Executor:
+    def prefetch(self) -> Executor:
         """A thread that asks the exchange while the answer before is stored; one, as the connections bear no more."""
         from concurrent.futures import ThreadPoolExecutor
 
-        return ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        return ThreadPoolExecutor(1, thread_name_prefix="prefetch")
 
     @cached_property
     def candles(self) -> CandleStore:
@@ -154,11 +154,11 @@ class Container:
 
         return ClosingPorts(self.candles, self.series, self.runs, self.events, self.clock)
 
-    def turn(self, *, remaining_seconds: float) -> Turn:
+    def worker_ports(self, *, remaining_seconds: float) -> WorkerPorts:
         """Return what a worker's turn works with, for an invocation that has so much time left."""
-        from candle_collector.collecting.collect_symbol import Turn
+        from candle_collector.collecting.collect_symbol import WorkerPorts
 
-        return Turn(
+        return WorkerPorts(
             exchange=self.exchange,
             candles=self.candles,
             series=self.series,
@@ -172,7 +172,7 @@ class Container:
             # a worker may live a little longer than its clock says, and is gone long before its message shows again
             claim_seconds=self.settings.worker_timeout + min(30, self.settings.worker_timeout),
             weight_share_percent=self.settings.weight_share_percent,
-            ahead=self.ahead,
+            prefetch=self.prefetch,
         )
 
 

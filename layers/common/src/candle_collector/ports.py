@@ -10,9 +10,11 @@ from typing import NamedTuple, Protocol
 
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import Failure, Run, Series, SymbolRecord
+from candle_collector.domain.run import Failure, Run, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranked
+from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 
@@ -25,7 +27,7 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class FetchedCandles:
     """The exchange's answer to one request for candles.
 
     Attributes
@@ -66,11 +68,35 @@ class Market:
     weight_seconds: int
     clock_offset_ms: int
 
+    @property
+    def limit(self) -> WeightLimit:
+        """The limit, by the exchange's clock."""
+        return WeightLimit(self.weight_limit, self.weight_seconds, self.clock_offset_ms)
+
+
+class RequestWeights(NamedTuple):
+    """What requests cost of the exchange's limit.
+
+    Attributes
+    ----------
+    candles
+        One request for candles, whatever its limit.
+    listings
+        All listings and volumes together.
+    """
+
+    candles: int
+    listings: int
+
 
 class Exchange(Protocol):
     """Where candles come from. Each method raises an `ExchangeError` when it cannot answer."""
 
-    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+    @property
+    def weights(self) -> RequestWeights:
+        """What requests cost."""
+
+    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
         """Ask for the oldest `limit` candles from the hour `start` on.
 
         Parameters
@@ -81,10 +107,10 @@ class Exchange(Protocol):
             When to have given up, in seconds of `time.monotonic`.
         """
 
-    def market(self) -> Market:
+    def fetch_market(self) -> Market:
         """Ask for all listings."""
 
-    def volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self) -> Mapping[str, Decimal]:
         """Ask for the quote volume of the last 24 hours by symbol."""
 
 
@@ -221,7 +247,7 @@ def find_run(run_id: str, runs: RunStore) -> Run:
 class CollectQueue(Protocol):
     """The way to the workers."""
 
-    def send(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
         """Send messages, resending those that the queue refused; duplicates are harmless.
 
         Raises

@@ -12,7 +12,7 @@ from typing import Any
 from candle_collector.api.limits import CALLS_A_SECOND
 from candle_collector.domain.aggregate import HOURLY, INTERVAL_HOURS, Grid
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.universe import is_symbol
 from candle_collector.domain.windows import HOUR_MS
 from candle_collector.errors import CollectorError

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import reduce
 from typing import NamedTuple
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
+from candle_collector.domain.coverage import Coverage, Settlement, settle
 from candle_collector.domain.failed_window import renew
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError
 from candle_collector.ports import CandleStore, Clock, RunStore, SeriesStore
@@ -168,7 +167,7 @@ def _proofs(series: Series, hours: Windows, stated: Windows, closed_end: int) ->
             window,
             list(windows.hours_in(windows.clip(hours, window))),
             known_before=first_known < window.start,
-            ended=False,  # files tell nothing of what comes after them
+            ended=False,  # files say nothing of what comes after them
             closed_end=closed_end,
         )
         for window in windows.union(stated)
@@ -185,39 +184,8 @@ def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: Impo
     fresh = windows.subtract(never, windows.union([*days.stored, *days.never_printed]))
     if fresh:
         ports.candles.store(symbol, (), fresh, absent_days=frozenset())
-    series = ports.series.get(symbol)
-    absent = reduce(extend, (proof.absent for proof in proofs), series.absent)
-    known = Coverage(days.stored, windows.union([*days.never_printed, *fresh]), absent)
-    ports.series.put(_series_now(series, known, years))
+    series = ports.series.get(symbol).updated(days.stored, years, *proofs)
+    known = Coverage(days.stored, windows.union([*days.never_printed, *fresh]), series.absent, series.delisted)
+    failed = renew(series.failed_windows, (), known.missing(years), years)
+    ports.series.put(replace(series, failed_windows=failed))
     return windows.count(fresh)
-
-
-def _series_now(series: Series, known: Coverage, within: Window) -> Series:
-    """Return the record of a series when `known` is known of the whole years `within`."""
-    stored = known.stored
-    ends = [(stored[0].start, stored[-1].end - 1)]
-    if series.first is not None and series.last is not None:
-        ends.append((series.first, series.last))
-    first, last = min(start for start, _ in ends), max(end for _, end in ends)
-    absent = known.absent
-    if absent is not None:
-        absent = Window(absent.start, min(absent.end, first)) if absent.start < first else None
-    delisted = series.delisted
-    if delisted is not None and delisted.start <= last:  # there were candles after all
-        delisted = Window(last + 1, delisted.end) if last + 1 < delisted.end else None
-    counts = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in _years(within)}
-    years = {year: hours for year, hours in {**series.years, **counts}.items() if hours}
-    missing = replace(known, absent=absent, delisted=delisted).missing(within)
-    return replace(
-        series,
-        first=first,
-        last=last,
-        absent=absent,
-        delisted=delisted,
-        years=years,
-        failed_windows=renew(series.failed_windows, (), missing, within),
-    )
-
-
-def _years(within: Window) -> range:
-    return range(windows.year_of(within.start), windows.year_of(within.end - 1) + 1)

@@ -7,10 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from candle_collector import answers
-from candle_collector.collecting.collect_symbol import KLINES_WEIGHT
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.collecting.start_run import (
-    LISTING_WEIGHT,
     Choice,
     RunPorts,
     RunRequest,
@@ -75,7 +73,8 @@ def plan_run(
     plans = {symbol: plan_requests(gaps, choice.batch_size) for symbol, gaps in missing.items()}
     requests = sum(map(len, plans.values()))
     days = sum(len({windows.day_of(hour) for hour in windows.hours_in(gaps)}) for gaps in missing.values())
-    weight = requests * KLINES_WEIGHT + LISTING_WEIGHT
+    weights = ports.exchange.weights
+    weight = requests * weights.candles + weights.listings
     budget = scope.market.weight_limit * choice.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
     dollars = _dollars(requests, days, len(scope.symbols), read_days=(scope.end - scope.start) / windows.HOURS_A_DAY)

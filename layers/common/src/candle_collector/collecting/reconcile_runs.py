@@ -92,7 +92,7 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
         except StaleTurnError:
             continue  # a worker has it after all
         messages.append(SymbolMessage(raised.run_id, raised.symbol, raised.turn))
-    queue.send(messages)
+    queue.enqueue(messages)
     log.info("sent again", extra={"symbols": [message.symbol for message in messages]})
     return len(messages)
 

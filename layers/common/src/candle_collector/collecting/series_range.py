@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from candle_collector.domain import windows
-from candle_collector.domain.run import Mode, Series, range_of
+from candle_collector.domain.run import Mode, range_of
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore
 

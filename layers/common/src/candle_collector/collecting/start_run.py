@@ -44,9 +44,6 @@ CLOSING_TIME = timedelta(minutes=10)
 RANKED_MOST = 500
 """How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
 
-LISTING_WEIGHT = 100
-"""The weight of exchangeInfo and ticker/24hr together (Binance's rest-api.md)."""
-
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -184,7 +181,7 @@ def begin(
         ports.runs.release_lease(run_id)
         raise
     try:
-        ports.queue.send([SymbolMessage(run_id, one.symbol, 1) for one in run.symbols])
+        ports.queue.enqueue([SymbolMessage(run_id, one.symbol, 1) for one in run.symbols])
     except CollectorError:
         log.exception("not all messages were sent; the reconciler sends the rest", extra={"run_id": run_id})
     return run
@@ -272,17 +269,17 @@ def _ask_market(ports: RunPorts, choice: Choice, *, with_volumes: bool) -> tuple
     if state.blocked_until and state.blocked_until > now and not state.permanent:
         raise MarketUnavailableError(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
     try:
-        market = ports.exchange.market()
-        volumes = ports.exchange.volumes() if with_volumes else {}
+        market = ports.exchange.fetch_market()
+        volumes = ports.exchange.fetch_volumes() if with_volumes else {}
     except ExchangeBlockedError as error:
         ports.rate_limiter.block(error.until, error.failure)
         raise MarketUnavailableError(error.failure.message) from error
     except ExchangeError as error:
         raise MarketUnavailableError(error.failure.message) from error
     ports.rate_limiter.open(market.clock_offset_ms)
-    period = (round(now.timestamp() * 1000) + market.clock_offset_ms) // (market.weight_seconds * 1000)
-    budget = market.weight_limit * choice.weight_share_percent // 100
-    ports.rate_limiter.reserve(LISTING_WEIGHT, period=period, budget=budget, now=now)
+    limit = market.limit
+    budget = limit.budget(choice.weight_share_percent)
+    ports.rate_limiter.reserve(ports.exchange.weights.listings, period=limit.period_at(now), budget=budget, now=now)
     return market, volumes
 
 

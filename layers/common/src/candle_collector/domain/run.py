@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from candle_collector.domain import windows
-from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.series import Series
+from candle_collector.domain.versions import RECORD_VERSION
+from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
 
 Mode = Literal["backward", "forward", "gap_fill"]
 MODES: tuple[Mode, ...] = ("backward", "forward", "gap_fill")
-
-RECORD_VERSION = 1
-"""Written on every record and message; a worker accepts this one and the one before."""
 
 MAX_RESENDS = 5
 """How often the reconciler sends an open symbol's message again before it closes the symbol."""
@@ -126,8 +125,13 @@ class Run:
 
     @property
     def window(self) -> Window:
-        """The range asked for."""
+        """The range of the run."""
         return Window(self.start, self.end)
+
+    @property
+    def limit(self) -> WeightLimit:
+        """The exchange's limit when the run started."""
+        return WeightLimit(self.weight_limit, self.weight_seconds, self.clock_offset_ms)
 
 
 @dataclass(frozen=True)
@@ -181,34 +185,6 @@ class SymbolRecord:
     first: int | None = None
     last: int | None = None
     closed_by: str | None = None
-    version: int = RECORD_VERSION
-
-
-@dataclass(frozen=True)
-class Series:
-    """What is kept of a series beside its candles.
-
-    Attributes
-    ----------
-    first, last
-        The hours of the first and the last stored candle.
-    absent
-        ``[asked_from, first)``: before the listing.
-    delisted
-        After the last candle of a symbol that does not trade.
-    years
-        How many hours are stored, by UTC year, set from full reads of the year.
-    troubles
-        The windows that were asked for and are missing still.
-    """
-
-    symbol: str
-    first: int | None = None
-    last: int | None = None
-    absent: Window | None = None
-    delisted: Window | None = None
-    years: dict[int, int] = field(default_factory=dict)
-    failed_windows: tuple[FailedWindow, ...] = ()
     version: int = RECORD_VERSION
 
 

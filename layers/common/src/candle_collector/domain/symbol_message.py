@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from candle_collector.domain.run import RECORD_VERSION
 from candle_collector.domain.universe import is_symbol
+from candle_collector.domain.versions import RECORD_VERSION
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ def year_of(hour: int) -> int:
     return moment_of(hour).year
 
 
+def years_of(window: Window) -> range:
+    """Return the UTC years that a window touches."""
+    return range(year_of(window.start), year_of(max(window.start, window.end - 1)) + 1)
+
+
 def year_window(year: int) -> Window:
     """Return all hours of the UTC `year`."""
     return Window(hour_of(datetime(year, 1, 1, tzinfo=UTC)), hour_of(datetime(year + 1, 1, 1, tzinfo=UTC)))

@@ -14,8 +14,8 @@ from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore

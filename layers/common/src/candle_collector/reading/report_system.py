@@ -10,6 +10,7 @@ from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState
 from candle_collector.domain.schedule import next_occurrence
+from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.ports import Clock, ExchangeProbe, RateLimiter, RateLimiterState, RunStore, SeriesStore
 from candle_collector.reading.report_runs import current_run, run_line
 
@@ -63,12 +64,11 @@ def _exchange(
 ) -> answers.ExchangeInfo:
     """Return what is known of the exchange; it is not asked while it wants no requests."""
     until = state.blocked_until if state.blocked_until and state.blocked_until > now else None
-    seconds = run.weight_seconds if run else _WEIGHT_SECONDS
-    period = (round(now.timestamp() * 1000) + state.clock_offset_ms) // (seconds * 1000)
+    limit = WeightLimit(0, run.weight_seconds if run else _WEIGHT_SECONDS, state.clock_offset_ms)
     return answers.ExchangeInfo(
         base_url=base_url,
         reachable=until is None and probe.answers(),
-        used_weight=state.reserved if state.period == period else 0,
+        used_weight=state.reserved if state.period == limit.period_at(now) else 0,
         weight_limit=run.weight_limit if run else None,
         weight_seconds=run.weight_seconds if run else None,
         blocked_until=dates.format_moment(until) if until else None,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import Series
 from candle_collector.domain.segments import segments
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
 from candle_collector.reading.read_candles import complete_buckets

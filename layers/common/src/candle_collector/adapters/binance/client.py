@@ -33,7 +33,7 @@ from candle_collector.errors import (
     OutOfTimeError,
     SymbolRefusedError,
 )
-from candle_collector.ports import Answer, Market
+from candle_collector.ports import FetchedCandles, Market, RequestWeights
 
 REQUEST_SECONDS = 10.0
 """The whole of one request for candles, at most."""
@@ -81,6 +81,9 @@ class Binance:
         Time, for tests.
     """
 
+    weights = RequestWeights(candles=2, listings=100)
+    """Of klines, whatever its limit, and of exchangeInfo with ticker/24hr (rest-api.md)."""
+
     def __init__(
         self,
         base_url: str,
@@ -97,17 +100,17 @@ class Binance:
         self._monotonic = monotonic
         self._now = now
 
-    def candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> Answer:
+    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
         """Ask for the oldest candles from `start` on; without an endTime, so that the answer proves what has none."""
         params = {"symbol": symbol, "interval": INTERVAL, "startTime": str(start * HOUR_MS), "limit": str(limit)}
 
-        def read(answer: HttpAnswer, retries: int) -> Answer:
+        def read(answer: HttpAnswer, retries: int) -> FetchedCandles:
             exchange_ms = _clock_ms(answer)
             candles = rows.read_candles(
                 rows.read_json(answer.body), start=start, limit=limit, running=exchange_ms // HOUR_MS
             )
             closed_end = closed_end_at(min(exchange_ms, round(self._now().timestamp() * 1000)))
-            return Answer(
+            return FetchedCandles(
                 candles=tuple(candle for candle in candles if candle.hour < closed_end),
                 hours=tuple(candle.hour for candle in candles),
                 closed_end=closed_end,
@@ -117,7 +120,7 @@ class Binance:
 
         return self._ask("/api/v3/klines", params, read, _KLINES_BYTES, attempts_made=attempts_made, until=until)
 
-    def market(self) -> Market:
+    def fetch_market(self) -> Market:
         """Ask for all listings, those that no longer trade included."""
 
         def read(answer: HttpAnswer, _: int) -> Market:
@@ -128,7 +131,7 @@ class Binance:
 
         return self._ask("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, read, _LISTING_BYTES)
 
-    def volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self) -> Mapping[str, Decimal]:
         """Ask for the quote volumes of the last 24 hours."""
         return self._ask(
             "/api/v3/ticker/24hr",

@@ -23,7 +23,8 @@ from pynamodb.models import Model
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, Series, SymbolRecord
+from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 
 KEEP_RUNS = timedelta(days=90)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from candle_collector.adapters.dynamodb import items
 from candle_collector.adapters.dynamodb.runs_table import told
-from candle_collector.domain.run import Series
+from candle_collector.domain.series import Series
 
 _SERIES = "SERIES"
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.collecting.collect_symbol import Turn, collect_symbol
+from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window, hour_of
@@ -48,9 +48,9 @@ class Inline(Executor):
 class AheadWorld(World):
     """A world whose workers ask ahead."""
 
-    def turn(self, countdown: list[int] | None = None) -> Turn:
+    def turn(self, countdown: list[int] | None = None) -> WorkerPorts:
         """Return what a worker works with."""
-        return replace(super().turn(countdown), ahead=Inline())
+        return replace(super().turn(countdown), prefetch=Inline())
 
 
 def started(here: World) -> Run:
@@ -86,7 +86,7 @@ def test_the_next_request_is_under_way_while_an_answer_is_stored() -> None:
     here.candles = PatientStore()
     run = started(here)
     with ThreadPoolExecutor(1) as thread:
-        collect_symbol(here.queue.sent[0][0], replace(here.turn(), ahead=thread))
+        collect_symbol(here.queue.sent[0][0], replace(here.turn(), prefetch=thread))
     assert here.record(run).outcome is Outcome.COMPLETE
     here.assert_exact()
 

@@ -1,0 +1,33 @@
+"""One request ahead: while an answer is stored, the next one is already on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Prefetch(Generic[Result]):
+    """At most one call in another thread.
+
+    Parameters
+    ----------
+    executor
+        The thread; without one nothing is done ahead.
+    """
+
+    def __init__(self, executor: Executor | None) -> None:
+        self._executor = executor
+        self._future: Future[Result] | None = None
+
+    def start(self, call: Callable[[], Result]) -> None:
+        """Begin a call, if there is a thread."""
+        if self._executor:
+            self._future = self._executor.submit(call)
+
+    def take(self) -> Future[Result] | None:
+        """Return the call that was begun, once."""
+        future, self._future = self._future, None
+        return future
