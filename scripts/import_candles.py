@@ -80,7 +80,7 @@ def take(here: Container, files: list[CandleFile], *, closed_end: int, archive: 
     from candle_collector.collecting.import_candles import ImportPorts, import_symbol, importing  # noqa: PLC0415 - see main
     from rich.progress import Progress  # noqa: PLC0415 - see main
 
-    ports = ImportPorts(here.candles, here.series, here.runs, here.clock)
+    ports = ImportPorts(here.candles, here.series, here.leases, here.clock)
     results = []
     with importing(ports) as hold, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
         task = bar.add_task("Importing", total=candles)

@@ -13,7 +13,7 @@ from candle_collector.collecting.reconcile_runs import reconcile_runs
 from candle_collector.observability import logger
 
 log = logger()
-bootstrap.load("runs", "series", "candles", "queue", "events")
+bootstrap.load("leases", "runs", "series", "candles", "queue", "events")
 metrics = Metrics()
 
 

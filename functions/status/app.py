@@ -23,7 +23,7 @@ from candle_collector.reading.report_runs import report_runs, report_status
 from candle_collector.reading.report_system import SystemPorts, report_system
 
 log = logger()
-bootstrap.load("runs", "series", "rate_limiter")
+bootstrap.load("leases", "runs", "universes", "series", "rate_limiter")
 app = resolver(bootstrap.container().settings.dashboard_origin)
 
 
@@ -33,7 +33,14 @@ def status() -> Response[str]:
     container = bootstrap.container()
     run_id = _run_id("run_id")
     return answer(
-        200, report_status(run_id, runs=container.runs, rate_limiter=container.rate_limiter, clock=container.clock)
+        200,
+        report_status(
+            run_id,
+            runs=container.runs,
+            leases=container.leases,
+            rate_limiter=container.rate_limiter,
+            clock=container.clock,
+        ),
     )
 
 
@@ -55,7 +62,7 @@ def universe() -> Response[str]:
         hour = dates.start_of(day)
     except ValueError as error:
         raise InvalidRequestError("date", str(error)) from None
-    ranked = container.runs.universe(windows.day_of(hour))
+    ranked = container.universes.get(windows.day_of(hour))
     if ranked is None:
         raise NotFoundError(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
     return answer(200, answers.Universe(windows.day_of(hour), [answers.RankedSymbol(**ranking) for ranking in ranked]))
@@ -126,7 +133,9 @@ def system_info() -> Response[str]:
         run_deadline_hours=settings.run_deadline_hours,
         api_key_required=settings.api_key_required,
     )
-    ports = SystemPorts(container.runs, container.series, container.rate_limiter, container.probe, container.clock)
+    ports = SystemPorts(
+        container.runs, container.leases, container.series, container.rate_limiter, container.probe, container.clock
+    )
     return answer(
         200,
         report_system(version=__version__, stage=settings.stage, settings=in_force, limits=REPORTED, ports=ports),

@@ -15,7 +15,8 @@ from candle_collector.api.responses import answer, resolver
 from candle_collector.api.trigger_body import read_trigger
 from candle_collector.collecting.control_run import cancel_run, retry_run
 from candle_collector.collecting.plan_run import plan_run
-from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import dates
 from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.run import Mode, Run
@@ -23,7 +24,7 @@ from candle_collector.errors import CollectionInProgressError, NotFoundError, St
 from candle_collector.observability import logger
 
 log = logger()
-bootstrap.load("exchange", "rate_limiter", "runs", "series", "queue")
+bootstrap.load("exchange", "rate_limiter", "leases", "runs", "universes", "series", "queue")
 metrics = Metrics()
 app = resolver(bootstrap.container().settings.dashboard_origin)
 
@@ -38,9 +39,9 @@ def trigger() -> Response[str]:
     container = bootstrap.container()
     if dry_run:
         workers = container.settings.worker_concurrency
-        plan = plan_run(request, container.choice(), container.run_ports(), container.candles, workers=workers)
+        plan = plan_run(request, container.run_defaults(), container.run_ports(), container.candles, workers=workers)
         return answer(200, plan)
-    run = start_run(request, container.choice(), container.run_ports())
+    run = start_run(request, container.run_defaults(), container.run_ports())
     if run is None:
         raise AssertionError("only an occurrence of a schedule can have started before")
     return _started(run)
@@ -50,7 +51,7 @@ def trigger() -> Response[str]:
 def retry(run_id: str) -> Response[str]:
     """Start a run of what another left behind."""
     container = bootstrap.container()
-    return _started(retry_run(_named(run_id), container.choice(), container.run_ports()))
+    return _started(retry_run(_named(run_id), container.run_defaults(), container.run_ports()))
 
 
 @app.post(routes.CANCEL.pattern)
@@ -127,7 +128,9 @@ def _start_occurrence(event: EventBridgeEvent) -> dict[str, Any]:
     mode = next(mode for suffix, mode in _RULES.items() if rule.endswith(suffix))
     container = bootstrap.container()
     try:
-        run = start_run(RunRequest(mode, occurrence=f"{mode}#{event.time}"), container.choice(), container.run_ports())
+        run = start_run(
+            RunRequest(mode, occurrence=f"{mode}#{event.time}"), container.run_defaults(), container.run_ports()
+        )
     except CollectionInProgressError as busy:
         log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
         return {"skipped": True, "active_run_id": busy.run_id}

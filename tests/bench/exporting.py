@@ -54,7 +54,7 @@ def measured(rows: int, began: float) -> str:
 def take() -> str:
     """Import the recorded candles under each name."""
     here = tables()
-    ports = ImportPorts(here.candles, here.series, here.runs, here.clock)
+    ports = ImportPorts(here.candles, here.series, here.leases, here.clock)
     closed_end = windows.year_window(2026).start
     began = time.perf_counter()
     rows = 0

@@ -10,6 +10,7 @@ from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, RateLimiter, RunStore, SeriesStore
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus
 
@@ -51,6 +52,7 @@ def turn_with(
         exchange=exchange,
         candles=candles,
         series=series,
+        leases=FakeLeaseStore(),
         runs=runs,
         queue=FakeQueue(clock),
         rate_limiter=rate_limiter,

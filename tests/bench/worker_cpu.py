@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import boto3
 from botocore.config import Config
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
+from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
@@ -76,12 +77,13 @@ def recorded_turn(exchange: Exchange) -> tuple[WorkerPorts, RecordedAws]:
     """Return a turn with the real adapters, and what DynamoDB answered when it was taken once."""
     recorded = RecordedAws()
     with _dynamodb_in_memory():
+        table = ItemTable("bench-runs")
         turn = turn_with(
             exchange=exchange,
-            candles=CandlesTable("bench-candles"),
-            series=SeriesTable("bench-runs"),
-            runs=RunsTable("bench-runs"),
-            rate_limiter=RateLimiterTable("bench-runs"),
+            candles=CandlesTable("bench-candles", client=table.client),
+            series=SeriesTable(table),
+            runs=RunsTable(table),
+            rate_limiter=RateLimiterTable(table),
         )
         begin_run(turn.runs, [SYMBOL], YEAR)
         with recorded.recording():

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 import requests
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
-from candle_collector.adapters.dynamodb.runs_table import RunsTable
+from candle_collector.adapters.dynamodb.item_table import ItemTable
+from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.files import candle_file
 from candle_collector.bootstrap import SystemClock
@@ -249,8 +250,9 @@ def test_the_archives_files_imported_are_what_collection_stored(
             KeySchema=[{"AttributeName": keys[0], "KeyType": "HASH"}, {"AttributeName": keys[1], "KeyType": "RANGE"}],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
         )
-    series, runs = SeriesTable("imported-runs"), RunsTable("imported-runs")
-    ports = ImportPorts(CandlesTable("imported-candles"), series, runs, SystemClock())
+    imported = ItemTable("imported-runs")
+    series, leases = SeriesTable(imported), LeaseTable(imported)
+    ports = ImportPorts(CandlesTable("imported-candles", client=imported.client), series, leases, SystemClock())
     closed_end = closed_end_at(round(ports.clock.now().timestamp() * 1000))
     for symbol in YEARS:
         files = [candle_file(path) for path in sorted(RECORDED_CANDLES.glob(f"{symbol}-1h-*"))]
@@ -262,7 +264,7 @@ def test_the_archives_files_imported_are_what_collection_stored(
             closed_end=closed_end,
         )
         assert (result.offered, result.different) == (result.stored, [])
-    collected_series = SeriesTable(collected.stack.output("RunsTableName"))
+    collected_series = SeriesTable(ItemTable(collected.stack.output("RunsTableName")))
     for symbol in YEARS:
         assert items(dynamodb, "imported-candles", symbol) == collected.table.items(symbol)
         assert series.get(symbol) == collected_series.get(symbol)

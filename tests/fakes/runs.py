@@ -8,13 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
-from candle_collector.domain.universe import Ranked
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import Clock
 
 
 class FakeRunStore:
-    """The runs, their symbols, and the lease."""
+    """The runs and their symbols."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -23,35 +22,6 @@ class FakeRunStore:
         self._open: set[str] = set()
         self._symbols: dict[str, dict[str, SymbolRecord]] = {}
         self._occurrences: set[str] = set()
-        self._universes: dict[str, list[dict[str, str]]] = {}
-        self._lease: tuple[str, datetime] | None = None
-
-    def take_lease(self, run_id: str, *, now: datetime, expires: datetime) -> str | None:
-        """Take the lease."""
-        with self._lock:
-            if self._lease and self._lease[0] != run_id and self._lease[1] > now:
-                return self._lease[0]
-            self._lease = (run_id, expires)
-            return None
-
-    def extend_lease(self, run_id: str, expires: datetime) -> bool:
-        """Move the lease's end."""
-        with self._lock:
-            if self._lease is None or self._lease[0] != run_id:
-                return False
-            self._lease = (run_id, expires)
-            return True
-
-    def release_lease(self, run_id: str) -> None:
-        """Give the lease back."""
-        with self._lock:
-            if self._lease and self._lease[0] == run_id:
-                self._lease = None
-
-    def lease_holder(self, now: datetime) -> str | None:
-        """Return the holder."""
-        with self._lock:
-            return self._lease[0] if self._lease and self._lease[1] > now else None
 
     def create(self, run: Run, records: Iterable[SymbolRecord], *, occurrence: str | None = None) -> None:
         """Write a run, then its symbols one by one."""
@@ -78,6 +48,10 @@ class FakeRunStore:
     def get(self, run_id: str) -> Run | None:
         """Return a run."""
         return self._runs.get(run_id)
+
+    def get_many(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return those that are there."""
+        return [self._runs[run_id] for run_id in run_ids if run_id in self._runs]
 
     def runs(self, *, limit: int, before: str | None = None) -> list[str]:
         """Return the newest."""
@@ -154,18 +128,8 @@ class FakeRunStore:
             self._open.discard(run_id)
 
     def occurred(self, occurrence: str) -> bool:
-        """Tell whether an occurrence started a run."""
+        """Return whether an occurrence started a run."""
         return occurrence in self._occurrences
-
-    def put_universe(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
-        """Keep a day's first ranking."""
-        assert run_id
-        ranking = [{"symbol": one.listing.symbol, "quote_volume": str(one.quote_volume)} for one in ranked]
-        self._universes.setdefault(day, ranking)
-
-    def universe(self, day: str) -> list[dict[str, str]] | None:
-        """Return a day's ranking."""
-        return self._universes.get(day)
 
     def _run(self, run_id: str) -> Run:
         if run_id not in self._runs:

@@ -10,12 +10,14 @@ from typing import Any, cast
 from candle_collector.collecting.close_symbols import ClosingPorts
 from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
 from candle_collector.collecting.reconcile_runs import Reconciled, reconcile_runs
-from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, start_run
+from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
+from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
@@ -100,11 +102,13 @@ class World:
         )
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
+        self.leases = FakeLeaseStore()
         self.runs = FakeRunStore(self.clock)
+        self.universes = FakeUniverseStore()
         self.queue = FakeQueue(self.clock, VISIBILITY)
         self.rate_limiter = FakeRateLimiter()
         self.events = FakeEventBus()
-        self.choice = Choice(
+        self.defaults = RunDefaults(
             top_n=100,
             collection_start=0,
             batch_size=1000,
@@ -123,6 +127,7 @@ class World:
             exchange=wrap(self.exchange),
             candles=wrap(self.candles),
             series=wrap(self.series),
+            leases=wrap(self.leases),
             runs=wrap(self.runs),
             queue=wrap(self.queue),
             rate_limiter=wrap(self.rate_limiter),
@@ -141,7 +146,9 @@ class World:
         return RunPorts(
             wrap(self.exchange),
             wrap(self.rate_limiter),
+            wrap(self.leases),
             wrap(self.runs),
+            wrap(self.universes),
             wrap(self.series),
             wrap(self.queue),
             self.clock,
@@ -150,11 +157,13 @@ class World:
     def closing_ports(self, countdown: list[int] | None = None) -> ClosingPorts:
         """Return what the reconciler works with, perhaps one that dies."""
         wrap = _wrapper(countdown)
-        return ClosingPorts(wrap(self.candles), wrap(self.series), wrap(self.runs), wrap(self.events), self.clock)
+        return ClosingPorts(
+            wrap(self.candles), wrap(self.series), wrap(self.leases), wrap(self.runs), wrap(self.events), self.clock
+        )
 
     def start(self, mode: Mode = "backward", **request: Any) -> Run:
         """Start a run."""
-        run = start_run(RunRequest(mode, **request), self.choice, self.run_ports())
+        run = start_run(RunRequest(mode, **request), self.defaults, self.run_ports())
         assert run is not None
         return run
 

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
+from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
@@ -21,7 +22,7 @@ ALL_DAYS = frozenset(windows.day_of(MIDNIGHT + hour) for hour in range(0, 24 * 6
 @pytest.fixture(scope="module")
 def adapter(aws: None) -> CandlesTable:
     assert aws is None
-    return CandlesTable("candles")
+    return CandlesTable("candles", client=ItemTable("candles").client)
 
 
 @pytest.fixture

@@ -389,7 +389,7 @@ def test_what_breaks_inside_is_told_without_its_inside(stack: str, monkeypatch: 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("arn:aws:secret")
 
-    monkeypatch.setattr(bootstrap.container().runs, "lease_holder", broken)
+    monkeypatch.setattr(bootstrap.container().leases, "holder", broken)
     answer = status()
     assert (answer.status, answer.error["code"]) == (500, "INTERNAL_ERROR")
     assert "arn" not in json.dumps(answer.body)

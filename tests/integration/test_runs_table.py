@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from candle_collector.adapters.dynamodb.item_table import ItemTable
+from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
+from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 from candle_collector.domain.series import Series
 from candle_collector.errors import CollectorError
 
+from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import NOW, A, RunStoreContract, begun, records, run
 from tests.port_contracts.series_store import SeriesStoreContract
@@ -20,41 +24,53 @@ __all__ = ["begun"]
 
 
 @pytest.fixture(scope="module")
-def adapters(aws: None) -> tuple[RunsTable, SeriesTable, RateLimiterTable]:
+def table(aws: None) -> ItemTable:
     assert aws is None
-    return RunsTable("runs"), SeriesTable("runs"), RateLimiterTable("runs")
-
-
-Adapters = tuple[RunsTable, SeriesTable, RateLimiterTable]
+    return ItemTable("runs")
 
 
 @pytest.mark.usefixtures("tables")
 class TestRunsTable(RunStoreContract):
     @pytest.fixture
-    def runs(self, adapters: Adapters) -> RunsTable:
-        return adapters[0]
+    def runs(self, table: ItemTable) -> RunsTable:
+        return RunsTable(table)
+
+
+@pytest.mark.usefixtures("tables")
+class TestLeaseTable(LeaseContract):
+    @pytest.fixture
+    def leases(self, table: ItemTable) -> LeaseTable:
+        return LeaseTable(table)
+
+
+@pytest.mark.usefixtures("tables")
+class TestUniverseTable(UniverseContract):
+    @pytest.fixture
+    def universes(self, table: ItemTable) -> UniverseTable:
+        return UniverseTable(table)
 
 
 @pytest.mark.usefixtures("tables")
 class TestSeriesTable(SeriesStoreContract):
     @pytest.fixture
-    def series_store(self, adapters: Adapters) -> SeriesTable:
-        return adapters[1]
+    def series_store(self, table: ItemTable) -> SeriesTable:
+        return SeriesTable(table)
 
 
 @pytest.mark.usefixtures("tables")
 class TestRateLimiterTable(RateLimiterContract):
     @pytest.fixture
-    def rate_limiter(self, adapters: Adapters) -> RateLimiterTable:
-        return adapters[2]
+    def rate_limiter(self, table: ItemTable) -> RateLimiterTable:
+        return RateLimiterTable(table)
 
 
 @pytest.mark.usefixtures("tables")
 def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
-    runs = RunsTable("runs", now=lambda: NOW)
+    table = ItemTable("runs")
+    runs = RunsTable(table, now=lambda: NOW)
     runs.create(run(), records(), occurrence="forward#1")
-    runs.take_lease(A, now=NOW, expires=NOW)
-    SeriesTable("runs").put(Series("BTCUSDT", first=1, last=2))
+    LeaseTable(table).take(A, now=NOW, expires=NOW)
+    SeriesTable(ItemTable("runs")).put(Series("BTCUSDT", first=1, last=2))
     claimed = runs.symbol(A, "BTCUSDT")
     assert claimed is not None
     runs.claim(claimed, now=NOW, until=NOW)
@@ -71,8 +87,8 @@ def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
 
 @pytest.mark.usefixtures("tables")
 def test_every_record_tells_its_version() -> None:
-    RunsTable("runs").create(run(), records())
-    SeriesTable("runs").put(Series("BTCUSDT"))
+    RunsTable(ItemTable("runs")).create(run(), records())
+    SeriesTable(ItemTable("runs")).put(Series("BTCUSDT"))
     items = boto3.client("dynamodb").scan(TableName="runs")["Items"]
     assert {item["version"]["N"] for item in items} == {"1"}
 
@@ -80,15 +96,15 @@ def test_every_record_tells_its_version() -> None:
 @pytest.mark.usefixtures("aws")
 def test_a_table_that_is_not_there_is_an_error_of_ours() -> None:
     with pytest.raises(CollectorError, match="runs table refused"):
-        RunsTable("nowhere").get(A)
+        RunsTable(ItemTable("nowhere")).get(A)
     with pytest.raises(CollectorError, match="runs table refused"):
-        RunsTable("nowhere").create(run(), records())
+        RunsTable(ItemTable("nowhere")).create(run(), records())
     with pytest.raises(CollectorError, match="runs table refused"):
-        list(SeriesTable("nowhere").all())
+        list(SeriesTable(ItemTable("nowhere")).all())
 
 
 def test_times_compare_as_text_to_the_microsecond() -> None:
-    from candle_collector.adapters.dynamodb.items import MomentAttribute  # noqa: PLC0415 - the one test that looks inside
+    from candle_collector.adapters.dynamodb.attributes import MomentAttribute  # noqa: PLC0415 - the one test that looks inside
 
     attribute = MomentAttribute()
     moments = [datetime(2025, 6, 1, 12, 0, tzinfo=UTC) + timedelta(microseconds=step) for step in (0, 1, 999_999)]

@@ -6,16 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, SymbolRecord
-from candle_collector.domain.universe import Ranked
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import RunStore
-
-from tests.fakes.exchange import listing
 
 NOW = datetime(2025, 6, 1, 12, 5, 30, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=60)
@@ -83,52 +79,6 @@ def claimed(store: RunStore, symbol: str = "BTCUSDT") -> SymbolRecord:
 def stale(step: Callable[[], object]) -> None:
     with pytest.raises(StaleTurnError):
         step()
-
-
-class LeaseContract:
-    """The one run that may be active."""
-
-    def test_only_one_run_holds_the_lease(self, runs: RunStore) -> None:
-        assert runs.lease_holder(NOW) is None
-        assert runs.take_lease(A, now=NOW, expires=LATER) is None
-        assert runs.take_lease(B, now=NOW, expires=LATER) == A
-        assert runs.lease_holder(NOW) == A
-
-    def test_taking_it_again_extends_it(self, runs: RunStore) -> None:
-        runs.take_lease(A, now=NOW, expires=LATER)
-        assert runs.take_lease(A, now=NOW, expires=LATER + timedelta(hours=1)) is None
-        assert runs.lease_holder(LATER) == A
-
-    def test_a_lease_frees_itself_when_its_time_is_over(self, runs: RunStore) -> None:
-        runs.take_lease(A, now=NOW, expires=LATER)
-        assert runs.lease_holder(LATER) is None
-        assert runs.take_lease(B, now=LATER, expires=LATER + timedelta(seconds=9)) is None
-        assert runs.lease_holder(LATER) == B
-
-    def test_a_run_that_lost_its_lease_cannot_extend_it_or_give_it_back(self, runs: RunStore) -> None:
-        runs.take_lease(A, now=NOW, expires=LATER)
-        runs.take_lease(B, now=LATER, expires=LATER + timedelta(hours=1))
-        assert runs.extend_lease(A, LATER + timedelta(hours=5)) is False
-        runs.release_lease(A)
-        assert runs.lease_holder(LATER) == B
-        assert runs.extend_lease(B, LATER + timedelta(hours=5)) is True
-        assert runs.lease_holder(LATER + timedelta(hours=4)) == B
-
-    def test_a_lease_that_was_given_back_is_free_and_nobodys_to_extend(self, runs: RunStore) -> None:
-        runs.take_lease(A, now=NOW, expires=LATER)
-        runs.release_lease(A)
-        runs.release_lease(A)
-        assert runs.lease_holder(NOW) is None
-        assert runs.extend_lease(A, LATER) is False
-        assert runs.take_lease(B, now=NOW, expires=LATER) is None
-
-    def test_of_many_at_once_one_gets_it(self, runs: RunStore) -> None:
-        ids = [f"01JWNP30F0AAAAAAAAAAAAAA{number:02}" for number in range(20)]
-        with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(lambda run_id: runs.take_lease(run_id, now=NOW, expires=LATER), ids))
-        holder = runs.lease_holder(NOW)
-        assert [run_id for run_id, answer in zip(ids, answers, strict=True) if answer is None] == [holder]
-        assert {answer for answer in answers if answer} == {holder}
 
 
 class RunContract:
@@ -224,16 +174,13 @@ class RunContract:
         assert ended is not None
         assert ended.end_reason == "cancelled"
 
-    def test_the_first_ranking_of_a_day_stays(self, runs: RunStore) -> None:
-        assert runs.universe("2025-06-01") is None
-        first = [Ranked(listing(name), Decimal(f"{number}.5")) for number, name in enumerate(("BTCUSDT", "ETHUSDT"))]
-        runs.put_universe("2025-06-01", first, run_id=A)
-        runs.put_universe("2025-06-01", first[::-1], run_id=B)
-        assert runs.universe("2025-06-01") == [
-            {"symbol": "BTCUSDT", "quote_volume": "0.5"},
-            {"symbol": "ETHUSDT", "quote_volume": "1.5"},
-        ]
-        assert runs.universe("2025-06-02") is None
+    def test_runs_are_read_together_in_the_order_that_was_given(self, runs: RunStore) -> None:
+        for run_id in (A, B, C):
+            runs.create(run(run_id), records(run_id))
+        nowhere = "01JWNP30F0ZZZZZZZZZZZZZZZZ"
+        assert [found.run_id for found in runs.get_many([B, nowhere, C, A])] == [B, C, A]
+        assert runs.get_many([B]) == [runs.get(B)]
+        assert runs.get_many([]) == []
 
 
 class SymbolContract:
@@ -328,5 +275,5 @@ class SymbolContract:
         assert record.outcome is Outcome.FAILED
 
 
-class RunStoreContract(LeaseContract, RunContract, SymbolContract):
+class RunStoreContract(RunContract, SymbolContract):
     """Tests of whatever the fixture `runs` gives."""

@@ -19,7 +19,7 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
     "AuthorizerFunction": lambda here: (here.settings.api_key_required, here.keys),
     "TriggerFunction": lambda here: (
         (here.settings.dashboard_origin, here.settings.worker_concurrency),
-        here.choice(),
+        here.run_defaults(),
         here.run_ports(),
         here.candles,
         here.closing_ports(),

@@ -25,7 +25,7 @@ ALLOWED = {
         "CollectQueue": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"},
         "event-bus/default": {"events:PutEvents"},
     },
-    "StatusFunction": {"RunsTable": READ, "CandlesTable": {"dynamodb:Query"}},
+    "StatusFunction": {"RunsTable": READ | {"dynamodb:BatchGetItem"}, "CandlesTable": {"dynamodb:Query"}},
     "CandlesFunction": {"RunsTable": READ, "CandlesTable": {"dynamodb:Query"}},
     "ReconcilerFunction": {
         "RunsTable": KEEP_RUNS,

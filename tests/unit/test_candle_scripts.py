@@ -17,7 +17,7 @@ from candle_collector.settings import Settings
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
-from tests.fakes.runs import FakeRunStore
+from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -31,10 +31,10 @@ class Archive:
         self.clock = FakeClock()
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
-        self.runs = FakeRunStore(self.clock)
+        self.leases = FakeLeaseStore()
 
     def container(self) -> Container:
-        ports = {"candles": self.candles, "series": self.series, "runs": self.runs, "clock": self.clock}
+        ports = {"candles": self.candles, "series": self.series, "leases": self.leases, "clock": self.clock}
         return Container(Settings({}), **ports)
 
 
@@ -117,7 +117,7 @@ def test_while_a_run_is_active_nothing_is_imported(
     scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = archive.clock.now()
-    archive.runs.take_lease("01RUN", now=now, expires=now + timedelta(hours=5))
+    archive.leases.take("01RUN", now=now, expires=now + timedelta(hours=5))
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
     assert scripts["import"].main([file]) == 2
     assert "01RUN" in capsys.readouterr().err

@@ -120,7 +120,7 @@ def test_a_recheck_asks_for_never_printed_hours_once_more_and_stores_what_came()
 def test_a_recheck_that_is_handed_on_ends() -> None:
     holes = list(range(START, END, 50))
     here = collected(world(holes))
-    here.choice = replace(here.choice, batch_size=10)
+    here.defaults = replace(here.defaults, batch_size=10)
     here.exchange.seconds = 1
     here.worker_seconds = 10
     run = here.collect(start=START, end=END, recheck=True)
@@ -502,7 +502,7 @@ def test_forward_writes_one_item_for_an_hour() -> None:
 
 def test_forward_of_a_symbol_without_candles_starts_at_the_collection_start_date() -> None:
     here = world()
-    here.choice = replace(here.choice, collection_start=START)
+    here.defaults = replace(here.defaults, collection_start=START)
     here.collect("forward")
     assert here.candles.hours(SYMBOL) == (Window(START, NOW),)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from candle_collector.collecting.control_run import cancel_run
-from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.run import MODES, Failure, RunState, SymbolRecord
 from candle_collector.domain.windows import Window
@@ -52,7 +53,7 @@ class Collection(RuleBasedStateMachine):
         printed["BUSDT"] = frozenset(range(listed, NOW + 24 * 40)) - holes
         printed["CUSDT"] = frozenset(range(START, START + 70)) - holes
         self.here = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
-        self.here.choice = replace(self.here.choice, batch_size=batch_size, collection_start=START)
+        self.here.defaults = replace(self.here.defaults, batch_size=batch_size, collection_start=START)
         self.here.prefetch = ahead
         self.here.exchange.before = self.answer
         self.faults: list[str] = []
@@ -86,7 +87,7 @@ class Collection(RuleBasedStateMachine):
         active = [run for run in runs if run and run.state is RunState.ACTIVE and run.deadline > now]
         try:
             ports = self.here.run_ports(None if dies_at is None else [dies_at, moment])
-            start_run(replace(asked, start=start), self.here.choice, ports)
+            start_run(replace(asked, start=start), self.here.defaults, ports)
         except (Crash, RefusedError):
             return
         assert not active, "two runs at once"
@@ -207,7 +208,7 @@ class Collection(RuleBasedStateMachine):
         here.clock.advance(120)
         here.settle()
         here.clock.advance(120)
-        assert here.runs.lease_holder(here.clock.now()) is None
+        assert here.leases.holder(here.clock.now()) is None
         run = here.collect(start=START, end=NOW - 30, symbols=NAMES)
         assert run.counts is not None
         assert run.counts["complete"] + run.counts["skipped"] == len(NAMES)

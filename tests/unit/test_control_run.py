@@ -29,7 +29,7 @@ NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 def world() -> World:
     here = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
-    here.choice = replace(here.choice, batch_size=24)
+    here.defaults = replace(here.defaults, batch_size=24)
     return here
 
 
@@ -70,7 +70,7 @@ def test_what_is_stored_when_a_run_is_cancelled_stays_and_the_rest_is_closed_wit
 
 def test_a_worker_that_completes_a_cancelled_symbol_after_all_is_believed() -> None:
     here = world()
-    here.choice = replace(here.choice, batch_size=1000)
+    here.defaults = replace(here.defaults, batch_size=1000)
     run = here.start(start=START, end=END, symbols=("BTCUSDT",))
     here.exchange.before = lambda _: (None, cancel_run(run.run_id, here.closing_ports()))[0]
     assert here.deliver()
@@ -99,7 +99,7 @@ def test_only_a_run_that_exists_and_has_not_ended_can_be_cancelled() -> None:
 
 def test_a_retry_runs_what_was_partial_or_failed_and_asks_only_for_what_is_missing() -> None:
     here, run = half_failed()
-    again = retry_run(run.run_id, here.choice, here.run_ports())
+    again = retry_run(run.run_id, here.defaults, here.run_ports())
     here.settle()
     ended = here.ended(again.run_id)
     assert ended.counts == {"complete": 2, "partial": 0, "failed": 0, "skipped": 0, "records": 72}
@@ -118,7 +118,7 @@ def test_a_retry_of_a_forward_run_keeps_its_range() -> None:
     here.exchange.before = lambda _: _unavailable()
     run = here.collect("forward", symbols=("BTCUSDT",))
     here.exchange.before = None
-    again = retry_run(run.run_id, here.choice, here.run_ports())
+    again = retry_run(run.run_id, here.defaults, here.run_ports())
     here.settle()
     assert here.record(again).range == Window(END, NOW)
     assert here.candles.hours("BTCUSDT") == (Window(START, NOW),)
@@ -131,11 +131,11 @@ def _unavailable() -> None:
 def test_only_an_ended_run_that_left_something_can_be_retried() -> None:
     here = world()
     with pytest.raises(NotFoundError):
-        retry_run(NO_RUN, here.choice, here.run_ports())
+        retry_run(NO_RUN, here.defaults, here.run_ports())
     run = here.start(start=START, end=END)
     with pytest.raises(CollectionInProgressError):
-        retry_run(run.run_id, here.choice, here.run_ports())
+        retry_run(run.run_id, here.defaults, here.run_ports())
     here.settle()
     with pytest.raises(NothingToRetryError):
-        retry_run(run.run_id, here.choice, here.run_ports())
+        retry_run(run.run_id, here.defaults, here.run_ports())
     assert len(here.runs.runs(limit=10)) == 1

@@ -172,7 +172,7 @@ def test_the_candles_off_the_hour_of_february_2018_fill_their_hours() -> None:
 @pytest.mark.parametrize("batch_size", [1000, 720])
 def test_the_delisted_months_of_btcusdc_are_proven_by_one_request(batch_size: int) -> None:
     here = replayed("BTCUSDC", 2022, 2025)
-    here.choice = replace(here.choice, batch_size=batch_size)
+    here.defaults = replace(here.defaults, batch_size=batch_size)
     rows = recording("BTCUSDC", 2022, 2025)
     run = here.collect(start=min(rows), end=windows.first_hour_of("2026-01-01"))
     gone = Window(_hour("2022", "09-29", "03"), _hour("2023", "03-12", "06"))

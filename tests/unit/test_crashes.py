@@ -8,7 +8,8 @@ from itertools import count
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run
-from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome, RunState
 from candle_collector.domain.windows import Window
@@ -27,7 +28,7 @@ STEPS_MOST = 200
 def complete() -> World:
     """Return a range of three windows with an outage in it, of a symbol listed within it."""
     here = World({"BTCUSDT": frozenset(range(START + 20, NOW + 1)) - {START + 120, START + 121}})
-    here.choice = replace(here.choice, batch_size=100)
+    here.defaults = replace(here.defaults, batch_size=100)
     return here
 
 
@@ -93,12 +94,12 @@ def told(here: World, run_id: str) -> tuple[object, ...]:
     symbols = sorted(here.exchange.printed)
     series = [replace(one, failed_windows=()) for one in here.series.all()]
     never = [here.candles.never_printed(symbol) for symbol in symbols]
-    return dict(here.candles.lines), never, series, run.counts, outcomes, here.runs.lease_holder(here.clock.now())
+    return dict(here.candles.lines), never, series, run.counts, outcomes, here.leases.holder(here.clock.now())
 
 
 def without_faults(scene: Callable[[], World], request: RunRequest) -> tuple[object, ...]:
     here = scene()
-    run = start_run(request, here.choice, here.run_ports())
+    run = start_run(request, here.defaults, here.run_ports())
     assert run is not None
     here.settle()
     return told(here, run.run_id)
@@ -113,7 +114,7 @@ def test_a_worker_that_dies_at_any_step_changes_nothing_in_the_end(
     for step in count(1):
         assert step < STEPS_MOST
         here = scene()
-        run = start_run(request_, here.choice, here.run_ports())
+        run = start_run(request_, here.defaults, here.run_ports())
         assert run is not None
         countdown = [step, moment]
         try:
@@ -135,7 +136,7 @@ def test_a_worker_that_dies_and_whose_message_is_lost_changes_nothing_in_the_end
     expected = without_faults(scene, request_)
     for step in count(1):
         here = scene()
-        run = start_run(request_, here.choice, here.run_ports())
+        run = start_run(request_, here.defaults, here.run_ports())
         assert run is not None
         try:
             while here.deliver(countdown=[step, moment]):
@@ -155,7 +156,7 @@ def test_a_trigger_that_dies_at_any_step_leaves_nothing_behind_or_a_run_that_end
         assert step < STEPS_MOST
         here = World(symbols)
         try:
-            start_run(RunRequest("backward", START, END), here.choice, here.run_ports([step, moment]))
+            start_run(RunRequest("backward", START, END), here.defaults, here.run_ports([step, moment]))
         except Crash:
             here.settle()
         else:
@@ -203,7 +204,7 @@ def test_a_reconciler_that_dies_at_any_step_is_made_up_for_by_the_next(moment: i
             assert step > 10
             return
         assert here.ended(run.run_id).counts == {"complete": 0, "partial": 0, "failed": 1, "skipped": 0, "records": 0}
-        assert here.runs.lease_holder(here.clock.now()) is None
+        assert here.leases.holder(here.clock.now()) is None
 
 
 @moments
@@ -217,7 +218,7 @@ def test_a_cancel_that_dies_at_any_step_can_be_asked_again_or_is_made_up_for(mom
         except Crash:
             here.settle()
             assert here.ended(run.run_id)
-            assert here.runs.lease_holder(here.clock.now()) is None
+            assert here.leases.holder(here.clock.now()) is None
         else:
             assert step > 5
             return
@@ -255,7 +256,7 @@ def test_a_worker_that_always_dies_on_one_symbol_ends_the_run_with_the_reason() 
 def test_a_lease_that_a_dead_trigger_left_frees_itself() -> None:
     here = complete()
     with pytest.raises(Crash):
-        start_run(RunRequest("backward", START, END), here.choice, here.run_ports([2, AFTER]))
+        start_run(RunRequest("backward", START, END), here.defaults, here.run_ports([2, AFTER]))
     with pytest.raises(CollectionInProgressError):
         here.start(start=START, end=END)
     here.clock.advance(61)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.port_contracts.candle_store import CandleStoreContract
 from tests.port_contracts.collect_queue import CollectQueueContract, Received
+from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import RunStoreContract, begun
 from tests.port_contracts.series_store import SeriesStoreContract
@@ -34,6 +36,18 @@ class TestFakeRunStore(RunStoreContract):
     @pytest.fixture
     def runs(self) -> FakeRunStore:
         return FakeRunStore(FakeClock())
+
+
+class TestFakeLeaseStore(LeaseContract):
+    @pytest.fixture
+    def leases(self) -> FakeLeaseStore:
+        return FakeLeaseStore()
+
+
+class TestFakeUniverseStore(UniverseContract):
+    @pytest.fixture
+    def universes(self) -> FakeUniverseStore:
+        return FakeUniverseStore()
 
 
 class TestFakeRateLimiter(RateLimiterContract):

@@ -19,7 +19,7 @@ from candle_collector.errors import CollectionInProgressError
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
-from tests.fakes.runs import FakeRunStore
+from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.fakes.world import World
 
@@ -35,8 +35,8 @@ class Archive:
         clock = FakeClock()
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
-        self.runs = FakeRunStore(clock)
-        self.ports = ImportPorts(self.candles, self.series, self.runs, clock)
+        self.leases = FakeLeaseStore()
+        self.ports = ImportPorts(self.candles, self.series, self.leases, clock)
 
     def take(self, batches: Iterable[Sequence[Candle]], *, stated: Windows = (), symbol: str = SYMBOL) -> Imported:
         return import_symbol(symbol, batches, self.ports, stated=stated, closed_end=NOW)
@@ -187,9 +187,9 @@ def test_an_import_and_a_run_exclude_each_other(archive: Archive) -> None:
     now = archive.ports.clock.now()
     with importing(archive.ports) as hold:
         hold()
-        assert str(archive.runs.lease_holder(now)).startswith("import-")
-    assert archive.runs.lease_holder(now) is None
-    archive.runs.take_lease("01RUN", now=now, expires=now + timedelta(hours=5))
+        assert str(archive.leases.holder(now)).startswith("import-")
+    assert archive.leases.holder(now) is None
+    archive.leases.take("01RUN", now=now, expires=now + timedelta(hours=5))
     with pytest.raises(CollectionInProgressError), importing(archive.ports):
         pytest.fail("a run is active")
-    assert archive.runs.lease_holder(now) == "01RUN"
+    assert archive.leases.holder(now) == "01RUN"

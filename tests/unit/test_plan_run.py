@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from candle_collector.collecting.plan_run import plan_run
-from candle_collector.collecting.start_run import RunRequest
+from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
 from candle_collector.domain.run import Mode
 from candle_collector.domain.windows import Window
@@ -30,7 +30,7 @@ def world() -> World:
         },
         listings=(listing("BTCUSDT"), listing("ETHUSDT"), listing("OLDUSDT", "BREAK")),
     )
-    here.choice = replace(here.choice, collection_start=START)
+    here.defaults = replace(here.defaults, collection_start=START)
     return here
 
 
@@ -42,7 +42,7 @@ def test_a_run_asks_for_what_the_plan_told(mode: Mode, *, recheck: bool) -> None
     here.candles.remove("BTCUSDT", (Window(START + 100, START + 101), Window(START + 2000, START + 2500)))
     here.exchange.asked.clear()
     request = RunRequest(mode, START if mode == "backward" else None, recheck=recheck)
-    plan = as_json(plan_run(request, here.choice, here.run_ports(), here.candles, workers=5))
+    plan = as_json(plan_run(request, here.defaults, here.run_ports(), here.candles, workers=5))
     assert here.exchange.asked == []
     assert len(here.runs.runs(limit=9)) == 1
     before = len(here.candles.lines)
@@ -55,7 +55,9 @@ def test_a_run_asks_for_what_the_plan_told(mode: Mode, *, recheck: bool) -> None
 def test_the_plan_of_what_is_covered_is_nothing() -> None:
     here = world()
     here.collect(start=START, end=END)
-    plan = as_json(plan_run(RunRequest("backward", START, END), here.choice, here.run_ports(), here.candles, workers=5))
+    plan = as_json(
+        plan_run(RunRequest("backward", START, END), here.defaults, here.run_ports(), here.candles, workers=5)
+    )
     assert (plan["missing_hours"], plan["requests"]) == (0, 0)
     assert {one["requests"] for one in plan["symbols"]} == {0}
 
@@ -63,9 +65,9 @@ def test_the_plan_of_what_is_covered_is_nothing() -> None:
 def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> None:
     here = world()
     request = RunRequest("backward", START, END)
-    fast = as_json(plan_run(request, here.choice, here.run_ports(), here.candles, workers=5))
+    fast = as_json(plan_run(request, here.defaults, here.run_ports(), here.candles, workers=5))
     here.exchange.weight_limit = 100
-    slow = as_json(plan_run(request, here.choice, here.run_ports(), here.candles, workers=5))
+    slow = as_json(plan_run(request, here.defaults, here.run_ports(), here.candles, workers=5))
     assert slow["estimated_minutes"] > fast["estimated_minutes"] > 0
     assert slow["weight"] == fast["weight"] == fast["requests"] * 2 + 100
 
@@ -73,6 +75,6 @@ def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> Non
 def test_a_plan_of_what_cannot_be_meant_is_refused_as_a_run_is() -> None:
     here = world()
     with pytest.raises(InvalidRequestError, match="end_date"):
-        plan_run(RunRequest("backward", END, START), here.choice, here.run_ports(), here.candles, workers=5)
+        plan_run(RunRequest("backward", END, START), here.defaults, here.run_ports(), here.candles, workers=5)
     with pytest.raises(InvalidRequestError, match="symbols"):
-        plan_run(RunRequest("backward", symbols=("X",)), here.choice, here.run_ports(), here.candles, workers=5)
+        plan_run(RunRequest("backward", symbols=("X",)), here.defaults, here.run_ports(), here.candles, workers=5)

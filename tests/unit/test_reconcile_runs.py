@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState
 from candle_collector.domain.windows import Window
@@ -96,7 +97,7 @@ def test_a_symbol_is_sent_again_five_times_and_then_closed_with_the_reason() -> 
 
 def test_a_closed_symbol_of_which_something_was_stored_is_partial() -> None:
     here = world()
-    here.choice = replace(here.choice, batch_size=24)
+    here.defaults = replace(here.defaults, batch_size=24)
 
     def die(asked: Asked) -> None:
         if asked.start > START:
@@ -148,14 +149,14 @@ def test_a_run_past_its_deadline_is_closed_with_the_reason() -> None:
     failure = here.record(run, "ETHUSDT").failure
     assert failure is not None
     assert failure.kind == "deadline"
-    assert here.runs.lease_holder(here.clock.now()) is None
+    assert here.leases.holder(here.clock.now()) is None
 
 
 def test_a_run_that_was_never_written_whole_is_closed_when_its_lease_has_run_out() -> None:
     here = world("BTCUSDT", "ETHUSDT", "SOLUSDT")
     for step in range(1, 50):
         with pytest.raises(Crash):
-            start_run(RunRequest("backward", START, END), here.choice, here.run_ports([step, 1]))
+            start_run(RunRequest("backward", START, END), here.defaults, here.run_ports([step, 1]))
         if here.runs.open_runs():
             break
         here.clock.advance(61)

@@ -23,12 +23,12 @@ NOW = windows.first_hour_of("2025-06-01") + 12
 
 def world() -> World:
     here = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
-    here.choice = replace(here.choice, batch_size=24)
+    here.defaults = replace(here.defaults, batch_size=24)
     return here
 
 
 def told(here: World, run_id: str | None = None) -> dict[str, Any]:
-    found = report_status(run_id, runs=here.runs, rate_limiter=here.rate_limiter, clock=here.clock)
+    found = report_status(run_id, runs=here.runs, leases=here.leases, rate_limiter=here.rate_limiter, clock=here.clock)
     status: dict[str, Any] = as_json(found)
     return status
 
@@ -117,7 +117,7 @@ def test_an_earlier_run_is_told_by_its_id() -> None:
 def test_while_a_run_is_written_the_one_before_is_not_taken_for_it() -> None:
     here = world()
     here.collect(start=START, end=END)
-    here.runs.take_lease(
+    here.leases.take(
         "01ARZ3NDEKTSV4RRFFQ69G5FAV", now=here.clock.now(), expires=here.clock.now() + timedelta(seconds=60)
     )
     assert told(here)["is_running"] is False

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.run import Failure, Outcome, RunState
@@ -38,7 +39,7 @@ HOURS = range(START - 1000, NOW + 1)
 
 def world(*symbols: str) -> World:
     here = World(dict.fromkeys(symbols or ("BTCUSDT", "ETHUSDT", "SOLUSDT"), HOURS))
-    here.choice = replace(here.choice, collection_start=START)
+    here.defaults = replace(here.defaults, collection_start=START)
     return here
 
 
@@ -46,13 +47,13 @@ def assert_nothing_started(here: World) -> None:
     assert here.runs.runs(limit=10) == []
     assert here.runs.open_runs() == []
     assert here.queue.sent == []
-    assert here.runs.lease_holder(here.clock.now()) is None
+    assert here.leases.holder(here.clock.now()) is None
 
 
 def refused(here: World, **request: Any) -> RefusedError:
     mode = request.pop("mode", "backward")
     with pytest.raises(RefusedError) as caught:
-        start_run(RunRequest(mode, **request), here.choice, here.run_ports())
+        start_run(RunRequest(mode, **request), here.defaults, here.run_ports())
     assert_nothing_started(here)
     return caught.value
 
@@ -188,7 +189,7 @@ def test_an_occurrence_of_a_schedule_that_is_delivered_twice_starts_one_run() ->
     here = world()
     here.collect("forward", occurrence="forward#2025-06-01T12:05:00Z")
     request = RunRequest("forward", occurrence="forward#2025-06-01T12:05:00Z")
-    assert start_run(request, here.choice, here.run_ports()) is None
+    assert start_run(request, here.defaults, here.run_ports()) is None
     assert len(here.runs.runs(limit=10)) == 1
     here.collect("forward", occurrence="forward#2025-06-01T18:05:00Z")
 
@@ -199,14 +200,14 @@ def test_two_deliveries_of_an_occurrence_that_both_saw_none_start_one_run() -> N
     here.runs.occurred = lambda _: False  # type: ignore[method-assign,assignment] # the other delivery looked a moment earlier
     with pytest.raises(StaleTurnError):
         here.start("forward", occurrence="twice")
-    assert here.runs.lease_holder(here.clock.now()) is None
+    assert here.leases.holder(here.clock.now()) is None
     assert len(here.runs.runs(limit=10)) == 1
 
 
 def test_the_lease_of_a_run_that_has_ended_is_in_nobodys_way() -> None:
     here = world()
     run = here.collect()
-    here.runs.take_lease(run.run_id, now=here.clock.now(), expires=run.deadline)  # as if giving it back was lost
+    here.leases.take(run.run_id, now=here.clock.now(), expires=run.deadline)  # as if giving it back was lost
     again = here.collect()
     assert again.counts is not None
     assert again.counts["skipped"] == 3
@@ -232,7 +233,7 @@ def test_the_ranking_of_a_day_is_kept_once_and_whole_however_small_the_run() -> 
     here.collect(top_n=2)
     here.exchange.listings = here.exchange.listings[::-1]
     here.collect()
-    ranked = here.runs.universe("2025-06-01")
+    ranked = here.universes.get("2025-06-01")
     assert ranked is not None
     assert [one["symbol"] for one in ranked] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
@@ -242,18 +243,18 @@ def test_named_symbols_replace_the_universe_and_one_that_no_longer_trades_may_be
     here.exchange.listings = (listing("BTCUSDT"), listing("OLDUSDT", "BREAK"))
     run = here.start(symbols=("OLDUSDT",))
     assert [(one.symbol, one.trading) for one in run.symbols] == [("OLDUSDT", False)]
-    assert here.runs.universe("2025-06-01") is None
+    assert here.universes.get("2025-06-01") is None
 
 
 def test_forward_keeps_symbols_up_to_date_that_left_the_top_n_as_long_as_they_trade() -> None:
     here = world()
     here.collect()
     here.exchange.listings = (listing("SOLUSDT"), listing("ETHUSDT"), listing("BTCUSDT", "BREAK"))
-    here.choice = replace(here.choice, top_n=1)
+    here.defaults = replace(here.defaults, top_n=1)
     assert [one.symbol for one in here.collect("forward").symbols] == ["SOLUSDT", "ETHUSDT"]
     assert [one.symbol for one in here.collect("gap_fill").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
     assert [one.symbol for one in here.collect("backward").symbols] == ["SOLUSDT"]
-    here.choice = replace(here.choice, keep_stored=False)
+    here.defaults = replace(here.defaults, keep_stored=False)
     assert [one.symbol for one in here.collect("forward").symbols] == ["SOLUSDT"]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from candle_collector.adapters.sqs import SqsCollectQueue
-from candle_collector.collecting.start_run import RunRequest, start_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain.run import RunState
 from candle_collector.domain.symbol_message import read_message
 from candle_collector.domain.windows import hour_of
@@ -58,7 +59,7 @@ def world() -> World:
 
 def trigger(here: World, client: BatchClient) -> None:
     queue = SqsCollectQueue("the workers'", client=client, sleep=lambda _: None)
-    start_run(RunRequest("backward", START, END), here.choice, replace(here.run_ports(), queue=queue))
+    start_run(RunRequest("backward", START, END), here.defaults, replace(here.run_ports(), queue=queue))
 
 
 def assert_all_is_there(here: World) -> None:

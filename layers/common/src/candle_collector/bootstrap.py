@@ -19,10 +19,11 @@ from candle_collector.settings import Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from candle_collector.adapters.dynamodb.item_table import ItemTable
     from candle_collector.api.authorize import Caller
     from candle_collector.collecting.close_symbols import ClosingPorts
     from candle_collector.collecting.collect_symbol import WorkerPorts
-    from candle_collector.collecting.start_run import Choice, RunPorts
+    from candle_collector.collecting.run_scope import RunDefaults, RunPorts
     from candle_collector.domain.api_key import Scope
     from candle_collector.ports import (
         ApiKeyStore,
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
         EventBus,
         Exchange,
         ExchangeProbe,
+        LeaseStore,
         RateLimiter,
         RunStore,
         SeriesStore,
+        UniverseStore,
     )
 
 
@@ -73,32 +76,53 @@ class Container:
         return ThreadPoolExecutor(1, thread_name_prefix="prefetch")
 
     @cached_property
+    def runs_items(self) -> ItemTable:
+        """The runs table, and the one DynamoDB client of the process."""
+        from candle_collector.adapters.dynamodb.item_table import ItemTable
+
+        return ItemTable(self.settings.runs_table)
+
+    @cached_property
     def candles(self) -> CandleStore:
         """The candle table."""
         from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 
-        return CandlesTable(self.settings.candles_table)
+        return CandlesTable(self.settings.candles_table, client=self.runs_items.client)
+
+    @cached_property
+    def leases(self) -> LeaseStore:
+        """The lease."""
+        from candle_collector.adapters.dynamodb.lease_table import LeaseTable
+
+        return LeaseTable(self.runs_items)
 
     @cached_property
     def runs(self) -> RunStore:
         """The runs."""
         from candle_collector.adapters.dynamodb.runs_table import RunsTable
 
-        return RunsTable(self.settings.runs_table)
+        return RunsTable(self.runs_items)
+
+    @cached_property
+    def universes(self) -> UniverseStore:
+        """The rankings of days."""
+        from candle_collector.adapters.dynamodb.universe_table import UniverseTable
+
+        return UniverseTable(self.runs_items)
 
     @cached_property
     def series(self) -> SeriesStore:
         """The series' records."""
         from candle_collector.adapters.dynamodb.series_table import SeriesTable
 
-        return SeriesTable(self.settings.runs_table)
+        return SeriesTable(self.runs_items)
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:
-        """The rate limiter before the exchange."""
+        """The rate limiter that all workers share."""
         from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 
-        return RateLimiterTable(self.settings.runs_table)
+        return RateLimiterTable(self.runs_items)
 
     @cached_property
     def queue(self) -> CollectQueue:
@@ -128,11 +152,11 @@ class Container:
 
         return ExchangePing(self.settings.exchange_base_url)
 
-    def choice(self) -> Choice:
+    def run_defaults(self) -> RunDefaults:
         """Return the deployment's defaults for runs."""
-        from candle_collector.collecting.start_run import Choice
+        from candle_collector.collecting.run_scope import RunDefaults
 
-        return Choice(
+        return RunDefaults(
             top_n=self.settings.top_n,
             collection_start=self.settings.collection_start,
             batch_size=self.settings.batch_size_hours,
@@ -144,15 +168,24 @@ class Container:
 
     def run_ports(self) -> RunPorts:
         """Return what starting a run needs."""
-        from candle_collector.collecting.start_run import RunPorts
+        from candle_collector.collecting.run_scope import RunPorts
 
-        return RunPorts(self.exchange, self.rate_limiter, self.runs, self.series, self.queue, self.clock)
+        return RunPorts(
+            self.exchange,
+            self.rate_limiter,
+            self.leases,
+            self.runs,
+            self.universes,
+            self.series,
+            self.queue,
+            self.clock,
+        )
 
     def closing_ports(self) -> ClosingPorts:
         """Return what closing symbols needs."""
         from candle_collector.collecting.close_symbols import ClosingPorts
 
-        return ClosingPorts(self.candles, self.series, self.runs, self.events, self.clock)
+        return ClosingPorts(self.candles, self.series, self.leases, self.runs, self.events, self.clock)
 
     def worker_ports(self, *, remaining_seconds: float) -> WorkerPorts:
         """Return what a worker's turn works with, for an invocation that has so much time left."""
@@ -162,6 +195,7 @@ class Container:
             exchange=self.exchange,
             candles=self.candles,
             series=self.series,
+            leases=self.leases,
             runs=self.runs,
             queue=self.queue,
             rate_limiter=self.rate_limiter,

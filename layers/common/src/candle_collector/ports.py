@@ -157,20 +157,24 @@ class SeriesStore(Protocol):
         """Yield every record, by symbol."""
 
 
-class RunStore(Protocol):
-    """The runs and their symbols. Steps that come too late raise `StaleTurnError`."""
+class LeaseStore(Protocol):
+    """The lease: the one run that has it may be active."""
 
-    def take_lease(self, run_id: str, *, now: datetime, expires: datetime) -> str | None:
-        """Take the lease for a run, and return None; where another run holds it, return its id."""
+    def take(self, run_id: str, *, now: datetime, expires: datetime) -> str | None:
+        """Take the lease for a run, and return None; where another run has it, return its id."""
 
-    def extend_lease(self, run_id: str, expires: datetime) -> bool:
+    def extend(self, run_id: str, expires: datetime) -> bool:
         """Hold the lease longer; False where it is no longer this run's."""
 
-    def release_lease(self, run_id: str) -> None:
-        """Give the lease back, if it is still this run's."""
+    def release(self, run_id: str) -> None:
+        """Release the lease, if it is still this run's."""
 
-    def lease_holder(self, now: datetime) -> str | None:
-        """Return the run that holds the lease now."""
+    def holder(self, now: datetime) -> str | None:
+        """Return the run that has the lease now."""
+
+
+class RunStore(Protocol):
+    """The runs and their symbols. Steps that come too late raise `StaleTurnError`."""
 
     def create(self, run: Run, records: Iterable[SymbolRecord], *, occurrence: str | None = None) -> None:
         """Write a run, with the occurrence that started it, then its symbols.
@@ -186,6 +190,9 @@ class RunStore(Protocol):
 
     def get(self, run_id: str) -> Run | None:
         """Return a run."""
+
+    def get_many(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return the runs of these ids in their order, without those that are gone."""
 
     def runs(self, *, limit: int, before: str | None = None) -> list[str]:
         """Return the ids of the newest runs, newest first, those older than the id `before` only."""
@@ -223,10 +230,14 @@ class RunStore(Protocol):
     def occurred(self, occurrence: str) -> bool:
         """Tell whether the occurrence of a schedule has started a run."""
 
-    def put_universe(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
+
+class UniverseStore(Protocol):
+    """The ranking of each day on which a run asked for it."""
+
+    def put(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
         """Keep the ranking of a UTC day; the day's first one stays."""
 
-    def universe(self, day: str) -> list[dict[str, str]] | None:
+    def get(self, day: str) -> list[dict[str, str]] | None:
         """Return the ranking of a UTC day: symbol and quote_volume, best first."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
-from candle_collector.collecting.start_run import RunRequest
+from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import dates
 from candle_collector.domain.run import Mode
 from candle_collector.domain.universe import is_symbol

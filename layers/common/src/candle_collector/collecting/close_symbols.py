@@ -12,7 +12,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, with_missing
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
-from candle_collector.ports import CandleStore, Clock, EventBus, RunStore, SeriesStore
+from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, RunStore, SeriesStore
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ class ClosingPorts:
 
     candles: CandleStore
     series: SeriesStore
+    leases: LeaseStore
     runs: RunStore
     events: EventBus
     clock: Clock
@@ -60,9 +61,7 @@ def close_symbols(
     """
     for record in records:
         if _close(run, record, failure, ports, closed_by=closed_by, insist=reason is not None):
-            leave_run(
-                record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock, reason=reason
-            )
+            leave_run(record, ports, reason=reason)
 
 
 def _close(

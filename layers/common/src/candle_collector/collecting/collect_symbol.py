@@ -39,6 +39,7 @@ from candle_collector.ports import (
     EventBus,
     Exchange,
     FetchedCandles,
+    LeaseStore,
     RateLimiter,
     RunStore,
     SeriesStore,
@@ -77,6 +78,7 @@ class WorkerPorts:
     exchange: Exchange
     candles: CandleStore
     series: SeriesStore
+    leases: LeaseStore
     runs: RunStore
     queue: CollectQueue
     rate_limiter: RateLimiter
@@ -111,7 +113,7 @@ def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
         log.warning("dropped: the run is not active", extra={"run_id": message.run_id, "symbol": message.symbol})
         return
     if not record.outcome.open:  # it ended, but perhaps the step after that was lost
-        leave_run(record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
+        leave_run(record, ports)
         return
     now = ports.clock.now()
     try:
@@ -356,4 +358,4 @@ class _Turn:
             record = replace(record, failure=Failure("short_answer", _NO_CANDLE))
         ports = self._ports
         record = ports.runs.end_symbol(replace(record, outcome=outcome))
-        leave_run(record, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
+        leave_run(record, ports)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from candle_collector.collecting.close_symbols import ClosingPorts, close_symbols, open_records
 from candle_collector.collecting.end_run import end_run
-from candle_collector.collecting.start_run import Choice, RunPorts, RunRequest, begin, choose, new_run
+from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, choose
+from candle_collector.collecting.start_run import lease_for_new_run, new_run, send_messages, write_run
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
 from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError
 from candle_collector.ports import find_run
@@ -25,11 +25,11 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
         raise RunEndedError(run_id)
     failure = Failure("cancelled", "the run was cancelled; start another for the rest")
     close_symbols(run, open_records(run, ports.runs), failure, ports, closed_by="cancel", reason="cancelled")
-    end_run(run, "cancelled", runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
+    end_run(run, "cancelled", ports)
     return find_run(run_id, ports.runs)
 
 
-def retry_run(run_id: str, choice: Choice, ports: RunPorts) -> Run:
+def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     """Start a run of what another left partial or failed, over the same hours; what it stored is not asked for again.
 
     Raises
@@ -46,14 +46,16 @@ def retry_run(run_id: str, choice: Choice, ports: RunPorts) -> Run:
     }
     if not left:
         raise NothingToRetryError(run_id)
-    names = tuple(one.symbol for one in old.symbols if one.symbol in left)
+    names = tuple(item.symbol for item in old.symbols if item.symbol in left)
 
-    def write(new_id: str, now: datetime) -> tuple[Run, list[SymbolRecord]]:
-        scope = choose(RunRequest("backward", old.start, old.end, names), choice, ports)
-        run = new_run(new_id, now, old.mode, scope, choice, recheck=old.recheck)
+    with lease_for_new_run(ports) as (new_id, now):
+        scope = choose(RunRequest("backward", old.start, old.end, names), defaults, ports)
+        run = new_run(new_id, now, old.mode, scope, defaults, recheck=old.recheck)
         run = replace(run, start=old.start, end=old.end, note=f"a retry of {run_id}")
-        return run, [
-            SymbolRecord(new_id, one.symbol, trading=one.trading, range=left[one.symbol].range) for one in run.symbols
+        records = [
+            SymbolRecord(new_id, item.symbol, trading=item.trading, range=left[item.symbol].range)
+            for item in run.symbols
         ]
-
-    return begin(write, ports)
+        write_run(run, records, ports)
+    send_messages(run, ports)
+    return run

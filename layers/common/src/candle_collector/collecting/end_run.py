@@ -1,24 +1,41 @@
-"""The end of a run: when its last symbol has ended, once, told to whoever subscribed."""
+"""The end of a run: when its last symbol has ended, once, and whoever subscribed is notified."""
 
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
-from candle_collector.ports import Clock, EventBus, RunStore, SeriesStore
+from candle_collector.ports import Clock, EventBus, LeaseStore, RunStore, SeriesStore
 
 log = logging.getLogger(__name__)
 
 
-def leave_run(
-    record: SymbolRecord,
-    *,
-    runs: RunStore,
-    series: SeriesStore,
-    events: EventBus,
-    clock: Clock,
-    reason: str | None = None,
-) -> None:
+class EndPorts(Protocol):
+    """What ending a run needs."""
+
+    @property
+    def leases(self) -> LeaseStore:
+        """The lease."""
+
+    @property
+    def runs(self) -> RunStore:
+        """The runs."""
+
+    @property
+    def series(self) -> SeriesStore:
+        """The series' records."""
+
+    @property
+    def events(self) -> EventBus:
+        """Who is notified."""
+
+    @property
+    def clock(self) -> Clock:
+        """Our clock."""
+
+
+def leave_run(record: SymbolRecord, ports: EndPorts, *, reason: str | None = None) -> None:
     """Take an ended symbol out of the run, and end the run if it was the last. Repeating it changes nothing.
 
     Parameters
@@ -26,31 +43,29 @@ def leave_run(
     reason
         As `end_run` takes it.
     """
-    run = runs.leave(record.run_id, record.symbol)
+    run = ports.runs.leave(record.run_id, record.symbol)
     if not run.open:
-        end_run(run, reason, runs=runs, series=series, events=events, clock=clock)
+        end_run(run, reason, ports)
 
 
-def end_run(
-    run: Run, reason: str | None, *, runs: RunStore, series: SeriesStore, events: EventBus, clock: Clock
-) -> None:
-    """Write the run's counts and end, give the lease back, and tell it at least once.
+def end_run(run: Run, reason: str | None, ports: EndPorts) -> None:
+    """Write the run's counts and end, release the lease, and report it at least once.
 
     The run stays among the open ones until all that is done: a process that dies before leaves the rest to the
-    reconciler, who finds it ended and reports it, perhaps again.
+    reconciler, which finds it ended and reports it, perhaps again.
 
     Parameters
     ----------
     reason
         Why the run ended before its symbols did by themselves; None where they did.
     """
-    symbols = runs.symbols(run.run_id)
+    symbols = ports.runs.symbols(run.run_id)
     counts = count_outcomes(symbol.outcome for symbol in symbols)
     counts["records"] = sum(symbol.records for symbol in symbols)
-    first = runs.end(run.run_id, at=clock.now(), counts=counts, reason=reason)
-    runs.release_lease(run.run_id)
+    first = ports.runs.end(run.run_id, at=ports.clock.now(), counts=counts, reason=reason)
+    ports.leases.release(run.run_id)
     if first or run.state is RunState.ENDED:
-        latest = max((one.last for one in series.all() if one.last is not None), default=None)
-        events.collection_ended(run, counts, latest)
+        latest = max((series.last for series in ports.series.all() if series.last is not None), default=None)
+        ports.events.collection_ended(run, counts, latest)
         log.info("run ended", extra={"run_id": run.run_id, "mode": run.mode, "counts": counts})
-    runs.forget_open(run.run_id)
+    ports.runs.forget_open(run.run_id)

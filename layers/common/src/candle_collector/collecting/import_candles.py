@@ -20,7 +20,7 @@ from candle_collector.domain.failed_window import renew
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError
-from candle_collector.ports import CandleStore, Clock, RunStore, SeriesStore
+from candle_collector.ports import CandleStore, Clock, LeaseStore, SeriesStore
 
 LEASE = timedelta(hours=1)
 """How long an import that died keeps collection from starting; it is renewed with each symbol."""
@@ -62,7 +62,7 @@ class ImportPorts:
 
     candles: CandleStore
     series: SeriesStore
-    runs: RunStore
+    leases: LeaseStore
     clock: Clock
 
 
@@ -79,7 +79,7 @@ def importing(ports: ImportPorts) -> Iterator[Callable[[], None]]:
 
     def hold() -> None:
         now = ports.clock.now()
-        holder = ports.runs.take_lease(name, now=now, expires=now + LEASE)
+        holder = ports.leases.take(name, now=now, expires=now + LEASE)
         if holder is not None:
             raise CollectionInProgressError(holder)
 
@@ -87,7 +87,7 @@ def importing(ports: ImportPorts) -> Iterator[Callable[[], None]]:
     try:
         yield hold
     finally:
-        ports.runs.release_lease(name)
+        ports.leases.release(name)
 
 
 def import_symbol(

@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from candle_collector import answers
-from candle_collector.collecting.series_range import stored_range
-from candle_collector.collecting.start_run import (
-    Choice,
+from candle_collector.collecting.run_scope import (
+    RunDefaults,
     RunPorts,
     RunRequest,
-    Scope,
+    RunScope,
     check_range,
     choose,
 )
+from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.plan import plan_requests
@@ -46,7 +46,7 @@ _READERS = 8
 
 
 def plan_run(
-    request: RunRequest, choice: Choice, ports: RunPorts, candles: CandleStore, *, workers: int
+    request: RunRequest, defaults: RunDefaults, ports: RunPorts, candles: CandleStore, *, workers: int
 ) -> answers.Plan:
     """Return per symbol the missing hours, windows and requests, and in all weight, minutes and dollars.
 
@@ -61,7 +61,7 @@ def plan_run(
         As `start_run` would.
     """
     check_range(request, ports.clock.now())
-    scope = choose(request, choice, ports)
+    scope = choose(request, defaults, ports)
     with ThreadPoolExecutor(_READERS) as readers:
         missing = dict(
             zip(
@@ -70,12 +70,12 @@ def plan_run(
                 strict=True,
             )
         )
-    plans = {symbol: plan_requests(gaps, choice.batch_size) for symbol, gaps in missing.items()}
+    plans = {symbol: plan_requests(gaps, defaults.batch_size) for symbol, gaps in missing.items()}
     requests = sum(map(len, plans.values()))
     days = sum(len({windows.day_of(hour) for hour in windows.hours_in(gaps)}) for gaps in missing.values())
     weights = ports.exchange.weights
     weight = requests * weights.candles + weights.listings
-    budget = scope.market.weight_limit * choice.weight_share_percent / 100
+    budget = scope.market.weight_limit * defaults.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
     dollars = _dollars(requests, days, len(scope.symbols), read_days=(scope.end - scope.start) / windows.HOURS_A_DAY)
     return answers.Plan(
@@ -123,7 +123,7 @@ def _dollars(requests: int, days: int, symbols: int, *, read_days: float) -> dic
     }
 
 
-def _missing(request: RunRequest, scope: Scope, one: RunSymbol, ports: RunPorts, candles: CandleStore) -> Windows:
+def _missing(request: RunRequest, scope: RunScope, one: RunSymbol, ports: RunPorts, candles: CandleStore) -> Windows:
     """Return what a worker would find missing."""
     series = ports.series.get(one.symbol)
     if one.trading and series.delisted:

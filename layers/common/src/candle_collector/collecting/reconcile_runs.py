@@ -59,7 +59,7 @@ def _reconcile(run: Run, ports: ClosingPorts, queue: CollectQueue, visibility: t
     now = ports.clock.now()
     records = open_records(run, ports.runs)
     if run.state is RunState.CREATING:
-        if ports.runs.lease_holder(now) == run.run_id:
+        if ports.leases.holder(now) == run.run_id:
             return Reconciled()  # it is being written
         return _close(run, records, Failure("never_started", "the run was not written whole; start it again"), ports)
     if now >= run.deadline:
@@ -107,4 +107,4 @@ def _close(run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: C
 
 
 def _end(run: Run, reason: str | None, ports: ClosingPorts) -> None:
-    end_run(run, reason, runs=ports.runs, series=ports.series, events=ports.events, clock=ports.clock)
+    end_run(run, reason, ports)

@@ -8,13 +8,15 @@ from datetime import datetime
 from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
-from candle_collector.ports import Clock, RateLimiter, RunStore, find_run
+from candle_collector.ports import Clock, LeaseStore, RateLimiter, RunStore, find_run
 
 _HISTORY = 20
 """How far back the last ended run is looked for."""
 
 
-def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimiter, clock: Clock) -> answers.Status:
+def report_status(
+    run_id: str | None, *, runs: RunStore, leases: LeaseStore, rate_limiter: RateLimiter, clock: Clock
+) -> answers.Status:
     """Return the state of a run: the named one, else the active one, else the last that ended.
 
     Raises
@@ -23,7 +25,7 @@ def report_status(run_id: str | None, *, runs: RunStore, rate_limiter: RateLimit
         There is no run of that id.
     """
     now = clock.now()
-    run = find_run(run_id, runs) if run_id is not None else current_run(runs, now)
+    run = find_run(run_id, runs) if run_id is not None else current_run(runs, leases, now)
     if run is None:
         return answers.Status(
             is_running=False,
@@ -63,9 +65,9 @@ def _waiting(records: Sequence[SymbolRecord], rate_limiter: RateLimiter, now: da
     return dates.format_moment(min(due)) if due and not at_work else None
 
 
-def current_run(runs: RunStore, now: datetime) -> Run | None:
+def current_run(runs: RunStore, leases: LeaseStore, now: datetime) -> Run | None:
     """Return the active run, else the last that ended."""
-    holder = runs.lease_holder(now)
+    holder = leases.holder(now)
     active = runs.get(holder) if holder else None
     if active and active.state is not RunState.ENDED:
         return active
@@ -118,8 +120,7 @@ def _symbol_result(record: SymbolRecord) -> answers.SymbolResult:
 def report_runs(*, limit: int, before: str | None, runs: RunStore) -> answers.Runs:
     """Return a page of the runs, newest first; ``next`` continues it."""
     ids = runs.runs(limit=limit, before=before)
-    found = [run for run_id in ids if (run := runs.get(run_id))]
-    return answers.Runs([run_line(run) for run in found], next=ids[-1] if len(ids) == limit else None)
+    return answers.Runs([run_line(run) for run in runs.get_many(ids)], next=ids[-1] if len(ids) == limit else None)
 
 
 def run_line(run: Run) -> answers.RunLine:

@@ -11,7 +11,15 @@ from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Run, RunState
 from candle_collector.domain.schedule import next_occurrence
 from candle_collector.domain.weight_limit import WeightLimit
-from candle_collector.ports import Clock, ExchangeProbe, RateLimiter, RateLimiterState, RunStore, SeriesStore
+from candle_collector.ports import (
+    Clock,
+    ExchangeProbe,
+    LeaseStore,
+    RateLimiter,
+    RateLimiterState,
+    RunStore,
+    SeriesStore,
+)
 from candle_collector.reading.report_runs import current_run, run_line
 
 _WEIGHT_SECONDS = 60
@@ -23,6 +31,7 @@ class SystemPorts:
     """What the report needs."""
 
     runs: RunStore
+    leases: LeaseStore
     series: SeriesStore
     rate_limiter: RateLimiter
     probe: ExchangeProbe
@@ -39,7 +48,7 @@ def report_system(
 ) -> answers.SystemInfo:
     """Return the state of the deployment, from the series' records and the newest run: no table is scanned."""
     now = ports.clock.now()
-    current = current_run(ports.runs, now)
+    current = current_run(ports.runs, ports.leases, now)
     state = ports.rate_limiter.state()
     return answers.SystemInfo(
         service="candle-collector",

@@ -1,7 +1,7 @@
 """The candle table: one item for each series and UTC day, each hour a line of text in an attribute of its own.
 
-Spoken to with boto3's client and its plain wire form: a day has up to 24 attributes that no model lists better, and the
-client's check of every parameter, two thirds of a batch's CPU, can be off (measured).
+Written with botocore's client in the plain wire form: a day has up to 24 attributes that no model lists better, and the
+client's check of every parameter, two thirds of a batch's CPU, is off (measured).
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from candle_collector.domain import windows
@@ -41,20 +39,12 @@ class CandlesTable:
     table
         Its name.
     client
-        A DynamoDB client; one without parameter validation is made where None is given.
+        A DynamoDB client that checks no parameters: `ItemTable.client`.
     """
 
-    def __init__(self, table: str, *, client: Any = None, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, table: str, *, client: Any, sleep: Callable[[float], None] = time.sleep) -> None:
         self._table = table
-        self._client = client or boto3.client(
-            "dynamodb",
-            config=Config(
-                parameter_validation=False,
-                connect_timeout=2,
-                read_timeout=5,
-                retries={"mode": "standard", "total_max_attempts": 8},
-            ),
-        )
+        self._client = client
         self._sleep = sleep
 
     def coverage(self, symbol: str, within: Window) -> StoredDays:

@@ -1,0 +1,188 @@
+"""How the domain's values are written into items: each type once, readable in the console."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pynamodb.attributes import Attribute
+from pynamodb.constants import LIST, NUMBER, STRING
+
+from candle_collector.domain import windows
+from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.run import Failure, RunSymbol
+from candle_collector.domain.windows import Window, Windows
+
+_HOUR_FORM = "%Y-%m-%dT%H"
+_MOMENT_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class IntAttribute(Attribute[int]):
+    """A whole number."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        """Write a number."""
+        return str(value)
+
+    def deserialize(self, value: str) -> int:
+        """Read a number."""
+        return int(value)
+
+
+class EnumAttribute(Attribute[E], Generic[E]):
+    """A member of an enumeration by its value."""
+
+    attr_type = STRING
+
+    def __init__(self, kind: type[E], **options: Any) -> None:
+        super().__init__(**options)
+        self._kind = kind
+
+    def serialize(self, value: E) -> str:
+        """Write a member."""
+        return value.value
+
+    def deserialize(self, value: str) -> E:
+        """Read a member."""
+        return self._kind(value)
+
+
+class HourAttribute(Attribute[int]):
+    """An hour as ``2025-01-31T12``: readable in the console, and in order."""
+
+    attr_type = STRING
+
+    def serialize(self, value: int) -> str:
+        """Write an hour."""
+        return _hour_text(value)
+
+    def deserialize(self, value: str) -> int:
+        """Read an hour."""
+        return _hour(value)
+
+
+class WindowAttribute(Attribute[Window]):
+    """A window as ``2025-01-31T12/2025-02-01T00``, half open."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Window) -> str:
+        """Write a window."""
+        return _window_text(value)
+
+    def deserialize(self, value: str) -> Window:
+        """Read a window."""
+        return _window(value)
+
+
+class WindowsAttribute(Attribute[Windows]):
+    """Windows as a list of texts."""
+
+    attr_type = LIST
+
+    def serialize(self, value: Windows) -> list[dict[str, str]]:
+        """Write windows."""
+        return [{STRING: _window_text(window)} for window in value]
+
+    def deserialize(self, value: Sequence[dict[str, str]]) -> Windows:
+        """Read windows."""
+        return tuple(_window(text[STRING]) for text in value)
+
+    def set(self, value: Any) -> Any:
+        """Return the action that sets it; PynamoDB takes what is not a list for one element."""
+        return super().set(list(value))  # type: ignore[arg-type] # a list of the same windows
+
+
+class MomentAttribute(Attribute[datetime]):
+    """An aware UTC time with a fixed number of digits, so that text compares as time does."""
+
+    attr_type = STRING
+
+    def serialize(self, value: datetime) -> str:
+        """Write a time."""
+        return value.astimezone(UTC).strftime(_MOMENT_FORM)
+
+    def deserialize(self, value: str) -> datetime:
+        """Read a time."""
+        return datetime.strptime(value, _MOMENT_FORM).replace(tzinfo=UTC)
+
+
+class FailureAttribute(Attribute[Failure]):
+    """Why something is missing, as JSON."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Failure) -> str:
+        """Write a failure."""
+        return json.dumps(asdict(value))
+
+    def deserialize(self, value: str) -> Failure:
+        """Read a failure."""
+        return Failure(**json.loads(value))
+
+
+class RunSymbolsAttribute(Attribute[tuple[RunSymbol, ...]]):
+    """The symbols of a run as JSON: ``[["BTCUSDT", true]]``."""
+
+    attr_type = STRING
+
+    def serialize(self, value: tuple[RunSymbol, ...]) -> str:
+        """Write symbols."""
+        return json.dumps([[item.symbol, item.trading] for item in value])
+
+    def deserialize(self, value: str) -> tuple[RunSymbol, ...]:
+        """Read symbols."""
+        return tuple(RunSymbol(symbol, trading) for symbol, trading in json.loads(value))
+
+
+class YearsAttribute(Attribute[dict[int, int]]):
+    """Counts by year as JSON: ``{"2025": 8760}``."""
+
+    attr_type = STRING
+
+    def serialize(self, value: dict[int, int]) -> str:
+        """Write counts."""
+        return json.dumps({str(year): hours for year, hours in sorted(value.items())})
+
+    def deserialize(self, value: str) -> dict[int, int]:
+        """Read counts."""
+        return {int(year): int(hours) for year, hours in json.loads(value).items()}
+
+
+class FailedWindowsAttribute(Attribute[tuple[FailedWindow, ...]]):
+    """Failed windows as JSON: ``[["2025-01-31T12/2025-02-01T00", 4, "the exchange answered 503"]]``."""
+
+    attr_type = STRING
+
+    def serialize(self, value: tuple[FailedWindow, ...]) -> str:
+        """Write failed windows."""
+        return json.dumps([[_window_text(failed.window), failed.attempts, failed.error] for failed in value])
+
+    def deserialize(self, value: str) -> tuple[FailedWindow, ...]:
+        """Read failed windows."""
+        return tuple(FailedWindow(_window(text), attempts, error) for text, attempts, error in json.loads(value))
+
+
+def _hour_text(hour: int) -> str:
+    return windows.moment_of(hour).strftime(_HOUR_FORM)
+
+
+def _hour(text: str) -> int:
+    return windows.hour_of(datetime.strptime(text, _HOUR_FORM).replace(tzinfo=UTC))
+
+
+def _window_text(window: Window) -> str:
+    return "/".join(_hour_text(hour) for hour in window)
+
+
+def _window(text: str) -> Window:
+    start, end = text.split("/")
+    return Window(_hour(start), _hour(end))

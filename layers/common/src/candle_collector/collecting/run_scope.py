@@ -1,0 +1,218 @@
+"""What a run is about: its range, its symbols, and the market that they were chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from candle_collector.domain import dates, windows
+from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.run import Mode, RunSymbol
+from candle_collector.domain.universe import Ranked, rank
+from candle_collector.errors import (
+    ExchangeBlockedError,
+    ExchangeError,
+    InvalidRequestError,
+    MarketUnavailableError,
+)
+from candle_collector.ports import (
+    Clock,
+    CollectQueue,
+    Exchange,
+    LeaseStore,
+    Market,
+    RateLimiter,
+    RunStore,
+    SeriesStore,
+    UniverseStore,
+)
+
+RANKED_MOST = 500
+"""How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a caller asks for, its shape checked.
+
+    Attributes
+    ----------
+    start, end
+        Hours, half open; None for the mode's default.
+    symbols
+        Replaces the universe.
+    occurrence
+        The identity of a schedule's occurrence; the same one starts at most one run.
+    """
+
+    mode: Mode
+    start: int | None = None
+    end: int | None = None
+    symbols: tuple[str, ...] | None = None
+    top_n: int | None = None
+    recheck: bool = False
+    occurrence: str | None = None
+
+
+@dataclass(frozen=True)
+class RunDefaults:
+    """The defaults of the deployment."""
+
+    top_n: int
+    collection_start: int
+    batch_size: int
+    excluded: frozenset[str]
+    keep_stored: bool
+    deadline: timedelta
+    weight_share_percent: int
+
+
+@dataclass(frozen=True)
+class RunPorts:
+    """What starting a run needs."""
+
+    exchange: Exchange
+    rate_limiter: RateLimiter
+    leases: LeaseStore
+    runs: RunStore
+    universes: UniverseStore
+    series: SeriesStore
+    queue: CollectQueue
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class RunScope:
+    """The range and the symbols of a run."""
+
+    start: int
+    end: int
+    symbols: tuple[RunSymbol, ...]
+    market: Market
+    ranked: tuple[Ranked, ...] = ()
+    note: str | None = None
+
+
+def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> RunScope:
+    """Ask the exchange what it lists, and decide on range and symbols."""
+    market, volumes = _ask_market(ports, defaults, with_volumes=request.symbols is None)
+    now = ports.clock.now()
+    end_now = closed_end(now, market)
+    start, end, note = _range(request, defaults, end_now)
+    ranked: tuple[Ranked, ...] = ()
+    if request.symbols is not None:
+        symbols = _named(request.symbols, market)
+    else:
+        ranked = rank(market.listings, volumes, excluded=defaults.excluded, top_n=RANKED_MOST)
+        symbols = tuple(RunSymbol(one.listing.symbol) for one in ranked[: request.top_n or defaults.top_n])
+        symbols += _stored(request.mode, defaults, market, symbols, ports.series)
+    if not symbols:
+        raise MarketUnavailableError("the exchange lists no symbol that can be collected")
+    return RunScope(start, end, symbols, market, ranked, note)
+
+
+def closed_end(now: datetime, market: Market) -> int:
+    """Return the hour after the last closed one, by the slower of the exchange's clock and ours."""
+    return closed_end_at(round(now.timestamp() * 1000) + min(0, market.clock_offset_ms))
+
+
+def check_range(request: RunRequest, now: datetime) -> None:
+    """Refuse a range that is not valid, before anything is requested or written.
+
+    Raises
+    ------
+    InvalidRequestError
+        The range is not valid.
+    """
+    if request.start is not None and request.start < dates.EARLIEST:
+        raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
+    if request.end is not None and request.end <= dates.EARLIEST:
+        raise InvalidRequestError("end_date", "is before 2017; Binance has no candle of that time")
+    if request.start is not None and windows.moment_of(request.start) > now:
+        raise InvalidRequestError("start_date", "is in the future")
+    if request.start is not None and request.end is not None and request.start >= request.end:
+        raise InvalidRequestError("end_date", "is before start_date")
+
+
+def _range(request: RunRequest, defaults: RunDefaults, end_now: int) -> tuple[int, int, str | None]:
+    """Return start, end and a note on what was changed of them."""
+    start = request.start
+    if start is None:
+        start = dates.EARLIEST if request.mode == "gap_fill" else defaults.collection_start
+    yesterday = end_now - end_now % windows.HOURS_A_DAY
+    end = request.end if request.end is not None else (yesterday if request.mode == "backward" else end_now)
+    note = None
+    if end > end_now:
+        end = end_now
+        note = f"end_date was cut at {dates.format_hour(end - 1)}, the last closed hour"
+    if start >= end and request.mode == "backward":
+        if request.start is None:
+            raise InvalidRequestError(
+                "end_date", f"is before COLLECTION_START_DATE, {dates.format_start(start)}; name a start_date"
+            )
+        raise InvalidRequestError(
+            "start_date", f"no hour has closed since; the last closed one is {dates.format_hour(end_now - 1)}"
+        )
+    return start, max(start, end), note
+
+
+def _ask_market(ports: RunPorts, defaults: RunDefaults, *, with_volumes: bool) -> tuple[Market, Mapping[str, Decimal]]:
+    """Ask for listings and volumes within the shared budget; an answer ends a block that needed a person.
+
+    Raises
+    ------
+    MarketUnavailableError
+        The exchange does not answer, or asks us to wait.
+    """
+    state = ports.rate_limiter.state()
+    now = ports.clock.now()
+    if state.blocked_until and state.blocked_until > now and not state.permanent:
+        raise MarketUnavailableError(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
+    try:
+        market = ports.exchange.fetch_market()
+        volumes = ports.exchange.fetch_volumes() if with_volumes else {}
+    except ExchangeBlockedError as error:
+        ports.rate_limiter.block(error.until, error.failure)
+        raise MarketUnavailableError(error.failure.message) from error
+    except ExchangeError as error:
+        raise MarketUnavailableError(error.failure.message) from error
+    ports.rate_limiter.open(market.clock_offset_ms)
+    limit = market.limit
+    budget = limit.budget(defaults.weight_share_percent)
+    ports.rate_limiter.reserve(ports.exchange.weights.listings, period=limit.period_at(now), budget=budget, now=now)
+    return market, volumes
+
+
+def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:
+    """Return the symbols that a request names; one that no longer trades may be named.
+
+    Raises
+    ------
+    InvalidRequestError
+        The exchange does not list one of them.
+    """
+    listed = {listing.symbol: listing for listing in market.listings}
+    unknown = [symbol for symbol in symbols if symbol not in listed]
+    if unknown:
+        raise InvalidRequestError("symbols", f"the exchange does not list {', '.join(unknown[:10])}")
+    return tuple(RunSymbol(symbol, listed[symbol].trading) for symbol in symbols)
+
+
+def _stored(
+    mode: Mode, defaults: RunDefaults, market: Market, universe: Sequence[RunSymbol], series: SeriesStore
+) -> tuple[RunSymbol, ...]:
+    """Return the symbols outside the universe that hold data and belong into the run.
+
+    forward keeps those up to date that trade, unless a setting says otherwise; gap_fill repairs all.
+    """
+    if mode == "backward" or (mode == "forward" and not defaults.keep_stored):
+        return ()
+    taken = {one.symbol for one in universe}
+    trading = {listing.symbol for listing in market.listings if listing.trading}
+    return tuple(
+        RunSymbol(one.symbol, one.symbol in trading)
+        for one in series.all()
+        if one.last is not None and one.symbol not in taken and (mode == "gap_fill" or one.symbol in trading)
+    )

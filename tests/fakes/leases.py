@@ -1,0 +1,61 @@
+"""The lease and the universes in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+
+from candle_collector.domain.universe import Ranked
+
+
+class FakeLeaseStore:
+    """The lease."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lease: tuple[str, datetime] | None = None
+
+    def take(self, run_id: str, *, now: datetime, expires: datetime) -> str | None:
+        """Take the lease."""
+        with self._lock:
+            if self._lease and self._lease[0] != run_id and self._lease[1] > now:
+                return self._lease[0]
+            self._lease = (run_id, expires)
+            return None
+
+    def extend(self, run_id: str, expires: datetime) -> bool:
+        """Move the lease's end."""
+        with self._lock:
+            if self._lease is None or self._lease[0] != run_id:
+                return False
+            self._lease = (run_id, expires)
+            return True
+
+    def release(self, run_id: str) -> None:
+        """Release the lease."""
+        with self._lock:
+            if self._lease and self._lease[0] == run_id:
+                self._lease = None
+
+    def holder(self, now: datetime) -> str | None:
+        """Return the holder."""
+        with self._lock:
+            return self._lease[0] if self._lease and self._lease[1] > now else None
+
+
+class FakeUniverseStore:
+    """The rankings of days."""
+
+    def __init__(self) -> None:
+        self._universes: dict[str, list[dict[str, str]]] = {}
+
+    def put(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
+        """Keep a day's first ranking."""
+        assert run_id
+        ranking = [{"symbol": item.listing.symbol, "quote_volume": str(item.quote_volume)} for item in ranked]
+        self._universes.setdefault(day, ranking)
+
+    def get(self, day: str) -> list[dict[str, str]] | None:
+        """Return a day's ranking."""
+        return self._universes.get(day)
