@@ -33,40 +33,40 @@ help: ## Show this list
 ##@ Use
 .PHONY: collect
 collect: setup ## Collect candles on the local stack and watch it: [MODE= START= END= TOP= SYMBOLS= EXCHANGE=]
-	@$(VENV)/python -m cli.collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
+	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
 		--exchange "$(EXCHANGE)"
 
 .PHONY: coverage
 coverage: setup ## Show how complete the archive on the local stack is: [SYMBOLS= START= END=]
-	@$(VENV)/python -m cli.coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
+	@$(VENV)/candles coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
 
 .PHONY: up
 up: setup ## Start the local stack and deploy what has changed: [EXCHANGE=]
-	@$(VENV)/python -m localstack up --exchange "$(EXCHANGE)"
+	@$(VENV)/candles up --exchange "$(EXCHANGE)"
 
 .PHONY: down
 down: setup ## Stop the local stack; everything stored stays
-	@$(VENV)/python -m localstack down
+	@$(VENV)/candles down
 
 .PHONY: status
 status: setup ## Show what of the local stack runs, and where
-	@$(VENV)/python -m localstack status
+	@$(VENV)/candles status
 
 .PHONY: logs
 logs: setup ## Follow the logs of the functions on the local stack (Ctrl-C ends it)
-	@$(VENV)/python -m localstack logs --follow
+	@$(VENV)/candles logs --follow
 
 .PHONY: deploy
 deploy: setup ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
-	@$(VENV)/python -m cli.deploy $(STAGE)
+	@$(VENV)/candles deploy $(STAGE)
 
 .PHONY: smoke
 smoke: setup ## Collect 2 symbols for 2 days on a deployed stack and read them back: STACK=name
-	@$(VENV)/python -m cli.smoke "$(STACK)"
+	@$(VENV)/candles smoke "$(STACK)"
 
 .PHONY: destroy
 destroy: setup ## Delete a stack, after asking; its tables stay: [STAGE=dev|prod|local]
-	@$(VENV)/python -m cli.destroy $(STAGE)
+	@$(VENV)/candles destroy $(STAGE)
 
 ##@ Develop
 .PHONY: setup
@@ -106,7 +106,7 @@ format: setup ## Bring the code into the project's style
 
 .PHONY: sam-local
 sam-local: setup ## Run every function in Lambda's image by sam local, against the local stack (needs Docker)
-	@$(VENV)/python -m localstack.sam_local
+	@$(VENV)/python -m tests.sam_local
 
 .PHONY: contract
 contract: setup ## Hold 20,000 answers to the OpenAPI document: [CONTRACT_CASES=20000]
@@ -130,6 +130,6 @@ lock: setup ## Choose the newest versions that fit again, and write them down wi
 
 .PHONY: clean
 clean: ## Stop the local stack, remove what was built and installed; collected candles stay
-	@[ ! -x $(VENV)/python ] || $(VENV)/python -m localstack down
+	@[ ! -x $(VENV)/candles ] || $(VENV)/candles down
 	@rm -rf .venv .local/venvs .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers cli localstack simulator scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,1 +1,1 @@
-"""Programs for a laptop: the local stack, the simulated exchange and the progress display."""
+"""The command `candles`: for a person at a terminal."""

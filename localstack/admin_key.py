@@ -17,8 +17,6 @@ from localstack.progress import StackError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAM = PROJECT / "scripts" / "generate_admin_api_key.py"
-
 
 def read(state: Path) -> str | None:
     """Give the key of this state, None where none was made yet."""
@@ -30,15 +28,15 @@ def read(state: Path) -> str | None:
 
 
 def make(places: Places, state: Path) -> str:
-    """Make a key with the project's own program, and keep it.
+    """Make a key with `candles keys create`, and keep it.
 
     Raises
     ------
     StackError
-        The program failed.
+        The command failed.
     """
     made = subprocess.run(
-        [str(MAIN_ENVIRONMENT.python), str(PROGRAM), "--stack-name", stack_name()],
+        [str(MAIN_ENVIRONMENT.python), "-m", "cli", "keys", "create", "--stack-name", stack_name()],
         env=aws_environment(places),
         cwd=PROJECT,
         capture_output=True,
@@ -46,7 +44,7 @@ def make(places: Places, state: Path) -> str:
         check=False,
     )
     if made.returncode or not made.stdout.strip():
-        raise StackError(f"No admin key could be made:\n{made.stderr.strip()}", f"see {PROGRAM.relative_to(PROJECT)}.")
+        raise StackError(f"No admin key could be made:\n{made.stderr.strip()}", "`make logs` may say more.")
     key = made.stdout.strip()
     write_private(state / "stack.json", json.dumps({"api_key": key}) + "\n")
     return key

@@ -1,19 +1,21 @@
-"""What is asked of `make collect`: its arguments, their checks, and defaults that make a first run worth watching."""
+"""What `candles collect` takes: its arguments, their checks, and defaults that make a first run worth watching."""
 
 import argparse
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+from candle_collector.api.limits import SYMBOLS_MOST
 from candle_collector.domain import dates
+from candle_collector.domain.run import Mode
 from candle_collector.domain.universe import is_symbol
 
-MODES = ("backward", "forward", "gap_fill")
+from localstack.progress import StackError
+
+MODES: tuple[str, ...] = get_args(Mode)
 FIRST_LOOK_TOP = 20
 FIRST_LOOK_DAYS = 90
-MOST_SYMBOLS = 500
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def _moment(text: str) -> str:
 
 
 def _top(text: str) -> int:
-    if not re.fullmatch(r"\d{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_SYMBOLS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_SYMBOLS}")
+    if not re.fullmatch(r"\d{1,4}", text, re.ASCII) or not 1 <= int(text) <= SYMBOLS_MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {SYMBOLS_MOST}")
     return int(text)
 
 
@@ -88,25 +90,13 @@ def _symbols(text: str) -> tuple[str, ...]:
     symbols = tuple(symbol.strip() for symbol in text.split(","))
     for symbol in symbols:
         if not is_symbol(symbol):
-            raise argparse.ArgumentTypeError(f"{symbol!r} is no symbol: write them as BTCUSDT,ETHUSDT")
+            raise argparse.ArgumentTypeError(f"{symbol!r} is not a symbol: write them as BTCUSDT,ETHUSDT")
     return symbols
 
 
-def parse(argv: Sequence[str]) -> CollectionRequest:
-    """Read the command line; an empty value counts as not given, as make passes unset variables so.
-
-    Raises
-    ------
-    SystemExit
-        With code 2, after one line that names the argument, if anything is wrong with it.
-    """
-    parser = argparse.ArgumentParser(
-        prog="make collect",
-        usage="make collect [MODE=backward|forward|gap_fill] [START=2025-01-01] [END=2025-11-30] [TOP=20 | "
-        "SYMBOLS=BTCUSDT,ETHUSDT] [EXCHANGE=...]",
-        description="Collect candles on the local stack. As make variables: MODE START END TOP SYMBOLS EXCHANGE.",
-    )
-    parser.add_argument("--mode", choices=MODES, default="backward")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles collect` takes."""
+    parser.add_argument("--mode", choices=MODES, default="backward", help="default: backward")
     parser.add_argument("--start", type=_moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
     parser.add_argument("--end", type=_moment, help="last day or hour, UTC, included (default: yesterday)")
     parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")
@@ -114,20 +104,19 @@ def parse(argv: Sequence[str]) -> CollectionRequest:
     parser.add_argument(
         "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
     )
-    asked = parser.parse_args(_without_empty(argv))
-    if asked.symbols and asked.top:
-        parser.error("TOP and SYMBOLS exclude each other: give one of them")
-    if asked.start and asked.end and dates.start_of(asked.start) >= dates.end_of(asked.end):
-        parser.error(f"START {asked.start} lies after END {asked.end}")
-    return CollectionRequest(asked.mode, asked.start, asked.end, asked.top, asked.symbols, asked.exchange)
 
 
-def _without_empty(argv: Sequence[str]) -> list[str]:
-    """Drop `--name ''` and `--name=`, which are variables of make that nobody set."""
-    kept: list[str] = []
-    for argument in argv:
-        if argument == "" and kept and kept[-1].startswith("--") and "=" not in kept[-1]:
-            kept.pop()
-        elif not re.fullmatch(r"--\w+=", argument):
-            kept.append(argument)
-    return kept
+def request_of(arguments: argparse.Namespace) -> CollectionRequest:
+    """Return the request of a command line.
+
+    Raises
+    ------
+    StackError
+        Two arguments exclude each other.
+    """
+    start, end = arguments.start, arguments.end
+    if arguments.symbols and arguments.top:
+        raise StackError("TOP and SYMBOLS (--top, --symbols) exclude each other.", "give one of them.")
+    if start and end and dates.start_of(start) >= dates.end_of(end):
+        raise StackError(f"START {start} is after END {end}.", "give a START before END.")
+    return CollectionRequest(arguments.mode, start, end, arguments.top, arguments.symbols, arguments.exchange)

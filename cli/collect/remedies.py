@@ -1,6 +1,6 @@
 """What to do about an error, in words a newcomer can follow."""
 
-from cli.collect.api import Refusal
+from cli.client import Refusal
 
 _VARIABLES = {"start_date": "START", "end_date": "END", "symbols": "SYMBOLS", "top_n": "TOP", "mode": "MODE"}
 _SERVER_ERROR = 500

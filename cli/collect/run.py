@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
 
+from cli.client import ApiError, ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
 from cli.collect import remedies
-from cli.collect.api import ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
 from cli.collect.arguments import CollectionRequest
 from cli.collect.display import Display, display_for
 from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
@@ -27,8 +27,6 @@ PATIENCE_SECONDS = 90.0
 _CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 409, 429, 500
 
 Wait = Callable[[float], None]
-ApiError = ApiRefusedError | ApiUnreachableError | ApiUnansweredError
-API_ERRORS = (ApiRefusedError, ApiUnreachableError, ApiUnansweredError)
 
 
 class _StoppedError(Exception):
@@ -140,7 +138,7 @@ def _follow(api: CollectorApi, run_id: str, console: Console, stack_file: str, w
                 if not status.is_running:
                     return status
                 wait(LOOK_SECONDS)
-    except API_ERRORS as error:
+    except ApiError as error:
         raise _StoppedError(EXIT_NOT_DONE, f"{error}; run {run_id} may go on.", _remedy(error)) from error
     except KeyboardInterrupt as error:
         raise _StoppedError(

@@ -1,8 +1,6 @@
-"""The local stack as `make collect` needs it: up, its addresses, and what its logs and its exchange tell of a run."""
+"""The local stack as a collection needs it: its addresses, and what its logs and its exchange say of a run."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -26,19 +24,6 @@ class Stack(BaseModel):
     state_dir: Path
 
 
-def bring_up(exchange: str) -> None:
-    """Run the stack's own `up`, which tells its progress itself; an empty `exchange` is the one used last.
-
-    Raises
-    ------
-    StackError
-        If it does not come up; it has said why.
-    """
-    up = subprocess.run([sys.executable, "-m", "localstack", "up", "--exchange", exchange], check=False)
-    if up.returncode != 0:
-        raise StackError("The local stack is not up, for the reason above; nothing was started.")
-
-
 def read_stack(stack_file: Path) -> Stack:
     """Read the file in which the stack tells its addresses.
 
@@ -58,6 +43,8 @@ class Exchange:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy stands between local parts
 
     def now(self, otherwise: datetime) -> datetime:
         """Give the exchange's clock (a replay's stands in its recorded past), or `otherwise` if it does not tell."""
@@ -73,7 +60,7 @@ class Exchange:
 
     def _ask(self, path: str) -> dict[str, object]:
         try:
-            response = requests.get(self._url + path, timeout=EXCHANGE_SECONDS, allow_redirects=False)
+            response = self._session.get(self._url + path, timeout=EXCHANGE_SECONDS, allow_redirects=False)
             answer = response.json() if response.ok else None
         except requests.RequestException:
             return {}

@@ -14,7 +14,7 @@ from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import StoredDays
 
-from cli.collect.api import CollectorApi
+from cli.client import CollectorApi
 from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
 from tests.bench.turns import RUN_ID, begin_run, turn_with
 from tests.e2e.conftest import StackUnderTest, _own_stack

@@ -18,10 +18,10 @@ from tests.e2e.test_keys_matrix import table_of
 NAME = "candle-collector-local"
 
 
-def module(stack: StackUnderTest, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the project's own programs, as make does."""
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", *words],
+def candles(stack: StackUnderTest, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `candles`, as make does."""
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "cli", *words],
         env=stack.environment | variables,
         cwd=PROJECT,
         capture_output=True,
@@ -49,21 +49,21 @@ def archive(stack: StackUnderTest) -> dict[str, Any]:
 
 
 def test_smoke_collects_reads_back_and_tells_what_it_cost(stack: StackUnderTest) -> None:
-    ended = module(stack, "cli.smoke", NAME)
+    ended = candles(stack, "smoke", NAME)
     assert ended.returncode == 0, ended.stdout
     assert "The exchange answers from this stack's region." in ended.stdout
     assert "Read back: 2 x 48 hours" in ended.stdout
     assert "US dollars" in ended.stdout
     with pytest.MonkeyPatch.context() as patch:
-        smoke_keys = [key for key in table_of(stack, patch).all() if key.name == "make smoke"]
+        smoke_keys = [key for key in table_of(stack, patch).all() if key.name == "candles smoke"]
     assert smoke_keys
     assert all(key.revoked_at is not None for key in smoke_keys)
 
 
 def test_nothing_is_destroyed_without_the_stacks_name(stack: StackUnderTest) -> None:
-    ended = module(stack, "cli.destroy", "local", CONFIRM="candle-collector-prod")
+    ended = candles(stack, "destroy", "local", CONFIRM="candle-collector-prod")
     assert ended.returncode == 1
-    assert "Nothing was deleted." in ended.stdout
+    assert "Nothing was deleted" in ended.stdout
     get(stack, "/api/v3/ping")
 
 
@@ -73,7 +73,7 @@ def test_a_stack_that_was_destroyed_comes_back_onto_its_tables(stack: StackUnder
         now = datetime.now(UTC)
         reader, _ = create_key(table, name="kept", scope=Scope.READ, now=now, expires_at=now + timedelta(hours=1))
     before, tables = archive(stack), [stack.output(f"{name}TableName") for name in ("Candles", "Runs", "Keys")]
-    ended = module(stack, "cli.destroy", "local", CONFIRM=NAME)
+    ended = candles(stack, "destroy", "local", CONFIRM=NAME)
     assert ended.returncode == 0, ended.stdout
     assert all(f"kept    table {name}" in ended.stdout for name in tables)
     assert requests.get(f"{stack.api_url}/api/v3/ping", timeout=60).status_code >= 400
@@ -82,5 +82,5 @@ def test_a_stack_that_was_destroyed_comes_back_onto_its_tables(stack: StackUnder
     assert [stack.output(f"{name}TableName") for name in ("Candles", "Runs", "Keys")] == tables
     assert get(stack, "/api/v3/ping", reader.text) == {}
     # What is there is not asked for again.
-    assert "0 candles stored" in module(stack, "cli.smoke", NAME).stdout
+    assert "0 candles stored" in candles(stack, "smoke", NAME).stdout
     assert "deploying" not in stack.up()

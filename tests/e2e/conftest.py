@@ -44,8 +44,8 @@ class StackUnderTest:
     exchange: str
 
     def command(self, *arguments: str) -> str:
-        """Run `python -m localstack` and give what it said; the test fails if it fails."""
-        called = [sys.executable, "-m", "localstack", *arguments]
+        """Run `candles` and give what it said; the test fails if it fails."""
+        called = [sys.executable, "-m", "cli", *arguments]
         ended = subprocess.run(  # noqa: S603 - the project's own command
             called, env=self.environment, cwd=PROJECT, capture_output=True, text=True, check=False
         )

@@ -19,7 +19,7 @@ from candle_collector.api.create_key import create_key
 from candle_collector.api.routes import ROUTES, Route
 from candle_collector.domain.api_key import ApiKey, Scope
 
-from tests.e2e.conftest import PROJECT, StackUnderTest
+from tests.e2e.conftest import StackUnderTest
 
 NOWHERE = "01AAAAAAAAAAAAAAAAAAAAAAAA"
 # What a caller with a good key is answered; bodies and parameters are such that nothing is started.
@@ -169,7 +169,7 @@ def test_a_revocation_by_the_command_holds_from_the_next_call(stack: StackUnderT
     key = made(keys.table)
     carried = {"X-API-Key": key.text.encode()}
     assert ask(stack, routes.STATUS, carried) == (200, None)
-    command = [sys.executable, str(PROJECT / "scripts/api_keys.py"), "revoke", key.key_id]
+    command = [sys.executable, "-m", "cli", "keys", "revoke", key.key_id]
     subprocess.run(command, env=stack.environment, check=True, capture_output=True)  # noqa: S603 - our own command
     assert ask(stack, routes.STATUS, carried) == INVALID
 

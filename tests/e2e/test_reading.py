@@ -100,7 +100,7 @@ def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Col
     assert windows_in(coverage["missing"]) == holes
     assert (coverage["percent"], coverage["missing_hours"]) == (99.91, 58)
     shown = subprocess.run(  # noqa: S603 - the project's own command
-        [sys.executable, "-m", "cli.coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],
+        [sys.executable, "-m", "cli", "coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],
         env=collected.stack.environment,
         cwd=PROJECT,
         capture_output=True,

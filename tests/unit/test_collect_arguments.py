@@ -4,9 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.collect.arguments import parse
+from cli.collect.arguments import CollectionRequest, request_of
+from cli.main import parser_for, without_empty
+from localstack.progress import StackError
 
 NOW = datetime(2026, 1, 1, 0, 30, tzinfo=UTC)
+
+
+def parse(words: list[str]) -> CollectionRequest:
+    words = without_empty(["collect", *words])
+    return request_of(parser_for(words).parse_args(words))
+
+
 NOTHING_SET = ["--mode", "", "--start", "", "--end", "", "--top", "", "--symbols", "", "--exchange", ""]
 
 
@@ -58,14 +67,12 @@ def test_one_day_as_start_and_end_is_in_order() -> None:
         (["--start", "20240101"], "--start"),
         (["--start", "2025-02-30"], "--start"),
         (["--end", "yesterday"], "--end"),
-        (["--start", "2025-02-01", "--end", "2025-01-31"], "START 2025-02-01 lies after END 2025-01-31"),
         (["--top", "0"], "--top"),
         (["--top", "501"], "--top"),
         (["--top", "ten"], "--top"),
         (["--symbols", "btcusdt"], "--symbols"),
         (["--symbols", "BTCUSDT,,ETHUSDT"], "--symbols"),
         (["--symbols", "BTC/USDT"], "--symbols"),
-        (["--top", "5", "--symbols", "BTCUSDT"], "TOP and SYMBOLS"),
     ],
 )
 def test_a_wrong_argument_is_named_before_anything_is_started(
@@ -75,3 +82,15 @@ def test_a_wrong_argument_is_named_before_anything_is_started(
         parse(argv)
     assert stop.value.code == 2
     assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--start", "2025-02-01", "--end", "2025-01-31"], "START 2025-02-01 is after END 2025-01-31"),
+        (["--top", "5", "--symbols", "BTCUSDT"], "TOP and SYMBOLS"),
+    ],
+)
+def test_arguments_that_exclude_each_other_are_named(words: list[str], problem: str) -> None:
+    with pytest.raises(StackError, match=problem):
+        parse(words)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.collect.arguments import parse
 from cli.collect.run import collect
 from localstack.places import Places
 from localstack.progress import StackError
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
+from tests.unit.test_collect_arguments import parse
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def ran(
 ) -> tuple[int, str]:
     screen = io.StringIO()
     places = Places(root / ".local", root / "logs", 1, 2, 3)
-    code = collect(parse(argv), places, Console(file=screen, width=120), bring_up, wait)
+    code = collect(parse(list(argv)), places, Console(file=screen, width=120), bring_up, wait)
     return code, screen.getvalue()
 
 

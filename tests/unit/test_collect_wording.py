@@ -7,7 +7,7 @@ from candle_collector.answers import Results, Window
 from candle_collector.domain.dates import format_moment
 from candle_collector.domain.run import Failure
 
-from cli.collect.api import Refusal
+from cli.client import Refusal
 from cli.collect.remedies import remedy
 from cli.collect.wording import Pace, counted, exit_code, progress_line, reason, span, tally, windows
 from tests.unit.api_answers import results, status, symbol_result

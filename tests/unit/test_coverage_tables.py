@@ -1,40 +1,29 @@
-"""`make coverage` shows a line a series, what all lack, and the windows of those that are named."""
+"""`candles coverage` shows a line a series, what all lack, and the windows of those that are named."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from candle_collector.answers import Listing, MissingWindow, SymbolCoverage, Window
 from rich.console import Console
 
-from cli.coverage.tables import MOST_WINDOWS, series_table, windows_table
+from cli.coverage_tables import MOST_WINDOWS, series_table, windows_table
 
 
-def window(day: int, hours: int = 1, **more: Any) -> dict[str, Any]:
-    return {
-        "start": f"2025-01-{day:02}T00:00:00Z",
-        "end": f"2025-01-{day:02}T{hours:02}:00:00Z",
-        "hours": hours,
-        **more,
-    }
+def window(day: int, hours: int = 1) -> Window:
+    return Window(f"2025-01-{day:02}T00:00:00Z", f"2025-01-{day:02}T{hours:02}:00:00Z", hours)
 
 
-def series(symbol: str = "BTCUSDT", **changed: Any) -> dict[str, Any]:
-    return {
-        "symbol": symbol,
-        "listing": {"first": "2018-01-01T00:00:00Z", "is_proven": False, "asked_from": None},
-        "first": "2018-01-01T00:00:00Z",
-        "last": "2025-01-31T23:00:00Z",
-        "delisted_from": None,
-        "segments": [window(1)],
-        "expected": 1000,
-        "stored": 1000,
-        "never_printed_hours": 0,
-        "never_printed": [],
-        "missing_hours": 0,
-        "missing": [],
-        "percent": 100.0,
-        **changed,
-    }
+def missing_window(day: int, attempts: int = 0, last_error: str | None = None) -> MissingWindow:
+    return MissingWindow(**vars(window(day)), attempts=attempts, last_error=last_error)
+
+
+def series(symbol: str = "BTCUSDT", **changed: Any) -> SymbolCoverage:
+    ends = {"first": "2018-01-01T00:00:00Z", "last": "2025-01-31T23:00:00Z", "start": None, "end": None}
+    counts = {"expected": 1000, "stored": 1000, "never_printed_hours": 0, "missing_hours": 0, "percent": 100.0}
+    listing = Listing(first="2018-01-01T00:00:00Z", is_proven=False, asked_from=None)
+    parts = {"listing": listing, "segments": [window(1)], "never_printed": [], "missing": [], "delisted_from": None}
+    return SymbolCoverage(**{"symbol": symbol, **ends, **counts, **parts, **changed})
 
 
 def shown(*parts: Any) -> str:
@@ -63,29 +52,29 @@ def test_a_series_that_expects_nothing_has_no_percent() -> None:
 
 
 def test_a_missing_window_tells_its_attempts_and_the_last_error() -> None:
-    missing = [window(3, attempts=4, last_error="the exchange answered 503"), window(4, attempts=0, last_error=None)]
+    missing = [missing_window(3, 4, "the exchange answered 503"), missing_window(4)]
     text = shown(*windows_table(series(missing=missing), everything=False))
     assert "2025-01-03 00:00 │ 2025-01-03 01:00" in text
     assert "the exchange answered 503" in text
-    assert "not asked for yet" in text
+    assert "not requested yet" in text
 
 
 def test_outages_are_shown_of_a_series_that_is_named() -> None:
-    one = series(never_printed=[window(5)])
-    assert "2025-01-05" in shown(*windows_table(one, everything=True))
-    assert "2025-01-05" not in shown(*windows_table(one, everything=False))
+    coverage = series(never_printed=[window(5)])
+    assert "2025-01-05" in shown(*windows_table(coverage, everything=True))
+    assert "2025-01-05" not in shown(*windows_table(coverage, everything=False))
 
 
 def test_many_windows_are_cut_and_told_how_to_see() -> None:
-    missing = [window(1 + number % 28, attempts=0, last_error=None) for number in range(MOST_WINDOWS + 3)]
+    missing = [missing_window(1 + number % 28) for number in range(MOST_WINDOWS + 3)]
     assert "and 3 more; SYMBOLS=BTCUSDT shows all" in shown(*windows_table(series(missing=missing), everything=False))
     assert "more;" not in shown(*windows_table(series(missing=missing), everything=True))
 
 
 def test_listing_delisting_and_segments_are_told() -> None:
-    listing = {"first": "2018-01-01T00:00:00Z", "is_proven": True, "asked_from": "2017-06-01T00:00:00Z"}
-    one = series(listing=listing, delisted_from="2025-01-20T00:00:00Z", segments=[window(1), window(9)])
-    text = shown(*windows_table(one, everything=True))
+    listing = Listing(first="2018-01-01T00:00:00Z", is_proven=True, asked_from="2017-06-01T00:00:00Z")
+    coverage = series(listing=listing, delisted_from="2025-01-20T00:00:00Z", segments=[window(1), window(9)])
+    text = shown(*windows_table(coverage, everything=True))
     assert "the exchange has no candle from 2017-06-01 00:00 until then" in text
     assert "delisted: no candle from 2025-01-20 00:00 on" in text
     assert "perhaps two coins of one name: 2025-01-01 00:00 to" in text

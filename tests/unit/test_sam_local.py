@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from localstack.progress import StackError
-from localstack.sam_local.checks import EVENTS, KEY, RUN_ID, Stack, event
-from localstack.sam_local.forward import forwarded
-from localstack.sam_local.functions import FUNCTIONS
+from tests.sam_local.checks import EVENTS, KEY, RUN_ID, Stack, event
+from tests.sam_local.forward import forwarded
+from tests.sam_local.functions import FUNCTIONS
 
 
 def test_there_is_an_event_of_a_real_run_for_every_function() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pynamodb.connection import Connection
@@ -21,14 +22,14 @@ M = TypeVar("M", bound=Model)
 class ItemTable:
     """A table in DynamoDB, with time-outs that fit into a function's life.
 
-    Region, endpoint and credentials are those of the environment, as boto3 takes them.
-
     Parameters
     ----------
     name
         The table's name.
     schema
         A model with the table's keys; those of the runs table where none is given.
+    where
+        Region, host and credentials as PynamoDB names them; those of the environment where none are given.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class ItemTable:
         connect_timeout_seconds: float = 2,
         read_timeout_seconds: float = 5,
         max_retry_attempts: int = 7,
+        where: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         options = {
             "table_name": name,
             "connect_timeout_seconds": connect_timeout_seconds,
             "read_timeout_seconds": read_timeout_seconds,
             "max_retry_attempts": max_retry_attempts,
+            **where,
         }
         self._meta = type("Meta", (), options)
         self._table = self._bound(schema, {})._get_connection()  # noqa: SLF001 - PynamoDB has no public way to it

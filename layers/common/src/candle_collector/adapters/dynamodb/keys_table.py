@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.exceptions import PynamoDBException, UpdateError
 from pynamodb.models import Model
 
+from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.domain.api_key import Scope, StoredKey
 from candle_collector.errors import CollectorError
 
@@ -27,32 +29,25 @@ class _KeyItem(Model):
 class KeysTable:
     """The `ApiKeyStore` in DynamoDB.
 
-    Region, endpoint and credentials are those of the environment, as boto3 takes them.
-
     Parameters
     ----------
     table_name
         The template's KeysTable.
+    where
+        As `ItemTable` takes it.
     """
 
-    def __init__(self, table_name: str) -> None:
-        class Item(_KeyItem):
-            class Meta:
-                # A caller waits for the answer, and the authorizer is ended after 10 s.
-                connect_timeout_seconds = 1
-                read_timeout_seconds = 2
-                max_retry_attempts = 2
-
-        class Use(_KeyItem):
-            class Meta:
-                # One quick attempt: nobody is to wait for a note.
-                connect_timeout_seconds = 1
-                read_timeout_seconds = 1
-                max_retry_attempts = 0
-
-        Item.Meta.table_name = Use.Meta.table_name = table_name  # type: ignore[attr-defined] # PynamoDB reads it from there
-        self._item = Item
-        self._use = Use
+    def __init__(self, table_name: str, where: Mapping[str, str] = MappingProxyType({})) -> None:
+        # A caller waits for the answer, and the authorizer is ended after 10 s.
+        patient = ItemTable(
+            table_name, _KeyItem, connect_timeout_seconds=1, read_timeout_seconds=2, max_retry_attempts=2, where=where
+        )
+        # One quick attempt: a caller does not wait for a note. Its client is made when a use is first noted.
+        quick = ItemTable(
+            table_name, _KeyItem, connect_timeout_seconds=1, read_timeout_seconds=1, max_retry_attempts=0, where=where
+        )
+        self._item = patient.model(_KeyItem)
+        self._use = quick.model(_KeyItem)
 
     def get(self, key_id: str) -> StoredKey | None:
         """Return the record of a key id, as of now: a revocation holds from the next request on."""

@@ -1,11 +1,10 @@
-"""scripts/import_candles.py and export_candles.py: from the command line into the store and out of it."""
+"""`candles import` and `candles export`: from the command line into the store and out of it."""
 
 from __future__ import annotations
 
-import importlib
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,17 +14,18 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.settings import Settings
 
+from cli.main import main
+from cli.stacks import AwsStack
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 START = windows.first_hour_of("2024-01-01")
 
 
 class Archive:
-    """An archive in memory, which the scripts take for the stack's."""
+    """An archive in memory, which the commands take for the stack's."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -43,13 +43,10 @@ def archive() -> Archive:
     return Archive()
 
 
-@pytest.fixture
-def scripts(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    found = {name: importlib.import_module(f"{name}_candles") for name in ("import", "export")}
-    for script in found.values():
-        monkeypatch.setattr(script, "open_tables", lambda _: archive.container())
-    return found
+@pytest.fixture(autouse=True)
+def the_stacks_tables(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = SimpleNamespace(tables=archive.container)
+    monkeypatch.setattr(AwsStack, "of_arguments", lambda _: stack)
 
 
 def line(candle: Candle) -> str:
@@ -65,105 +62,89 @@ def write(folder: Path, name: str, hours: range | list[int], symbol: str = "BTCU
     return str(path)
 
 
-def test_files_of_two_symbols_are_stored(scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path) -> None:
+def test_files_of_two_symbols_are_stored(archive: Archive, tmp_path: Path) -> None:
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))
     write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")
-    assert scripts["import"].main([str(tmp_path)]) == 0
+    assert main(["import", str(tmp_path)]) == 0
     assert archive.candles.hours("BTCUSDT") == (Window(START, START + 100),)
     assert archive.candles.hours("ETHUSDT") == (Window(START, START + 50),)
 
 
-def test_only_the_exchanges_own_files_prove_that_an_hour_was_never_printed(
-    scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path
-) -> None:
+def test_only_the_exchanges_own_files_prove_that_an_hour_was_never_printed(archive: Archive, tmp_path: Path) -> None:
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", [*range(START, START + 10), *range(START + 12, START + 20)])
-    assert scripts["import"].main([file]) == 0
+    assert main(["import", file]) == 0
     assert archive.candles.never_printed("BTCUSDT") == ()
-    assert scripts["import"].main(["--archive", file]) == 0
+    assert main(["import", "--archive", file]) == 0
     assert archive.candles.never_printed("BTCUSDT") == (Window(START + 10, START + 12),)
 
 
-def test_a_file_without_a_period_is_no_archive(
-    scripts: dict[str, ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_without_a_period_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path, "mine.csv", range(START, START + 10))
-    assert scripts["import"].main(["--archive", "--symbol", "BTCUSDT", file]) == 2
+    assert main(["import", "--archive", "--symbol", "BTCUSDT", file]) == 2
     assert "--archive takes files with the archive's names" in capsys.readouterr().err
 
 
-def test_nothing_is_stored_where_one_of_the_files_is_wrong(
-    scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path
-) -> None:
+def test_nothing_is_stored_where_one_of_the_files_is_wrong(archive: Archive, tmp_path: Path) -> None:
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
     write(tmp_path, "BTCUSDT-1h-2024-02.csv", [START + 800, START + 799])
-    assert scripts["import"].main([str(tmp_path)]) == 2
+    assert main(["import", str(tmp_path)]) == 2
     assert archive.candles.lines == {}
 
 
 def test_what_differs_is_told_and_written_down(
-    scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = synthetic_candle("BTCUSDT", START)._replace(volume="3.5", taker_base="1")
     archive.candles.store("BTCUSDT", [mine], (), absent_days=frozenset())
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
     told = tmp_path / "differences.csv"
-    assert scripts["import"].main([file, "--differences", str(told)]) == 1
+    assert main(["import", file, "--differences", str(told)]) == 1
     assert "10 candles, 9 stored, 0 were there, 1 differ" in capsys.readouterr().out
     assert list(pd.read_csv(told)["open_time"]) == ["2024-01-01T00:00:00Z"]
     assert archive.candles.lines["BTCUSDT", START] == mine.line()
 
 
 def test_while_a_run_is_active_nothing_is_imported(
-    scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = archive.clock.now()
     archive.leases.take("01RUN", now=now, expires=now + timedelta(hours=5))
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
-    assert scripts["import"].main([file]) == 2
+    assert main(["import", file]) == 2
     assert "01RUN" in capsys.readouterr().err
     assert archive.candles.lines == {}
 
 
-def test_an_export_of_several_symbols_goes_back_in(
-    scripts: dict[str, ModuleType], archive: Archive, tmp_path: Path
-) -> None:
+def test_an_export_of_several_symbols_goes_back_in(archive: Archive, tmp_path: Path) -> None:
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))
     write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")
-    scripts["import"].main([str(tmp_path)])
+    main(["import", str(tmp_path)])
     before = dict(archive.candles.lines)
-    assert scripts["export"].main([str(tmp_path / "all.parquet")]) == 0
+    assert main(["export", str(tmp_path / "all.parquet")]) == 0
     archive.candles.lines.clear()
-    assert scripts["import"].main([str(tmp_path / "all.parquet")]) == 0
+    assert main(["import", str(tmp_path / "all.parquet")]) == 0
     assert archive.candles.lines == before
 
 
-def test_an_export_takes_the_symbols_the_range_and_the_interval_that_are_asked_for(
-    scripts: dict[str, ModuleType], tmp_path: Path
-) -> None:
-    scripts["import"].main([write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))])
+def test_an_export_takes_the_symbols_the_range_and_the_interval_that_are_asked_for(tmp_path: Path) -> None:
+    main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))])
     words = ["--symbols", "btcusdt", "--start", "2024-01-02", "--end", "2024-01-03", "--interval", "12h"]
-    assert scripts["export"].main([*words, str(tmp_path / "days.csv")]) == 0
+    assert main(["export", *words, str(tmp_path / "days.csv")]) == 0
     found = pd.read_csv(tmp_path / "days.csv")
     assert list(found["open_time"]) == [f"2024-01-0{day}T{hour}:00:00Z" for day in (2, 3) for hour in ("00", "12")]
 
 
-def test_an_export_replaces_nothing_unasked(
-    scripts: dict[str, ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scripts["import"].main([write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
+def test_an_export_replaces_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
     target = tmp_path / "all.csv"
     target.write_text("mine")
-    assert scripts["export"].main([str(target)]) == 2
+    assert main(["export", str(target)]) == 2
     assert "--force" in capsys.readouterr().err
     assert target.read_text() == "mine"
 
 
 @pytest.mark.parametrize("words", [["--symbols", "NOSUCH"], ["--start", "yesterday"], ["--end", "2016-01-01"]])
-def test_an_export_of_what_is_not_there_is_refused(
-    scripts: dict[str, ModuleType], tmp_path: Path, words: list[str]
-) -> None:
-    scripts["import"].main([write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
-    with pytest.raises(SystemExit) as refused:
-        scripts["export"].main([*words, str(tmp_path / "all.csv")])
-    assert isinstance(refused.value.code, str)
+def test_an_export_of_what_is_not_there_is_refused(tmp_path: Path, words: list[str]) -> None:
+    main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
+    assert main(["export", *words, str(tmp_path / "all.csv")]) == 2
     assert not (tmp_path / "all.csv").exists()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 
-from cli.collect.stack import bring_up, read_stack
+from cli.collect.stack import read_stack
 from localstack.deployment import stack_name
 from localstack.places import Places
 from localstack.progress import StackError, say
-from localstack.sam_local.checks import check_api, check_functions, collected
-from localstack.sam_local.docker import bridge_address, has_image, require_engine
-from localstack.sam_local.forward import forwarded
-from localstack.sam_local.functions import RUNTIME, SamLocal
+from localstack.running import LocalStack
+from tests.sam_local.checks import check_api, check_functions, collected
+from tests.sam_local.docker import bridge_address, has_image, require_engine
+from tests.sam_local.forward import forwarded
+from tests.sam_local.functions import RUNTIME, SamLocal
 
 PORT_OVER_API = 1
 """`sam local start-api` listens on the port after the local API's."""
@@ -23,13 +24,13 @@ def main() -> int:
     try:
         require_engine()
         places = Places.from_environment()
-        bring_up("")
-        told = read_stack(places.stack_file)
+        LocalStack(places).up("")
+        running = read_stack(places.stack_file)
         if not has_image(RUNTIME):
             say(f"Lambda's image of {RUNTIME} is not here: sam pulls it.")
         sam = SamLocal(places, stack_name())
         sam.prepare()
-        stack = collected(told.api_url, told.api_key)
+        stack = collected(running.api_url, running.api_key)
         address = bridge_address()
         with forwarded(address, (places.aws_port, places.exchange_port)) if address else nullcontext():
             check_functions(sam, stack)

@@ -1,19 +1,24 @@
-"""The collector's HTTP API as a client sees it: start a collection, ask how it goes."""
+"""The client of the HTTP API, for all commands."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
-from candle_collector.answers import Started, Status
+from candle_collector.answers import Coverage, Plan, Started, Status, SymbolCoverage, SystemInfo
 from candle_collector.api import routes
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from localstack.progress import StackError
 
 CONNECT_SECONDS = 5
 # The first call of a function on a small machine unpacks its code, and the trigger asks the exchange for its ranking.
 ANSWER_SECONDS = 60
 
 Answer = TypeVar("Answer")
+Kline = list[int | str]
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,12 @@ class Refusal:
         return cls(code=str(http_status), message=str(message or f"the API answered {http_status} without saying why"))
 
 
-class ApiRefusedError(Exception):
-    """The API answered, and the answer is no: `http_status` and the `refusal` it gave."""
+class ApiError(StackError):
+    """The API did not do what was requested."""
+
+
+class ApiRefusedError(ApiError):
+    """The API answered with an error: `http_status` and the `refusal` it gave."""
 
     def __init__(self, http_status: int, refusal: Refusal) -> None:
         super().__init__(f"{refusal.code}: {refusal.message}")
@@ -45,12 +54,12 @@ class ApiRefusedError(Exception):
         self.refusal = refusal
 
 
-class ApiUnreachableError(Exception):
+class ApiUnreachableError(ApiError):
     """Nothing listens at the API's address."""
 
 
-class ApiUnansweredError(Exception):
-    """The API was asked and gave no usable answer: a timeout, a broken connection, or a body of another shape."""
+class ApiUnansweredError(ApiError):
+    """The API gave no usable answer: a timeout, a broken connection, or a body of another shape."""
 
 
 class CollectorApi:
@@ -82,23 +91,79 @@ class CollectorApi:
         """
         return _read(Started, self._ask(routes.TRIGGER, json=body))
 
-    def status(self, run_id: str) -> Status:
-        """Give the status of one run.
+    def plan(self, body: dict[str, Any]) -> Plan:
+        """Return what a collection would request and cost.
 
         Raises
         ------
-        ApiRefusedError, ApiUnreachableError, ApiUnansweredError
+        ApiError
+        """
+        return _read(Plan, self._ask(routes.TRIGGER, json=body | {"dry_run": True}))
+
+    def status(self, run_id: str) -> Status:
+        """Return the status of one run.
+
+        Raises
+        ------
+        ApiError
         """
         return _read(Status, self._ask(routes.STATUS, params={"run_id": run_id}))
 
-    def _ask(self, route: routes.Route, **arguments: Any) -> Any:
+    def system_info(self) -> SystemInfo:
+        """Return the state of the deployment.
+
+        Raises
+        ------
+        ApiError
+        """
+        return _read(SystemInfo, self._ask(routes.SYSTEM_INFO))
+
+    def symbols(self) -> Iterator[str]:
+        """Yield all symbols of which something was collected.
+
+        Raises
+        ------
+        ApiError
+        """
+        after: str | None = None
+        while True:
+            page = _read(Coverage, self._ask(routes.COVERAGE, params={"after": after} if after else {}))
+            yield from (series.symbol for series in page.symbols)
+            after = page.next
+            if after is None:
+                return
+
+    def coverage(self, symbol: str, *, start: str | None, end: str | None) -> SymbolCoverage:
+        """Return the coverage of a symbol between two dates, both included.
+
+        Raises
+        ------
+        ApiError
+        """
+        between = {name: value for name, value in (("start_date", start), ("end_date", end)) if value}
+        answer = self._ask(routes.SYMBOL_COVERAGE, params=between, symbol=quote(symbol, safe=""))
+        return _read(SymbolCoverage, answer)
+
+    def klines(self, symbol: str, *, start_ms: int, limit: int) -> list[Kline]:
+        """Return stored candles of 1h in Binance's rows.
+
+        Raises
+        ------
+        ApiError
+        """
+        query = {"symbol": symbol, "interval": "1h", "startTime": start_ms, "limit": limit}
+        return _read(list[Kline], self._ask(routes.KLINES, params=query))
+
+    def _ask(self, route: routes.Route, *, json: Any = None, params: Any = None, **in_path: str) -> Any:
+        url = self.url + route.path.format(**in_path)
         try:
             response = self._session.request(
                 route.method,
-                self.url + route.path,
+                url,
+                json=json,
+                params=params,
                 timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
                 allow_redirects=False,
-                **arguments,
             )
         except requests.ReadTimeout as error:
             raise ApiUnansweredError(f"no answer from {self.url} within {ANSWER_SECONDS} s") from error

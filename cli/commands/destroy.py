@@ -1,13 +1,14 @@
-"""`make destroy`: deletes a stack and says what it keeps: the tables, and how to come back onto them."""
+"""`candles destroy`: deletes a stack and says what it keeps: the tables, and how to come back onto them."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 
-from cli.aws_stack import AwsStack
+from cli.stacks import AwsStack
 from localstack.deployment import KEPT_TABLES
 from localstack.parameters import SETTINGS
 from localstack.places import MAIN_ENVIRONMENT, PROJECT, Places
@@ -21,33 +22,36 @@ TABLES = {
 """The settings that name kept tables, and the outputs that tell their names."""
 
 
-def main(stage: str, confirmed: str) -> int:
-    """Destroy the stack of a stage; 0 if it is gone.
+NOTHING_DELETED = 1
 
-    Parameters
-    ----------
-    confirmed
-        The stack's name, where the person has typed it already (CONFIRM); else it is asked for.
-    """
-    try:
-        stack = AwsStack.of_stage(stage)
-        outputs = stack.outputs()
-        kept = {setting: outputs[output] for setting, output in TABLES.items()}
-        tell(stack, kept)
-        if not _agreed(stack, confirmed):
-            say("Nothing was deleted.")
-            return 1
-        delete(stack)
-        if stack.is_local:
-            remember(kept)
-        say(f"{stack.name} is gone. Its tables are there. {_way_back(stack, kept)}")
-    except StackError as error:
-        say(str(error))
-        return 1
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles destroy` takes."""
+    parser.add_argument("stage", choices=["dev", "prod", "local"], help="the stage of samconfig.toml")
+    parser.add_argument(
+        "--confirm",
+        default=os.environ.get("CONFIRM", ""),
+        metavar="STACK",
+        help="the stack's name, instead of typing it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Delete the stack of a stage, once its name was typed or given."""
+    stack = AwsStack.of_stage(arguments.stage)
+    outputs = stack.outputs()
+    kept = {setting: outputs[output] for setting, output in TABLES.items()}
+    describe(stack, kept)
+    if not _is_confirmed(stack, arguments.confirm):
+        return NOTHING_DELETED
+    delete(stack)
+    if stack.is_local:
+        remember(kept)
+    say(f"{stack.name} is gone. Its tables are there. {_way_back(stack, kept)}")
     return 0
 
 
-def tell(stack: AwsStack, kept: dict[str, str]) -> None:
+def describe(stack: AwsStack, kept: dict[str, str]) -> None:
     """Say what goes and what stays."""
     say(f"This deletes the stack {stack.name} {f'in {stack.region}' if not stack.is_local else 'on this machine'}:")
     say("  gone    the API and its address, the functions, the queues and what waits in them, the alarms, the logs")
@@ -59,10 +63,15 @@ def tell(stack: AwsStack, kept: dict[str, str]) -> None:
     say("Kept tables go on costing what they store and their backups. Deleting them is up to you: docs/deploy.md.")
 
 
-def _agreed(stack: AwsStack, confirmed: str) -> bool:
-    if not confirmed and sys.stdin.isatty():
-        confirmed = input(f"Type {stack.name} to go on: ")
-    return confirmed.strip() == stack.name
+def _is_confirmed(stack: AwsStack, given: str) -> bool:
+    if not given and not sys.stdin.isatty():
+        say(f"Nothing was deleted: there is no terminal to type the name in. CONFIRM={stack.name} says it beforehand.")
+        return False
+    typed = given or input(f"Type {stack.name} to go on: ")
+    if typed.strip() != stack.name:
+        say(f"Nothing was deleted: {typed.strip()!r} is not {stack.name}.")
+        return False
+    return True
 
 
 def delete(stack: AwsStack) -> None:
@@ -87,7 +96,7 @@ def delete(stack: AwsStack) -> None:
         )
     if ended.returncode:
         raise StackError(
-            f"sam delete failed:\n{ended.stdout}{ended.stderr}", "CloudFormation's console tells what holds it."
+            f"sam delete failed:\n{ended.stdout}{ended.stderr}", "CloudFormation's console shows what holds it."
         )
 
 
@@ -107,7 +116,3 @@ def _way_back(stack: AwsStack, kept: dict[str, str]) -> str:
         f"To come back onto them:\n\n  make deploy STAGE={stack.stage} {named}\n\n"
         "and keep the three in samconfig.toml from then on (docs/deploy.md)."
     )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], os.environ.get("CONFIRM", "")))

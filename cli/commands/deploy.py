@@ -1,28 +1,26 @@
-"""`make deploy`: deploys to the AWS account of the person's profile, with the settings of the environment."""
+"""`candles deploy`: deploys to the AWS account of the person's profile, with the settings of the environment."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
-import sys
 
 from localstack.parameters import as_arguments, from_environment, from_samconfig
 from localstack.places import MAIN_ENVIRONMENT, PROJECT
-from localstack.progress import StackError, say
 
 
-def main(stage: str) -> int:
-    """Deploy a stage of samconfig.toml; the exit code is sam's.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles deploy` takes."""
+    parser.add_argument("stage", nargs="?", default="dev", help="a stage of samconfig.toml: dev (default) or prod")
 
-    The settings of the environment go over the stage's own parameters.
-    """
-    try:
-        configured = from_samconfig(PROJECT / "samconfig.toml", stage)
-        settings = from_environment(os.environ)
-    except StackError as error:
-        say(str(error))
-        return 1
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build and deploy a stage; the exit code is sam's. Settings of the environment go before the stage's own."""
+    stage = arguments.stage
+    configured = from_samconfig(PROJECT / "samconfig.toml", stage)
+    settings = from_environment(os.environ)
     parameters = configured | settings
     overrides = ["--parameter-overrides", *as_arguments(parameters)] if settings else []
     runtime = parameters.get("PythonRuntime", "python3.13")
@@ -37,7 +35,3 @@ def main(stage: str) -> int:
         if ended.returncode:
             return ended.returncode
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))

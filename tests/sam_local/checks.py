@@ -14,10 +14,10 @@ from typing import Any
 
 import requests
 
-from cli.collect.api import CollectorApi
+from cli.client import CollectorApi
 from localstack.places import PROJECT
 from localstack.progress import StackError, step
-from localstack.sam_local.functions import SamLocal
+from tests.sam_local.functions import SamLocal
 
 EVENTS = PROJECT / "events"
 KEY = "cck_0000000000_THE-KEY-OF-THE-STACK"

@@ -1,0 +1,1 @@
+"""One module a subcommand: what it takes, and what it does."""

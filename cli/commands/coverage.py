@@ -1,0 +1,41 @@
+"""`candles coverage`: how complete each series is, from the local stack's API."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.progress import track
+
+from cli.client import CollectorApi
+from cli.collect.stack import read_stack
+from cli.console import console
+from cli.coverage_tables import series_table, windows_table
+from localstack.places import Places
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles coverage` takes."""
+    parser.add_argument("--symbols", default="", help="some symbols, separated by commas, with all their windows")
+    parser.add_argument("--start", help="the first day or moment that is expected")
+    parser.add_argument("--end", help="the last")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the coverage."""
+    screen = console()
+    stack = read_stack(Places.from_environment().stack_file)
+    api = CollectorApi(stack.api_url, stack.api_key)
+    named = [symbol.strip().upper() for symbol in arguments.symbols.split(",") if symbol.strip()]
+    symbols = named or list(api.symbols())
+    # each symbol from its items: the list alone would trust the series' records
+    shown = track(symbols, "Reading", console=screen, transient=True, disable=not sys.stdout.isatty())
+    series = [api.coverage(symbol, start=arguments.start, end=arguments.end) for symbol in shown]
+    if not series:
+        screen.print("Nothing is stored yet. `make collect` collects.")
+        return 0
+    screen.print(series_table(series))
+    for coverage in series:
+        if named or coverage.missing or len(coverage.segments) > 1:
+            screen.print(*windows_table(coverage, everything=bool(named)), sep="\n")
+    return 0

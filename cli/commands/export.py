@@ -1,0 +1,86 @@
+"""`candles export`: stored candles to a file or folder, for pandas, DuckDB or a spreadsheet (docs/reading.md)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from candle_collector.bootstrap import Container
+from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
+from candle_collector.domain.windows import Window
+from candle_collector.errors import CollectorError
+from candle_collector.reading.export_candles import export
+from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
+from rich.progress import Progress
+
+from cli.stacks import AwsStack, add_stack_arguments
+from localstack.progress import StackError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles export` takes."""
+    parser.add_argument("target", type=Path, help="NAME.csv, NAME.parquet, or a folder: Parquet by symbol and month")
+    parser.add_argument("--symbols", default="", help="separated by commas (default: all that are stored)")
+    parser.add_argument("--start", help="the first day or moment, such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC)")
+    parser.add_argument("--end", help="the last; a day is included whole")
+    parser.add_argument("--interval", choices=list(INTERVAL_HOURS), default="1h")
+    parser.add_argument("--force", action="store_true", help="replace what is there, once the new is complete")
+    add_stack_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a file that is complete, or none."""
+    try:
+        within = range_of_dates(arguments.start, arguments.end)
+    except ValueError as error:
+        raise StackError(f"--start, --end: {error}") from error
+    archive = AwsStack.of_arguments(arguments).tables()
+    began = time.monotonic()
+    try:
+        symbols = _symbols(arguments.symbols, archive)
+        grid = Grid(INTERVAL_HOURS[arguments.interval])
+        hours = sum(hours_to_stream(archive.series.get(symbol), within, grid).hours for symbol in symbols)
+        with Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
+            task = bar.add_task("Exporting", total=hours)
+            exported = export(
+                _months(archive, symbols, within, arguments.interval),
+                arguments.target,
+                force=arguments.force,
+                progress=lambda read: bar.advance(task, read),
+            )
+    except CollectorError as error:
+        raise StackError(str(error)) from error
+    seconds = time.monotonic() - began
+    print(
+        f"{exported.rows:,} candles of {len(symbols)} symbols in {seconds:.1f} s "
+        f"({exported.rows / seconds:,.0f} a second): {arguments.target}"
+    )
+    for symbol, segments in sorted((exported.segments or {}).items()):
+        print(f"{symbol} was silent for a week or more: it has {segments} segments, perhaps of different coins")
+    return 0
+
+
+def _symbols(text: str, archive: Container) -> list[str]:
+    """Return the symbols that are meant, in order.
+
+    Raises
+    ------
+    StackError
+        One of them is not stored, or nothing is.
+    """
+    stored = {series.symbol for series in archive.series.all() if series.last is not None}
+    named = {symbol.strip().upper() for symbol in text.split(",") if symbol.strip()}
+    if unknown := sorted(named - stored):
+        raise StackError(f"Not stored: {', '.join(unknown)}.", "`make coverage` shows what is.")
+    if not stored:
+        raise StackError("Nothing is stored yet.", "`make collect` collects.")
+    return sorted(named or stored)
+
+
+def _months(archive: Container, symbols: list[str], within: Window, interval: str) -> Iterator[Month]:
+    """Yield the months of all symbols."""
+    for symbol in symbols:
+        yield from stream_months(archive.candles, archive.series, symbol, within, interval=interval)

@@ -1,1 +1,0 @@
-"""Shows how complete the archive on the local stack is."""

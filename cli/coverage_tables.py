@@ -1,0 +1,91 @@
+"""How coverage is shown to a person: a line a series, and the windows of those that are named or miss something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from candle_collector.answers import MissingWindow, SymbolCoverage, Window
+from candle_collector.reading.report_coverage import percent
+from rich.table import Table
+from rich.text import Text
+
+MOST_WINDOWS = 20
+"""Of each kind, where nobody asked for a series by name."""
+
+
+def series_table(series: Sequence[SymbolCoverage]) -> Table:
+    """Return the table of all series, and their sums."""
+    table = Table(title="Coverage", title_justify="left")
+    for name in ("symbol", "first", "last"):
+        table.add_column(name, no_wrap=True)
+    for name in ("expected", "stored", "never printed", "missing", "covered"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for coverage in series:
+        ends = (_short(moment) if moment else "" for moment in (coverage.first, coverage.last))
+        style = "yellow" if coverage.missing_hours else None
+        table.add_row(coverage.symbol, *ends, *_counts(_numbers(coverage), coverage.percent), style=style)
+    if len(series) > 1:
+        sums = [sum(column) for column in zip(*map(_numbers, series), strict=True)]
+        expected, missing = sums[0], sums[3]
+        table.add_section()
+        table.add_row(f"all {len(series)}", "", "", *_counts(sums, percent(expected - missing, expected)))
+    return table
+
+
+def _numbers(coverage: SymbolCoverage) -> tuple[int, int, int, int]:
+    return coverage.expected, coverage.stored, coverage.never_printed_hours, coverage.missing_hours
+
+
+def _counts(numbers: Sequence[int], share: float | None) -> list[str]:
+    return [*(f"{number:,}" for number in numbers), "" if share is None else f"{share:.2f}%"]
+
+
+def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table | Text]:
+    """Return what there is to say of a series: its listing, its lives, its windows.
+
+    Parameters
+    ----------
+    everything
+        Whether all windows are shown, those that were never printed too.
+    """
+    listing = coverage.listing
+    if listing.is_proven:
+        before = f"the exchange has no candle from {_short(listing.asked_from)} until then"
+    else:
+        before = "the hours before were never requested"
+    lines: list[Table | Text] = [Text(f"\n{coverage.symbol}: first candle {_short(coverage.first)}; {before}")]
+    if coverage.delisted_from:
+        lines.append(Text(f"delisted: no candle from {_short(coverage.delisted_from)} on"))
+    if len(coverage.segments) > 1:
+        lives = ", ".join(f"{_short(life.start)} to {_short(life.end)}" for life in coverage.segments)
+        lines.append(Text(f"silent for a week or more, perhaps two coins of one name: {lives}"))
+    for title, windows in (
+        ("missing", coverage.missing),
+        *([("never printed", coverage.never_printed)] if everything else []),
+    ):
+        if windows:
+            lines.append(_table(title, windows if everything else windows[:MOST_WINDOWS]))
+            if not everything and len(windows) > MOST_WINDOWS:
+                lines.append(Text(f"and {len(windows) - MOST_WINDOWS} more; SYMBOLS={coverage.symbol} shows all"))
+    return lines
+
+
+def _table(title: str, windows: Sequence[Window]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("from", "to (open)"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("hours", justify="right")
+    if title == "missing":
+        table.add_column("attempts", justify="right")
+        table.add_column("last error")
+    for window in windows:
+        cells = [_short(window.start), _short(window.end), str(window.hours)]
+        if isinstance(window, MissingWindow):
+            cells += [str(window.attempts), window.last_error or "not requested yet"]
+        table.add_row(*cells)
+    return table
+
+
+def _short(moment: str | None) -> str:
+    """Return ``2025-01-31T12:00:00Z`` as ``2025-01-31 12:00``."""
+    return "-" if moment is None else moment[:16].replace("T", " ")

@@ -1,0 +1,51 @@
+"""The command `candles`: one parser for all subcommands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from cli.main import COMMANDS, main, without_empty
+
+
+def test_help_names_every_subcommand_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(command.help in text for command in COMMANDS.values())
+    assert "2 not done" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_subcommand_describes_itself_and_refuses_what_it_does_not_know(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: candles {name}" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as refused:
+        main([name, "--no-such-option"])
+    assert refused.value.code == 2
+
+
+def test_an_unknown_subcommand_is_refused_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["colect"])
+    assert refused.value.code == 2
+    assert "collect" in capsys.readouterr().err
+
+
+def test_variables_of_make_that_nobody_set_are_not_given() -> None:
+    words = ["collect", "--mode", "", "--top=", "--end", "2025-01-01", "--stack-name="]
+    assert without_empty(words) == ["collect", "--end", "2025-01-01"]
+
+
+def test_help_loads_nothing_that_a_subcommand_needs() -> None:
+    heavy = "{'boto3', 'pandas', 'pyarrow', 'pydantic', 'requests', 'rich'} & set(sys.modules)"
+    program = f"import sys; from cli.main import parser_for; parser_for(['--help']); print({heavy})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    assert ended.stdout.strip() == "set()"
