@@ -181,7 +181,7 @@ class CollectorApi:
 
 
 def _was_refused(error: requests.RequestException) -> bool:
-    """Tell a connection never made from one that broke: requests wraps both alike."""
+    """Report a connection never made from one that broke: requests wraps both alike."""
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 

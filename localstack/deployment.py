@@ -119,11 +119,11 @@ class Deployment:
         return kept
 
     def recipe(self, parameters: Mapping[str, str]) -> str:
-        """Tell what the deployment is made from: if this text changes, it is made again."""
+        """Report what the deployment is made from: if this text changes, it is made again."""
         return json.dumps({"sources": self._sources(), "parameters": parameters}, sort_keys=True, indent=1)
 
     def is_current(self, parameters: Mapping[str, str]) -> bool:
-        """Tell whether what is deployed was made from what is here now."""
+        """Return whether what is deployed was made from what is here now."""
         return (
             self._deployed_from.is_file()
             and self.api_path_file.is_file()

@@ -53,7 +53,7 @@ class ExchangeChoice:
 SIMULATED = ExchangeChoice("simulated", "simulated", arguments=("--simulated",))
 
 
-def choose(asked: str, binance_answers: Callable[[], bool], working_folder: Path) -> ExchangeChoice:
+def choose(requested: str, binance_answers: Callable[[], bool], working_folder: Path) -> ExchangeChoice:
     """Make the choice that EXCHANGE asks for.
 
     Parameters
@@ -68,17 +68,17 @@ def choose(asked: str, binance_answers: Callable[[], bool], working_folder: Path
     Raises
     ------
     StackError
-        It is none of the accepted forms, or the folder of the replay is not there or holds no candles.
+        It has none of the accepted forms, or the folder of the replay is not there or holds no candles.
     """
-    if asked == "auto":
+    if requested == "auto":
         return choose("binance" if binance_answers() else "simulated", binance_answers, working_folder)
-    if asked == "binance":
+    if requested == "binance":
         return ExchangeChoice("binance", "binance", url=BINANCE)
-    if asked == "simulated":
+    if requested == "simulated":
         return SIMULATED
-    if asked.startswith("replay:"):
-        return _replay(asked.removeprefix("replay:"), working_folder)
-    return _by_url(asked)
+    if requested.startswith("replay:"):
+        return _replay(requested.removeprefix("replay:"), working_folder)
+    return _by_url(requested)
 
 
 def _replay(folder: str, working_folder: Path) -> ExchangeChoice:
@@ -94,25 +94,25 @@ def _replay(folder: str, working_folder: Path) -> ExchangeChoice:
             "name a folder of candles in the format of Binance's archive, named SYMBOL-1h-YEAR.csv[.gz].",
         )
     # Two folders of the same name are two exchanges.
-    told_apart = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    reported_apart = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", path.name)
-    return ExchangeChoice(f"replay:{path}", f"replay-{plain}-{told_apart}", arguments=("--replay", str(path)))
+    return ExchangeChoice(f"replay:{path}", f"replay-{plain}-{reported_apart}", arguments=("--replay", str(path)))
 
 
-def _by_url(asked: str) -> ExchangeChoice:
-    parts = urlsplit(asked)
+def _by_url(requested: str) -> ExchangeChoice:
+    parts = urlsplit(requested)
     try:
         port = parts.port
     except ValueError:
         port = None
     at_home = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
     if not (at_home and port and parts.path in ("", "/") and not parts.query and parts.username is None):
-        raise StackError(f"EXCHANGE={asked} is not understood.", f"it is one of {ACCEPTED}.")
+        raise StackError(f"EXCHANGE={requested} is not understood.", f"it is one of {ACCEPTED}.")
     return ExchangeChoice(f"http://127.0.0.1:{port}", f"http-127.0.0.1-{port}", url=f"http://127.0.0.1:{port}")
 
 
 def binance_answers() -> bool:
-    """Tell whether Binance's market data can be reached from here, within three seconds."""
+    """Return whether Binance's market data can be reached from here, within three seconds."""
     try:
         with urlopen(f"{BINANCE}/api/v3/ping", timeout=BINANCE_ANSWERS_WITHIN_S) as answer:  # noqa: S310 - a fixed https address
             return int(answer.status) == 200  # noqa: PLR2004 - HTTP's OK

@@ -1,8 +1,8 @@
 """What stands before MiniStack's application: the API without its stage prefix on its own port, and a control route.
 
 It is part of MiniStack's process, so the API costs no second hop: a request to the API's port gets the path of the
-deployed stage and is handed on, its headers, query bytes and body untouched; X-Forwarded-Proto is told as API Gateway
-does. Nothing of a request is logged.
+deployed stage, its headers, query bytes and body untouched; X-Forwarded-Proto is set as API Gateway sets it. Nothing of
+a request is logged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Front:
     api_path_file
         Holds the path of the deployed stage, such as `/_aws/execute-api/abc/local`; written after each deployment.
     snapshots
-        Told of every request that changes something, and stopped before MiniStack saves for the last time.
+        Reported of every request that changes something, and stopped before MiniStack saves for the last time.
     """
 
     def __init__(self, inner: Application, api_port: int, api_path_file: Path, snapshots: Snapshots) -> None:

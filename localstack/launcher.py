@@ -108,8 +108,8 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, required=True, help="where the functions' logs go")
     parser.add_argument("--aws-port", type=int, required=True)
     parser.add_argument("--api-port", type=int, required=True)
-    asked = parser.parse_args()
-    serve(asked.state, asked.logs, asked.aws_port, asked.api_port)
+    arguments = parser.parse_args()
+    serve(arguments.state, arguments.logs, arguments.aws_port, arguments.api_port)
 
 
 if __name__ == "__main__":

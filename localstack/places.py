@@ -105,8 +105,8 @@ class Places:
             "exchange": _port(environment, "exchange", 5050),
         }
         if len(set(ports.values())) < len(ports):
-            told = ", ".join(f"{PORT_VARIABLES[name]}={port}" for name, port in ports.items())
-            raise StackError(f"Two parts of the stack cannot share a port: {told}.", "give each its own.")
+            reported = ", ".join(f"{PORT_VARIABLES[name]}={port}" for name, port in ports.items())
+            raise StackError(f"Two parts of the stack cannot share a port: {reported}.", "give each its own.")
         logs_dir = PROJECT / "logs" if local_dir == default else local_dir / "logs"
         return cls(local_dir, logs_dir, ports["aws"], ports["api"], ports["exchange"])
 

@@ -102,7 +102,7 @@ class Background:
                 start_new_session=True,
             )
         while token not in command_line(process.pid) and process.poll() is None:
-            # A moment after the start the system does not tell the command line yet.
+            # A moment after the start the system does not say the command line yet.
             time.sleep(0.01)
         record = Record(process.pid, token, purpose)
         unfinished = self._file.with_suffix(".unfinished")
@@ -128,7 +128,7 @@ class Background:
             time.sleep(0.05)
 
     def stop(self, within_s: float) -> bool:
-        """End it cleanly, by force after `within_s` seconds; tell whether it was running."""
+        """End it cleanly, by force after `within_s` seconds; return whether it was running."""
         record = self.running()
         if record is None:
             return False
@@ -150,33 +150,35 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def command_line(pid: int) -> str:
-    """Give the command line of a process, empty where there is none; a zombie has none either."""
+    """Give the command line of a process, empty where there does not exist; a zombie has none either."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         if Path("/proc/self/cmdline").exists():
             return ""
     # macOS has no /proc.
-    told = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+    reported = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return reported.stdout.strip()
 
 
 def port_is_taken(port: int) -> bool:
-    """Tell whether something listens on a port of this machine."""
+    """Return whether something listens on a port of this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def owner_of(port: int) -> str:
-    """Tell, where the system lets us know, who listens on a port, such as ` (pid 4711, nginx)`."""
+    """Report, where the system lets us know, who listens on a port, such as ` (pid 4711, nginx)`."""
     try:
-        asked = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
-        told = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=5).stdout
+        requested = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
+        reported = subprocess.run(requested, capture_output=True, text=True, check=False, timeout=5).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    fields = {line[0]: line[1:] for line in reversed(told.splitlines()) if line}
-    return f" (pid {fields['p']}, {fields.get('c', 'its name is not told')})" if "p" in fields else ""
+    fields = {line[0]: line[1:] for line in reversed(reported.splitlines()) if line}
+    return f" (pid {fields['p']}, {fields.get('c', 'its name is not reported')})" if "p" in fields else ""
 
 
 def require_free(port: int, variable: str, what: str) -> None:

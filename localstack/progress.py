@@ -1,4 +1,4 @@
-"""Tells a person what a long step does and how long it took, one line a step."""
+"""Says a person what a long step does and how long it took, one line a step."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class LocalStack:
         Parameters
         ----------
         asked_exchange
-            As EXCHANGE; empty is the exchange that was used last, `auto` where there is none.
+            As EXCHANGE; empty is the exchange that was used last, `auto` where there does not exist.
 
         Raises
         ------
@@ -77,27 +77,31 @@ class LocalStack:
             say("The local stack is down. What it stored stays." if stopped else "The local stack was not running.")
 
     def status(self) -> bool:
-        """Tell what runs and where; answer whether all of it does."""
-        told = self.description()
+        """Report what runs and where; answer whether all of it does."""
+        reported = self.description()
         aws, exchange = self._aws.running(), self._exchange.running()
-        if told is None or aws is None:
+        if reported is None or aws is None:
             say("The local stack is down." if aws is None else "The local stack is half up; `make up` completes it.")
             return False
-        answers = _http_status(f"{told['api_url']}/api/v3/ping", told["api_key"]) == OK
-        say(f"API       {told['api_url']}  {'answers' if answers else 'does not answer: see ' + str(self._aws.log)}")
-        say(f"AWS       {told['aws_endpoint_url']}  MiniStack, pid {aws.pid}")
-        say(f"exchange  {told['exchange_url']}  {told['exchange']}{f', pid {exchange.pid}' if exchange else ''}")
-        say(f"state     {told['state_dir']}")
+        answers = _http_status(f"{reported['api_url']}/api/v3/ping", reported["api_key"]) == OK
+        say(
+            f"API       {reported['api_url']}  {'answers' if answers else 'does not answer: see ' + str(self._aws.log)}"
+        )
+        say(f"AWS       {reported['aws_endpoint_url']}  MiniStack, pid {aws.pid}")
+        say(
+            f"exchange  {reported['exchange_url']}  {reported['exchange']}{f', pid {exchange.pid}' if exchange else ''}"
+        )
+        say(f"state     {reported['state_dir']}")
         say(f"logs      {self._places.logs_dir}")
         return answers
 
     def description(self) -> dict[str, str] | None:
-        """Give what stack.json tells, None where it is missing."""
+        """Give what stack.json says, None where it is missing."""
         try:
-            told: dict[str, str] = json.loads(self._places.stack_file.read_text())
+            reported: dict[str, str] = json.loads(self._places.stack_file.read_text())
         except (FileNotFoundError, ValueError):
             return None
-        return told
+        return reported
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -116,16 +120,16 @@ class LocalStack:
         except FileNotFoundError:
             return "auto"
 
-    def _choose(self, asked: str) -> ExchangeChoice:
-        wanted = asked or self._last_asked()
+    def _choose(self, requested: str) -> ExchangeChoice:
+        wanted = requested or self._last_asked()
         choice = choose(wanted, binance_answers, PROJECT)
         if wanted == "auto" and choice.is_ours:
             say("*" * 79)
             say(f"* {BINANCE} does not answer from here: the SIMULATED exchange is used.")
-            say("* Its candles are made up. EXCHANGE=binance insists on the real one.")
+            say("* Its candles are synthetic. EXCHANGE=binance insists on the real one.")
             say("*" * 79)
-        elif not asked and wanted != "auto":
-            say(f"Exchange: {choice.name}, as last time (EXCHANGE=auto chooses anew).")
+        elif not requested and wanted != "auto":
+            say(f"Exchange: {choice.name}, as last time (EXCHANGE=auto chooses again).")
         return choice
 
     def _ensure_exchange(self, choice: ExchangeChoice, url: str) -> None:
@@ -134,7 +138,7 @@ class LocalStack:
             if _http_status(f"{url}/api/v3/ping") != OK:
                 raise StackError(
                     f"The exchange at {url} does not answer.",
-                    "EXCHANGE=simulated collects made-up candles without a network."
+                    "EXCHANGE=simulated collects synthetic candles without a network."
                     if url == BINANCE
                     else "start it first.",
                 )
@@ -246,7 +250,7 @@ class LocalStack:
 
     def _describe(self, choice: ExchangeChoice, state: Path, exchange_url: str, key: str) -> None:
         processes = {program.name: program.running() for program in (self._aws, self._exchange)}
-        told: Mapping[str, object] = {
+        reported: Mapping[str, object] = {
             "api_url": self._places.api_url,
             "api_key": key,
             "aws_endpoint_url": self._places.aws_url,
@@ -258,7 +262,7 @@ class LocalStack:
             "logs_dir": str(self._places.logs_dir),
             "pids": {name: record.pid for name, record in processes.items() if record is not None},
         }
-        admin_key.write_private(self._places.stack_file, json.dumps(told, indent=2) + "\n")
+        admin_key.write_private(self._places.stack_file, json.dumps(reported, indent=2) + "\n")
 
 
 def _shown(path: Path) -> str:

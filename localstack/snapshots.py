@@ -64,11 +64,11 @@ class Snapshots:
         self._timer.start()
 
     def note_change(self) -> None:
-        """Tell that there is something to save."""
+        """Report that there is something to save."""
         self._changed.set()
 
     def has_changes(self) -> bool:
-        """Tell whether there is something that no snapshot holds yet."""
+        """Return whether there is something that no snapshot holds yet."""
         return self._changed.is_set()
 
     def save_now(self) -> None:

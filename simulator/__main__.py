@@ -47,10 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m simulator", description="A simulated Binance spot market.")
     parser.add_argument(
-        "--port", type=_port, required=True, help="on 127.0.0.1; 0 takes a free one, told in the ready line"
+        "--port", type=_port, required=True, help="on 127.0.0.1; 0 takes a free one, described in the ready line"
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--simulated", action="store_true", help="candles are made up; the clock is the machine's")
+    source.add_argument("--simulated", action="store_true", help="candles are synthetic; the clock is the machine's")
     source.add_argument("--replay", type=Path, metavar="FOLDER", help="candles are the archive files of a folder")
     parser.add_argument("--latency-ms", type=float, help="how long each answer takes, at least")
     parser.add_argument("--settings", default="{}", metavar="JSON", help="any of what PUT /_exchange/settings takes")
@@ -68,7 +68,7 @@ def _asked_settings(options: argparse.Namespace) -> object:
     try:
         values = json.loads(options.settings)
     except ValueError as error:
-        raise SettingsError(f"--settings is no JSON: {error}") from error
+        raise SettingsError(f"--settings is not JSON: {error}") from error
     if options.latency_ms is not None and isinstance(values, dict):
         values["latency_ms"] = options.latency_ms
     return values

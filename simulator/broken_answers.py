@@ -1,4 +1,4 @@
-"""Faults of whole answers: statuses, broken connections, bodies that are no candles, headers that are wrong.
+"""Faults of whole answers: statuses, broken connections, bodies that are not candles, headers that are wrong.
 
 Each takes the right answer and the rule's options and returns what is sent instead; `ANSWER_FAULTS` names them all.
 """
@@ -81,7 +81,7 @@ def _status(_: Answer, options: Options) -> Answer:
 
 
 def _refused(status: int) -> Callable[[Answer, Options], Answer]:
-    """429 or 418 for everyone for `seconds`; with ``"header": false`` there is no Retry-After and the body tells it."""
+    """429 or 418 for everyone for `seconds`; with ``"header": false`` there is no Retry-After and the body says it."""
 
     def fault(_: Answer, options: Options) -> Answer:
         headers: dict[str, str | None] = {} if options.get("header", True) else {"Retry-After": None}

@@ -1,7 +1,7 @@
 """Faults of single rows in an otherwise right answer of klines; `ROW_FAULTS` names them all.
 
-Each gets the rows as lists of columns, the request's parameters and the rule's options; `row` says which row is spoilt,
-the one in the middle by default.
+Each gets the rows as lists of columns, the request's parameters and the rule's options; `row` says which row is
+corrupted, the one in the middle by default.
 """
 
 import json
@@ -19,12 +19,12 @@ _OPEN_TIME, _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _CLOSE_TIME, _QUOTE_VOLUME, _TR
 _TEN_YEARS_MS = 87_600 * HOUR_MS
 
 
-def with_rows(answer: Answer, spoilt: Callable[[Rows], Rows]) -> Answer:
+def with_rows(answer: Answer, corrupted: Callable[[Rows], Rows]) -> Answer:
     """Return the answer with other rows; one that holds no candles, an error for instance, stays as it is."""
     rows = json.loads(answer.body)
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], list):
         return answer
-    changed = spoilt(rows)
+    changed = corrupted(rows)
     return replace(answer, body=json.dumps(changed, separators=(",", ":")).encode(), rows=len(changed))
 
 
@@ -124,4 +124,4 @@ ROW_FAULTS: Mapping[str, RowFault] = {
     "row_is_null": _row(lambda _: None),
     "row_is_text": _row(lambda _: "row"),
 }
-"""Kind of fault to what it does. A row cannot tell that it belongs to another symbol: it does not carry one."""
+"""Kind of fault to what it does. A row cannot say that it belongs to another symbol: it does not carry one."""

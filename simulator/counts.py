@@ -20,7 +20,7 @@ class Asked:
     status
         The answer's; None while it is being answered, or if it ended without one.
     warned_ms
-        For how long the client had been told not to ask now, if it had been.
+        For how long the client had been warned not to ask now, if it had been.
     """
 
     at_ms: int
@@ -42,7 +42,7 @@ class Counts:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew; what is in flight is not counted any more."""
+        """Begin again; what is in flight is not counted any more."""
         self._log: deque[Asked] = deque(maxlen=LOG_LENGTH)
         self._weight_by_minute: Counter[int] = Counter()
         self._paths: Counter[str] = Counter()
@@ -54,28 +54,28 @@ class Counts:
         self._in_flight: list[Asked] = []
         self._most_in_flight = 0
 
-    def arrived(self, asked: Asked, minute_start_ms: int) -> None:
+    def arrived(self, requested: Asked, minute_start_ms: int) -> None:
         """Count a request when it comes in."""
-        self._log.append(asked)
-        self._in_flight.append(asked)
+        self._log.append(requested)
+        self._in_flight.append(requested)
         self._most_in_flight = max(self._most_in_flight, len(self._in_flight))
-        self._paths[asked.path] += 1
-        self._clients[asked.client] += 1
-        self._weight += asked.weight
-        self._weight_by_minute[minute_start_ms] += asked.weight
-        self._inside_retry_after += asked.warned_ms is not None
-        if asked.path == "/api/v3/klines":
-            self._symbols[asked.params.get("symbol", "")] += 1
+        self._paths[requested.path] += 1
+        self._clients[requested.client] += 1
+        self._weight += requested.weight
+        self._weight_by_minute[minute_start_ms] += requested.weight
+        self._inside_retry_after += requested.warned_ms is not None
+        if requested.path == "/api/v3/klines":
+            self._symbols[requested.params.get("symbol", "")] += 1
 
-    def ended(self, asked: Asked) -> None:
+    def ended(self, requested: Asked) -> None:
         """Count how a request was answered; one without a status was cut off."""
-        if not any(one is asked for one in self._in_flight):
+        if not any(item is requested for item in self._in_flight):
             return  # a reset came in between
-        self._in_flight = [one for one in self._in_flight if one is not asked]
-        self._statuses[str(asked.status or "cut off")] += 1
-        self._rows += asked.rows
-        if asked.fault:
-            self._faults[asked.fault] += 1
+        self._in_flight = [item for item in self._in_flight if item is not requested]
+        self._statuses[str(requested.status or "cut off")] += 1
+        self._rows += requested.rows
+        if requested.fault:
+            self._faults[requested.fault] += 1
 
     def as_json(self, last: int) -> dict[str, Any]:
         """Return the counts, and the `last` requests of the log, oldest first."""
@@ -92,5 +92,5 @@ class Counts:
             "most_in_flight": self._most_in_flight,
             "inside_retry_after": self._inside_retry_after,
             "faults": dict(self._faults),
-            "log": [asdict(asked) for asked in list(self._log)[-last:]] if last else [],
+            "log": [asdict(requested) for requested in list(self._log)[-last:]] if last else [],
         }

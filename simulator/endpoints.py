@@ -45,7 +45,7 @@ class Endpoints:
     clock
         The exchange's clock.
     settings
-        The switches: hours left out, statuses, the weight limit that exchangeInfo tells.
+        The switches: hours left out, statuses, the weight limit that exchangeInfo says.
     """
 
     def __init__(self, market: Market, clock: Clock, settings: Settings) -> None:

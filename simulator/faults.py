@@ -1,4 +1,4 @@
-"""Rules that say which answers are spoilt, and how: parsed from the settings, drawn so that a run can be repeated."""
+"""Rules for which answers are corrupted, and how: parsed from the settings, drawn so that a run can be repeated."""
 
 import random
 from collections import Counter
@@ -44,7 +44,7 @@ class Rule:
     options: dict[str, Any] = field(default_factory=dict)
     struck: int = 0
     passed: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
+    requested: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def parse(cls, rule: Mapping[str, Any]) -> Self:
@@ -58,9 +58,9 @@ class Rule:
         values = dict(rule)
         kind = values.pop("kind", None)
         kinds = kind if isinstance(kind, list) else [kind]
-        for one in kinds:
-            if one not in KINDS:
-                raise ValueError(f"kind {one!r} is unknown; there are {', '.join(KINDS)}")
+        for item in kinds:
+            if item not in KINDS:
+                raise ValueError(f"kind {item!r} is unknown; there are {', '.join(KINDS)}")
         times = values.pop("times", None)
         return cls(
             kinds=kinds,
@@ -88,15 +88,15 @@ class Rule:
         if self.passed <= self.after or (self.times is not None and self.struck >= self.times):
             return None
         request = f"{path}?{sorted(params.items())}"
-        self.asked[request] += 1
-        dice = random.Random(f"{self.seed}|{request}|{self.asked[request]}")
+        self.requested[request] += 1
+        dice = random.Random(f"{self.seed}|{request}|{self.requested[request]}")
         if dice.random() >= self.probability:
             return None
         self.struck += 1
         return dice.choice(self.kinds)
 
 
-def spoil(kind: str, answer: Answer, params: Mapping[str, str], options: Mapping[str, Any]) -> Answer:
+def corrupt(kind: str, answer: Answer, params: Mapping[str, str], options: Mapping[str, Any]) -> Answer:
     """Return the answer as the fault `kind` leaves it."""
     if kind in ROW_FAULTS:
         return with_rows(answer, lambda rows: ROW_FAULTS[kind](rows, params, options))

@@ -20,7 +20,7 @@ class _Budget:
     refused_until_ms: int = 0
     banned_until_ms: int = 0
     bans: int = 0
-    told_ms: int | None = None
+    reported_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Charge:
     until_ms
         When a refusal ends, by the exchange's clock.
     warned_ms
-        How long before this request the client had been told not to ask now; None if it had not been.
+        How long before this request the client had been warned not to ask now; None if it had not been.
     """
 
     used: int
@@ -65,8 +65,8 @@ class Limits:
             budget.minute, budget.used = minute, 0
         blocked_ms = max(budget.refused_until_ms, budget.banned_until_ms)
         if now_ms >= blocked_ms:
-            budget.told_ms, budget.refusals = None, 0
-        warned_ms = None if budget.told_ms is None else now_ms - budget.told_ms
+            budget.reported_ms, budget.refusals = None, 0
+        warned_ms = None if budget.reported_ms is None else now_ms - budget.reported_ms
         budget.used += weight
         if now_ms < budget.banned_until_ms:
             return Charge(budget.used, 418, budget.banned_until_ms, warned_ms)
@@ -94,11 +94,11 @@ class Limits:
         budget.banned_until_ms = now_ms + round(seconds * 1000)
         return Charge(budget.used, 418, budget.banned_until_ms)
 
-    def told(self, address: str, now_ms: int) -> None:
+    def reported(self, address: str, now_ms: int) -> None:
         """Note that a refusal has left: requests that come from now on ask inside ``Retry-After``."""
         budget = self._budget(address)
-        if budget.told_ms is None:
-            budget.told_ms = now_ms
+        if budget.reported_ms is None:
+            budget.reported_ms = now_ms
 
     def clear(self) -> None:
         """Forget all weight, refusals and bans."""

@@ -42,7 +42,7 @@ def exchange_info(
 ) -> dict[str, Any]:
     """Return the body of exchangeInfo for the listings, each with the status it has now, and the limits in force."""
     seconds = limits.minute_seconds
-    # A minute that was made shorter is told in seconds where it has whole ones, so that a client can keep to it.
+    # A minute that was made shorter is reported in seconds where it has whole ones, so that a client can keep to it.
     interval = ("SECOND", round(seconds)) if seconds != _MINUTE_S and seconds == round(seconds) else ("MINUTE", 1)
     return {
         "timezone": "UTC",

@@ -47,7 +47,7 @@ class _Series:
     halts: tuple[tuple[int, int], ...]
 
     def has(self, hour: int) -> bool:
-        """Tell whether a candle was ever printed for `hour`."""
+        """Return whether a candle was ever printed for `hour`."""
         return self.listed <= hour < self.ended and not any(start <= hour < end for start, end in self.halts)
 
 
@@ -81,12 +81,12 @@ def _series(line: Mapping[str, str]) -> _Series:
 
 
 class MadeMarket:
-    """The market whose candles are made up."""
+    """The market whose candles are synthetic."""
 
     def __init__(self) -> None:
         with _SYMBOLS.open(encoding="utf-8", newline="") as lines:
             self._series = {line["symbol"]: _series(line) for line in csv.DictReader(lines)}
-        self.listings: Mapping[str, Listing] = {symbol: one.listing for symbol, one in self._series.items()}
+        self.listings: Mapping[str, Listing] = {symbol: item.listing for symbol, item in self._series.items()}
 
     def ascending(self, symbol: str, start_ms: int) -> Iterator[Row]:
         """Yield rows that open at or after `start_ms`, oldest first, on and on unless the symbol has ended."""

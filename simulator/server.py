@@ -11,7 +11,7 @@ from simulator.answers import Answer
 from simulator.broken_answers import refusal_body
 from simulator.counts import Asked, Counts
 from simulator.endpoints import Endpoint, Endpoints
-from simulator.faults import spoil
+from simulator.faults import corrupt
 from simulator.limits import Charge, Limits
 from simulator.market import Clock, Market
 from simulator.parameters import BinanceError, Parameters
@@ -61,13 +61,13 @@ class SimulatedExchange:
         now_ms = self._clock.now_ms()
         weight = endpoint.weigh(params)
         charge = self._limits.charge(client, weight, now_ms)
-        asked = Asked(now_ms, request.path, params, client, weight, charge.used, charge.warned_ms)
+        requested = Asked(now_ms, request.path, params, client, weight, charge.used, charge.warned_ms)
         minute_ms = round(self._settings.minute_seconds * 1000)
-        self._counts.arrived(asked, now_ms // minute_ms * minute_ms)
+        self._counts.arrived(requested, now_ms // minute_ms * minute_ms)
         try:
             await asyncio.sleep(self._settings.latency_ms / 1000)
             if charge.status == _OK:
-                answer = self._perhaps_spoilt(_served(endpoint, request), asked)
+                answer = self._perhaps_corrupted(_served(endpoint, request), requested)
             else:
                 answer = self._refusal(charge)
             if answer.block_s:  # a fault that begins a refusal or a ban
@@ -75,18 +75,18 @@ class SimulatedExchange:
                 refusal = self._refusal(begin(client, answer.block_s, self._clock.now_ms()))
                 answer = replace(answer, body=refusal.body, headers={**refusal.headers, **answer.headers})
             if charge.status != _OK or answer.block_s:
-                self._limits.told(client, self._clock.now_ms())
+                self._limits.reported(client, self._clock.now_ms())
             response = await answer.send(request, self._headers(charge.used))
-            asked.status, asked.rows = answer.status, answer.rows
+            requested.status, requested.rows = answer.status, answer.rows
         finally:
-            self._counts.ended(asked)
+            self._counts.ended(requested)
         return response
 
-    def _perhaps_spoilt(self, answer: Answer, asked: Asked) -> Answer:
+    def _perhaps_corrupted(self, answer: Answer, requested: Asked) -> Answer:
         for rule in self._settings.faults:
-            if kind := rule.draw(asked.path, asked.params):
-                asked.fault = kind
-                return spoil(kind, answer, asked.params, rule.options)
+            if kind := rule.draw(requested.path, requested.params):
+                requested.fault = kind
+                return corrupt(kind, answer, requested.params, rule.options)
         return answer
 
     def _refusal(self, charge: Charge) -> Answer:

@@ -40,7 +40,7 @@ class Settings:
         When a symbol's first and last candle open, if not as in the market: ``{symbol: [first_ms, last_ms]}``; null is
         no bound.
     faults
-        Rules that spoil answers, the first that matches applies: see ``faults.py``.
+        Rules that corrupt answers, the first that matches applies: see ``faults.py``.
     """
 
     latency_ms: float = 0
@@ -70,7 +70,7 @@ class Settings:
             setattr(self, name, value)
 
     def printed(self, symbol: str, open_ms: int) -> bool:
-        """Tell whether the hour of `symbol` that opens at `open_ms` is to be served."""
+        """Return whether the hour of `symbol` that opens at `open_ms` is to be served."""
         first_ms, last_ms = self.listed.get(symbol, (None, None))
         if (first_ms is not None and open_ms < first_ms) or (last_ms is not None and open_ms > last_ms):
             return False
@@ -79,7 +79,7 @@ class Settings:
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings in the form in which they are set."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {**values, "faults": [rule.as_json() for rule in self.faults]}
 
 
@@ -93,7 +93,7 @@ def _checked(name: str, value: Any) -> Any:
             return _number(value, _NUMBERS[name])
         return _CHECKS[name](value)
     except KeyError as error:
-        known = ", ".join(sorted(one.name for one in fields(Settings)))
+        known = ", ".join(sorted(item.name for item in fields(Settings)))
         raise SettingsError(f"{name}: {error.args[0]!r} is unknown. The settings are {known}.") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise SettingsError(f"{name}: {json.dumps(value)[:200]} is not right: {error}") from error

@@ -1,1 +1,1 @@
-"""`make collect`: brings the local stack up, starts a collection over HTTP, shows its progress and tells the result."""
+"""`make collect`: brings the local stack up, starts a collection over HTTP, shows its progress and says the result."""

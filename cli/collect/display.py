@@ -116,7 +116,7 @@ class TerminalDisplay:
         self._live.stop()
 
     def show(self, status: Status) -> None:
-        """Draw the picture anew."""
+        """Draw the picture again."""
         self._live.update(picture(status, _pace(self._pace, status)), refresh=True)
 
     def note(self, text: str) -> None:
@@ -141,7 +141,7 @@ class PlainDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Nothing is to be given back."""
+        """Nothing is to be released."""
 
     def show(self, status: Status) -> None:
         """Print the status's line, unless the last one is too fresh or the same."""

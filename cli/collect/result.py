@@ -40,7 +40,7 @@ def show_result(console: Console, results: Results) -> None:
         console.print(_symbols(results.details))
     amiss = having(results, "partial", "failed")
     if amiss:
-        _tell_amiss(console, amiss)
+        _say_amiss(console, amiss)
 
 
 def _table(title: str, *, footer: bool = False) -> Table:
@@ -95,7 +95,7 @@ def _symbols(symbols: Sequence[SymbolResult]) -> Table:
     return table
 
 
-def _tell_amiss(console: Console, symbols: Sequence[SymbolResult]) -> None:
+def _say_amiss(console: Console, symbols: Sequence[SymbolResult]) -> None:
     """Print what is missing, once for each reason: one refusal by the exchange can fail every symbol alike."""
     console.print(Text("What is missing, and why (UTC)", style="bold"))
     by_reason: dict[tuple[OutcomeName, str], list[SymbolResult]] = {}
@@ -121,9 +121,9 @@ def totals(results: Results, seconds: float | None, counted_by_exchange: int | N
     seconds
         From the run's start to its end.
     counted_by_exchange
-        The candle requests the exchange itself counted during the run, None if it does not tell.
+        The candle requests the exchange itself counted during the run, None if it does not say.
     cold_starts
-        Workers that had to be started for the run, None if the logs do not tell.
+        Workers that had to be started for the run, None if the logs do not say.
     """
     parts = [f"{counted(results.total_records, 'candle')} stored"]
     if seconds is not None and seconds < 1:

@@ -1,4 +1,4 @@
-"""One `make collect` from the stack to the exit code: up, trigger, follow, tell."""
+"""One `make collect` from the stack to the exit code: up, trigger, follow, say."""
 
 import os
 import time
@@ -45,16 +45,16 @@ def collect(
     bring_up: Callable[[str], None],
     wait: Wait = time.sleep,
 ) -> int:
-    """Collect as asked, and tell.
+    """Collect as asked, and say.
 
     Parameters
     ----------
     request
         What to collect.
     places
-        Where the stack tells its addresses and writes its logs.
+        Where the stack says its addresses and writes its logs.
     console
-        Where to tell it.
+        Where to say it.
     bring_up
         Starts the stack with this exchange, or raises StackError.
     wait
@@ -84,7 +84,7 @@ def collect(
         return EXIT_INTERRUPTED
     # What was counted before someone else's run began is not known.
     counted_now = exchange.candle_requests() if is_ours else None
-    _tell(console, status, _difference(counted_now, counted_before), places.logs_dir)
+    _report(console, status, _difference(counted_now, counted_before), places.logs_dir)
     if status.last_results is not None and status.last_results.details:
         _say(console, where_it_lies(stack, _from_here(stack.state_dir)))
         _say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
@@ -172,7 +172,7 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, ApiUnreachableError | ApiUnansweredError)
 
 
-def _tell(console: Console, status: Status, counted_by_exchange: int | None, logs: Path) -> None:
+def _report(console: Console, status: Status, counted_by_exchange: int | None, logs: Path) -> None:
     results = status.last_results
     if results is None:
         _say(console, f"Run {status.run_id} ended without results. Look into {logs} for why.", "red")

@@ -14,7 +14,7 @@ EXCHANGE_SECONDS = 5
 
 
 class Stack(BaseModel):
-    """What the stack's file tells: addresses, the key, and `state_dir`, the folder that keeps the stored candles."""
+    """What the stack's file says: addresses, the key, and `state_dir`, the folder that keeps the stored candles."""
 
     api_url: str
     api_key: str
@@ -25,7 +25,7 @@ class Stack(BaseModel):
 
 
 def read_stack(stack_file: Path) -> Stack:
-    """Read the file in which the stack tells its addresses.
+    """Read the file in which the stack says its addresses.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class Exchange:
         self._session.trust_env = False  # no proxy stands between local parts
 
     def now(self, otherwise: datetime) -> datetime:
-        """Give the exchange's clock (a replay's stands in its recorded past), or `otherwise` if it does not tell."""
+        """Give the exchange's clock (a replay's stands in its recorded past), or `otherwise` if it does not say."""
         answer = self._ask("/api/v3/time")
         moment = answer.get("serverTime")
         return datetime.fromtimestamp(moment / 1000, tz=otherwise.tzinfo) if isinstance(moment, int) else otherwise

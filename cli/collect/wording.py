@@ -67,8 +67,8 @@ def window(missing: Window) -> str:
 
 def windows(missing: Sequence[Window], hours: int, most: int = 3) -> list[str]:
     """Write the first `most` missing windows, and of how many `hours` in all they are a part if there are more."""
-    lines = [window(one) for one in missing[:most]]
-    rest = hours - sum(one.hours for one in missing[:most])
+    lines = [window(item) for item in missing[:most]]
+    rest = hours - sum(item.hours for item in missing[:most])
     return [*lines, f"and {counted(rest, 'more hour')}"] if rest > 0 else lines
 
 

@@ -19,7 +19,7 @@ TABLES = {
     "EXISTING_RUNS_TABLE": "RunsTableName",
     "EXISTING_KEYS_TABLE": "KeysTableName",
 }
-"""The settings that name kept tables, and the outputs that tell their names."""
+"""The settings that name kept tables, and the outputs that say their names."""
 
 
 NOTHING_DELETED = 1

@@ -85,7 +85,7 @@ def _rotate(key_id: str, store: KeysTable, stack: str, now: datetime) -> None:
 def _revoke(key_id: str, store: KeysTable, stack: str, now: datetime) -> None:
     revoked = store.revoke(key_id, now)
     if revoked is None or revoked.revoked_at is None:
-        raise StackError(f"There is no key {key_id}.", f"`candles keys list` shows the keys of {stack}.")
+        raise StackError(f"There is not a key {key_id}.", f"`candles keys list` shows the keys of {stack}.")
     print(f"{key_id} ({revoked.name}) is refused since {revoked.revoked_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 

@@ -54,7 +54,7 @@ def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> 
 
     Who is let in is logged with the outcome by the function that answers (api/responses.py).
     """
-    told = {
+    reported = {
         "key_id": refused.key_id if isinstance(refused, InvalidKeyError) else None,
         "method": request.http_method,
         "route": request.resource,
@@ -62,7 +62,7 @@ def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> 
         "code": HTTP_ERRORS[type(refused)].code,
         "request_id": (request.get("requestContext") or {}).get("requestId"),
     }
-    log.warning("caller refused", extra=told)
+    log.warning("caller refused", extra=reported)
 
 
 def offered_keys(request: APIGatewayAuthorizerRequestEvent) -> set[str]:

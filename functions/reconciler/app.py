@@ -20,9 +20,9 @@ metrics = Metrics()
 @log.inject_lambda_context
 @metrics.log_metrics
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Tend the runs, and tell the age of the oldest open one, for its alarm."""
-    here = bootstrap.container()
-    visibility = timedelta(seconds=here.settings.queue_visibility)
-    reconciled = reconcile_runs(here.closing_ports(), here.queue, visibility=visibility)
+    """Tend the runs, and say the age of the oldest open one, for its alarm."""
+    container = bootstrap.container()
+    visibility = timedelta(seconds=container.settings.queue_visibility)
+    reconciled = reconcile_runs(container.closing_ports(), container.queue, visibility=visibility)
     metrics.add_metric("OpenRunAge", MetricUnit.Seconds, reconciled.oldest_seconds)
     return {"resent": reconciled.resent, "closed": reconciled.closed, "oldest_seconds": reconciled.oldest_seconds}

@@ -118,9 +118,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @metrics.log_metrics
 def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Start the run of a schedule's occurrence, once; one that meets an active run is skipped and counted."""
-    told = _start_occurrence(EventBridgeEvent(occurrence))
-    metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, int("skipped" in told))
-    return told
+    reported = _start_occurrence(EventBridgeEvent(occurrence))
+    metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, int("skipped" in reported))
+    return reported
 
 
 def _start_occurrence(event: EventBridgeEvent) -> dict[str, Any]:

@@ -41,13 +41,13 @@ class Probe:
     """An exchange that answers."""
 
     def answers(self) -> bool:
-        """Tell so."""
+        """Report so."""
         return True
 
 
 @dataclass
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """What Lambda says a function of its invocation."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 512
@@ -174,8 +174,8 @@ class Gateway:
         sent = environ["wsgi.input"].read(size).decode("utf-8", "replace") if size else None
         query = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True, errors="replace")
         answer = self.ask(environ["REQUEST_METHOD"], raw.partition("?")[0], query=query, headers=headers, body=sent)
-        told = [(name, value) for name, values in answer.headers.items() for value in values]
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", told)
+        reported = [(name, value) for name, values in answer.headers.items() for value in values]
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", reported)
         return [answer.body.encode()]
 
 
@@ -188,14 +188,14 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
 
 
-def _several(one: str, many: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return what API Gateway tells of repeatable things: null for none, and the last of each beside all of it."""
+def _several(entry: str, many: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return what API Gateway describes repeatable things: null for none, and the last of each beside all of it."""
     if not pairs:
-        return {one: None, many: None}
+        return {entry: None, many: None}
     values: dict[str, list[str]] = defaultdict(list)
     for name, value in pairs:
         values[name].append(value)
-    return {one: dict(pairs), many: dict(values)}
+    return {entry: dict(pairs), many: dict(values)}
 
 
 @contextmanager

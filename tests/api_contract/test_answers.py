@@ -81,7 +81,7 @@ OPERATIONS = {f"{route.method} {route.path}": SCHEMA[route.path][route.method] f
 
 
 def name_what_there_is(case: AnyCase, world: World) -> None:
-    """Replace ids and symbols by such as are stored: those that are made up are known to nobody."""
+    """Replace ids and symbols by such as are stored: those that are synthetic are known to nobody."""
     (run_id,) = world.runs.runs(limit=1)
     there = {"run_id": run_id, "before": run_id, "symbol": "BTCUSDT", "after": "BTCUSDT", "symbols": '["ETHUSDT"]'}
     for place in (case.path_parameters, case.query):

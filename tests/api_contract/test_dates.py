@@ -31,23 +31,23 @@ def refusal(answer: Answer) -> tuple[int, str]:
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("text", REFUSED)
-def test_a_date_that_is_none_or_cannot_be_meant_is_refused(
+def test_a_date_that_does_not_exist_or_cannot_be_meant_is_refused(
     api: tuple[Gateway, list[tuple[str, str]]], field: str, text: str
 ) -> None:
     gateway, headers = api
     body = json.dumps({"mode": "backward", field: text})
     assert refusal(gateway.ask("POST", "/api/admin/collect/trigger", headers=headers, body=body)) == (400, field)
-    asked = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=[(field, text)])
-    assert refusal(asked) == (400, field)
+    requested = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=[(field, text)])
+    assert refusal(requested) == (400, field)
 
 
 @pytest.mark.parametrize("text", ["2025-05-30", "2025-05-30T06:00:00Z"])
 def test_both_forms_are_taken(api: tuple[Gateway, list[tuple[str, str]]], text: str) -> None:
     gateway, headers = api
     query = [(field, text) for field in FIELDS]
-    asked = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=query)
-    assert asked.status == 200
-    assert json.loads(asked.body)["expected"] == (24 if len(text) == 10 else 1)
+    requested = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=query)
+    assert requested.status == 200
+    assert json.loads(requested.body)["expected"] == (24 if len(text) == 10 else 1)
 
 
 def test_what_ends_before_it_starts_or_starts_in_the_future_is_refused(
@@ -55,7 +55,7 @@ def test_what_ends_before_it_starts_or_starts_in_the_future_is_refused(
 ) -> None:
     gateway, headers = api
     backwards = [("start_date", "2025-05-30"), ("end_date", "2025-05-29")]
-    asked = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=backwards)
-    assert refusal(asked) == (400, "end_date")
-    asked = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=[("start_date", "2099-01-01")])
-    assert refusal(asked) == (400, "start_date")
+    requested = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=backwards)
+    assert refusal(requested) == (400, "end_date")
+    requested = gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=[("start_date", "2099-01-01")])
+    assert refusal(requested) == (400, "start_date")

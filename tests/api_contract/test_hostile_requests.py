@@ -75,7 +75,7 @@ def test_an_attack_leaves_single_json_lines_without_its_payload(api: tuple[Gatew
         answers = everywhere(gateway, key, PAYLOADS[name])
     assert all(answer.status < 500 for answer in answers)
     lines = log.getvalue().splitlines()
-    # all but those that Binance's routes answer themselves, which the access log of API Gateway tells of
+    # all but those that Binance's routes answer themselves, which the access log of API Gateway describes
     assert len(lines) == 15
     for line in lines:
         assert json.loads(line)["message"] in {"admin call", "caller refused"}
@@ -94,7 +94,7 @@ def test_an_attack_is_not_repeated_in_the_answer(api: tuple[Gateway, str], name:
         assert MARK not in str(answer.headers)
 
 
-def test_a_call_that_breaks_is_one_line_too_and_tells_the_caller_nothing(
+def test_a_call_that_breaks_is_one_line_too_and_says_the_caller_nothing(
     api: tuple[Gateway, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway, key = api

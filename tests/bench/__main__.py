@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tests.bench import collector, floor, worker_cpu
 from tests.bench.environment import BENCH, install
-from tests.bench.job import FLOOR_IN_FLIGHT, LATENCY_MS, SYMBOL_COUNT, WORKERS, YEAR, told_to_peers
+from tests.bench.job import FLOOR_IN_FLIGHT, LATENCY_MS, SYMBOL_COUNT, WORKERS, YEAR, reported_to_peers
 from tests.exchange import RunningExchange, running_exchange
 
 _HERE = Path(__file__).parent
@@ -64,13 +64,13 @@ def _peer(program: str, url: str) -> tuple[float, int]:
     """Run a client in its own environment."""
     ended = subprocess.run(  # noqa: S603 - a program of this folder
         [str(BENCH.python), str(_HERE / program)],
-        input=json.dumps(told_to_peers(url)),
+        input=json.dumps(reported_to_peers(url)),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    told = json.loads(ended.stdout)
-    return told["seconds"], told["complete"]
+    reported = json.loads(ended.stdout)
+    return reported["seconds"], reported["complete"]
 
 
 def _table(rows: list[Row]) -> Table:

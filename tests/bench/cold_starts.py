@@ -1,10 +1,11 @@
 """What a cold start loads: the seconds, CPU and memory of each function's import, from a layer as it is deployed.
 
 The layer is built for this Python; boto3, which the Lambda runtime brings, is linked beside it with its compiled files.
-Run it with ``python -m tests.bench.cold_starts``; ``--imports worker`` tells what takes longest.
+Run it with ``python -m tests.bench.cold_starts``; ``--imports worker`` says what takes longest.
 """
 
 import argparse
+import io
 import json
 import os
 import statistics
@@ -89,17 +90,17 @@ class Layer:
     def sizes(self) -> tuple[float, float]:
         """Return the megabytes of the layer, unpacked and zipped."""
         files = [file for file in self.built.rglob("*") if file.is_file()]
-        with tempfile.TemporaryFile() as packed:
+        with io.BytesIO() as packed:
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
                 for file in files:
                     archive.write(file, file.relative_to(self.built))
-            return sum(file.stat().st_size for file in files) / 1e6, packed.tell() / 1e6
+            return sum(file.stat().st_size for file in files) / 1e6, packed.getbuffer().nbytes / 1e6
 
 
 def main() -> None:
     """Print the table, or one function's imports."""
     arguments = argparse.ArgumentParser("python -m tests.bench.cold_starts")
-    arguments.add_argument("--imports", choices=FUNCTIONS, help="tell what takes longest to import, by itself, in ms")
+    arguments.add_argument("--imports", choices=FUNCTIONS, help="say what takes longest to import, by itself, in ms")
     function = arguments.parse_args().imports
     console = Console(highlight=False, width=100)
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +114,7 @@ def main() -> None:
         compiled_size = layer.sizes()
         compiled = {name: layer.measure(name) for name in FUNCTIONS}
     table = Table(title="Loading a function: ms of wall time, ms of CPU, MB of memory")
-    for name in ("function", f"layer as built\n{_told(size)}", f"with compiled files\n{_told(compiled_size)}"):
+    for name in ("function", f"layer as built\n{_reported(size)}", f"with compiled files\n{_reported(compiled_size)}"):
         table.add_column(name)
     for name in FUNCTIONS:
         table.add_row(name, *(_row(measured[name]) for measured in (plain, compiled)))
@@ -128,14 +129,14 @@ def _row(loaded: Loaded) -> str:
     return f"{1000 * loaded.seconds:5.0f} {1000 * loaded.cpu:5.0f} {loaded.megabytes:5.0f}"
 
 
-def _told(size: tuple[float, float]) -> str:
+def _reported(size: tuple[float, float]) -> str:
     return f"{size[0]:.1f} MB, zipped {size[1]:.1f} MB"
 
 
-def _longest(told: str) -> str:
+def _longest(reported: str) -> str:
     """Return the modules that took longest, with all that they import, and by themselves."""
-    lines = [line.removeprefix("import time:").split("|") for line in told.splitlines() if "|" in line][1:]
-    modules = sorted(((int(own), int(whole), name.strip()) for own, whole, name in lines), key=lambda one: -one[1])
+    lines = [line.removeprefix("import time:").split("|") for line in reported.splitlines() if "|" in line][1:]
+    modules = sorted(((int(own), int(whole), name.strip()) for own, whole, name in lines), key=lambda item: -item[1])
     return "\n".join(f"{whole / 1000:7.1f} {own / 1000:7.1f}  {name}" for own, whole, name in modules[:60])
 
 

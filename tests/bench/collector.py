@@ -56,7 +56,7 @@ class Collected(NamedTuple):
 def on_local_stack(stack: StackUnderTest, *, skipped: int) -> Collected:
     """Collect through the API, the queue and the workers into the tables, from the trigger to the run's end."""
     api = CollectorApi(stack.api_url, stack.api_key)
-    symbols = [one["symbol"] for one in listings(skipped)]
+    symbols = [item["symbol"] for item in listings(skipped)]
     begun = time.monotonic()
     started = api.trigger(
         {"mode": "backward", "symbols": symbols, "start_date": "2025-01-01", "end_date": "2025-12-31"}
@@ -72,7 +72,7 @@ def on_local_stack(stack: StackUnderTest, *, skipped: int) -> Collected:
 
 def storing_nothing(url: str) -> Collected:
     """Let as many workers as the local stack has take turns at the symbols; no candle is kept."""
-    symbols = [one["symbol"] for one in listings()]
+    symbols = [item["symbol"] for item in listings()]
     with ProcessPoolExecutor(WORKERS, initializer=_start_worker, initargs=(url,)) as workers:
         list(workers.map(_is_ready, range(WORKERS * 4)))  # their start is no part of it, as on warm functions
         begun = time.monotonic()

@@ -53,8 +53,8 @@ def measured(rows: int, began: float) -> str:
 
 def take() -> str:
     """Import the recorded candles under each name."""
-    here = tables()
-    ports = ImportPorts(here.candles, here.series, here.leases, here.clock)
+    system = tables()
+    ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
     closed_end = windows.year_window(2026).start
     began = time.perf_counter()
     rows = 0
@@ -70,11 +70,11 @@ def take() -> str:
 
 def give(target: Path) -> str:
     """Export all to a target."""
-    here = tables()
+    system = tables()
 
     def months() -> Iterator[Month]:
         for symbol in SYMBOLS:
-            yield from stream_months(here.candles, here.series, symbol, WITHIN)
+            yield from stream_months(system.candles, system.series, symbol, WITHIN)
 
     began = time.perf_counter()
     return measured(export(months(), target).rows, began)

@@ -17,9 +17,9 @@ def fetch(url: str) -> float:
 
 
 async def _fetch(url: str) -> None:
-    asked = [
-        {"symbol": one["symbol"], "interval": "1h", "startTime": str(start * windows.HOUR_MS), "limit": str(BATCH)}
-        for one in listings()
+    requested = [
+        {"symbol": item["symbol"], "interval": "1h", "startTime": str(start * windows.HOUR_MS), "limit": str(BATCH)}
+        for item in listings()
         for start in range(YEAR.start, YEAR.end, BATCH)
     ]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=FLOOR_IN_FLIGHT)) as session:
@@ -29,4 +29,4 @@ async def _fetch(url: str) -> None:
                 answer.raise_for_status()
                 await answer.json()
 
-        await asyncio.gather(*map(ask, asked))
+        await asyncio.gather(*map(ask, requested))

@@ -65,8 +65,8 @@ class InstantExchange(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override] # of what requests hands over, only the request matters
         """Answer at once."""
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(cast("str", request.url)).query).items()}
-        body = self.body(asked["symbol"], int(asked["startTime"]), int(asked["limit"]))
+        requested = {name: values[0] for name, values in parse_qs(urlsplit(cast("str", request.url)).query).items()}
+        body = self.body(requested["symbol"], int(requested["startTime"]), int(requested["limit"]))
         headers = {
             "Content-Type": "application/json;charset=UTF-8",
             "Content-Length": str(len(body)),
@@ -94,16 +94,16 @@ class RecordedAws:
     @property
     def calls(self) -> list[str]:
         """The operations, in order."""
-        return [one.operation for one in self._exchanges]
+        return [item.operation for item in self._exchanges]
 
     @property
     def requests(self) -> list[dict[str, Any]]:
         """What was sent, in order, as boto3's clients take it."""
-        return [json.loads(one.sent) for one in self._exchanges]
+        return [json.loads(item.sent) for item in self._exchanges]
 
     def only(self, operation: str) -> Self:
         """Return what was recorded of one operation."""
-        return type(self)([one for one in self._exchanges if one.operation == operation])
+        return type(self)([item for item in self._exchanges if item.operation == operation])
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -124,8 +124,8 @@ class RecordedAws:
     def replaying(self, latency_seconds: float = 0) -> Iterator[None]:
         """Answer from what was kept, each call after so long, in the order of each operation's calls."""
         left: dict[str, deque[_Exchanged]] = defaultdict(deque)
-        for one in self._exchanges:
-            left[one.operation].append(one)
+        for item in self._exchanges:
+            left[item.operation].append(item)
 
         def replay(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
             kept = left[_operation(request)].popleft()

@@ -30,11 +30,11 @@ def listings(skipped: int = 0) -> list[dict[str, str]]:
     return whole[skipped : skipped + SYMBOL_COUNT]
 
 
-def told_to_peers(url: str) -> dict[str, Any]:
+def reported_to_peers(url: str) -> dict[str, Any]:
     """Return the job for a program that runs in an environment without this project."""
     return {
         "url": url,
-        "pairs": [f"{one['base']}/{one['quote']}" for one in listings()],
+        "pairs": [f"{item['base']}/{item['quote']}" for item in listings()],
         "start_ms": YEAR.start * windows.HOUR_MS,
         "end_ms": YEAR.end * windows.HOUR_MS,
         "days": f"{time.strftime('%Y%m%d', _utc(YEAR.start))}-{time.strftime('%Y%m%d', _utc(YEAR.end))}",

@@ -1,4 +1,4 @@
-"""What asking ahead brings a worker: the wall time of a symbol's year with 0 to 3 requests in flight ahead.
+"""What prefetching brings a worker: the wall time of a symbol's year with 0 to 3 requests in flight ahead.
 
 The answers of exchange and DynamoDB take a set time, the worker's own work is real, and it has one core to itself.
 With 1 it is the collector as it is; with more it asks before the answer before is settled, by a plan known beforehand.
@@ -73,11 +73,11 @@ def _asking(turn: WorkerPorts, exchange: InstantExchange, ahead: int) -> Iterato
 
 
 def main() -> None:
-    """Print the seconds, and what asking ahead saves."""
+    """Print the seconds, and what prefetching saves."""
     os.sched_setaffinity(0, {0})
     exchange = InstantExchange()
     turn, recorded = recorded_turn(instant_binance(exchange))
-    table = Table(title=f"{SYMBOL}, 2025: seconds of a turn of {len(SPANS)} batches, by requests asked ahead")
+    table = Table(title=f"{SYMBOL}, 2025: seconds of a turn of {len(SPANS)} batches, by requests prefetched")
     table.add_column("exchange, DynamoDB")
     for ahead in AHEAD:
         table.add_column(str(ahead), justify="right")
@@ -92,8 +92,8 @@ def main() -> None:
                     collect_symbol(MESSAGE, asking)
                     taken.append(time.monotonic() - begun)
             seconds.append(statistics.median(taken))
-        told = (f"{one:.2f} ({100 - 100 * one / seconds[0]:.0f}%)" for one in seconds)
-        table.add_row(f"{exchange_ms} ms, {dynamodb_ms} ms", *told)
+        reported = (f"{item:.2f} ({100 - 100 * item / seconds[0]:.0f}%)" for item in seconds)
+        table.add_row(f"{exchange_ms} ms, {dynamodb_ms} ms", *reported)
     Console(highlight=False, width=100).print(table)
 
 

@@ -1,6 +1,6 @@
 """ccxt, asynchronous, a task for each symbol, its own defaults; run by the bench environment's interpreter.
 
-Takes the job as JSON on standard input, and tells the seconds and the complete symbols as JSON.
+Takes the job as JSON on standard input, and says the seconds and the complete symbols as JSON.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ HOUR_MS = 3_600_000
 
 
 async def main() -> None:
-    """Fetch, and tell."""
+    """Fetch, and say."""
     job = json.load(sys.stdin)
     exchange = ccxt.binance(
         {

@@ -1,6 +1,6 @@
 """freqtrade download-data into its own files; run by the bench environment's interpreter.
 
-Takes the job as JSON on standard input, and tells the seconds and the complete symbols as JSON. The seconds are those
+Takes the job as JSON on standard input, and says the seconds and the complete symbols as JSON. The seconds are those
 of the whole command, as a person waits for it. `only_from_ccxt` keeps it from fetching the real Binance's archive.
 """
 
@@ -18,7 +18,7 @@ HOUR_MS = 3_600_000
 
 
 def main() -> None:
-    """Download, and tell."""
+    """Download, and say."""
     job = json.load(sys.stdin)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

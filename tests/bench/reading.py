@@ -74,7 +74,7 @@ def tables(stack: Stack) -> Container:
     import boto3  # noqa: PLC0415 - after its endpoint is set
 
     stacks = boto3.client("cloudformation").describe_stacks()["Stacks"]
-    outputs = {one["OutputKey"]: one["OutputValue"] for stack in stacks for one in stack.get("Outputs", [])}
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for stack in stacks for entry in stack.get("Outputs", [])}
     names = {"CANDLES_TABLE": outputs["CandlesTableName"], "RUNS_TABLE": outputs["RunsTableName"]}
     return Container(Settings(names))
 
@@ -87,12 +87,12 @@ def say(line: str) -> None:
 def main(symbol: str = "BTCUSDT", year: str = "2025") -> None:
     """Measure, and print a line each."""
     stack = read_stack(Places.from_environment().stack_file)
-    here = tables(stack)
+    system = tables(stack)
     import boto3  # noqa: PLC0415 - as above
 
     whole = windows.year_window(int(year))
     items = boto3.client("dynamodb").query(
-        TableName=here.settings.candles_table,
+        TableName=system.settings.candles_table,
         KeyConditionExpression="series = :series AND #day BETWEEN :first AND :last",
         ExpressionAttributeNames={"#day": "day"},
         ExpressionAttributeValues={
@@ -108,7 +108,7 @@ def main(symbol: str = "BTCUSDT", year: str = "2025") -> None:
     def read(limit: int, hours: int) -> Callable[[], object]:
         start_ms = (whole.start if hours == 1 else whole.end - 24_000) * HOUR_MS
         return lambda: read_candles(
-            here.candles, here.series, symbol, start_ms=start_ms, end_ms=None, limit=limit, grid=Grid(hours)
+            system.candles, system.series, symbol, start_ms=start_ms, end_ms=None, limit=limit, grid=Grid(hours)
         )
 
     session = requests.Session()
@@ -123,8 +123,8 @@ def main(symbol: str = "BTCUSDT", year: str = "2025") -> None:
     for name, call in (
         ("1000 candles from the table", read(1000, 1)),
         ("1000 candles over HTTP", lambda: session.get(f"{stack.api_url}/api/v3/klines", params=params, timeout=60)),
-        ("a year from the table", lambda: here.candles.candles(symbol, within, limit=within.hours)),
-        ("a year's coverage from the table", lambda: here.candles.coverage(symbol, within)),
+        ("a year from the table", lambda: system.candles.candles(symbol, within, limit=within.hours)),
+        ("a year's coverage from the table", lambda: system.candles.coverage(symbol, within)),
         ("1000 days, made of 24,000 hours", read(1000, 24)),
     ):
         wall, cpu = median_ms(call)

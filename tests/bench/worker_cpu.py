@@ -1,6 +1,6 @@
 """A worker's own work for each batch of candles beside the least there is: `json.loads` and boto3's batch write.
 
-Run it alone with ``python -m tests.bench.worker_cpu``; ``--profile`` tells where a turn's time goes.
+Run it alone with ``python -m tests.bench.worker_cpu``; ``--profile`` says where a turn's time goes.
 """
 
 import argparse
@@ -152,5 +152,5 @@ def _dynamodb_in_memory() -> Iterator[None]:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser("python -m tests.bench.worker_cpu")
-    arguments.add_argument("--profile", action="store_true", help="also tell where a turn's time goes")
+    arguments.add_argument("--profile", action="store_true", help="also say where a turn's time goes")
     compare(Console(highlight=False, width=100), profile=arguments.parse_args().profile)

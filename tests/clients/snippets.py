@@ -1,4 +1,4 @@
-"""The snippets of docs/reading.md, so that what is tried is what a reader is told."""
+"""The snippets of docs/reading.md, so that what is tried is what a reader is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def snippet(heading: str) -> str:
     Raises
     ------
     ValueError
-        There is none.
+        There does not exist.
     """
     _, found, below = READING.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
     block = _BLOCK.search(below.partition("\n## ")[0])

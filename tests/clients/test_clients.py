@@ -18,7 +18,7 @@ from candle_collector.domain.candle import Candle
 from tests.clients.conftest import Archive
 from tests.recorded import recorded_rows
 
-TELL = "import json; print(json.dumps(candles))"
+PRINT_CANDLES = "import json; print(json.dumps(candles))"
 
 
 def recorded(symbol: str, first_year: int) -> list[Candle]:
@@ -35,14 +35,14 @@ def floats(candles: list[Candle]) -> list[list[float]]:
 
 
 def test_ccxt_reads_eight_years(archive: Archive, tmp_path: Path) -> None:
-    told = json.loads(archive.run("ccxt", then=TELL, folder=tmp_path))
-    assert told == floats(recorded("BTCUSDT", 2018))
+    reported = json.loads(archive.run("ccxt", then=PRINT_CANDLES, folder=tmp_path))
+    assert reported == floats(recorded("BTCUSDT", 2018))
 
 
 @pytest.mark.parametrize("client", ["python-binance", "binance-connector"])
 def test_rows_are_read_to_the_last_digit(archive: Archive, tmp_path: Path, client: str) -> None:
-    told = json.loads(archive.run(client, then=TELL, folder=tmp_path))
-    assert told == rows(recorded("BTCUSDT", 2018))
+    reported = json.loads(archive.run(client, then=PRINT_CANDLES, folder=tmp_path))
+    assert reported == rows(recorded("BTCUSDT", 2018))
 
 
 def test_freqtrade_downloads_hours_and_days_into_its_own_files(archive: Archive, tmp_path: Path) -> None:
@@ -56,13 +56,13 @@ def test_freqtrade_downloads_hours_and_days_into_its_own_files(archive: Archive,
             found = pd.read_feather(files[0])
             times = found["date"].dt.as_unit("ms").astype("int64")
             columns = [times, *(found[name] for name in ("open", "high", "low", "close", "volume"))]
-            told = [list(one) for one in zip(*(column.tolist() for column in columns), strict=True)]
+            reported = [list(item) for item in zip(*(column.tolist() for column in columns), strict=True)]
             # it cuts times to minutes: February 2018 has hours that opened at HH:28:14.789
             expected = [[columns[0] // 60_000 * 60_000, *columns[1:]] for columns in floats(candles)]
-            assert told == expected, f"{pair} {interval}"
+            assert reported == expected, f"{pair} {interval}"
 
 
-def test_a_client_without_a_key_is_told_so(archive: Archive, tmp_path: Path) -> None:
+def test_a_client_without_a_key_is_reported_so(archive: Archive, tmp_path: Path) -> None:
     refused = Archive(archive.url, "")
     with pytest.raises(AssertionError, match="MISSING_API_KEY"):
         refused.run("ccxt", folder=tmp_path)

@@ -37,7 +37,7 @@ def get(stack: StackUnderTest, path: str, key: str | None = None) -> Any:
 
 
 def archive(stack: StackUnderTest) -> dict[str, Any]:
-    """Return all that is stored, as the API tells it, and the candles of the smoke test's symbols."""
+    """Return all that is stored, as the API says it, and the candles of the smoke test's symbols."""
     candles = {
         symbol: get(stack, f"/api/v3/klines?symbol={symbol}&interval=1h&limit=1000")
         for symbol in ("BTCUSDT", "ETHUSDT")
@@ -48,7 +48,7 @@ def archive(stack: StackUnderTest) -> dict[str, Any]:
     return {"store": store, "candles": candles, "runs": [run["run_id"] for run in runs]}
 
 
-def test_smoke_collects_reads_back_and_tells_what_it_cost(stack: StackUnderTest) -> None:
+def test_smoke_collects_reads_back_and_says_what_it_cost(stack: StackUnderTest) -> None:
     ended = candles(stack, "smoke", NAME)
     assert ended.returncode == 0, ended.stdout
     assert "The exchange answers from this stack's region." in ended.stdout

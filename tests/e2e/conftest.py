@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 RECORDED_CANDLES = PROJECT.parent / "shared" / "klines"
 # Kept from one session to the next: what was built from the same sources need not be built again.
 KEPT = ("build", "build-cache", "build.toml")
-# The shortest there are: long work is handed on often, and what a killed worker had comes back soon.
+# The shortest there are: long work is requeued often, and what a killed worker had comes back soon.
 SHORT_TURNS = {"WORKER_TIMEOUT": "5", "QUEUE_VISIBILITY": "30"}
 
 
@@ -62,30 +62,30 @@ class StackUnderTest:
         return self.command("down")
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What its stack.json tells."""
+    def reported(self) -> dict[str, Any]:
+        """What its stack.json says."""
         content: dict[str, Any] = json.loads((self.local_dir / "stack.json").read_text())
         return content
 
     @property
     def api_url(self) -> str:
         """The API, without a stage prefix."""
-        return str(self.told["api_url"])
+        return str(self.reported["api_url"])
 
     @property
     def api_key(self) -> str:
         """Its admin key."""
-        return str(self.told["api_key"])
+        return str(self.reported["api_key"])
 
     @property
     def aws_endpoint_url(self) -> str:
         """The local AWS."""
-        return str(self.told["aws_endpoint_url"])
+        return str(self.reported["aws_endpoint_url"])
 
     @property
     def exchange_url(self) -> str:
         """The exchange, with its control routes."""
-        return str(self.told["exchange_url"])
+        return str(self.reported["exchange_url"])
 
     @property
     def aws(self) -> boto3.Session:
@@ -95,7 +95,7 @@ class StackUnderTest:
     def output(self, name: str) -> str:
         """Give an output of the deployed stack, such as CandlesTableName."""
         client = self.aws.client("cloudformation", endpoint_url=self.aws_endpoint_url)
-        stack = client.describe_stacks(StackName=self.told["stack_name"])["Stacks"][0]
+        stack = client.describe_stacks(StackName=self.reported["stack_name"])["Stacks"][0]
         return next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == name)
 
 

@@ -41,7 +41,7 @@ _CLOSE_TIME = 6
 
 
 def until(true: Callable[[], bool], otherwise: str, *, within_s: float = ENDS_WITHIN_S, poll_s: float = 0.1) -> None:
-    """Wait for what comes by itself; `otherwise` tells what did not come within `within_s` seconds."""
+    """Wait for what comes by itself; `otherwise` says what did not come within `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline, otherwise
@@ -54,8 +54,8 @@ def hour(text: str) -> int:
     return windows.first_hour_of(day) + int(of_day or 0)
 
 
-def told(opened: int) -> str:
-    """Return an hour as the API tells it."""
+def reported(opened: int) -> str:
+    """Return an hour as the API says it."""
     return windows.moment_of(opened).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -82,9 +82,9 @@ class Api:
         how = {"data": body} if isinstance(body, bytes) else {"json": body}
         return self._session.post(f"{self._url}{path}", timeout=ANSWERS_WITHIN_S, **how)
 
-    def start(self, mode: str = "backward", **asked: Any) -> str:
+    def start(self, mode: str = "backward", **requested: Any) -> str:
         """Start a run, and return its id."""
-        answer = self.post(TRIGGER, {"mode": mode, **asked})
+        answer = self.post(TRIGGER, {"mode": mode, **requested})
         assert answer.status_code == 202, answer.text
         return cast("str", answer.json()["run_id"])
 
@@ -110,12 +110,12 @@ class Api:
         results = cast("dict[str, Any]", status["last_results"])
         counts = [results[outcome] for outcome in ("complete", "partial", "failed", "skipped")]
         assert sum(counts) == results["total_cryptos"] == len(results["details"])
-        assert sum(one["records"] for one in results["details"]) == results["total_records"]
+        assert sum(entry["records"] for entry in results["details"]) == results["total_records"]
         return results
 
-    def run(self, mode: str = "backward", *, within_s: float = ENDS_WITHIN_S, **asked: Any) -> dict[str, Any]:
+    def run(self, mode: str = "backward", *, within_s: float = ENDS_WITHIN_S, **requested: Any) -> dict[str, Any]:
         """Start a run, wait for its end, and return its results."""
-        return self.result(self.start(mode, **asked), within_s=within_s)
+        return self.result(self.start(mode, **requested), within_s=within_s)
 
     def candles(self, symbol: str, start: int, end: int) -> list[list[Any]]:
         """Return all stored rows whose hours lie from `start` to before `end`."""
@@ -156,7 +156,7 @@ class StackExchange(RunningExchange):
 
 
 class CandleTable:
-    """The candle table, past the API: to look at what no route tells, and to damage it."""
+    """The candle table, past the API: to look at what no route says, and to damage it."""
 
     def __init__(self, stack: StackUnderTest) -> None:
         self._client: DynamoDBClient = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
@@ -185,8 +185,8 @@ class CandleTable:
     def remove(self, symbol: str, hours: Iterable[int]) -> None:
         """Take stored hours out as if they had never been stored; an item without hours goes whole."""
         by_day: dict[str, list[int]] = {}
-        for one in hours:
-            by_day.setdefault(windows.day_of(one), []).append(one % 24)
+        for entry in hours:
+            by_day.setdefault(windows.day_of(entry), []).append(entry % 24)
         for day, numbers in by_day.items():
             key: Any = {"series": {"S": f"{symbol}#1h"}, "day": {"S": day}}
             stored = self._client.get_item(TableName=self._table, Key=key)["Item"]["stored"]["NS"]
@@ -206,8 +206,8 @@ class CandleTable:
         """Collect the days of all items that change meanwhile; the set is filled at the end."""
         table = self._client.describe_table(TableName=self._table)["Table"]
         if "LatestStreamArn" not in table:
-            asked: Any = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-            table = self._client.update_table(TableName=self._table, StreamSpecification=asked)["TableDescription"]
+            requested: Any = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+            table = self._client.update_table(TableName=self._table, StreamSpecification=requested)["TableDescription"]
         arn = table["LatestStreamArn"]
         shard = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
         at = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST")["ShardIterator"]
@@ -227,20 +227,20 @@ class CandleTable:
 
 
 def assert_exact(api: Api, exchange: StackExchange, symbol: str, start: int, end: int) -> None:
-    """Hold what the API tells to what the exchange tells, both read whole; the exchange counts it."""
+    """Hold what the API says to what the exchange says, both read whole; the exchange counts it."""
     stored = without_close_time(api.candles(symbol, start, end))
     assert stored == without_close_time(exchange.candles(symbol, start, end))
 
 
 def assert_one_starts(api: Api, exchange: StackExchange, *, triggers: int) -> None:
     """Ask for so many runs at once; all but one must be refused with the id of the one that has started."""
-    asked = {"mode": "backward", "top_n": 2 * triggers, "start_date": "2024-01-01", "end_date": "2024-11-30"}
+    requested = {"mode": "backward", "top_n": 2 * triggers, "start_date": "2024-01-01", "end_date": "2024-11-30"}
     with ThreadPoolExecutor(triggers) as callers:
         # What has to start for so many calls starts now, so that the next ones really come at once.
         list(callers.map(lambda _: api.post(TRIGGER, {}), range(triggers)))
         # So much to do at such a pace keeps the run going until the last trigger has been answered.
         exchange.settings(faults=[{"kind": "hang", "seconds": 2, "match": {"path": "klines"}}])
-        answers = list(callers.map(lambda _: api.post(TRIGGER, asked), range(triggers)))
+        answers = list(callers.map(lambda _: api.post(TRIGGER, requested), range(triggers)))
     started = [answer.json()["run_id"] for answer in answers if answer.status_code == 202]
     refused = [answer.json()["error"] for answer in answers if answer.status_code == 409]
     assert (len(started), len(refused)) == (1, triggers - 1), Counter(answer.status_code for answer in answers)
@@ -255,13 +255,15 @@ def worker_pids(stack: StackUnderTest) -> list[int]:
     """Return the processes in which the stack's MiniStack runs the worker function."""
     listing = ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="]
     listed = subprocess.run(listing, capture_output=True, text=True, check=True)  # noqa: S603 - nothing of it is from outside
-    named = f"{stack.told['stack_name']}-worker-"
-    return list(_children(listed.stdout.splitlines(), stack.told["pids"]["ministack"], named))
+    named = f"{stack.reported['stack_name']}-worker-"
+    return list(_children(listed.stdout.splitlines(), stack.reported["pids"]["ministack"], named))
 
 
 def kill_workers(stack: StackUnderTest, exchange: StackExchange) -> int:
     """Kill all worker processes while they wait for the exchange; return how many there were."""
-    until(lambda: any(one["status"] is None for one in exchange.stats(8)["log"]), "no request is in flight", poll_s=0)
+    until(
+        lambda: any(entry["status"] is None for entry in exchange.stats(8)["log"]), "no request is in flight", poll_s=0
+    )
     killed = worker_pids(stack)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)

@@ -135,24 +135,26 @@ def test_no_file_of_the_stack_holds_a_piece_of_a_secret(stack: StackUnderTest, c
             looked_at.append(file)
             assert found_in(file.read_bytes(), wanted) == [], file
     names = {file.name for file in looked_at}
-    assert {"dynamodb.json", "sqs.json", f"{stack.told['stack_name']}-authorizer.log"} <= names
+    assert {"dynamodb.json", "sqs.json", f"{stack.reported['stack_name']}-authorizer.log"} <= names
     assert any(canaries[0].key_id.encode() in file.read_bytes() for file in looked_at if file.name == "dynamodb.json")
 
 
 @pytest.mark.usefixtures("answers")
 def test_no_log_line_table_or_message_holds_a_piece_of_a_secret(stack: StackUnderTest, canaries: list[ApiKey]) -> None:
-    """The same, as AWS's own interfaces tell it."""
-    told: list[object] = []
+    """The same, as AWS's own interfaces say it."""
+    reported: list[object] = []
     logs = stack.aws.client("logs", endpoint_url=stack.aws_endpoint_url)
     for group in logs.describe_log_groups()["logGroups"]:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
-            told += [event["message"] for event in page["events"]]
+            reported += [event["message"] for event in page["events"]]
     tables = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
     for name in tables.list_tables()["TableNames"]:
         for items in tables.get_paginator("scan").paginate(TableName=name):
-            told += items["Items"]
+            reported += items["Items"]
     queues = stack.aws.client("sqs", endpoint_url=stack.aws_endpoint_url)
     for url in queues.list_queues()["QueueUrls"]:
-        told += queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
-    assert len(told) > 100
-    assert found_in(repr(told).encode(), pieces(canaries)) == []
+        reported += queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get(
+            "Messages", []
+        )
+    assert len(reported) > 100
+    assert found_in(repr(reported).encode(), pieces(canaries)) == []

@@ -23,8 +23,8 @@ def test_a_run_loses_nothing_by_killed_workers_and_a_deployment(stack: StackUnde
     results = api.result(run_id)
     assert results["complete"] == SYMBOLS
     assert results["total_records"] == SYMBOLS * 61 * 24
-    told = sum(one["requests"] for one in results["details"])
-    asked = exchange.klines_asked()
-    assert told < asked, "no worker was killed in flight"
-    for one in results["details"]:
-        assert_exact(api, exchange, one["symbol"], hour("2025-08-01"), hour("2025-10-01"))
+    reported = sum(item["requests"] for item in results["details"])
+    requested = exchange.klines_asked()
+    assert reported < requested, "no worker was killed in flight"
+    for item in results["details"]:
+        assert_exact(api, exchange, item["symbol"], hour("2025-08-01"), hour("2025-10-01"))

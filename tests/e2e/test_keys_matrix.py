@@ -41,7 +41,7 @@ GOOD = {
 }
 MISSING, INVALID, SCOPE = (401, "MISSING_API_KEY"), (403, "INVALID_API_KEY"), (403, "FORBIDDEN_SCOPE")
 PLACES = ("X-API-Key", "Authorization", "api_key", "X-MBX-APIKEY")
-Told = tuple[int, str | None]
+Reported = tuple[int, str | None]
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ STATES = (
 )
 
 
-def expected(state: str, route: Route) -> Told:
+def expected(state: str, route: Route) -> Reported:
     if state == "valid" or (state == "wrong scope" and route.scope is Scope.READ):
         return GOOD[route]
     return {"none": MISSING, "wrong scope": SCOPE}.get(state, INVALID)
 
 
-def ask(stack: StackUnderTest, route: Route, carried: dict[str, bytes]) -> Told:
+def ask(stack: StackUnderTest, route: Route, carried: dict[str, bytes]) -> Reported:
     """Ask a route with keys in these places, byte for byte, and return the status and the code of the error."""
     path = route.path.replace("{run_id}", NOWHERE).replace("{symbol}", "NOSUCHUSDT")
     query = ["date=2017-01-01"] if route is routes.UNIVERSE else []
@@ -123,10 +123,10 @@ def ask(stack: StackUnderTest, route: Route, carried: dict[str, bytes]) -> Told:
         connection.putheader("Content-Length", "2" if route is routes.TRIGGER else "0")
         connection.endheaders(b"{}" if route is routes.TRIGGER else b"")
         answer = connection.getresponse()
-        told = json.loads(answer.read())
+        reported = json.loads(answer.read())
     finally:
         connection.close()
-    return answer.status, told["error"]["code"] if isinstance(told, dict) and "error" in told else None
+    return answer.status, reported["error"]["code"] if isinstance(reported, dict) and "error" in reported else None
 
 
 def places_of(route: Route) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def is_stored(stack: StackUnderTest, table: str, day: str) -> bool:
 
 
 def until(true: "Callable[[], bool]", otherwise: str) -> None:
-    """Wait for what comes by itself; `otherwise` tells what did not come within two minutes."""
+    """Wait for what comes by itself; `otherwise` says what did not come within two minutes."""
     deadline = time.monotonic() + WITHIN_S
     while not true():
         assert time.monotonic() < deadline, otherwise
@@ -56,25 +56,26 @@ def test_the_api_is_served_without_a_stage_prefix(stack: StackUnderTest) -> None
 
 def test_what_scripts_need_to_know_is_for_its_owner_alone(stack: StackUnderTest) -> None:
     assert stat.S_IMODE((stack.local_dir / "stack.json").stat().st_mode) == 0o600
-    assert {"api_url", "api_key", "aws_endpoint_url", "exchange_url"} <= stack.told.keys()
+    assert {"api_url", "api_key", "aws_endpoint_url", "exchange_url"} <= stack.reported.keys()
     assert stack.command("status").count("\n") == 5
 
 
 def test_up_again_leaves_what_is_current_as_it_is(stack: StackUnderTest) -> None:
-    before = stack.told
+    before = stack.reported
     said = stack.up()
-    assert stack.told == before
+    assert stack.reported == before
     assert len(said.splitlines()) == 1
 
 
 def test_what_functions_log_is_in_a_file_each_as_json(stack: StackUnderTest) -> None:
     headers = {"X-API-Key": stack.api_key}
-    asked = {"mode": "backward", "symbols": ["BTCUSDT"], "start_date": "2025-01-01", "end_date": "2025-01-01"}
-    started = requests.post(f"{stack.api_url}/api/admin/collect/trigger", json=asked, headers=headers, timeout=60)
+    requested = {"mode": "backward", "symbols": ["BTCUSDT"], "start_date": "2025-01-01", "end_date": "2025-01-01"}
+    started = requests.post(f"{stack.api_url}/api/admin/collect/trigger", json=requested, headers=headers, timeout=60)
     status_url = started.json()["status_url"]
     assert status_url.startswith(f"{stack.api_url}/api/admin/collect/status?run_id=")
     logs = [
-        stack.local_dir / "logs" / f"{stack.told['stack_name']}-{function}.log" for function in ("trigger", "worker")
+        stack.local_dir / "logs" / f"{stack.reported['stack_name']}-{function}.log"
+        for function in ("trigger", "worker")
     ]
     until(lambda: all(log.is_file() and log.read_text() for log in logs), "a function has logged nothing")
     until(lambda: not requests.get(status_url, headers=headers, timeout=60).json()["is_running"], "the run goes on")
@@ -95,17 +96,17 @@ def test_a_clean_stop_loses_nothing(stack: StackUnderTest, candles_table: str) -
 
 def test_a_kill_loses_nothing_that_the_last_snapshot_holds(stack: StackUnderTest, candles_table: str) -> None:
     dynamodb(stack).put_item(TableName=candles_table, Item=marker("2020-01-02"))
-    snapshot = Path(stack.told["state_dir"]) / "aws" / "dynamodb.json"
+    snapshot = Path(stack.reported["state_dir"]) / "aws" / "dynamodb.json"
     until(lambda: "2020-01-02" in snapshot.read_text(), "the timer has saved nothing")
-    os.kill(stack.told["pids"]["ministack"], signal.SIGKILL)
+    os.kill(stack.reported["pids"]["ministack"], signal.SIGKILL)
     assert "deploying" not in stack.up()
     assert is_stored(stack, candles_table, "2020-01-02")
     assert ping(stack).status_code == 200
 
 
 def test_a_half_stopped_stack_is_completed(stack: StackUnderTest) -> None:
-    pids = stack.told["pids"]
+    pids = stack.reported["pids"]
     os.kill(pids["exchange"], signal.SIGTERM)
     assert "starting the exchange" in stack.up()
-    assert stack.told["pids"]["ministack"] == pids["ministack"]
+    assert stack.reported["pids"]["ministack"] == pids["ministack"]
     assert requests.get(f"{stack.exchange_url}/api/v3/ping", timeout=60).status_code == 200

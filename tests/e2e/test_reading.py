@@ -1,4 +1,4 @@
-"""What is collected is read, told, exported and imported without a change: over HTTP, in files, and back."""
+"""What is collected is read, reported, exported and imported without a change: over HTTP, in files, and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from candle_collector.domain.windows import HOUR_MS, Window
 
 from tests.clients.snippets import snippet
 from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack
-from tests.e2e.driving import KLINES, Api, CandleTable, _ordered, hour, told
+from tests.e2e.driving import KLINES, Api, CandleTable, _ordered, hour, reported
 from tests.e2e.test_recorded_candles import OUTAGES, windows_of
 from tests.recorded import recorded_rows
 
@@ -51,9 +51,9 @@ class Collected:
     api: Api
     table: CandleTable
 
-    def script(self, name: str, *words: str) -> str:
-        """Run one of the project's scripts against the stack, and return what it printed."""
-        command = [sys.executable, str(PROJECT / "scripts" / name), *words]
+    def candles(self, *words: str) -> str:
+        """Run the command `candles` on the stack, and return what it printed."""
+        command = [sys.executable, "-m", "cli", *words]
         ended = subprocess.run(  # noqa: S603 - the project's own program
             command, env=self.stack.environment, capture_output=True, text=True, check=False
         )
@@ -61,7 +61,7 @@ class Collected:
         return ended.stdout
 
     def coverage(self, symbol: str, **bounds: str) -> Mapping[str, Any]:
-        """Return what the API tells of a symbol's coverage."""
+        """Return what the API describes a symbol's coverage."""
         answer = self.api.get(f"{COVERAGE}/{symbol}", **bounds)
         assert answer.status_code == 200, answer.text
         found: Mapping[str, Any] = answer.json()
@@ -80,7 +80,7 @@ def collected() -> Iterator[Collected]:
 
 
 def windows_in(answered: list[Mapping[str, Any]]) -> list[Window]:
-    return [Window(hour(one["start"][:13]), hour(one["end"][:13])) for one in answered]
+    return [Window(hour(entry["start"][:13]), hour(entry["end"][:13])) for entry in answered]
 
 
 def test_eight_years_are_covered_whole_and_the_outages_are_known(collected: Collected) -> None:
@@ -91,7 +91,7 @@ def test_eight_years_are_covered_whole_and_the_outages_are_known(collected: Coll
     assert len(coverage["segments"]) == 1
 
 
-def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Collected) -> None:
+def test_holes_are_reported_as_missing_until_they_are_collected_again(collected: Collected) -> None:
     holes = [Window(hour(first), hour(first) + hours) for first, hours in (("2019-02-03T04", 1), ("2021-06-30T20", 9))]
     holes.append(Window(hour("2025-03-01T00"), hour("2025-03-03T00")))
     for hole in holes:
@@ -109,11 +109,11 @@ def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Col
     ).stdout
     assert "99.91%" in shown
     for hole in holes:
-        assert f"{told(hole.start)[:16]} │ {told(hole.end)[:16]}".replace("T", " ") in shown
+        assert f"{reported(hole.start)[:16]} │ {reported(hole.end)[:16]}".replace("T", " ") in shown
     days = collected.api.get(
         KLINES, symbol="BTCUSDT", interval="1d", startTime=hour("2025-02-28") * HOUR_MS, limit=2
     ).json()
-    assert [one[0] for one in days] == [hour("2025-02-28") * HOUR_MS, hour("2025-03-03") * HOUR_MS]
+    assert [entry[0] for entry in days] == [hour("2025-02-28") * HOUR_MS, hour("2025-03-03") * HOUR_MS]
     assert collected.api.run("gap_fill", symbols=["BTCUSDT"])["complete"] == 1
     assert collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)["missing"] == []
 
@@ -121,10 +121,10 @@ def test_holes_are_told_as_missing_until_they_are_collected_again(collected: Col
 def test_the_list_agrees_with_every_symbol_by_itself(collected: Collected) -> None:
     listed = collected.api.get(COVERAGE).json()
     assert listed["next"] is None
-    assert [one["symbol"] for one in listed["symbols"]] == list(YEARS)
-    for one in listed["symbols"]:
-        assert one | {"end": None, "missing": None} == {
-            **collected.coverage(one["symbol"]),
+    assert [entry["symbol"] for entry in listed["symbols"]] == list(YEARS)
+    for entry in listed["symbols"]:
+        assert entry | {"end": None, "missing": None} == {
+            **collected.coverage(entry["symbol"]),
             "end": None,
             "missing": None,
         }
@@ -140,11 +140,11 @@ def test_a_key_may_come_in_our_header_or_in_binances(collected: Collected, heade
     answer = requests.get(
         f"{collected.stack.api_url}/api/v3/exchangeInfo", headers={header: collected.stack.api_key}, timeout=60
     )
-    assert [one["symbol"] for one in answer.json()["symbols"]] == list(YEARS)
+    assert [entry["symbol"] for entry in answer.json()["symbols"]] == list(YEARS)
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "word"),
+    ("requested", "code", "word"),
     [
         ({"symbol": "NOSUCH", "interval": "1h"}, -1121, "INVALID_SYMBOL"),
         ({"symbol": "BTCUSDT", "interval": "1x"}, -1120, "INVALID_INTERVAL"),
@@ -154,9 +154,9 @@ def test_a_key_may_come_in_our_header_or_in_binances(collected: Collected, heade
     ],
 )
 def test_an_error_has_binances_shape_and_ours(
-    collected: Collected, asked: dict[str, str], code: int, word: str
+    collected: Collected, requested: dict[str, str], code: int, word: str
 ) -> None:
-    answer = collected.api.get(KLINES, **asked)
+    answer = collected.api.get(KLINES, **requested)
     body = answer.json()
     assert (answer.status_code, body["code"]) == (400, code)
     assert body["error"] == {"code": word, "message": body["msg"]}
@@ -182,16 +182,16 @@ DECIMALS = ("open", "high", "low", "close", "volume", "quote_volume", "taker_bas
 
 def recorded() -> list[tuple[Any, ...]]:
     return [
-        (symbol, one.open_time_ms, *(Decimal(getattr(one, name)) for name in DECIMALS), one.trade_count)
+        (symbol, entry.open_time_ms, *(Decimal(getattr(entry, name)) for name in DECIMALS), entry.trade_count)
         for symbol, years in YEARS.items()
         for year in years
-        for one in recorded_rows(symbol, year)
+        for entry in recorded_rows(symbol, year)
     ]
 
 
 def test_an_export_is_the_recorded_archive_to_pandas_and_duckdb(collected: Collected, tmp_path: Path) -> None:
     path = tmp_path / "candles.parquet"
-    said = collected.script("export_candles.py", "--end", END, str(path))
+    said = collected.candles("export", "--end", END, str(path))
     assert "144,979 candles of 4 symbols" in said
     assert "BTCUSDC was silent for a week or more: it has 2 segments" in said
     frame = pd.read_parquet(path, dtype_backend="pyarrow")
@@ -204,22 +204,14 @@ def test_an_export_is_the_recorded_archive_to_pandas_and_duckdb(collected: Colle
 
 
 def test_the_snippets_for_pandas_and_duckdb_run_as_they_stand(collected: Collected, tmp_path: Path) -> None:
-    collected.script("export_candles.py", "--symbols", "ETHUSDT", "--end", END, str(tmp_path / "candles.parquet"))
-    environment = collected.stack.environment | {
-        "CANDLES_TABLE": collected.stack.output("CandlesTableName"),
-        "RUNS_TABLE": collected.stack.output("RunsTableName"),
-        "AWS_ENDPOINT_URL": collected.stack.aws_endpoint_url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
+    collected.candles("export", "--symbols", "ETHUSDT", "--end", END, str(tmp_path / "candles.parquet"))
     for heading, then, printed in (
         ("pandas", "print(len(frame), frame.symbol.unique().tolist())", "372 ['BTCUSDT', 'ETHUSDT']\n"),
         ("Files: pandas, DuckDB, a spreadsheet", "print(len(frame), closes[0][0])", "26303 ETHUSDT\n"),
     ):
         ended = subprocess.run(  # noqa: S603 - our own documentation
             [sys.executable, "-c", f"{snippet(heading)}\n{then}"],
-            env=environment,
+            env=collected.stack.environment | {"PYTHONPATH": str(PROJECT)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -230,8 +222,8 @@ def test_the_snippets_for_pandas_and_duckdb_run_as_they_stand(collected: Collect
 
 def test_what_was_exported_is_found_stored_when_it_is_imported(collected: Collected, tmp_path: Path) -> None:
     path = tmp_path / "candles.parquet"
-    collected.script("export_candles.py", "--symbols", "SOLUSDT", "--end", END, str(path))
-    said = collected.script("import_candles.py", str(path))
+    collected.candles("export", "--symbols", "SOLUSDT", "--end", END, str(path))
+    said = collected.candles("import", str(path))
     assert "SOLUSDT: 17,544 candles, 0 stored, 17,544 were there, 0 differ, 0 hours never printed" in said
 
 
@@ -275,6 +267,6 @@ def test_the_importing_script_stores_what_is_missing_of_the_archive(collected: C
     before = collected.table.items("ETHUSDT")
     collected.table.remove("ETHUSDT", hole)
     files = [str(path) for path in sorted(RECORDED_CANDLES.glob("ETHUSDT-*"))]
-    said = collected.script("import_candles.py", "--archive", *files)
+    said = collected.candles("import", "--archive", *files)
     assert f"ETHUSDT: 26,303 candles, {len(hole)} stored, {26_303 - len(hole):,} were there, 0 differ" in said
     assert collected.table.items("ETHUSDT") == before

@@ -63,7 +63,7 @@ def windows_of(text: str) -> list[Window]:
 
 
 def recorded(symbol: str) -> Iterator[list[Any]]:
-    """Yield the recorded rows of a symbol as Binance's API would tell them, but for the close time."""
+    """Yield the recorded rows of a symbol as Binance's API would say them, but for the close time."""
     for year in YEARS[symbol]:
         with gzip.open(RECORDED_CANDLES / f"{symbol}-1h-{year}.csv.gz", "rt", encoding="ascii") as file:
             for opened, open_, high, low, close, volume, _, quote, trades, base, taken, ignored in csv.reader(file):
@@ -94,14 +94,14 @@ def collected(replay_stack: StackUnderTest) -> Collected:
 
 
 def test_all_four_symbols_end_complete(collected: Collected) -> None:
-    assert {one["symbol"]: (one["status"], one["missing"]) for one in collected.results["details"]} == dict.fromkeys(
-        YEARS, ("complete", [])
-    )
+    assert {
+        item["symbol"]: (item["status"], item["missing"]) for item in collected.results["details"]
+    } == dict.fromkeys(YEARS, ("complete", []))
     assert collected.results["total_records"] == 144_979
 
 
-def test_eight_years_are_handed_on_from_worker_to_worker(collected: Collected) -> None:
-    log = collected.stack.local_dir / "logs" / f"{collected.stack.told['stack_name']}-worker.log"
+def test_eight_years_are_requeued_from_worker_to_worker(collected: Collected) -> None:
+    log = collected.stack.local_dir / "logs" / f"{collected.stack.reported['stack_name']}-worker.log"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     turns = {line["turn"] for line in lines if line.get("symbol") == "BTCUSDT" and line["message"] == "turn done"}
     assert len(turns) >= 2
@@ -109,11 +109,11 @@ def test_eight_years_are_handed_on_from_worker_to_worker(collected: Collected) -
 
 
 @pytest.mark.parametrize("symbol", YEARS)
-def test_every_candle_is_told_as_it_was_recorded(collected: Collected, symbol: str) -> None:
-    told = without_close_time(collected.api.candles(symbol, START, END))
+def test_every_candle_is_reported_as_it_was_recorded(collected: Collected, symbol: str) -> None:
+    reported = without_close_time(collected.api.candles(symbol, START, END))
     expected = list(recorded(symbol))
-    assert len(told) == len(expected)
-    assert told == expected
+    assert len(reported) == len(expected)
+    assert reported == expected
 
 
 def test_the_outages_are_known_as_never_printed(collected: Collected) -> None:
@@ -153,7 +153,7 @@ def test_what_is_removed_comes_back_with_one_request_and_nothing_else_changes(
     collected.exchange.reset()
     with collected.table.changes() as changed:
         results = collected.api.run(mode, symbols=["BTCUSDT"])
-    assert [(one["status"], one["records"]) for one in results["details"]] == [("complete", len(removed))]
+    assert [(item["status"], item["records"]) for item in results["details"]] == [("complete", len(removed))]
     assert collected.exchange.klines_asked() == 1
     assert collected.table.items("BTCUSDT") == before
-    assert changed == {windows.day_of(one) for one in removed}
+    assert changed == {windows.day_of(item) for item in removed}

@@ -16,8 +16,8 @@ RUN_ID = re.compile("[0-9A-HJKMNP-TV-Z]{26}")
 ONE_DAY = {"mode": "backward", "start_date": "2025-01-01", "end_date": "2025-01-01", "symbols": ["BTCUSDT"]}
 
 
-def asked(url: str, place: str, key: str, body: Any = None) -> requests.Response:
-    """Send a body, or ask where there is none, with the key in one of the three places."""
+def requested(url: str, place: str, key: str, body: Any = None) -> requests.Response:
+    """Send a body, or ask where there does not exist, with the key in one of the three places."""
     headers = {"X-API-Key": {"X-API-Key": key}, "Authorization: Bearer": {"Authorization": f"Bearer {key}"}}
     query = {"api_key": key} if place == "?api_key=" else {}
     method = "GET" if body is None else "POST"
@@ -26,12 +26,12 @@ def asked(url: str, place: str, key: str, body: Any = None) -> requests.Response
 
 @pytest.mark.parametrize("place", KEY_PLACES)
 def test_trigger_status_and_info_take_the_key_in_three_places(stack: StackUnderTest, place: str) -> None:
-    started = asked(stack.api_url + TRIGGER, place, stack.api_key, ONE_DAY)
+    started = requested(stack.api_url + TRIGGER, place, stack.api_key, ONE_DAY)
     assert started.status_code == 202
-    told = started.json()
-    run_id = told.pop("run_id")
+    reported = started.json()
+    run_id = reported.pop("run_id")
     assert RUN_ID.fullmatch(run_id)
-    assert told == {
+    assert reported == {
         "success": True,
         "message": "Collection task started: backward",
         "mode": "backward",
@@ -42,11 +42,11 @@ def test_trigger_status_and_info_take_the_key_in_three_places(stack: StackUnderT
         "status_url": f"{stack.api_url}{STATUS}?run_id={run_id}",
         "note": None,
     }
-    status = asked(stack.api_url + STATUS, place, stack.api_key)
+    status = requested(stack.api_url + STATUS, place, stack.api_key)
     assert status.status_code == 200
     assert status.json()["run_id"] == run_id
     Api(stack).result(run_id)
-    info = asked(stack.api_url + INFO, place, stack.api_key)
+    info = requested(stack.api_url + INFO, place, stack.api_key)
     assert info.status_code == 200
     assert info.json()["service"] == "candle-collector"
     assert info.json()["store"]["candles"] >= 24
@@ -64,7 +64,7 @@ def test_without_a_key_nobody_gets_in(stack: StackUnderTest, method: str, path: 
 @pytest.mark.parametrize("place", KEY_PLACES)
 def test_a_wrong_key_is_refused_wherever_it_comes(stack: StackUnderTest, place: str) -> None:
     wrong = stack.api_key[:-1] + ("a" if stack.api_key[-1] != "a" else "b")
-    answer = asked(stack.api_url + STATUS, place, wrong)
+    answer = requested(stack.api_url + STATUS, place, wrong)
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "INVALID_API_KEY"
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_meant_is_refused_by_its_field_and_starts_nothing(
     assert api.get(RUNS, limit=1).json()["runs"] == before
 
 
-def test_an_exchange_that_refuses_at_the_trigger_is_told_with_the_remedy_and_starts_nothing(
+def test_an_exchange_that_refuses_at_the_trigger_is_reported_with_the_remedy_and_starts_nothing(
     stack: StackUnderTest, exchange: StackExchange
 ) -> None:
     api = Api(stack)

@@ -1,4 +1,4 @@
-"""The life of runs over HTTP: hours that never were, many triggers at once, retry, cancel, and what is told of them."""
+"""The life of runs over HTTP: hours that never were, many triggers at once, retry, cancel, and their reports."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.e2e.driving import (
     assert_exact,
     assert_one_starts,
     hour,
-    told,
+    reported,
     until,
 )
 
@@ -44,24 +44,24 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_once_and_come_with_a_r
     start = end - 900
     old, young = Window(end - 300, end - 296), Window(end - 6, end - 4)
     exchange.settings(omitted={symbol: [ms(old), ms(young)]})
-    asked: dict[str, Any] = {"symbols": [symbol], "start_date": told(start), "end_date": told(end - 1)}
+    requested: dict[str, Any] = {"symbols": [symbol], "start_date": reported(start), "end_date": reported(end - 1)}
 
-    first = api.run(**asked)["details"][0]
+    first = api.run(**requested)["details"][0]
     assert (first["status"], first["records"], first["requests"]) == ("partial", 894, 1)
-    assert first["missing"] == [{"start": told(young.start), "end": told(young.end), "hours": 2}]
+    assert first["missing"] == [{"start": reported(young.start), "end": reported(young.end), "hours": 2}]
     assert CandleTable(stack).never_printed(symbol) == [old]
 
     exchange.settings(omitted={symbol: [ms(old)]})
-    again = api.run("gap_fill", **asked)["details"][0]
+    again = api.run("gap_fill", **requested)["details"][0]
     assert (again["status"], again["records"], again["requests"]) == ("complete", 2, 1)
 
     exchange.settings(omitted={})
     exchange.reset()
     for mode in ("backward", "forward", "gap_fill"):
-        assert api.run(mode, **asked)["skipped"] == 1
+        assert api.run(mode, **requested)["skipped"] == 1
     assert exchange.klines_asked() == 0
 
-    rechecked = api.run(**asked, recheck=True)["details"][0]
+    rechecked = api.run(**requested, recheck=True)["details"][0]
     assert (rechecked["status"], rechecked["records"], rechecked["requests"]) == ("complete", 4, 1)
     assert_exact(api, exchange, symbol, start, end)
 
@@ -80,15 +80,19 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
             {**NO_SYMBOL, "match": {"path": "klines", "symbol": halved, "startTime": str(behind * HOUR_MS)}},
         ]
     )
-    asked: dict[str, Any] = {"symbols": [failing, halved, good], "start_date": "2025-01-01", "end_date": "2025-02-28"}
-    run_id = api.start(**asked)
-    left = {one["symbol"]: one for one in api.result(run_id)["details"]}
-    assert {symbol: one["status"] for symbol, one in left.items()} == {
+    requested: dict[str, Any] = {
+        "symbols": [failing, halved, good],
+        "start_date": "2025-01-01",
+        "end_date": "2025-02-28",
+    }
+    run_id = api.start(**requested)
+    left = {item["symbol"]: item for item in api.result(run_id)["details"]}
+    assert {symbol: item["status"] for symbol, item in left.items()} == {
         failing: "failed",
         halved: "partial",
         good: "complete",
     }
-    assert left[halved]["missing"] == [{"start": told(behind), "end": told(end), "hours": end - behind}]
+    assert left[halved]["missing"] == [{"start": reported(behind), "end": reported(end), "hours": end - behind}]
     assert {left[symbol]["error"]["exchange_code"] for symbol in (failing, halved)} == {-1121}
 
     exchange.settings(faults=[])
@@ -96,7 +100,7 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
     answer = api.post(f"{RUNS}/{run_id}/retry")
     assert answer.status_code == 202
     retried = api.result(answer.json()["run_id"])
-    assert {one["symbol"]: one["status"] for one in retried["details"]} == {failing: "complete", halved: "complete"}
+    assert {item["symbol"]: item["status"] for item in retried["details"]} == {failing: "complete", halved: "complete"}
     counted = exchange.stats(0)["klines_by_symbol"]  # a worker of a cancelled run may still be asking for others
     assert {symbol: counted.get(symbol) for symbol in (failing, halved, good)} == {failing: 2, halved: 1, good: None}
     for symbol in (failing, halved):
@@ -108,33 +112,33 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
 
 def test_a_cancelled_run_keeps_what_it_stored_and_makes_room_at_once(api: Api, exchange: StackExchange) -> None:
     exchange.settings(latency_ms=1000)
-    asked: dict[str, Any] = {"top_n": 12, "start_date": "2025-06-01", "end_date": "2025-06-10"}
-    run_id = api.start(**asked)
+    requested: dict[str, Any] = {"top_n": 12, "start_date": "2025-06-01", "end_date": "2025-06-10"}
+    run_id = api.start(**requested)
     until(lambda: api.done(run_id) > 0, "no symbol ended")
     answer = api.post(f"{RUNS}/{run_id}/cancel")
     exchange.settings(latency_ms=0)
     assert answer.status_code == 200
     results = api.result(run_id)
     assert results["end_reason"] == "cancelled"
-    ended = {one["symbol"]: one for one in results["details"]}
-    closed = [one for one in ended.values() if one["status"] != "complete"]
+    ended = {item["symbol"]: item for item in results["details"]}
+    closed = [item for item in ended.values() if item["status"] != "complete"]
     assert 0 < len(closed) < 12
-    assert {(one["status"], one["error"]["kind"], one["missing_hours"]) for one in closed} == {
+    assert {(item["status"], item["error"]["kind"], item["missing_hours"]) for item in closed} == {
         ("failed", "cancelled", 240)
     }
     again = api.post(f"{RUNS}/{run_id}/cancel")
     assert (again.status_code, again.json()["error"]["code"]) == (409, "RUN_ENDED")
 
-    rest = {one["symbol"]: one["status"] for one in api.run(**asked)["details"]}
+    rest = {item["symbol"]: item["status"] for item in api.run(**requested)["details"]}
     assert set(rest) == set(ended)
     # A worker that was at it when the run was cancelled may have stored its answer after all.
-    assert {rest[symbol] for symbol, one in ended.items() if one["status"] == "complete"} == {"skipped"}
+    assert {rest[symbol] for symbol, item in ended.items() if item["status"] == "complete"} == {"skipped"}
     assert set(rest.values()) == {"skipped", "complete"}
 
 
 def test_runs_are_listed_from_the_newest_page_by_page(api: Api) -> None:
-    asked: dict[str, Any] = {"symbols": ["BTCUSDT"], "start_date": "2025-01-01", "end_date": "2025-01-01"}
-    started = [api.run(**asked)["run_id"] for _ in range(3)]
+    requested: dict[str, Any] = {"symbols": ["BTCUSDT"], "start_date": "2025-01-01", "end_date": "2025-01-01"}
+    started = [api.run(**requested)["run_id"] for _ in range(3)]
     newest = [run["run_id"] for run in api.get(RUNS, limit=100).json()["runs"]]
     assert [run_id for run_id in newest if run_id in started] == started[::-1]
     assert newest == sorted(newest, reverse=True)
@@ -151,24 +155,28 @@ def test_the_universe_of_a_day_is_kept_as_it_was_ranked(api: Api) -> None:
     results = api.run(top_n=12, start_date="2025-06-01", end_date="2025-06-01")
     answer = api.get(UNIVERSE, date=day)
     assert answer.status_code == 200
-    ranked = [one["symbol"] for one in answer.json()["symbols"]]
+    ranked = [item["symbol"] for item in answer.json()["symbols"]]
     assert {"BTCUSDT", "ETHUSDT", "SOLUSDT"} < set(ranked)
-    assert {one["symbol"] for one in results["details"]} <= set(ranked)
+    assert {item["symbol"] for item in results["details"]} <= set(ranked)
     assert not {"USDCUSDT", "FDUSDUSDT", "BTCUPUSDT", "BTCDOWNUSDT", "EURUSDT"} & set(ranked)
-    volumes = [float(one["quote_volume"]) for one in answer.json()["symbols"]]
+    volumes = [float(item["quote_volume"]) for item in answer.json()["symbols"]]
     assert volumes == sorted(volumes, reverse=True)
     assert api.get(UNIVERSE, date="2020-01-01").status_code == 404
 
 
-def test_a_dry_run_tells_the_plan_that_a_run_then_follows_and_starts_nothing(api: Api, exchange: StackExchange) -> None:
-    asked: dict[str, Any] = {"symbols": ["UNIUSDT", "AAVEUSDT"], "start_date": "2025-01-01", "end_date": "2025-04-30"}
+def test_a_dry_run_says_the_plan_that_a_run_then_follows_and_starts_nothing(api: Api, exchange: StackExchange) -> None:
+    requested: dict[str, Any] = {
+        "symbols": ["UNIUSDT", "AAVEUSDT"],
+        "start_date": "2025-01-01",
+        "end_date": "2025-04-30",
+    }
     before = api.get(RUNS, limit=1).json()
-    answer = api.post(TRIGGER, {"mode": "backward", **asked, "dry_run": True})
+    answer = api.post(TRIGGER, {"mode": "backward", **requested, "dry_run": True})
     assert answer.status_code == 200
     plan = answer.json()
     assert exchange.klines_asked() == 0
     assert api.get(RUNS, limit=1).json() == before
-    assert [(one["symbol"], one["missing_hours"], one["requests"]) for one in plan["symbols"]] == [
+    assert [(item["symbol"], item["missing_hours"], item["requests"]) for item in plan["symbols"]] == [
         ("UNIUSDT", 2880, 3),
         ("AAVEUSDT", 2880, 3),
     ]
@@ -177,8 +185,8 @@ def test_a_dry_run_tells_the_plan_that_a_run_then_follows_and_starts_nothing(api
     assert plan["estimated_minutes"] > 0
     assert plan["estimated_dollars"] > 0
     assert plan["prices"]
-    results = api.run(**asked)
-    assert sum(one["requests"] for one in results["details"]) == exchange.klines_asked() == plan["requests"]
+    results = api.run(**requested)
+    assert sum(item["requests"] for item in results["details"]) == exchange.klines_asked() == plan["requests"]
 
 
 @pytest.fixture
@@ -207,7 +215,7 @@ def subscriber(stack: StackUnderTest) -> Iterator[Any]:
     sqs.delete_queue(QueueUrl=queue)
 
 
-def test_the_end_of_a_run_is_told_once_to_whoever_subscribed(api: Api, subscriber: Any) -> None:
+def test_the_end_of_a_run_is_reported_once_to_whoever_subscribed(api: Api, subscriber: Any) -> None:
     run_id = api.start(symbols=["ETHUSDT"], start_date="2024-03-01", end_date="2024-03-02")
     api.result(run_id)
     until(lambda: bool(subscriber()), "no event came")

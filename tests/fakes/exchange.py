@@ -75,7 +75,7 @@ class FakeExchange:
     clock_offset_ms: int = 0
 
     def __post_init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.requested: list[Asked] = []
         self.market_asked = 0
         if not self.listings:
             self.listings = tuple(map(listing, self.printed))
@@ -85,10 +85,10 @@ class FakeExchange:
         """Answer the oldest `limit` rows from `start` on, the running hour's included."""
         assert attempts_made >= 0
         assert self.clock.monotonic() < until
-        asked = Asked(symbol, start, limit)
-        self.asked.append(asked)
+        requested = Asked(symbol, start, limit)
+        self.requested.append(requested)
         if self.before:
-            self.before(asked)
+            self.before(requested)
         self.clock.advance(self.seconds)
         now_ms = round(self.clock.now().timestamp() * 1000) + self.clock_offset_ms
         running, closed_end = now_ms // HOUR_MS, closed_end_at(now_ms)
@@ -111,7 +111,7 @@ class FakeExchange:
 
     def fetch_volumes(self) -> Mapping[str, Decimal]:
         """Answer volumes by which the symbols rank in the order of their listings."""
-        return {one.symbol: Decimal(10_000 - rank) for rank, one in enumerate(self.listings)}
+        return {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
 
     def print_also(self, symbol: str, hours: Iterable[int]) -> None:
         """Serve more hours from now on."""

@@ -69,8 +69,8 @@ class FakeQueue:
 
     def delete(self, entry: Queued) -> None:
         """Forget a message, if it is still here."""
-        if any(one is entry for one in self.entries):
-            self.entries = [one for one in self.entries if one is not entry]
+        if any(item is entry for item in self.entries):
+            self.entries = [item for item in self.entries if item is not entry]
 
     def next_visible(self) -> datetime | None:
         """Return when the next message can be received."""

@@ -1,4 +1,4 @@
-"""The gate and the event bus in memory."""
+"""The rate limiter and the event bus in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from candle_collector.ports import RateLimiterState, Reservation
 
 
 class FakeRateLimiter:
-    """The gate in memory."""
+    """The rate limiter in memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,7 +48,7 @@ class FakeRateLimiter:
                 self._reserved = max(self._reserved, used)
 
     def block(self, until: datetime, failure: Failure, *, permanent: bool = False) -> None:
-        """Close the gate; a later end stays."""
+        """Close the rate limiter; a later end stays."""
         with self._lock:
             if self._blocked_until is None or until > self._blocked_until:
                 self._blocked_until, self._failure, self._permanent = until, failure, permanent
@@ -73,7 +73,7 @@ class FakeRateLimiter:
 
 
 class FakeEventBus:
-    """Remembers what it was told."""
+    """Remembers what it was reported."""
 
     def __init__(self) -> None:
         self.ended: list[tuple[str, dict[str, int], int | None]] = []

@@ -41,7 +41,7 @@ class AtOnce(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(work(*args, **options))
-        except Exception as error:  # noqa: BLE001 - handed on, as an executor does
+        except Exception as error:  # noqa: BLE001 - requeued, as an executor does
             future.set_exception(error)
         return future
 
@@ -69,7 +69,7 @@ class Crashing:
             if self._countdown[0] > 0:
                 return method(*args, **options)
             if self._countdown[0] < 0:
-                raise Crash  # the dead do nothing, not even in their cleaning up
+                raise Crash  # a dead process does nothing, not even in their cleaning up
             if name == "create" and self._countdown[1]:
                 method(args[0], _dying(args[1]), **options)  # dies among the symbols
             elif self._countdown[1]:

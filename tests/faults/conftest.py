@@ -43,13 +43,13 @@ def _as_new(stack: StackUnderTest) -> None:  # noqa: F811 - the fixture of that 
 def reconciler(stack: StackUnderTest) -> Callable[[], dict[str, Any]]:  # noqa: F811 - the fixture of that name
     """Give a function that lets the reconciler make its round now; on the schedule it comes every five minutes."""
     functions: Any = stack.aws.client("lambda", endpoint_url=stack.aws_endpoint_url)
-    name = f"{stack.told['stack_name']}-reconciler"
+    name = f"{stack.reported['stack_name']}-reconciler"
 
     def round_now() -> dict[str, Any]:
         answer = functions.invoke(FunctionName=name, Payload=b"{}")
-        told = answer["Payload"].read()
-        assert "FunctionError" not in answer, told
-        reconciled: dict[str, Any] = json.loads(told)
+        reported = answer["Payload"].read()
+        assert "FunctionError" not in answer, reported
+        reconciled: dict[str, Any] = json.loads(reported)
         return reconciled
 
     return round_now

@@ -34,7 +34,7 @@ RETRYABLE = [
 def test_a_limit_of_400_is_never_passed_by_a_run_of_a_hundred_symbols_over_eleven_months(
     api: Api, exchange: StackExchange
 ) -> None:
-    # A minute of 20 s, so that nobody waits; the exchange tells it, and the workers keep to what it tells.
+    # A minute of 20 s, so that nobody waits; the exchange says it, and the workers keep to what it says.
     exchange.settings(weight_limit=LIMIT, minute_seconds=20)
     results = api.run(top_n=100, start_date="2025-01-01", end_date="2025-11-30", within_s=580)
     stats = exchange.stats(0)
@@ -50,7 +50,7 @@ def test_a_limit_of_400_is_never_passed_by_a_run_of_a_hundred_symbols_over_eleve
 @pytest.fixture
 def ten_workers(stack: StackUnderTest) -> Iterator[None]:
     functions: Any = stack.aws.client("lambda", endpoint_url=stack.aws_endpoint_url)
-    name = f"{stack.told['stack_name']}-worker"
+    name = f"{stack.reported['stack_name']}-worker"
     (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
 
     def allow(workers: int) -> None:
@@ -70,12 +70,12 @@ def test_a_ban_in_mid_run_stops_ten_workers_until_its_end(api: Api, exchange: St
     assert results["complete"] == 100
     assert stats["faults"] == {"ban": 1}
     assert stats["most_in_flight"] > 4
-    (told,) = [one["at_ms"] for one in stats["log"] if one["fault"] == "ban"]
-    inside = [one for one in stats["log"] if one["warned_ms"] is not None]
+    (reported,) = [item["at_ms"] for item in stats["log"] if item["fault"] == "ban"]
+    inside = [item for item in stats["log"] if item["warned_ms"] is not None]
     assert len(inside) < WORKERS
-    # On their way when the first worker was told; the others look at the rate limiter before they ask.
-    assert all(one["warned_ms"] < ON_THEIR_WAY_MS for one in inside)
-    later = [one["at_ms"] - told for one in stats["log"] if one["at_ms"] > told + 1000]
+    # On their way when the first worker was reported; the others look at the rate limiter before they ask.
+    assert all(item["warned_ms"] < ON_THEIR_WAY_MS for item in inside)
+    later = [item["at_ms"] - reported for item in stats["log"] if item["at_ms"] > reported + 1000]
     assert min(later) >= BAN_S * 1000
 
 
@@ -84,14 +84,14 @@ def storm(seed: int) -> dict[str, Any]:
 
 
 def is_survivable(seed: int, symbols: list[str], plan: Windows) -> bool:
-    """Tell whether no request of the plan meets four broken answers in a row, which the seed decides alone."""
+    """Return whether no request of the plan meets four broken answers in a row, which the seed decides alone."""
     rule = Rule.parse(storm(seed))
-    for symbol, asked in product(symbols, plan):
+    for symbol, requested in product(symbols, plan):
         query = {
             "symbol": symbol,
             "interval": "1h",
-            "startTime": str(asked.start * HOUR_MS),
-            "limit": str(asked.hours),
+            "startTime": str(requested.start * HOUR_MS),
+            "limit": str(requested.hours),
         }
         if all(rule.draw(KLINES, query) for _ in range(4)):
             return False
@@ -101,22 +101,23 @@ def is_survivable(seed: int, symbols: list[str], plan: Windows) -> bool:
 def test_a_storm_in_which_a_fifth_of_all_answers_is_broken_ends_complete_and_exact(
     api: Api, exchange: StackExchange
 ) -> None:
-    asked: dict[str, Any] = {"top_n": 100, "start_date": "2025-01-01", "end_date": "2025-03-31"}
+    requested: dict[str, Any] = {"top_n": 100, "start_date": "2025-01-01", "end_date": "2025-03-31"}
     start, end = hour("2025-01-01"), hour("2025-04-01")
     symbols = [
-        one["symbol"] for one in api.post(TRIGGER, {"mode": "backward", **asked, "dry_run": True}).json()["symbols"]
+        item["symbol"]
+        for item in api.post(TRIGGER, {"mode": "backward", **requested, "dry_run": True}).json()["symbols"]
     ]
     plan = plan_requests((Window(start, end),), 1000)
     seed = next(seed for seed in count() if is_survivable(seed, symbols, plan))
     exchange.reset()
     exchange.settings(faults=[storm(seed)])
-    results = api.run(**asked, within_s=580)
+    results = api.run(**requested, within_s=580)
     stats = exchange.stats(0)
     broken = sum(stats["faults"].values())
-    retries = sum(one["retries"] for one in results["details"])
+    retries = sum(item["retries"] for item in results["details"])
     assert results["complete"] == 100
     assert broken > 0.1 * stats["by_path"][KLINES]
-    assert sum(one["requests"] for one in results["details"]) == stats["by_path"][KLINES]
+    assert sum(item["requests"] for item in results["details"]) == stats["by_path"][KLINES]
     assert retries == broken
     exchange.settings(faults=[])
     for symbol in symbols:
@@ -127,9 +128,9 @@ def test_a_refused_region_ends_the_run_at_once_with_the_remedy(api: Api, exchang
     exchange.settings(faults=[{"kind": "status", "status": 451, "match": {"path": "klines"}}])
     results = api.run(top_n=100, start_date="2024-09-01", end_date="2024-09-30", within_s=120)
     assert results["failed"] == 100
-    for one in results["details"]:
-        assert one["error"]["http_status"] == 451
-        assert "ExchangeBaseUrl" in one["error"]["message"]
+    for item in results["details"]:
+        assert item["error"]["http_status"] == 451
+        assert "ExchangeBaseUrl" in item["error"]["message"]
     assert exchange.stats(0)["requests"] <= 20
     exchange.settings(faults=[])
     assert api.run(top_n=2, start_date="2024-09-01", end_date="2024-09-30")["complete"] == 2

@@ -60,8 +60,8 @@ def queue(stack: StackUnderTest) -> Queue:
 def assert_all_complete_and_exact(api: Api, exchange: StackExchange, run_id: str, month: str, behind: str) -> None:
     results = api.result(run_id)
     assert results["complete"] == SYMBOLS
-    for one in results["details"]:
-        assert_exact(api, exchange, one["symbol"], hour(f"{month}-01"), hour(f"{behind}-01"))
+    for item in results["details"]:
+        assert_exact(api, exchange, item["symbol"], hour(f"{month}-01"), hour(f"{behind}-01"))
 
 
 def test_messages_deleted_from_the_queue_are_sent_again(
@@ -91,7 +91,7 @@ def test_each_message_delivered_three_times_in_random_order_is_worked_on_once(
 ) -> None:
     exchange.settings(latency_ms=2000)
     run_id = api.start(top_n=SYMBOLS, start_date="2025-02-01", end_date="2025-02-28")
-    symbols = [one["symbol"] for one in api.status(run_id)["last_results"]["details"]]
+    symbols = [item["symbol"] for item in api.status(run_id)["last_results"]["details"]]
     again = [SymbolMessage(run_id, symbol, 1).body() for symbol in symbols] * 2
     random.Random(3).shuffle(again)
     queue.send(again)
@@ -140,8 +140,8 @@ def test_a_symbol_on_which_every_worker_crashes_is_closed_with_the_reason_and_th
 
     until(ended, "the run has not ended", within_s=400, poll_s=10)
     table.delete(damaged)
-    details = {one["symbol"]: one for one in api.result(run_id)["details"]}
-    assert {symbol: one["status"] for symbol, one in details.items()} == {
+    details = {item["symbol"]: item for item in api.result(run_id)["details"]}
+    assert {symbol: item["status"] for symbol, item in details.items()} == {
         "BTCUSDT": "complete",
         "ETHUSDT": "failed",
         "SOLUSDT": "complete",

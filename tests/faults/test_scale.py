@@ -17,8 +17,8 @@ def test_a_run_of_a_hundred_symbols_ends_exact_though_its_workers_are_killed(
     assert results["complete"] == 100
     assert results["total_records"] == 801_600
     assert 900 <= exchange.klines_asked() <= 900 + killed
-    for one in results["details"]:
-        assert_exact(api, exchange, one["symbol"], hour("2025-01-01"), hour("2025-12-01"))
+    for item in results["details"]:
+        assert_exact(api, exchange, item["symbol"], hour("2025-01-01"), hour("2025-12-01"))
 
 
 def test_fifty_triggers_at_once_start_one_run(api: Api, exchange: StackExchange) -> None:

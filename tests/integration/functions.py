@@ -16,7 +16,7 @@ DOMAIN = "abc123.execute-api.eu-central-1.amazonaws.com"
 
 @dataclass
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """What Lambda says a function of its invocation."""
 
     function_name: str = "candles-local-function"
     memory_limit_in_mb: int = 512

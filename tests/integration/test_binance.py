@@ -67,7 +67,7 @@ def ask(binance: Binance, seconds: float = LONG, made: int = 0, symbol: str = "B
     return binance.fetch_candles(symbol, START, LIMIT, attempts_made=made, until=time.monotonic() + seconds)
 
 
-def spoil(exchange: RunningExchange, kind: str, **rule: Any) -> None:
+def break_answers(exchange: RunningExchange, kind: str, **rule: Any) -> None:
     exchange.settings(faults=[{"kind": kind, **rule}])
 
 
@@ -86,9 +86,9 @@ def test_a_request_names_no_end_and_asks_for_the_hours_of_its_window(
 ) -> None:
     ask(binance)
     (request,) = exchange.stats()["log"]
-    asked = str(request)
-    assert "endTime" not in asked
-    assert str(START * windows.HOUR_MS) in asked
+    requested = str(request)
+    assert "endTime" not in requested
+    assert str(START * windows.HOUR_MS) in requested
 
 
 def test_the_running_hour_is_known_and_not_handed_out(exchange: RunningExchange, binance: Binance) -> None:
@@ -112,7 +112,7 @@ def test_an_hour_has_closed_only_by_both_clocks(exchange: RunningExchange, binan
 def test_a_broken_answer_is_asked_for_again(
     exchange: RunningExchange, binance: Binance, slept: list[float], kind: str
 ) -> None:
-    spoil(exchange, kind, times=1)
+    break_answers(exchange, kind, times=1)
     answer = ask(binance)
     assert answer.hours == tuple(range(START, START + LIMIT))
     assert answer.retries == 1
@@ -124,7 +124,7 @@ def test_a_broken_answer_is_asked_for_again(
 def test_four_broken_answers_are_the_end_of_the_window(
     exchange: RunningExchange, binance: Binance, slept: list[float], kind: str
 ) -> None:
-    spoil(exchange, kind)
+    break_answers(exchange, kind)
     with pytest.raises(ExchangeUnavailableError) as caught:
         ask(binance)
     assert caught.value.failure.attempts == 4
@@ -136,14 +136,14 @@ def test_four_broken_answers_are_the_end_of_the_window(
 
 @pytest.mark.parametrize("kind", sorted(HARMLESS))
 def test_an_answer_that_is_only_odd_is_believed(exchange: RunningExchange, binance: Binance, kind: str) -> None:
-    spoil(exchange, kind)
+    break_answers(exchange, kind)
     assert len(ask(binance).candles) == LIMIT
 
 
 @pytest.mark.parametrize("kind", sorted(TRUE_FOR_ALL_WE_KNOW))
 def test_an_answer_with_fewer_rows_brings_no_wrong_one(exchange: RunningExchange, binance: Binance, kind: str) -> None:
     right = {candle.hour: candle for candle in ask(binance).candles}
-    spoil(exchange, kind)
+    break_answers(exchange, kind)
     answer = ask(binance)
     assert len(answer.candles) < LIMIT
     assert all(right[candle.hour] == candle for candle in answer.candles)
@@ -151,7 +151,7 @@ def test_an_answer_with_fewer_rows_brings_no_wrong_one(exchange: RunningExchange
 
 @pytest.mark.parametrize("kind", sorted(SLOW))
 def test_a_request_ends_in_time_whatever_trickles_in(exchange: RunningExchange, binance: Binance, kind: str) -> None:
-    spoil(exchange, kind)
+    break_answers(exchange, kind)
     with pytest.raises(OutOfTimeError) as caught:
         ask(binance, seconds=0.8)
     assert caught.value.failure.attempts == 1
@@ -161,14 +161,14 @@ def test_a_request_ends_in_time_whatever_trickles_in(exchange: RunningExchange, 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
 def test_the_exchanges_own_failures_are_retried(exchange: RunningExchange, binance: Binance, status: int) -> None:
-    spoil(exchange, "status", status=status)
+    break_answers(exchange, "status", status=status)
     with pytest.raises(ExchangeUnavailableError) as caught:
         ask(binance)
     assert (caught.value.failure.http_status, caught.value.failure.attempts) == (status, 4)
 
 
 def test_attempts_of_an_earlier_turn_count(exchange: RunningExchange, binance: Binance, slept: list[float]) -> None:
-    spoil(exchange, "status", status=500)
+    break_answers(exchange, "status", status=500)
     with pytest.raises(ExchangeUnavailableError) as caught:
         ask(binance, made=3)
     assert caught.value.failure.attempts == 4
@@ -178,7 +178,7 @@ def test_attempts_of_an_earlier_turn_count(exchange: RunningExchange, binance: B
 def test_a_wait_that_does_not_fit_is_left_to_another_turn(
     exchange: RunningExchange, binance: Binance, slept: list[float]
 ) -> None:
-    spoil(exchange, "status", status=500)
+    break_answers(exchange, "status", status=500)
     with pytest.raises(OutOfTimeError) as caught:
         ask(binance, seconds=1.5)
     assert (caught.value.failure.attempts, caught.value.wait) == (1, 2.0)
@@ -187,10 +187,10 @@ def test_a_wait_that_does_not_fit_is_left_to_another_turn(
 
 @pytest.mark.parametrize(("kind", "status"), [("rate_limit", 429), ("ban", 418)])
 @pytest.mark.parametrize("header", [True, False], ids=["in the header", "in the body"])
-def test_a_block_is_told_with_its_end_and_asked_no_more(
+def test_a_block_is_reported_with_its_end_and_asked_no_more(
     exchange: RunningExchange, binance: Binance, slept: list[float], kind: str, status: int, *, header: bool
 ) -> None:
-    spoil(exchange, kind, seconds=40, header=header)
+    break_answers(exchange, kind, seconds=40, header=header)
     before = datetime.now(UTC)
     with pytest.raises(ExchangeBlockedError) as caught:
         ask(binance)
@@ -205,14 +205,14 @@ def test_a_block_is_told_with_its_end_and_asked_no_more(
 def test_a_block_of_a_senseless_length_is_a_minute(
     exchange: RunningExchange, binance: Binance, retry_after: str
 ) -> None:
-    spoil(exchange, "status", status=429, retry_after=retry_after.encode().decode("latin-1"))
+    break_answers(exchange, "status", status=429, retry_after=retry_after.encode().decode("latin-1"))
     with pytest.raises(ExchangeBlockedError) as caught:
         ask(binance)
     assert caught.value.until - datetime.now(UTC) < timedelta(seconds=61)
 
 
 def test_a_block_is_never_longer_than_the_longest_ban_there_is(exchange: RunningExchange, binance: Binance) -> None:
-    spoil(exchange, "status", status=418, retry_after=999_999_999)
+    break_answers(exchange, "status", status=418, retry_after=999_999_999)
     with pytest.raises(ExchangeBlockedError) as caught:
         ask(binance)
     assert caught.value.until - datetime.now(UTC) <= timedelta(days=3)
@@ -222,7 +222,7 @@ def test_a_block_is_never_longer_than_the_longest_ban_there_is(exchange: Running
 def test_an_exchange_that_refuses_us_names_the_remedy(
     exchange: RunningExchange, binance: Binance, slept: list[float], status: int
 ) -> None:
-    spoil(exchange, "status", status=status)
+    break_answers(exchange, "status", status=status)
     with pytest.raises(ExchangeRefusedError) as caught:
         ask(binance)
     failure = caught.value.failure
@@ -249,17 +249,17 @@ def test_a_symbol_that_is_not_listed_is_refused_with_the_exchanges_code(binance:
         ('{"code": -1100, "msg": "no"}', -1100),
     ],
 )
-def test_a_refusal_with_any_body_is_told(
+def test_a_refusal_with_any_body_is_reported(
     exchange: RunningExchange, binance: Binance, body: str, code: int | None
 ) -> None:
-    spoil(exchange, "status", status=400, body=body)
+    break_answers(exchange, "status", status=400, body=body)
     with pytest.raises(SymbolRefusedError) as caught:
         ask(binance)
     assert (caught.value.failure.http_status, caught.value.failure.exchange_code) == (400, code)
 
 
 def test_a_gzip_bomb_is_given_up_before_it_is_inflated(exchange: RunningExchange, binance: Binance) -> None:
-    spoil(exchange, "gzip_bomb")
+    break_answers(exchange, "gzip_bomb")
     tracemalloc.start()
     try:
         with pytest.raises(ExchangeUnavailableError, match="larger than"):
@@ -271,7 +271,7 @@ def test_a_gzip_bomb_is_given_up_before_it_is_inflated(exchange: RunningExchange
 
 def test_a_redirect_is_not_followed(exchange: RunningExchange, binance: Binance) -> None:
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
-        spoil(exchange, "redirect", location=f"http://127.0.0.1:{elsewhere.getsockname()[1]}/")
+        break_answers(exchange, "redirect", location=f"http://127.0.0.1:{elsewhere.getsockname()[1]}/")
         with pytest.raises(ExchangeUnavailableError, match="redirected"):
             ask(binance)
         elsewhere.setblocking(False)  # noqa: FBT003 - the socket's own form
@@ -309,6 +309,6 @@ def test_the_market_is_read_with_its_limit_and_its_clock(exchange: RunningExchan
 
 @pytest.mark.parametrize("kind", ["html", "truncated_json", "null", "empty_list", "object", "number", "no_date"])
 def test_broken_listings_are_unavailable(exchange: RunningExchange, binance: Binance, kind: str) -> None:
-    spoil(exchange, kind, match={"path": "exchangeInfo"})
+    break_answers(exchange, kind, match={"path": "exchangeInfo"})
     with pytest.raises((ExchangeUnavailableError, OutOfTimeError)):
         binance.fetch_market()

@@ -1,4 +1,4 @@
-"""The candle table on moto: it keeps the store's promises, writes few items, and outlives a table in trouble."""
+"""The candle table on moto: it keeps the store's promises, writes few items, and outlives a table in failed window."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_what_the_table_refuses_is_an_error_of_ours(recorder: Recorder) -> None:
 
 
 @pytest.mark.parametrize("damage", [{"S": "1,2,3"}, {"S": "NaN,1,1,1,1,1,1,1,1"}, {"N": "5"}, {"NULL": True}])
-def test_a_damaged_item_is_told_and_not_served(store: CandlesTable, damage: dict[str, Any]) -> None:
+def test_a_damaged_item_is_reported_and_not_served(store: CandlesTable, damage: dict[str, Any]) -> None:
     store.store(SYMBOL, candles(7), (), absent_days=frozenset())
     boto3.client("dynamodb").update_item(
         TableName="candles",

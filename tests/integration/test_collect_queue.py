@@ -62,7 +62,7 @@ def test_what_a_batch_refuses_in_part_is_sent_again(queue_url: str, received: Re
     SqsCollectQueue(queue_url, client=client, sleep=slept.append).enqueue(MESSAGES[:15])
     assert client.batches == [10, 4, 5, 2]
     assert len(slept) == 2
-    assert sorted(received(), key=lambda one: one.turn) == MESSAGES[:15]
+    assert sorted(received(), key=lambda item: item.turn) == MESSAGES[:15]
 
 
 def test_a_lost_reply_costs_duplicates_and_loses_nothing(queue_url: str, received: Received) -> None:
@@ -85,7 +85,7 @@ def test_a_queue_that_is_not_there_is_an_error(queue_url: str) -> None:
         queue.waiting()
 
 
-def test_a_message_tells_its_version_and_the_one_before_is_understood() -> None:
+def test_a_message_says_its_version_and_the_one_before_is_understood() -> None:
     body = json.loads(MESSAGES[0].body())
     assert body == {"v": 1, "run_id": MESSAGES[0].run_id, "symbol": "S00USDT", "turn": 1}
     assert read_message(json.dumps(body | {"v": 0})) == read_message(json.dumps(body)) == MESSAGES[0]

@@ -98,18 +98,18 @@ def _runs(partition: str) -> dict[str, Any]:
 def test_a_run_from_the_trigger_to_the_stored_candles(stack: str, exchange: RunningExchange) -> None:
     started = trigger({"mode": "backward", **WEEK})
     assert started.status == 202
-    told = started.body
-    assert told["success"] is True
-    assert told["message"] == "Collection task started: backward"
-    assert (told["mode"], told["start_date"], told["end_date"]) == ("backward", "2025-03-03", "2025-03-09")
-    assert told["total_cryptos"] == 5
-    assert told["status_endpoint"] == "/api/admin/collect/status"
-    assert told["status_url"] == (
-        f"https://abc123.execute-api.eu-central-1.amazonaws.com/live/api/admin/collect/status?run_id={told['run_id']}"
+    reported = started.body
+    assert reported["success"] is True
+    assert reported["message"] == "Collection task started: backward"
+    assert (reported["mode"], reported["start_date"], reported["end_date"]) == ("backward", "2025-03-03", "2025-03-09")
+    assert reported["total_cryptos"] == 5
+    assert reported["status_endpoint"] == "/api/admin/collect/status"
+    assert reported["status_url"] == (
+        f"https://abc123.execute-api.eu-central-1.amazonaws.com/live/api/admin/collect/status?run_id={reported['run_id']}"
     )
     running = status().body
     assert (running["is_running"], running["status"], running["current_operation"]) == (True, "running", "backward")
-    assert (running["run_id"], running["progress"]["done"]) == (told["run_id"], 0)
+    assert (running["run_id"], running["progress"]["done"]) == (reported["run_id"], 0)
     assert running["last_results"]["total_cryptos"] == 5
     assert work_all(stack) == 5
     idle = status().body
@@ -197,7 +197,7 @@ def test_bad_input_is_refused_by_the_name_of_its_field_and_starts_nothing(
     assert_nothing_started(stack)
 
 
-def test_an_end_in_the_future_is_cut_and_told(stack: str) -> None:
+def test_an_end_in_the_future_is_cut_and_reported(stack: str) -> None:
     started = trigger(
         {"mode": "backward", "start_date": "2025-03-03", "end_date": "9999-12-31", "symbols": ["BTCUSDT"]}
     )
@@ -281,7 +281,7 @@ def test_a_message_of_a_run_that_nobody_knows_is_taken_and_dropped(stack: str) -
     assert work(SymbolMessage(NO_RUN, "BTCUSDT", 1).body()) == {"batchItemFailures": []}
 
 
-def test_a_worker_without_time_hands_its_symbol_on(stack: str) -> None:
+def test_a_worker_without_time_requeues_its_symbol(stack: str) -> None:
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     (message,) = client("sqs").receive_message(QueueUrl=stack)["Messages"]
     assert work(message["Body"], remaining_ms=1000) == {"batchItemFailures": []}
@@ -290,7 +290,7 @@ def test_a_worker_without_time_hands_its_symbol_on(stack: str) -> None:
     assert status().body["last_results"]["complete"] == 1
 
 
-def test_the_reconciler_tells_what_it_did(stack: str) -> None:
+def test_the_reconciler_says_what_it_did(stack: str) -> None:
     assert tend() == {"resent": 0, "closed": 0, "oldest_seconds": 0}
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     assert tend()["oldest_seconds"] >= 0
@@ -311,9 +311,9 @@ def test_a_run_is_cancelled_and_retried(stack: str) -> None:
     work_all(stack)
     assert status(run_id=again.body["run_id"]).body["last_results"]["complete"] == 2
     listed = call("status", "GET", "/api/admin/collect/runs", query={"limit": "1"}).body
-    assert [one["run_id"] for one in listed["runs"]] == [again.body["run_id"]]
+    assert [item["run_id"] for item in listed["runs"]] == [again.body["run_id"]]
     following = call("status", "GET", "/api/admin/collect/runs", query={"before": listed["next"]}).body
-    assert [one["run_id"] for one in following["runs"]] == [run_id]
+    assert [item["run_id"] for item in following["runs"]] == [run_id]
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])
@@ -324,10 +324,15 @@ def test_a_run_that_is_not_there_is_not_found(stack: str, action: str) -> None:
     assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
 
 
-def test_before_the_first_run_the_status_has_nothing_to_tell(stack: str) -> None:
+def test_before_the_first_run_the_status_has_nothing_to_report(stack: str) -> None:
     assert stack
-    told = status().body
-    assert (told["is_running"], told["status"], told["run_id"], told["last_results"]) == (False, "idle", None, None)
+    reported = status().body
+    assert (reported["is_running"], reported["status"], reported["run_id"], reported["last_results"]) == (
+        False,
+        "idle",
+        None,
+        None,
+    )
     assert status(run_id=NO_RUN).status == 404
     assert status(run_id="' OR 1=1").error["field"] == "run_id"
     info = call("status", "GET", "/api/admin/system/info").body
@@ -348,8 +353,8 @@ def test_nothing_of_what_was_sent_is_logged(stack: str, capsys: pytest.CaptureFi
     trigger('{"mode": "cck_should_not_be_seen"')
     status(run_id="cck_should_not_be_seen", api_key="cck_should_not_be_seen")
     klines(symbol="BTCUSDT", interval="1h", api_key="cck_should_not_be_seen")
-    told = capsys.readouterr()
-    assert "cck_should_not_be_seen" not in told.out + told.err
+    reported = capsys.readouterr()
+    assert "cck_should_not_be_seen" not in reported.out + reported.err
 
 
 @pytest.mark.parametrize(
@@ -383,7 +388,7 @@ def test_times_at_the_ends_of_the_world_are_no_error(stack: str, number: str) ->
     assert klines(symbol="BTCUSDT", interval="1h", endTime=number).status == 200
 
 
-def test_what_breaks_inside_is_told_without_its_inside(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_breaks_inside_is_reported_without_its_inside(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack
 
     def broken(*_: object, **__: object) -> None:

@@ -76,7 +76,7 @@ def test_an_unknown_key_is_not_revoked_and_not_made_by_it(store: ApiKeyStore) ->
     assert list(store.all()) == []
 
 
-def test_all_records_are_told(store: ApiKeyStore) -> None:
+def test_all_records_are_reported(store: ApiKeyStore) -> None:
     records = [replace(RECORD, key_id=f"abcdefghi{number}") for number in range(5)]
     for record in records:
         store.put(record)
@@ -98,7 +98,7 @@ def test_a_note_never_makes_a_record(table: KeysTable) -> None:
     assert table.get("abcdefghij") is None
 
 
-def test_a_note_that_cannot_be_written_is_told_in_our_own_words(table: KeysTable) -> None:
+def test_a_note_that_cannot_be_written_is_reported_in_our_own_words(table: KeysTable) -> None:
     nowhere = KeysTable("no-such-table")
     table.put(RECORD)
     with pytest.raises(CollectorError, match="took no note"):

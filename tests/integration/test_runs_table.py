@@ -86,7 +86,7 @@ def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
 
 
 @pytest.mark.usefixtures("tables")
-def test_every_record_tells_its_version() -> None:
+def test_every_record_says_its_version() -> None:
     RunsTable(ItemTable("runs")).create(run(), records())
     SeriesTable(ItemTable("runs")).put(Series("BTCUSDT"))
     items = boto3.client("dynamodb").scan(TableName="runs")["Items"]

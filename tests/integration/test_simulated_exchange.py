@@ -54,8 +54,8 @@ def _get(exchange: RunningExchange, path: str, query: str = "") -> requests.Resp
 
 def _recorded(symbol: str, interval: str) -> Iterator[tuple[str, Any]]:
     for answer in json.loads((RECORDED / "rest-2025.json").read_text())["/api/v3/klines"]:
-        asked = dict(parse_qsl(answer["query"]))
-        if (asked["symbol"], asked["interval"]) == (symbol, interval):
+        requested = dict(parse_qsl(answer["query"]))
+        if (requested["symbol"], requested["interval"]) == (symbol, interval):
             yield answer["query"], answer["body"]
 
 
@@ -93,8 +93,8 @@ def test_a_replays_clock_starts_when_the_newest_candle_has_closed(replayed: Runn
     newest = replayed.klines("BTCUSDT", limit=1)[0]
     assert newest[0] == 1_767_222_000_000  # 2025-12-31 23:00
     assert newest[0] + HOUR_MS <= replayed.now_ms() < newest[0] + 2 * HOUR_MS
-    told = parsedate_to_datetime(_get(replayed, "/api/v3/ping").headers["Date"]).timestamp() * 1000
-    assert abs(told - replayed.now_ms()) < HOUR_MS
+    reported = parsedate_to_datetime(_get(replayed, "/api/v3/ping").headers["Date"]).timestamp() * 1000
+    assert abs(reported - replayed.now_ms()) < HOUR_MS
 
 
 @needs_recorded_data
@@ -113,7 +113,7 @@ def test_a_replay_knows_symbols_whose_data_ends_early_as_broken(tmp_path: Path) 
         )
     with running_exchange("--replay", str(tmp_path)) as exchange:
         symbols = exchange.get("/api/v3/exchangeInfo")["symbols"]
-        listed = {one["symbol"]: (one["baseAsset"], one["quoteAsset"], one["status"]) for one in symbols}
+        listed = {item["symbol"]: (item["baseAsset"], item["quoteAsset"], item["status"]) for item in symbols}
         assert listed == {"NEWBTC": ("NEW", "BTC", "TRADING"), "OLDUSDT": ("OLD", "USDT", "BREAK")}
         assert [row[0] for row in exchange.klines("OLDUSDT")] == [1_704_067_200_000]
 
@@ -188,7 +188,7 @@ def test_a_name_that_is_not_ascii_is_served(exchange: RunningExchange) -> None:
 
 def test_exchange_info_filters_by_status_symbols_and_permissions(exchange: RunningExchange) -> None:
     def symbols(**params: str) -> set[str]:
-        return {one["symbol"] for one in exchange.get("/api/v3/exchangeInfo", **params)["symbols"]}
+        return {item["symbol"] for item in exchange.get("/api/v3/exchangeInfo", **params)["symbols"]}
 
     assert {"MATICUSDT", "BTCUSDT"} <= symbols()
     assert symbols() - symbols(symbolStatus="TRADING") == symbols(symbolStatus="BREAK") >= {"MATICUSDT"}
@@ -201,15 +201,17 @@ def test_exchange_info_filters_by_status_symbols_and_permissions(exchange: Runni
     assert "BTCUSDT" in symbols(symbolStatus="BREAK")
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(60, ("MINUTE", 1)), (6, ("SECOND", 6)), (0.5, ("MINUTE", 1))])
-def test_the_weight_limit_in_force_is_told(exchange: RunningExchange, seconds: float, told: tuple[str, int]) -> None:
+@pytest.mark.parametrize(("seconds", "reported"), [(60, ("MINUTE", 1)), (6, ("SECOND", 6)), (0.5, ("MINUTE", 1))])
+def test_the_weight_limit_in_force_is_reported(
+    exchange: RunningExchange, seconds: float, reported: tuple[str, int]
+) -> None:
     exchange.settings(weight_limit=400, minute_seconds=seconds)
     limit = exchange.get("/api/v3/exchangeInfo")["rateLimits"][0]
     assert (limit["rateLimitType"], limit["limit"]) == ("REQUEST_WEIGHT", 400)
-    assert (limit["interval"], limit["intervalNum"]) == told
+    assert (limit["interval"], limit["intervalNum"]) == reported
 
 
-def test_each_route_has_binances_weight_and_tells_what_was_used(exchange: RunningExchange) -> None:
+def test_each_route_has_binances_weight_and_says_what_was_used(exchange: RunningExchange) -> None:
     exchange.settings(minute_seconds=3600)
     used = []
     for path, query in [
@@ -284,7 +286,7 @@ def test_a_replays_folder_without_candles_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_taken_port_is_told_with_the_remedy() -> None:
+def test_a_taken_port_is_reported_with_the_remedy() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

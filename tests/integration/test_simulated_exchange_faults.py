@@ -79,32 +79,32 @@ def right(running: RunningExchange) -> bytes:
 def test_a_status_comes_with_the_body_binance_sends(
     exchange: RunningExchange, status: int, line: bytes, start: bytes
 ) -> None:
-    told, headers, body, _ = _faulty(exchange, "status", status=status)
-    assert told == line
+    reported, headers, body, _ = _faulty(exchange, "status", status=status)
+    assert reported == line
     assert body.startswith(start)
     assert headers["Content-Type"].startswith("text/html" if start.startswith(b"<") else "application/json")
 
 
 def test_a_status_can_have_another_body_and_a_retry_after(exchange: RunningExchange) -> None:
-    told, headers, body, _ = _faulty(exchange, "status", status=503, body="later", retry_after=7)
-    assert (told, headers["Retry-After"], body) == (b"503 Service Unavailable", "7", b"later")
+    reported, headers, body, _ = _faulty(exchange, "status", status=503, body="later", retry_after=7)
+    assert (reported, headers["Retry-After"], body) == (b"503 Service Unavailable", "7", b"later")
 
 
 def test_a_rate_limit_refuses_everyone_until_it_ends(exchange: RunningExchange) -> None:
-    told, headers, body, _ = _faulty(exchange, "rate_limit", seconds=90, times=1)
-    assert (told, headers["Retry-After"], json.loads(body)["code"]) == (b"429 Too Many Requests", "90", -1003)
+    reported, headers, body, _ = _faulty(exchange, "rate_limit", seconds=90, times=1)
+    assert (reported, headers["Retry-After"], json.loads(body)["code"]) == (b"429 Too Many Requests", "90", -1003)
     assert _wire(exchange)[0] == b"429 Too Many Requests"
     assert exchange.stats()["inside_retry_after"] == 1
 
 
-def test_a_ban_can_lack_the_header_and_tell_its_end_in_the_body(exchange: RunningExchange) -> None:
-    told, headers, body, _ = _faulty(exchange, "ban", seconds=90, header=False, times=1)
-    assert told.startswith(b"418 ")
+def test_a_ban_can_lack_the_header_and_say_its_end_in_the_body(exchange: RunningExchange) -> None:
+    reported, headers, body, _ = _faulty(exchange, "ban", seconds=90, header=False, times=1)
+    assert reported.startswith(b"418 ")
     assert "Retry-After" not in headers
     assert b"IP banned until" in body
 
 
-def test_connections_are_reset_where_told(exchange: RunningExchange, right: bytes) -> None:
+def test_connections_are_reset_where_reported(exchange: RunningExchange, right: bytes) -> None:
     status, _, _, reset = _faulty(exchange, "reset_before_headers")
     assert (status, reset) == (b"", True)
     exchange.reset()
@@ -120,7 +120,7 @@ def test_a_connection_can_close_without_an_answer(exchange: RunningExchange) -> 
 
 
 @pytest.mark.parametrize("kind", ["short_body", "length_too_small", "length_too_large"])
-def test_the_length_told_is_not_the_length_sent(exchange: RunningExchange, right: bytes, kind: str) -> None:
+def test_the_length_reported_is_not_the_length_sent(exchange: RunningExchange, right: bytes, kind: str) -> None:
     status, headers, body, _ = _faulty(exchange, kind)
     assert status == b"200 OK"
     assert right.startswith(body)
@@ -150,7 +150,7 @@ def test_a_body_that_holds_no_candles(exchange: RunningExchange, kind: str, body
 
 
 @pytest.mark.parametrize("kind", ["truncated_json", "trailing_bytes", "not_utf8", "html"])
-def test_a_body_that_is_no_json(exchange: RunningExchange, kind: str) -> None:
+def test_a_body_that_is_not_json(exchange: RunningExchange, kind: str) -> None:
     status, headers, body, _ = _faulty(exchange, kind)
     assert status == b"200 OK"
     assert int(headers["Content-Length"]) == len(body)
@@ -198,21 +198,21 @@ def test_headers_can_be_missing_or_wrong(exchange: RunningExchange, right: bytes
         ("no_used_weight", {"X-MBX-USED-WEIGHT-1M": None, "X-MBX-USED-WEIGHT": None}),
         ("wrong_used_weight", {"X-MBX-USED-WEIGHT-1M": "-7e99"}),
     ]
-    for kind, told in wrong:
+    for kind, reported in wrong:
         exchange.reset()
         _, headers, body, _ = _faulty(exchange, kind)
-        assert {name: headers.get(name) for name in told} == told
+        assert {name: headers.get(name) for name in reported} == reported
         assert body == right
 
 
 @pytest.mark.parametrize("kind", ROW_FAULTS)
-def test_rows_are_spoilt_in_an_answer_that_looks_right(exchange: RunningExchange, right: bytes, kind: str) -> None:
+def test_rows_are_corrupted_in_an_answer_that_looks_right(exchange: RunningExchange, right: bytes, kind: str) -> None:
     status, headers, body, _ = _faulty(exchange, kind)
     assert (status, int(headers["Content-Length"])) == (b"200 OK", len(body))
-    spoilt, rows = json.loads(body), json.loads(right)
-    assert repr(spoilt) != repr(rows)  # NaN differs from itself
-    if len(spoilt) == len(rows):
-        assert sum(repr(now) == repr(before) for now, before in zip(spoilt, rows, strict=True)) in {0, len(rows) - 1}
+    corrupted, rows = json.loads(body), json.loads(right)
+    assert repr(corrupted) != repr(rows)  # NaN differs from itself
+    if len(corrupted) == len(rows):
+        assert sum(repr(now) == repr(before) for now, before in zip(corrupted, rows, strict=True)) in {0, len(rows) - 1}
 
 
 def test_rows_outside_what_was_asked(exchange: RunningExchange) -> None:

@@ -18,7 +18,7 @@ class CollectQueueContract:
     def test_every_message_arrives_as_it_was_sent(self, queue: CollectQueue, received: Received) -> None:
         queue.enqueue(MESSAGES)
         assert queue.waiting() == 25
-        assert sorted(received(), key=lambda one: one.turn) == MESSAGES
+        assert sorted(received(), key=lambda item: item.turn) == MESSAGES
 
     def test_nothing_to_send_sends_nothing(self, queue: CollectQueue, received: Received) -> None:
         queue.enqueue([])

@@ -1,4 +1,4 @@
-"""What the gate in front of the exchange promises."""
+"""What the rate limiter in front of the exchange promises."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RateLimiterContract:
         assert reserve(rate_limiter, 40, period=7).granted == 0
         assert reserve(rate_limiter, 40, period=8) == Reservation(10, 100)
 
-    def test_periods_of_another_length_are_begun_anew(self, rate_limiter: RateLimiter) -> None:
+    def test_periods_of_another_length_are_begun_again(self, rate_limiter: RateLimiter) -> None:
         reserve(rate_limiter, 90, period=60_000)
         assert reserve(rate_limiter, 40, period=1000) == Reservation(40, 40)
 
@@ -66,7 +66,7 @@ class RateLimiterContract:
             granted = sum(threads.map(lambda _: reserve(rate_limiter, 9).granted, range(20)))
         assert granted == rate_limiter.state().reserved <= 100
 
-    def test_a_look_at_the_gate_tells_whether_it_is_closed_and_reserves_nothing(
+    def test_a_look_at_the_rate_limiter_says_whether_it_is_closed_and_reserves_nothing(
         self, rate_limiter: RateLimiter
     ) -> None:
         rate_limiter.check(now=NOW)
@@ -80,7 +80,7 @@ class RateLimiterContract:
             rate_limiter.check(now=NOW)
         assert rate_limiter.state().reserved == 0
 
-    def test_nobody_reserves_while_the_gate_is_closed(self, rate_limiter: RateLimiter) -> None:
+    def test_nobody_reserves_while_the_rate_limiter_is_closed(self, rate_limiter: RateLimiter) -> None:
         rate_limiter.block(NOW + MINUTE, BAN)
         with pytest.raises(ExchangeBlockedError) as caught:
             reserve(rate_limiter, 2)
@@ -102,7 +102,7 @@ class RateLimiterContract:
         rate_limiter.block(NOW + 3 * MINUTE, REFUSAL)
         assert rate_limiter.state().blocked_until == NOW + 3 * MINUTE
 
-    def test_an_answer_of_the_exchange_opens_it_and_tells_its_clock(self, rate_limiter: RateLimiter) -> None:
+    def test_an_answer_of_the_exchange_opens_it_and_says_its_clock(self, rate_limiter: RateLimiter) -> None:
         reserve(rate_limiter, 40)
         rate_limiter.block(NOW + MINUTE, BAN, permanent=True)
         rate_limiter.open(-1500)

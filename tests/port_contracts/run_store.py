@@ -166,7 +166,7 @@ class RunContract:
         assert begun.get(A) == replace(ended, counts={"complete": 2})
         assert begun.leave(A, "BTCUSDT") == replace(ended, counts={"complete": 2})
 
-    def test_a_reason_that_comes_after_the_end_is_kept_where_there_is_none(self, begun: RunStore) -> None:
+    def test_a_reason_that_comes_after_the_end_is_kept_where_none_is_written(self, begun: RunStore) -> None:
         begun.end(A, at=LATER, counts={}, reason=None)
         for reason in ("cancelled", "late"):
             assert begun.end(A, at=LATER, counts={}, reason=reason) is False
@@ -184,7 +184,7 @@ class RunContract:
 
 
 class SymbolContract:
-    """The steps of a symbol: claimed, saved, handed on, ended, closed."""
+    """The steps of a symbol: claimed, saved, requeued, ended, closed."""
 
     def test_a_claim_marks_the_symbol_as_running(self, begun: RunStore) -> None:
         record = claimed(begun)
@@ -225,7 +225,7 @@ class SymbolContract:
         plain = begun.save(replace(records()[0], outcome=Outcome.RUNNING))
         assert replace(plain, updated_at=None) == replace(records()[0], outcome=Outcome.RUNNING)
 
-    def test_handing_on_raises_the_turn_and_ends_the_claim(self, begun: RunStore) -> None:
+    def test_requeueing_raises_the_turn_and_ends_the_claim(self, begun: RunStore) -> None:
         record = claimed(begun)
         handed = begun.save(record, raise_turn=True)
         assert (handed.turn, handed.claimed_until) == (2, None)

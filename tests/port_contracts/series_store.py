@@ -37,4 +37,4 @@ class SeriesStoreContract:
     def test_all_records_come_by_symbol(self, series_store: SeriesStore) -> None:
         for symbol in ("SOLUSDT", "ADAUSDT", "\u5e01USDT", "BTCUSDT"):
             series_store.put(Series(symbol, first=1, last=2))
-        assert [one.symbol for one in series_store.all()] == ["ADAUSDT", "BTCUSDT", "SOLUSDT", "\u5e01USDT"]
+        assert [item.symbol for item in series_store.all()] == ["ADAUSDT", "BTCUSDT", "SOLUSDT", "\u5e01USDT"]

@@ -153,11 +153,15 @@ def check_api(sam: SamLocal, stack: Stack, port: int) -> None:
             ({"X-API-Key": stack.key}, "/openapi.json"),
         ):
             answer = requests.get(url + path, headers=headers, timeout=ANSWERS_WITHIN_S)
-            told, must_be = answer.json(), stack.ask(path.partition("&api_key")[0])
-            for one in (told, must_be):
-                if isinstance(one, dict):
-                    one.pop("timestamp", None)
-            _hold(f"GET {path.partition('?')[0]} with {list(headers) or 'api_key'}", told, right=told == must_be != [])
+            reported, must_be = answer.json(), stack.ask(path.partition("&api_key")[0])
+            for item in (reported, must_be):
+                if isinstance(item, dict):
+                    item.pop("timestamp", None)
+            _hold(
+                f"GET {path.partition('?')[0]} with {list(headers) or 'api_key'}",
+                reported,
+                right=reported == must_be != [],
+            )
         refused = requests.get(url + candles, headers={"X-API-Key": wrong}, timeout=ANSWERS_WITHIN_S)
         _hold("GET with a wrong key", refused.text, right=refused.status_code == requests.codes.forbidden)
         # sam local makes a 502 of the exception by which an authorizer has API Gateway answer 401.

@@ -35,7 +35,7 @@ def require_engine() -> None:
 
 
 def has_image(runtime: str) -> bool:
-    """Tell whether the image of a Lambda runtime, such as `python3.13`, is here; else sam pulls it."""
+    """Return whether the image of a Lambda runtime, such as `python3.13`, is here; else sam pulls it."""
     image = f"public.ecr.aws/lambda/python:{runtime.removeprefix('python')}-x86_64"
     return _docker("image", "inspect", image).returncode == 0
 

@@ -30,7 +30,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass on what comes until one side ends, and then tell the other."""
+    """Pass on what comes until one side ends, and then say the other."""
     try:
         while chunk := source.recv(65_536):
             sink.sendall(chunk)

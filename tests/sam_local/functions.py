@@ -106,7 +106,7 @@ class SamLocal:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
-        told: dict[str, dict[str, str]] = {}
+        reported: dict[str, dict[str, str]] = {}
         for name in FUNCTIONS:
             deployed = client.get_function_configuration(FunctionName=f"{self.stack_name}-{name.lower()}")
             variables = {name: text for name, text in deployed["Environment"]["Variables"].items() if "AWS" not in name}
@@ -114,8 +114,8 @@ class SamLocal:
                 url = urlsplit(variables["EXCHANGE_BASE_URL"])
                 if url.hostname == "127.0.0.1":
                     variables["EXCHANGE_BASE_URL"] = f"http://{HOST}:{url.port}"
-            told[f"{name}Function"] = variables | {"AWS_ENDPOINT_URL": f"http://{HOST}:{self.places.aws_port}"}
-        return told
+            reported[f"{name}Function"] = variables | {"AWS_ENDPOINT_URL": f"http://{HOST}:{self.places.aws_port}"}
+        return reported
 
     def sam(self, *words: str) -> str:
         """Run sam to its end, and return what it printed.

@@ -95,7 +95,7 @@ class Values:
         self._values = PSEUDO | parameter_defaults() | parameters
 
     def holds(self, condition: str) -> bool:
-        """Tell whether one of the template's conditions holds."""
+        """Return whether one of the template's conditions holds."""
         return bool(self.resolve(self._template["Conditions"][condition]))
 
     def resolve(self, value: Any) -> Any:
@@ -129,8 +129,8 @@ class Values:
             case "Fn::Or":
                 return any(self.resolve(argument))
             case "Fn::Contains":
-                several, one = self.resolve(argument)
-                return one in several
+                several, item = self.resolve(argument)
+                return item in several
             case "Fn::Split":
                 separator, text = self.resolve(argument)
                 return text.split(separator)

@@ -1,4 +1,4 @@
-"""The API: its routes, who may call them, and what a refused caller is told."""
+"""The API: its routes, who may call them, and what a refused caller is reported."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_authorizer_is_asked_before_every_request_whatever_it_carries(body: 
     assert "identitySource" not in authorizer
 
 
-def test_a_refused_caller_is_told_in_our_words(body: dict[str, Any]) -> None:
+def test_a_refused_caller_is_reported_in_our_words(body: dict[str, Any]) -> None:
     responses = body["x-amazon-apigateway-gateway-responses"]
     said = {}
     for name, response in responses.items():

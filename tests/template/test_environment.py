@@ -16,25 +16,25 @@ SHARED = {"STAGE", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWE
 
 # What each function takes from the container.
 TAKEN: dict[str, Callable[[Container], Any]] = {
-    "AuthorizerFunction": lambda here: (here.settings.api_key_required, here.keys),
-    "TriggerFunction": lambda here: (
-        (here.settings.dashboard_origin, here.settings.worker_concurrency),
-        here.run_defaults(),
-        here.run_ports(),
-        here.candles,
-        here.closing_ports(),
+    "AuthorizerFunction": lambda system: (system.settings.api_key_required, system.keys),
+    "TriggerFunction": lambda system: (
+        (system.settings.dashboard_origin, system.settings.worker_concurrency),
+        system.run_defaults(),
+        system.run_ports(),
+        system.candles,
+        system.closing_ports(),
     ),
-    "WorkerFunction": lambda here: here.worker_ports(remaining_seconds=1),
-    "StatusFunction": lambda here: (
-        (here.settings.dashboard_origin, here.runs, here.series, here.rate_limiter, here.candles),
-        (here.settings.exchange_base_url, here.settings.top_n, here.settings.collection_start),
-        (here.settings.collection_schedule, here.settings.batch_size_hours, here.settings.max_retries),
-        (here.settings.worker_timeout, here.settings.run_deadline_hours, here.settings.api_key_required),
-        (here.settings.schedules_enabled, here.settings.gap_fill_schedule, here.settings.weight_share_percent),
-        here.probe,
+    "WorkerFunction": lambda system: system.worker_ports(remaining_seconds=1),
+    "StatusFunction": lambda system: (
+        (system.settings.dashboard_origin, system.runs, system.series, system.rate_limiter, system.candles),
+        (system.settings.exchange_base_url, system.settings.top_n, system.settings.collection_start),
+        (system.settings.collection_schedule, system.settings.batch_size_hours, system.settings.max_retries),
+        (system.settings.worker_timeout, system.settings.run_deadline_hours, system.settings.api_key_required),
+        (system.settings.schedules_enabled, system.settings.gap_fill_schedule, system.settings.weight_share_percent),
+        system.probe,
     ),
-    "CandlesFunction": lambda here: (here.settings.dashboard_origin, here.candles, here.series),
-    "ReconcilerFunction": lambda here: (here.closing_ports(), here.queue, here.settings.queue_visibility),
+    "CandlesFunction": lambda system: (system.settings.dashboard_origin, system.candles, system.series),
+    "ReconcilerFunction": lambda system: (system.closing_ports(), system.queue, system.settings.queue_visibility),
 }
 
 

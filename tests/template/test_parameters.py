@@ -12,7 +12,7 @@ PARAMETERS = source()["Parameters"]
 
 
 def accepts(name: str, value: str) -> bool:
-    """Tell whether CloudFormation would take a value, by the parameter's own constraints."""
+    """Return whether CloudFormation would take a value, by the parameter's own constraints."""
     parameter = PARAMETERS[name]
     if "AllowedValues" in parameter and value not in map(str, parameter["AllowedValues"]):
         return False

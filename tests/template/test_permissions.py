@@ -1,4 +1,4 @@
-"""What each function may do and is told: what it needs, and no more."""
+"""What each function may do and is reported: what it needs, and no more."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_who_answers_candles_sees_of_the_runs_only_what_is_stored(stack: Stack) 
 
 def test_who_checks_keys_can_change_nothing_of_them_but_when_they_were_used(stack: Stack) -> None:
     (policy,) = stack.properties("AuthorizerFunctionRole")["Policies"]
-    (writing,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "dynamodb:UpdateItem")
+    (writing,) = (item for item in policy["PolicyDocument"]["Statement"] if item["Action"] == "dynamodb:UpdateItem")
     assert writing["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["key_id", "last_used_at"]}}
 
 
@@ -110,8 +110,8 @@ def test_functions_may_use_the_tables_that_are_named_in_place_of_new_ones() -> N
 @pytest.mark.parametrize("function", ALLOWED)
 def test_a_function_knows_the_names_of_what_it_may_use_and_of_nothing_else(stack: Stack, function: str) -> None:
     variables = stack.properties(function)["Environment"]["Variables"]
-    told = {value["Ref"] for value in variables.values() if isinstance(value, dict)}
-    assert told == ALLOWED[function].keys() - {"event-bus/default"}
+    reported = {value["Ref"] for value in variables.values() if isinstance(value, dict)}
+    assert reported == ALLOWED[function].keys() - {"event-bus/default"}
 
 
 def test_the_metrics_of_two_stacks_in_one_account_do_not_mix(stack: Stack) -> None:

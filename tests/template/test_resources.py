@@ -47,7 +47,7 @@ def test_a_message_that_fails_five_times_is_kept_for_people(stack: Stack) -> Non
     assert [found["Properties"]["EventSourceArn"] for found in sources] == [{"Fn::GetAtt": ["CollectQueue", "Arn"]}]
 
 
-def test_a_worker_takes_one_message_and_tells_of_its_failure(stack: Stack) -> None:
+def test_a_worker_takes_one_message_and_says_of_its_failure(stack: Stack) -> None:
     source = stack.properties("CollectQueueToWorker")
     assert source["BatchSize"] == 1
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

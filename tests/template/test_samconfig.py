@@ -1,4 +1,4 @@
-"""The stages that `sam` knows, and the version that is told in two places."""
+"""The stages that `sam` knows, and the version that is reported in two places."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def test_a_worker_that_dies_on_a_laptop_is_replaced_within_minutes() -> None:
     assert int(overrides("local")["QueueVisibility"]) <= 120
 
 
-def test_the_version_that_the_functions_tell_is_that_of_the_layer() -> None:
+def test_the_version_that_the_functions_say_is_that_of_the_layer() -> None:
     layer = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     assert layer["project"]["version"] == __version__

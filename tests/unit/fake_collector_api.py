@@ -1,4 +1,4 @@
-"""A collector's API and its exchange, made up for the tests of the progress display and served over real HTTP."""
+"""A collector's API and its exchange, synthetic for the tests of the progress display and served over real HTTP."""
 
 import json
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, A
 
 def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
     def count(name: str) -> int:
-        return sum(one["status"] == name for one in symbols)
+        return sum(item["status"] == name for item in symbols)
 
     ended = {name: count(name) for name in ("complete", "partial", "failed", "skipped")}
     done = sum(ended.values())
@@ -52,7 +52,7 @@ def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
             **ended,
             "ended_at": None if running else "2026-11-23T10:00:04Z",
             "end_reason": None,
-            "total_records": sum(one["records"] for one in symbols),
+            "total_records": sum(item["records"] for item in symbols),
             "details": list(symbols),
         },
     }
@@ -79,7 +79,7 @@ class FakeApi:
         )
         self.statuses: list[tuple[int, Any]] = []
         self.klines_counts: list[int] = [10, 16]
-        self.asked: list[tuple[str, Any, str | None]] = []
+        self.requested: list[tuple[str, Any, str | None]] = []
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -105,7 +105,7 @@ class FakeApi:
 
     def answer(self, target: str, body: Any, key: str | None) -> tuple[int, Any]:
         path = urlsplit(target).path
-        self.asked.append((target, body, key))
+        self.requested.append((target, body, key))
         if path == "/api/admin/collect/trigger":
             return self.trigger
         if path == "/api/admin/collect/status":
@@ -119,4 +119,4 @@ class FakeApi:
         return 404, {}
 
     def bodies_triggered(self) -> list[Any]:
-        return [body for target, body, _ in self.asked if "trigger" in target]
+        return [body for target, body, _ in self.requested if "trigger" in target]

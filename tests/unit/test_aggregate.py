@@ -72,7 +72,7 @@ def stores() -> tuple[FakeCandleStore, FakeSeriesStore]:
     return store, series
 
 
-def asked(stores: tuple[FakeCandleStore, FakeSeriesStore], query: str) -> list[list[Any]]:
+def requested(stores: tuple[FakeCandleStore, FakeSeriesStore], query: str) -> list[list[Any]]:
     question = read_klines_query({name: values[0] for name, values in parse_qs(query).items()})
     found = read_candles(
         *stores,
@@ -89,10 +89,10 @@ def asked(stores: tuple[FakeCandleStore, FakeSeriesStore], query: str) -> list[l
 def test_days_are_what_binance_answered(
     stores: tuple[FakeCandleStore, FakeSeriesStore], query: str, answered: list[list[Any]]
 ) -> None:
-    ours = asked(stores, query)
+    ours = requested(stores, query)
     assert [candle[0] for candle in ours] == [candle[0] for candle in answered]
     for mine, theirs in zip(ours, answered, strict=True):
-        differing = {name for name, one, other in zip(COLUMNS, mine, theirs, strict=False) if one != other}
+        differing = {name for name, item, other in zip(COLUMNS, mine, theirs, strict=False) if item != other}
         day = windows.day_of(mine[0] // HOUR_MS)
         assert differing in (set(), SUMS), f"{day}: prices and times are always equal"
         assert not differing or Decimal(theirs[5]) - Decimal(mine[5]) == DIFFERENT[day]
@@ -103,7 +103,7 @@ def test_every_day_that_differs_but_two_is_recorded_equal_elsewhere(
 ) -> None:
     equal = set()
     for query, answered in recorded_days():
-        mine = {candle[0]: candle for candle in asked(stores, query)}
+        mine = {candle[0]: candle for candle in requested(stores, query)}
         equal |= {windows.day_of(theirs[0] // HOUR_MS) for theirs in answered if mine[theirs[0]][:11] == theirs[:11]}
     assert DIFFERENT.keys() - equal == {"2020-12-21", "2021-01-21"}
 
@@ -112,7 +112,7 @@ def test_a_day_with_an_outage_is_built_from_its_other_hours(stores: tuple[FakeCa
     day = windows.first_hour_of("2019-05-15")
     assert len(stores[0].candles("BTCUSDT", Window(day, day + 24), limit=24)) == 14
     start = day * HOUR_MS
-    (ours,) = asked(stores, f"symbol=BTCUSDT&interval=1d&startTime={start}&endTime={start}")
+    (ours,) = requested(stores, f"symbol=BTCUSDT&interval=1d&startTime={start}&endTime={start}")
     theirs = [candle for _, answered in recorded_days() for candle in answered if candle[0] == start]
     assert theirs
     assert all(ours == candle for candle in theirs)

@@ -1,4 +1,4 @@
-"""docs/api.md against the OpenAPI document: every route, error and member of an answer is told to people too."""
+"""docs/api.md against the OpenAPI document: every route, error and member of an answer is reported to people too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMAS: dict[str, Any] = openapi_document()["components"]["schemas"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)
-def test_a_route_is_told_with_its_parameters(operation: Any) -> None:
+def test_a_route_is_reported_with_its_parameters(operation: Any) -> None:
     assert operation.route.path in TEXT
     untold = {"permissions", "showPermissionSets", "symbolStatus", "symbols"}  # of exchangeInfo: as Binance has them
     for parameter in operation.parameters:
@@ -29,15 +29,15 @@ def codes() -> set[str]:
     return words - {""}
 
 
-def test_every_error_is_told() -> None:
+def test_every_error_is_reported() -> None:
     assert len(codes()) > 15
     assert {code for code in codes() if code not in TEXT} == set()
 
 
-def test_no_error_is_told_that_there_is_not() -> None:
-    told = set(re.findall(r"^\|.*?\| ([A-Z]+_[A-Z_]+) \|", TEXT, re.MULTILINE))
-    assert told
-    assert told <= codes()
+def test_no_error_is_reported_that_there_is_not() -> None:
+    reported = set(re.findall(r"^\|.*?\| ([A-Z]+_[A-Z_]+) \|", TEXT, re.MULTILINE))
+    assert reported
+    assert reported <= codes()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_no_error_is_told_that_there_is_not() -> None:
         "Cancelled",
     ],
 )
-def test_every_member_of_an_answer_is_told(name: str) -> None:
+def test_every_member_of_an_answer_is_reported(name: str) -> None:
     assert {
         member for member in SCHEMAS[name]["properties"] if f"`{member}`" not in TEXT and member not in TEXT
     } == set()

@@ -59,12 +59,12 @@ def test_swapped_neighbours_are_noticed(key: ApiKey, place: int) -> None:
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))
-def test_what_is_no_key_is_read_as_none(text: str) -> None:
+def test_what_cannot_be_a_key_is_not_read(text: str) -> None:
     assert ApiKey.parse(text) is None
 
 
 @pytest.mark.parametrize("around", [" {}", "{}\n", "{}{}", "x{}", "{}\x00"])
-def test_a_key_with_something_around_it_is_none(around: str) -> None:
+def test_a_key_with_something_around_it_is_not_a_key(around: str) -> None:
     key = ApiKey(key_id="a" * KEY_ID_LENGTH, secret="b" * SECRET_LENGTH)
     assert ApiKey.parse(around.format(key.text, key.text)) is None
 

@@ -25,7 +25,7 @@ def test_all_parts_are_looked_at() -> None:
 
 @pytest.mark.parametrize("module", sorted(SOURCES))
 def test_imports_point_the_right_way(module: str) -> None:
-    assert [str(one) for one in violations(module, SOURCES[module], known=KNOWN)] == []
+    assert [str(item) for item in violations(module, SOURCES[module], known=KNOWN)] == []
 
 
 @pytest.mark.parametrize("module", sorted(SOURCES))

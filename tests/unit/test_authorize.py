@@ -1,4 +1,4 @@
-"""Who may pass, and what a refused caller is told."""
+"""Who may pass, and what a refused caller is reported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_keys_that_disagree_are_refused_even_if_one_is_good() -> None:
     assert store.reads == 0
 
 
-def test_a_wrong_secret_and_an_unknown_id_are_told_the_same_after_the_same_reads() -> None:
+def test_a_wrong_secret_and_an_unknown_id_are_reported_the_same_after_the_same_reads() -> None:
     said = []
     for wrong in (ApiKey(key_id=KEY.key_id, secret="t" * 32), ApiKey(key_id="NoSuchKey0", secret="s" * 32)):
         store = KeysInMemory(STORED)
@@ -91,7 +91,7 @@ def test_a_wrong_secret_does_not_learn_the_scope_of_the_key() -> None:
 
 
 @given(st.text(min_size=1) | st.binary(min_size=1).map(lambda raw: raw.decode("utf-8", "surrogateescape")))
-def test_anything_that_is_no_key_is_refused_without_a_read(text: str) -> None:
+def test_anything_that_cannot_be_a_key_is_refused_without_a_read(text: str) -> None:
     store = KeysInMemory(STORED)
     assert refusal({text}, store) == (403, "INVALID_API_KEY")
     assert store.reads == 0
@@ -173,7 +173,7 @@ def test_reading_candles_and_coverage_needs_the_read_scope_and_all_else_admin(
     assert needed_scope(method, route) is scope
 
 
-def test_coverage_is_read_but_is_no_route_of_binance() -> None:
+def test_coverage_is_read_but_is_not_a_route_of_binance() -> None:
     assert [route.path for route in ROUTES if route.is_candles_route] == [
         "/api/v3/klines",
         "/api/v3/exchangeInfo",

@@ -62,7 +62,7 @@ class Asked:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+def requested(monkeypatch: pytest.MonkeyPatch) -> Asked:
     use_case = Asked()
     monkeypatch.setattr(bootstrap, "authorizer", lambda: use_case)
     return use_case
@@ -89,12 +89,12 @@ def effect(answer: dict[str, Any]) -> str:
         {"headers": {"X-API-Key": ["", "good"]}},
     ],
 )
-def test_a_key_lets_in_wherever_it_is_carried(asked: Asked, carried: dict[str, Any]) -> None:
+def test_a_key_lets_in_wherever_it_is_carried(requested: Asked, carried: dict[str, Any]) -> None:
     answer = handler(request(**carried), None)
     assert effect(answer) == "Allow"
     assert answer["principalId"] == "KeyOfAdmin"
     assert answer["context"] == {"key_id": "KeyOfAdmin", "scope": "admin"}
-    assert asked.needed is Scope.ADMIN
+    assert requested.needed is Scope.ADMIN
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_key_lets_in_wherever_it_is_carried(asked: Asked, carried: dict[str, A
         {"query": {"api_key": [""]}},
     ],
 )
-@pytest.mark.usefixtures("asked")
+@pytest.mark.usefixtures("requested")
 def test_no_key_makes_the_gateway_answer_401(carried: dict[str, Any]) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         handler(request(**carried), None)
@@ -128,22 +128,22 @@ def test_no_key_makes_the_gateway_answer_401(carried: dict[str, Any]) -> None:
         {"query": {"api_key": ["good", "bad"]}},
     ],
 )
-@pytest.mark.usefixtures("asked")
+@pytest.mark.usefixtures("requested")
 def test_a_wrong_key_or_keys_that_disagree_are_refused_with_the_words_of_the_answer(carried: dict[str, Any]) -> None:
     answer = handler(request(**carried), None)
     assert effect(answer) == "Deny"
     assert answer["context"] == {"code": "INVALID_API_KEY", "message": "The API key is not valid."}
 
 
-def test_a_client_of_binance_carries_our_key_in_its_own_header_when_it_reads_candles(asked: Asked) -> None:
+def test_a_client_of_binance_carries_our_key_in_its_own_header_when_it_reads_candles(requested: Asked) -> None:
     carried = {"X-MBX-APIKEY": ["good"]}
     assert effect(handler(request(route="/api/v3/klines", method="GET", headers=carried), None)) == "Allow"
-    assert asked.needed is Scope.READ
+    assert requested.needed is Scope.READ
     both = carried | {"X-API-Key": ["bad"]}
     assert effect(handler(request(route="/api/v3/klines", method="GET", headers=both), None)) == "Deny"
 
 
-@pytest.mark.usefixtures("asked")
+@pytest.mark.usefixtures("requested")
 @pytest.mark.parametrize("symbol", ["*", "..%2F..", "a:b", "${aws:userid}", "币安人生USDT", " ", "?x"])
 def test_a_path_that_no_policy_could_name_is_no_obstacle(symbol: str) -> None:
     path = f"/api/admin/coverage/{symbol}"
@@ -151,16 +151,16 @@ def test_a_path_that_no_policy_could_name_is_no_obstacle(symbol: str) -> None:
     assert effect(handler(event, None)) == "Allow"
 
 
-@pytest.mark.usefixtures("asked")
+@pytest.mark.usefixtures("requested")
 def test_a_refusal_is_logged_by_the_templates_route_and_without_what_was_sent() -> None:
     path = "/api/admin/coverage/forged\r\nline"
     event = request(route="/api/admin/coverage/{symbol}", method="GET", path=path, headers={"X-API-Key": ["gue\nss"]})
     with written() as log:
         handler(event | {"requestContext": {"requestId": "r-1"}}, None)
     (line,) = log.getvalue().splitlines()
-    told = json.loads(line)
+    reported = json.loads(line)
     assert (
-        told.items()
+        reported.items()
         >= {
             "message": "caller refused",
             "route": "/api/admin/coverage/{symbol}",
@@ -170,7 +170,7 @@ def test_a_refusal_is_logged_by_the_templates_route_and_without_what_was_sent() 
             "request_id": "r-1",
         }.items()
     )
-    assert "key_id" not in told
+    assert "key_id" not in reported
     assert "gue" not in line
     assert "forged" not in line
 

@@ -1,4 +1,4 @@
-"""No wrong row is believed: answers of every shape, and hundreds that were spoilt at random."""
+"""No wrong row is believed: answers of every shape, and hundreds that were corrupted at random."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 
 from tests.recorded import recorded_rows
 
-SPOILT_CASES = int(os.environ.get("SPOILT_CASES", "600"))
-"""How many spoilt answers each of two tests makes up; `make faults` asks for more."""
+CORRUPTED_CASES = int(os.environ.get("CORRUPTED_CASES", "600"))
+"""How many corrupted answers each of two tests makes up; `make faults` asks for more."""
 
 START, LIMIT, RUNNING = 480_000, 5, 480_100
 
@@ -202,7 +202,7 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 NUMBER_TEXTS = st.from_regex(r"[-+]?\d{0,22}[.,]?\d{0,10}(e\d+)?", fullmatch=True)
-SPOILT = st.tuples(st.integers(0, LIMIT - 1), st.integers(0, 11), ANYTHING | NUMBER_TEXTS)
+CORRUPTIONS = st.tuples(st.integers(0, LIMIT - 1), st.integers(0, 11), ANYTHING | NUMBER_TEXTS)
 
 
 def assert_right(candles: tuple[Candle, ...]) -> None:
@@ -220,11 +220,11 @@ def assert_right(candles: tuple[Candle, ...]) -> None:
         assert candle.line().isascii()
 
 
-@settings(max_examples=SPOILT_CASES)
-@given(st.lists(SPOILT, min_size=1, max_size=3))
-def test_rows_spoilt_at_random_are_refused_or_right(spoilt: list[tuple[int, int, Any]]) -> None:
+@settings(max_examples=CORRUPTED_CASES)
+@given(st.lists(CORRUPTIONS, min_size=1, max_size=3))
+def test_rows_corrupted_at_random_are_refused_or_right(corruptions: list[tuple[int, int, Any]]) -> None:
     answer = rows()
-    for at, column, value in spoilt:
+    for at, column, value in corruptions:
         answer[at][column] = value
     try:
         candles = read(answer)
@@ -236,11 +236,11 @@ def test_rows_spoilt_at_random_are_refused_or_right(spoilt: list[tuple[int, int,
 BODY = json.dumps(rows()).encode()
 
 
-@settings(max_examples=SPOILT_CASES)
+@settings(max_examples=CORRUPTED_CASES)
 @given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 3), st.binary(max_size=3)), max_size=4))
-def test_bytes_spoilt_at_random_are_refused_or_read_as_right_rows(spoilt: list[tuple[int, int, bytes]]) -> None:
+def test_bytes_corrupted_at_random_are_refused_or_read_as_right_rows(corruptions: list[tuple[int, int, bytes]]) -> None:
     body = BODY
-    for at, length, put in spoilt:
+    for at, length, put in corruptions:
         body = body[:at] + put + body[at + length :]
     try:
         candles = read(read_json(body))
@@ -271,13 +271,13 @@ INFO: dict[str, Any] = {
 
 
 def test_listings_and_the_limit_are_read() -> None:
-    assert [(one.symbol, one.trading) for one in read_listings(INFO)] == [("BTCUSDT", True), ("\u5e01USDT", False)]
+    assert [(item.symbol, item.trading) for item in read_listings(INFO)] == [("BTCUSDT", True), ("\u5e01USDT", False)]
     assert read_weight_limit(INFO) == (6000, 60)
 
 
 @settings(max_examples=300)
 @given(ANYTHING, st.sampled_from(["rateLimitType", "interval", "intervalNum", "limit"]), st.integers(0, 1))
-def test_a_spoilt_limit_is_refused_or_a_number(value: Any, name: str, at: int) -> None:
+def test_a_corrupted_limit_is_refused_or_a_number(value: Any, name: str, at: int) -> None:
     info = deepcopy(INFO)
     info["rateLimits"][at][name] = value
     try:
@@ -289,7 +289,7 @@ def test_a_spoilt_limit_is_refused_or_a_number(value: Any, name: str, at: int) -
 
 
 @pytest.mark.parametrize("limit", [0, -1, "many", None, math.inf, 10**400, math.nan, [1]])
-def test_a_limit_that_is_no_number_is_refused(limit: Any) -> None:
+def test_a_limit_that_is_not_a_number_is_refused(limit: Any) -> None:
     info = deepcopy(INFO)
     info["rateLimits"][1]["limit"] = limit
     with pytest.raises(WrongAnswerError):
@@ -319,18 +319,18 @@ def test_every_recorded_row_is_believed() -> None:
         recorded = recorded_rows(symbol, year)
         answer = [
             row(
-                one.hour,
-                opened=one.open_time_ms,
-                open=one.open,
-                high=one.high,
-                low=one.low,
-                close=one.close,
-                volume=one.volume,
-                quote_volume=one.quote_volume,
-                trades=one.trade_count,
-                taker_base=one.taker_base,
-                taker_quote=one.taker_quote,
+                item.hour,
+                opened=item.open_time_ms,
+                open=item.open,
+                high=item.high,
+                low=item.low,
+                close=item.close,
+                volume=item.volume,
+                quote_volume=item.quote_volume,
+                trades=item.trade_count,
+                taker_base=item.taker_base,
+                taker_quote=item.taker_quote,
             )
-            for one in recorded
+            for item in recorded
         ]
         assert read_candles(answer, start=recorded[0].hour, limit=10**5, running=10**6) == recorded

@@ -103,14 +103,16 @@ def test_an_hour_that_opened_off_the_hour_keeps_its_time_and_ends_with_its_hour(
 
 
 def test_what_is_stored_is_listed() -> None:
-    assert [one["symbol"] for one in info()["symbols"]] == ["BTCUSDT", "ETHBTC"]
-    assert [one["symbol"] for one in info(symbol="ETHBTC")["symbols"]] == ["ETHBTC"]
-    assert [one["symbol"] for one in info(symbols='["BTCUSDT"]', showPermissionSets="false")["symbols"]] == ["BTCUSDT"]
-    assert [one["symbol"] for one in info(symbolStatus="TRADING", permissions="SPOT")["symbols"]] == ["BTCUSDT"]
+    assert [item["symbol"] for item in info()["symbols"]] == ["BTCUSDT", "ETHBTC"]
+    assert [item["symbol"] for item in info(symbol="ETHBTC")["symbols"]] == ["ETHBTC"]
+    assert [item["symbol"] for item in info(symbols='["BTCUSDT"]', showPermissionSets="false")["symbols"]] == [
+        "BTCUSDT"
+    ]
+    assert [item["symbol"] for item in info(symbolStatus="TRADING", permissions="SPOT")["symbols"]] == ["BTCUSDT"]
 
 
 def test_a_delisted_symbol_is_in_break() -> None:
-    assert {one["symbol"]: one["status"] for one in info()["symbols"]} == {"BTCUSDT": "TRADING", "ETHBTC": "BREAK"}
+    assert {item["symbol"]: item["status"] for item in info()["symbols"]} == {"BTCUSDT": "TRADING", "ETHBTC": "BREAK"}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_listing_has_what_binances_has_and_clients_read() -> None:
     ours, theirs = info()["symbols"][0], recorded["symbols"][0]
     assert ours.keys() <= theirs.keys()
     for rule in ours["filters"]:
-        (same,) = [one for one in theirs["filters"] if one["filterType"] == rule["filterType"]]
+        (same,) = [item for item in theirs["filters"] if item["filterType"] == rule["filterType"]]
         assert rule.keys() == same.keys()
 
 

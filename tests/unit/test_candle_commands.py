@@ -91,16 +91,16 @@ def test_nothing_is_stored_where_one_of_the_files_is_wrong(archive: Archive, tmp
     assert archive.candles.lines == {}
 
 
-def test_what_differs_is_told_and_written_down(
+def test_what_differs_is_reported_and_written_down(
     archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = synthetic_candle("BTCUSDT", START)._replace(volume="3.5", taker_base="1")
     archive.candles.store("BTCUSDT", [mine], (), absent_days=frozenset())
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
-    told = tmp_path / "differences.csv"
-    assert main(["import", file, "--differences", str(told)]) == 1
+    reported = tmp_path / "differences.csv"
+    assert main(["import", file, "--differences", str(reported)]) == 1
     assert "10 candles, 9 stored, 0 were there, 1 differ" in capsys.readouterr().out
-    assert list(pd.read_csv(told)["open_time"]) == ["2024-01-01T00:00:00Z"]
+    assert list(pd.read_csv(reported)["open_time"]) == ["2024-01-01T00:00:00Z"]
     assert archive.candles.lines["BTCUSDT", START] == mine.line()
 
 

@@ -50,7 +50,7 @@ def text(rows: list[list[str]]) -> str:
 
 def read(path: Path, symbol: str | None = None) -> list[Candle]:
     batches = candle_file(path, symbol=symbol).batches(closed_end=CLOSED_END)
-    return [one for _, batch in batches for one in batch]
+    return [item for _, batch in batches for item in batch]
 
 
 def parquet(path: Path, **columns: Any) -> Path:
@@ -84,7 +84,7 @@ def test_zipped_and_gzipped_files_are_read(tmp_path: Path) -> None:
 
 def test_a_header_may_name_the_columns_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2024-01.csv"
-    path.write_text(text([list(reversed(one)) for one in [HEADER, *ROWS]]))
+    path.write_text(text([list(reversed(item)) for item in [HEADER, *ROWS]]))
     assert read(path) == CANDLES
 
 
@@ -109,7 +109,7 @@ def test_a_column_may_name_the_symbol(tmp_path: Path) -> None:
         ("mine.parquet", None, None),
     ],
 )
-def test_a_name_tells_symbol_and_period(name: str, symbol: str | None, period: Window | None) -> None:
+def test_a_name_says_symbol_and_period(name: str, symbol: str | None, period: Window | None) -> None:
     file = candle_file(Path(name))
     assert (file.symbol, file.period) == (symbol, period)
 
@@ -121,7 +121,7 @@ def test_a_name_of_something_else_is_refused(name: str) -> None:
 
 
 def changed(number: int, column: str, value: str) -> list[list[str]]:
-    rows = [list(one) for one in ROWS]
+    rows = [list(item) for item in ROWS]
     rows[number][COLUMNS.index(column)] = value
     return rows
 
@@ -209,5 +209,5 @@ def test_without_a_symbol_anywhere_the_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("symbol", "year"), [("BTCUSDT", 2018), ("BTCUSDT", 2025)])
 def test_the_recorded_archive_is_read_to_the_last_digit(symbol: str, year: int) -> None:
     file = candle_file(KLINES / f"{symbol}-1h-{year}.csv.gz")
-    found = [one for _, batch in file.batches(closed_end=windows.year_window(2026).start) for one in batch]
+    found = [item for _, batch in file.batches(closed_end=windows.year_window(2026).start) for item in batch]
     assert tuple(found) == recorded_rows(symbol, year)

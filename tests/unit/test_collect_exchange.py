@@ -28,9 +28,9 @@ def url() -> Iterator[str]:
 def test_its_count_of_candle_requests_grows_with_each_and_with_nothing_else(url: str) -> None:
     exchange = Exchange(url)
     assert exchange.candle_requests() == 0
-    asked = requests.get(f"{url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=1", timeout=10)
+    requested = requests.get(f"{url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=1", timeout=10)
     requests.get(f"{url}/api/v3/ping", timeout=10)
-    assert asked.ok
+    assert requested.ok
     assert exchange.candle_requests() == 1
 
 

@@ -63,7 +63,7 @@ def ran(
     return code, screen.getvalue()
 
 
-def test_a_run_that_ends_complete_is_told_with_its_totals_and_how_to_read_it(root: Path, api: FakeApi) -> None:
+def test_a_run_that_ends_complete_is_reported_with_its_totals_and_how_to_read_it(root: Path, api: FakeApi) -> None:
     api.statuses = [
         (200, status(symbol("BTCUSDT", "running", 1000), symbol("ETHUSDT", "pending"), running=True)),
         (200, status(symbol("BTCUSDT", "complete", 2160, requests=3), symbol("ETHUSDT", "complete", 2160, requests=3))),
@@ -85,7 +85,7 @@ def test_the_default_days_are_those_of_the_exchanges_clock(root: Path, api: Fake
     assert api.bodies_triggered() == [{"mode": "backward", "start_date": "2025-10-03", "top_n": 20}]
 
 
-def test_what_the_api_took_otherwise_than_asked_is_told(root: Path, api: FakeApi) -> None:
+def test_what_the_api_took_otherwise_than_asked_is_reported(root: Path, api: FakeApi) -> None:
     api.trigger[1]["note"] = "end_date was cut at 2025-12-31T23:00:00Z, the last closed hour"
     api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
     assert "end_date was cut" in ran(root, "--end", "2030-01-01")[1]
@@ -94,11 +94,13 @@ def test_what_the_api_took_otherwise_than_asked_is_told(root: Path, api: FakeApi
 def test_every_call_of_the_api_carries_the_key(root: Path, api: FakeApi) -> None:
     api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
     ran(root)
-    assert {key for target, _, key in api.asked if "/api/admin/" in target} == {"a-key"}
-    assert {key for target, _, key in api.asked if "/api/admin/" not in target} == {None}
+    assert {key for target, _, key in api.requested if "/api/admin/" in target} == {"a-key"}
+    assert {key for target, _, key in api.requested if "/api/admin/" not in target} == {None}
 
 
-def test_what_is_partial_or_failed_is_told_with_reason_and_windows_and_ends_non_zero(root: Path, api: FakeApi) -> None:
+def test_what_is_partial_or_failed_is_reported_with_reason_and_windows_and_ends_non_zero(
+    root: Path, api: FakeApi
+) -> None:
     gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
     error = {"kind": "timeout", "message": "No answer.", "http_status": None, "exchange_code": None, "attempts": 4}
     api.statuses = [
@@ -134,7 +136,7 @@ def test_a_run_of_many_lists_only_what_is_amiss(root: Path, api: FakeApi) -> Non
     assert "C98USDT" not in screen
 
 
-def test_what_fails_for_one_reason_is_told_once_and_not_for_every_crypto(root: Path, api: FakeApi) -> None:
+def test_what_fails_for_one_reason_is_reported_once_and_not_for_every_crypto(root: Path, api: FakeApi) -> None:
     error = {"kind": "refused", "message": "Not from this region.", "http_status": 451, "attempts": 1}
     gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
     api.statuses = [
@@ -170,7 +172,7 @@ def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, ap
 
 
 @pytest.mark.parametrize(
-    ("http_status", "answer", "told"),
+    ("http_status", "answer", "reported"),
     [
         (401, {"error": {"code": "MISSING_API_KEY", "message": "No key."}}, "MISSING_API_KEY: No key."),
         (403, {"error": {"code": "INVALID_API_KEY", "message": "Not a key."}}, "`make up`"),
@@ -185,16 +187,16 @@ def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, ap
         (202, b"<html>", "logs/"),
     ],
 )
-def test_a_trigger_that_is_refused_is_told_with_a_remedy_and_ends_with_2(
-    root: Path, api: FakeApi, http_status: int, answer: Any, told: str
+def test_a_trigger_that_is_refused_is_reported_with_a_remedy_and_ends_with_2(
+    root: Path, api: FakeApi, http_status: int, answer: Any, reported: str
 ) -> None:
     api.trigger = (http_status, answer)
     code, screen = ran(root)
     assert code == 2
-    assert told in screen
+    assert reported in screen
 
 
-def test_an_api_that_is_not_there_is_told_with_make_up(root: Path, api: FakeApi) -> None:
+def test_an_api_that_is_not_there_is_reported_with_make_up(root: Path, api: FakeApi) -> None:
     api.server.server_close()
     stack = json.loads((root / ".local" / "stack.json").read_text())
     code, screen = ran(root)
@@ -209,10 +211,10 @@ def test_a_stack_that_does_not_come_up_starts_nothing(root: Path, api: FakeApi) 
 
     code, screen = ran(root, bring_up=fail)
     assert (code, screen.strip()) == (2, "The local stack is not up.")
-    assert api.asked == []
+    assert api.requested == []
 
 
-def test_a_stack_file_that_is_missing_is_told_with_make_up(root: Path) -> None:
+def test_a_stack_file_that_is_missing_is_reported_with_make_up(root: Path) -> None:
     (root / ".local" / "stack.json").unlink()
     code, screen = ran(root)
     assert code == 2
@@ -256,7 +258,7 @@ def test_ctrl_c_before_the_trigger_says_that_nothing_was_started(root: Path, api
     code, screen = ran(root, bring_up=press_ctrl_c)
     assert code == 130
     assert "before anything was started" in screen
-    assert api.asked == []
+    assert api.requested == []
 
 
 def test_a_run_without_results_is_no_success(root: Path, api: FakeApi) -> None:

@@ -55,7 +55,7 @@ def test_a_reason_carries_what_the_exchange_said() -> None:
     assert reason(None) == "no reason given"
 
 
-def test_the_tally_leaves_out_what_there_is_none_of() -> None:
+def test_the_tally_leaves_out_what_there_does_not_exist_of() -> None:
     details = [symbol_result("AUSDT", "running"), symbol_result("BUSDT", "pending")]
     held = results(details, complete=2, failed=1, total_cryptos=5)
     assert tally(held) == "2 complete, 1 failed, 1 running, 1 pending"
@@ -77,7 +77,7 @@ def test_the_exit_code_is_zero_only_when_every_crypto_is_complete_or_skipped(hel
     assert exit_code(held) == code
 
 
-def test_a_plain_line_tells_the_wait_for_the_exchange() -> None:
+def test_a_plain_line_says_the_wait_for_the_exchange() -> None:
     until = datetime(2025, 1, 1, 12, 0, 5, tzinfo=UTC)
     waiting = status(waiting_for_exchange_until=format_moment(until))
     assert progress_line(waiting, None) == "waiting for the exchange until 12:00:05 UTC"
@@ -92,7 +92,7 @@ def test_the_pace_is_that_of_the_last_quarter_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("http_status", "field", "told"),
+    ("http_status", "field", "reported"),
     [
         (401, None, "make up"),
         (403, None, ".local/stack.json"),
@@ -105,8 +105,8 @@ def test_the_pace_is_that_of_the_last_quarter_minute() -> None:
         (413, None, "Nothing was started."),
     ],
 )
-def test_every_refusal_comes_with_what_to_do(http_status: int, field: str | None, told: str) -> None:
-    assert told in remedy(http_status, Refusal(code="X", message="No.", field=field))
+def test_every_refusal_comes_with_what_to_do(http_status: int, field: str | None, reported: str) -> None:
+    assert reported in remedy(http_status, Refusal(code="X", message="No.", field=field))
 
 
 def test_an_exchange_that_is_down_has_a_stand_in() -> None:

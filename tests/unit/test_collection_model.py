@@ -52,18 +52,18 @@ class Collection(RuleBasedStateMachine):
         printed = {name: frozenset(range(START - 50, NOW + 24 * 40)) - holes for name in NAMES}
         printed["BUSDT"] = frozenset(range(listed, NOW + 24 * 40)) - holes
         printed["CUSDT"] = frozenset(range(START, START + 70)) - holes
-        self.here = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
-        self.here.defaults = replace(self.here.defaults, batch_size=batch_size, collection_start=START)
-        self.here.prefetch = ahead
-        self.here.exchange.before = self.answer
+        self.system = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
+        self.system.defaults = replace(self.system.defaults, batch_size=batch_size, collection_start=START)
+        self.system.prefetch = ahead
+        self.system.exchange.before = self.answer
         self.faults: list[str] = []
         self.ended: dict[tuple[str, str], SymbolRecord] = {}
         self.lines: dict[tuple[str, int], str] = {}
-        self.blocked_until = self.here.clock.now()
+        self.blocked_until = self.system.clock.now()
 
     def answer(self, _: Asked) -> None:
         """Break an answer if a fault is waiting; an exchange that has banned us must not be asked."""
-        now = self.here.clock.now()
+        now = self.system.clock.now()
         assert now >= self.blocked_until, "asked while banned"
         fault = self.faults.pop() if self.faults else None
         if fault == "unavailable":
@@ -73,74 +73,74 @@ class Collection(RuleBasedStateMachine):
         if fault == "ban":
             self.blocked_until = now + timedelta(seconds=130)
             raise ExchangeBlockedError(Failure("blocked", "banned", 418, attempts=1), self.blocked_until)
-        self.here.exchange.rows_most = 5 if fault == "short" else None
+        self.system.exchange.rows_most = 5 if fault == "short" else None
 
     @rule(
         start=st.integers(START - 40, START + 20),
-        asked=st.sampled_from(REQUESTS),
+        requested=st.sampled_from(REQUESTS),
         dies_at=st.none() | STEPS,
         moment=MOMENTS,
     )
-    def trigger(self, start: int, asked: RunRequest, dies_at: int | None, moment: int) -> None:
-        now = self.here.clock.now()
-        runs = [self.here.runs.get(run_id) for run_id in self.here.runs.open_runs()]
+    def trigger(self, start: int, requested: RunRequest, dies_at: int | None, moment: int) -> None:
+        now = self.system.clock.now()
+        runs = [self.system.runs.get(run_id) for run_id in self.system.runs.open_runs()]
         active = [run for run in runs if run and run.state is RunState.ACTIVE and run.deadline > now]
         try:
-            ports = self.here.run_ports(None if dies_at is None else [dies_at, moment])
-            start_run(replace(asked, start=start), self.here.defaults, ports)
+            ports = self.system.run_ports(None if dies_at is None else [dies_at, moment])
+            start_run(replace(requested, start=start), self.system.defaults, ports)
         except (Crash, RefusedError):
             return
         assert not active, "two runs at once"
 
     def state(self, run_id: str) -> RunState:
-        run = self.here.runs.get(run_id)
+        run = self.system.runs.get(run_id)
         assert run is not None
         return run.state
 
     @rule(index=st.integers(0, 10))
     def deliver(self, index: int) -> None:
-        self.here.deliver(index)
+        self.system.deliver(index)
 
     @rule(index=st.integers(0, 10), dies_at=STEPS, moment=MOMENTS)
     def deliver_to_one_who_dies(self, index: int, dies_at: int, moment: int) -> None:
         known = self.blocked_until
         try:
-            self.here.deliver(index, [dies_at, moment])
+            self.system.deliver(index, [dies_at, moment])
         except Crash:
-            if self.here.rate_limiter.state().blocked_until != self.blocked_until:
+            if self.system.rate_limiter.state().blocked_until != self.blocked_until:
                 self.blocked_until = known  # whoever met the ban died before writing it down: the next meets it again
 
     @rule(index=st.integers(0, 10))
     def deliver_twice(self, index: int) -> None:
-        entry = self.here.queue.receive(index)
+        entry = self.system.queue.receive(index)
         if entry is not None:
-            self.here.work(entry.message)
-            self.here.work(entry.message)
-            self.here.queue.delete(entry)
+            self.system.work(entry.message)
+            self.system.work(entry.message)
+            self.system.queue.delete(entry)
 
     @rule(index=st.integers(0, 20))
     def deliver_something_old(self, index: int) -> None:
-        if self.here.queue.sent:
-            message, _ = self.here.queue.sent[index % len(self.here.queue.sent)]
-            self.here.queue.entries.append(Queued(message, self.here.clock.now()))
+        if self.system.queue.sent:
+            message, _ = self.system.queue.sent[index % len(self.system.queue.sent)]
+            self.system.queue.entries.append(Queued(message, self.system.clock.now()))
 
     @rule(index=st.integers(0, 10))
     def lose(self, index: int) -> None:
-        if self.here.queue.entries:
-            del self.here.queue.entries[index % len(self.here.queue.entries)]
+        if self.system.queue.entries:
+            del self.system.queue.entries[index % len(self.system.queue.entries)]
 
     @rule(seconds=st.sampled_from([1, 61, 95, 370, 730, 1000, 5 * 3600]))
     def wait(self, seconds: int) -> None:
-        self.here.clock.advance(seconds)
+        self.system.clock.advance(seconds)
 
     @rule()
     def tend(self) -> None:
-        self.here.tend()
+        self.system.tend()
 
     @rule(dies_at=STEPS, moment=MOMENTS)
     def tend_by_one_who_dies(self, dies_at: int, moment: int) -> None:
         try:
-            self.here.tend([dies_at, moment])
+            self.system.tend([dies_at, moment])
         except Crash:
             return
 
@@ -150,35 +150,35 @@ class Collection(RuleBasedStateMachine):
 
     @rule()
     def cancel(self) -> None:
-        for run_id in self.here.runs.open_runs():
+        for run_id in self.system.runs.open_runs():
             if self.state(run_id) is RunState.ACTIVE:
-                cancel_run(run_id, self.here.closing_ports())
+                cancel_run(run_id, self.system.closing_ports())
 
     @rule()
     def lack_time(self) -> None:
-        self.here.worker_seconds = 60 if self.here.worker_seconds == 4 else 4
-        self.here.exchange.seconds = 1.8
+        self.system.worker_seconds = 60 if self.system.worker_seconds == 4 else 4
+        self.system.exchange.seconds = 1.8
 
     @invariant()
     def stored_candles_are_exact_and_never_change(self) -> None:
-        self.here.assert_exact()
-        closed = windows.hour_of(self.here.clock.now())
-        assert all(hour < closed for _, hour in self.here.candles.lines)
-        assert self.lines.items() <= self.here.candles.lines.items()
-        self.lines = dict(self.here.candles.lines)
+        self.system.assert_exact()
+        closed = windows.hour_of(self.system.clock.now())
+        assert all(hour < closed for _, hour in self.system.candles.lines)
+        assert self.lines.items() <= self.system.candles.lines.items()
+        self.lines = dict(self.system.candles.lines)
 
     @invariant()
     def what_is_proven_was_never_there(self) -> None:
         for name in NAMES:
-            printed = self.here.exchange.printed[name]
-            assert printed.isdisjoint(windows.hours_in(self.here.candles.never_printed(name)))
-            absent = self.here.series.get(name).absent
+            printed = self.system.exchange.printed[name]
+            assert printed.isdisjoint(windows.hours_in(self.system.candles.never_printed(name)))
+            absent = self.system.series.get(name).absent
             assert absent is None or printed.isdisjoint(range(*absent))
 
     @invariant()
     def an_outcome_stays_but_for_a_late_success(self) -> None:
-        for run_id in self.here.runs.runs(limit=100):
-            for record in self.here.runs.symbols(run_id):
+        for run_id in self.system.runs.runs(limit=100):
+            for record in self.system.runs.symbols(run_id):
                 before = self.ended.get((run_id, record.symbol))
                 if before is not None and record != before:
                     assert before.closed_by is not None
@@ -188,39 +188,39 @@ class Collection(RuleBasedStateMachine):
 
     @invariant()
     def no_more_weight_is_reserved_than_the_share(self) -> None:
-        assert self.here.rate_limiter.state().reserved <= 4800
+        assert self.system.rate_limiter.state().reserved <= 4800
 
     @invariant()
     def the_counts_of_an_ended_run_add_up(self) -> None:
-        for run_id in self.here.runs.runs(limit=100):
+        for run_id in self.system.runs.runs(limit=100):
             if self.state(run_id) is RunState.ENDED:
-                self.here.ended(run_id)
+                self.system.ended(run_id)
 
     def teardown(self) -> None:
         """Let everything end, and run once more without faults: all is there, and nothing is asked again."""
         if not hasattr(self, "here"):
             return
-        here = self.here
+        system = self.system
         self.faults.clear()
-        self.blocked_until = here.clock.now()
-        here.rate_limiter.open(0)
-        here.exchange.rows_most, here.exchange.seconds, here.worker_seconds = None, 0, 60
-        here.clock.advance(120)
-        here.settle()
-        here.clock.advance(120)
-        assert here.leases.holder(here.clock.now()) is None
-        run = here.collect(start=START, end=NOW - 30, symbols=NAMES)
+        self.blocked_until = system.clock.now()
+        system.rate_limiter.open(0)
+        system.exchange.rows_most, system.exchange.seconds, system.worker_seconds = None, 0, 60
+        system.clock.advance(120)
+        system.settle()
+        system.clock.advance(120)
+        assert system.leases.holder(system.clock.now()) is None
+        run = system.collect(start=START, end=NOW - 30, symbols=NAMES)
         assert run.counts is not None
         assert run.counts["complete"] + run.counts["skipped"] == len(NAMES)
         for name in NAMES:
-            expected = [hour for hour in range(START, NOW - 30) if hour in here.exchange.printed[name]]
-            assert list(windows.hours_in(windows.clip(here.candles.hours(name), Window(START, NOW - 30)))) == expected
-        here.exchange.asked.clear()
-        here.candles.writes.clear()
-        run = here.collect(start=START, end=NOW - 30, symbols=NAMES)
+            expected = [hour for hour in range(START, NOW - 30) if hour in system.exchange.printed[name]]
+            assert list(windows.hours_in(windows.clip(system.candles.hours(name), Window(START, NOW - 30)))) == expected
+        system.exchange.requested.clear()
+        system.candles.writes.clear()
+        run = system.collect(start=START, end=NOW - 30, symbols=NAMES)
         assert run.counts is not None
         assert run.counts["skipped"] == len(NAMES)
-        assert (here.exchange.asked, here.candles.writes) == ([], [])
+        assert (system.exchange.requested, system.candles.writes) == ([], [])
 
 
 Collection.TestCase.settings = settings(

@@ -28,100 +28,100 @@ NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 def world() -> World:
-    here = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
-    here.defaults = replace(here.defaults, batch_size=24)
-    return here
+    system = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
+    system.defaults = replace(system.defaults, batch_size=24)
+    return system
 
 
 def half_failed() -> tuple[World, Run]:
     """Return a world in which one symbol has failed, one is partial, and one is complete."""
-    here = world()
+    system = world()
 
-    def fail(asked: Asked) -> None:
-        if asked.symbol == "ETHUSDT" and asked.start == START:
+    def fail(requested: Asked) -> None:
+        if requested.symbol == "ETHUSDT" and requested.start == START:
             raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=4))
-        if asked.symbol == "SOLUSDT":
+        if requested.symbol == "SOLUSDT":
             raise SymbolRefusedError(Failure("invalid_symbol", "Invalid symbol.", 400, -1121, 1))
 
-    here.exchange.before = fail
-    run = here.collect(start=START, end=END)
+    system.exchange.before = fail
+    run = system.collect(start=START, end=END)
     assert run.counts == {"complete": 1, "partial": 1, "failed": 1, "skipped": 0, "records": 72}
-    here.exchange.before = None
-    here.exchange.asked.clear()
-    return here, run
+    system.exchange.before = None
+    system.exchange.requested.clear()
+    return system, run
 
 
 def test_what_is_stored_when_a_run_is_cancelled_stays_and_the_rest_is_closed_with_the_reason() -> None:
-    here = world()
-    run = here.start(start=START, end=END)
-    assert here.deliver()
-    ended = cancel_run(run.run_id, here.closing_ports())
+    system = world()
+    run = system.start(start=START, end=END)
+    assert system.deliver()
+    ended = cancel_run(run.run_id, system.closing_ports())
     assert ended.end_reason == "cancelled"
     assert ended.counts == {"complete": 1, "partial": 0, "failed": 2, "skipped": 0, "records": 48}
-    record = here.record(run, "ETHUSDT")
+    record = system.record(run, "ETHUSDT")
     assert record.failure is not None
     assert (record.failure.kind, record.closed_by, record.missing) == ("cancelled", "cancel", (Window(START, END),))
-    assert here.candles.hours("BTCUSDT") == (Window(START, END),)
-    while here.deliver():  # the messages that were on their way do nothing
+    assert system.candles.hours("BTCUSDT") == (Window(START, END),)
+    while system.deliver():  # the messages that were on their way do nothing
         pass
-    assert here.candles.hours("ETHUSDT") == ()
-    here.collect(start=START, end=END)
+    assert system.candles.hours("ETHUSDT") == ()
+    system.collect(start=START, end=END)
 
 
 def test_a_worker_that_completes_a_cancelled_symbol_after_all_is_believed() -> None:
-    here = world()
-    here.defaults = replace(here.defaults, batch_size=1000)
-    run = here.start(start=START, end=END, symbols=("BTCUSDT",))
-    here.exchange.before = lambda _: (None, cancel_run(run.run_id, here.closing_ports()))[0]
-    assert here.deliver()
-    assert here.record(run).outcome is Outcome.COMPLETE
-    assert here.ended(run.run_id).counts == {"complete": 1, "partial": 0, "failed": 0, "skipped": 0, "records": 48}
+    system = world()
+    system.defaults = replace(system.defaults, batch_size=1000)
+    run = system.start(start=START, end=END, symbols=("BTCUSDT",))
+    system.exchange.before = lambda _: (None, cancel_run(run.run_id, system.closing_ports()))[0]
+    assert system.deliver()
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.ended(run.run_id).counts == {"complete": 1, "partial": 0, "failed": 0, "skipped": 0, "records": 48}
 
 
 def test_a_worker_in_the_middle_of_a_cancelled_symbol_asks_no_more() -> None:
-    here = world()
-    run = here.start(start=START, end=END, symbols=("BTCUSDT",))
-    here.exchange.before = lambda _: (None, cancel_run(run.run_id, here.closing_ports()))[0]
-    assert here.deliver()
-    assert len(here.exchange.asked) == 1
-    assert here.ended(run.run_id).end_reason == "cancelled"
-    here.assert_exact()
+    system = world()
+    run = system.start(start=START, end=END, symbols=("BTCUSDT",))
+    system.exchange.before = lambda _: (None, cancel_run(run.run_id, system.closing_ports()))[0]
+    assert system.deliver()
+    assert len(system.exchange.requested) == 1
+    assert system.ended(run.run_id).end_reason == "cancelled"
+    system.assert_exact()
 
 
 def test_only_a_run_that_exists_and_has_not_ended_can_be_cancelled() -> None:
-    here = world()
+    system = world()
     with pytest.raises(NotFoundError):
-        cancel_run(NO_RUN, here.closing_ports())
-    run = here.collect(start=START, end=END)
+        cancel_run(NO_RUN, system.closing_ports())
+    run = system.collect(start=START, end=END)
     with pytest.raises(RunEndedError):
-        cancel_run(run.run_id, here.closing_ports())
+        cancel_run(run.run_id, system.closing_ports())
 
 
 def test_a_retry_runs_what_was_partial_or_failed_and_asks_only_for_what_is_missing() -> None:
-    here, run = half_failed()
-    again = retry_run(run.run_id, here.defaults, here.run_ports())
-    here.settle()
-    ended = here.ended(again.run_id)
+    system, run = half_failed()
+    again = retry_run(run.run_id, system.defaults, system.run_ports())
+    system.settle()
+    ended = system.ended(again.run_id)
     assert ended.counts == {"complete": 2, "partial": 0, "failed": 0, "skipped": 0, "records": 72}
-    assert {(asked.symbol, asked.start) for asked in here.exchange.asked} == {
+    assert {(requested.symbol, requested.start) for requested in system.exchange.requested} == {
         ("ETHUSDT", START),
         ("SOLUSDT", START),
         ("SOLUSDT", START + 24),
     }
     assert (ended.mode, ended.start, ended.end) == ("backward", START, END)
-    assert here.runs.get(run.run_id) == run
+    assert system.runs.get(run.run_id) == run
 
 
 def test_a_retry_of_a_forward_run_keeps_its_range() -> None:
-    here = world()
-    here.collect(start=START, end=END, symbols=("BTCUSDT",))
-    here.exchange.before = lambda _: _unavailable()
-    run = here.collect("forward", symbols=("BTCUSDT",))
-    here.exchange.before = None
-    again = retry_run(run.run_id, here.defaults, here.run_ports())
-    here.settle()
-    assert here.record(again).range == Window(END, NOW)
-    assert here.candles.hours("BTCUSDT") == (Window(START, NOW),)
+    system = world()
+    system.collect(start=START, end=END, symbols=("BTCUSDT",))
+    system.exchange.before = lambda _: _unavailable()
+    run = system.collect("forward", symbols=("BTCUSDT",))
+    system.exchange.before = None
+    again = retry_run(run.run_id, system.defaults, system.run_ports())
+    system.settle()
+    assert system.record(again).range == Window(END, NOW)
+    assert system.candles.hours("BTCUSDT") == (Window(START, NOW),)
 
 
 def _unavailable() -> None:
@@ -129,13 +129,13 @@ def _unavailable() -> None:
 
 
 def test_only_an_ended_run_that_left_something_can_be_retried() -> None:
-    here = world()
+    system = world()
     with pytest.raises(NotFoundError):
-        retry_run(NO_RUN, here.defaults, here.run_ports())
-    run = here.start(start=START, end=END)
+        retry_run(NO_RUN, system.defaults, system.run_ports())
+    run = system.start(start=START, end=END)
     with pytest.raises(CollectionInProgressError):
-        retry_run(run.run_id, here.defaults, here.run_ports())
-    here.settle()
+        retry_run(run.run_id, system.defaults, system.run_ports())
+    system.settle()
     with pytest.raises(NothingToRetryError):
-        retry_run(run.run_id, here.defaults, here.run_ports())
-    assert len(here.runs.runs(limit=10)) == 1
+        retry_run(run.run_id, system.defaults, system.run_ports())
+    assert len(system.runs.runs(limit=10)) == 1

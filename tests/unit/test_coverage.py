@@ -23,8 +23,8 @@ CLOSED_END = 1000
 ASKED = Window(100, 200)
 
 
-def settled(asked: Window, rows: list[int], *, known_before: bool = True, ended: bool = False) -> Settlement:
-    return settle(asked, rows, known_before=known_before, ended=ended, closed_end=CLOSED_END)
+def settled(requested: Window, rows: list[int], *, known_before: bool = True, ended: bool = False) -> Settlement:
+    return settle(requested, rows, known_before=known_before, ended=ended, closed_end=CLOSED_END)
 
 
 def test_an_hour_between_rows_was_never_printed() -> None:
@@ -81,9 +81,9 @@ def test_nothing_that_the_answer_holds_is_called_missing(
 
 @given(HOUR_SETS, HOUR_SETS, st.integers(0, 60), st.integers(0, 60))
 def test_missing_is_what_is_neither_stored_nor_proven(
-    stored: frozenset[int], never: frozenset[int], one: int, other: int
+    stored: frozenset[int], never: frozenset[int], item: int, other: int
 ) -> None:
-    absent, within = Window(0, min(one, other)), Window(0, 60)
+    absent, within = Window(0, min(item, other)), Window(0, 60)
     coverage = Coverage(ordered(stored), ordered(never), absent=absent)
     assert hours(coverage.missing(within)) == set(range(60)) - stored - never - hours([absent])
     assert hours(coverage.covered()) == stored | never | hours([absent])
@@ -141,42 +141,42 @@ def recording(symbol: str, first: int, last: int) -> dict[int, Candle]:
 def replayed(symbol: str, first: int, last: int) -> World:
     """Return a world whose exchange has the recorded candles, a day and more after the last of them."""
     rows = recording(symbol, first, last)
-    here = World({symbol: rows}, candle=lambda _, hour: rows[hour])
-    here.clock.advance((datetime(2026, 1, 2, tzinfo=UTC) - here.clock.now()).total_seconds())
-    return here
+    system = World({symbol: rows}, candle=lambda _, hour: rows[hour])
+    system.clock.advance((datetime(2026, 1, 2, tzinfo=UTC) - system.clock.now()).total_seconds())
+    return system
 
 
 def test_the_recorded_outages_of_2018_to_2023_are_never_printed_and_nothing_else() -> None:
-    here = replayed("BTCUSDT", 2018, 2023)
+    system = replayed("BTCUSDT", 2018, 2023)
     end = windows.first_hour_of("2024-01-01")
-    run = here.collect(start=windows.first_hour_of("2018-01-01"), end=end)
-    assert here.record(run).outcome is Outcome.COMPLETE
-    assert here.candles.never_printed("BTCUSDT") == outages()
+    run = system.collect(start=windows.first_hour_of("2018-01-01"), end=end)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.never_printed("BTCUSDT") == outages()
     rows = recording("BTCUSDT", 2018, 2023)
-    assert here.candles.lines == {("BTCUSDT", hour): candle.line() for hour, candle in rows.items()}
-    assert sum(here.series.get("BTCUSDT").years.values()) == len(rows)
-    here.exchange.asked.clear()
-    assert here.record(here.collect(start=windows.first_hour_of("2018-01-01"), end=end)).outcome is Outcome.SKIPPED
-    assert here.exchange.asked == []
+    assert system.candles.lines == {("BTCUSDT", hour): candle.line() for hour, candle in rows.items()}
+    assert sum(system.series.get("BTCUSDT").years.values()) == len(rows)
+    system.exchange.requested.clear()
+    assert system.record(system.collect(start=windows.first_hour_of("2018-01-01"), end=end)).outcome is Outcome.SKIPPED
+    assert system.exchange.requested == []
 
 
 def test_the_candles_off_the_hour_of_february_2018_fill_their_hours() -> None:
-    here = replayed("BTCUSDT", 2018, 2018)
-    asked = Window(_hour("2018", "02-07", "00"), _hour("2018", "02-13", "00"))
-    run = here.collect(start=asked.start, end=asked.end)
-    assert here.record(run).outcome is Outcome.COMPLETE
-    off_grid = [one for one in here.candles.candles("BTCUSDT", asked, limit=1000) if one.offset_ms]
-    assert [one.hour for one in off_grid] == list(range(_hour("2018", "02-09", "09"), _hour("2018", "02-11", "04")))
+    system = replayed("BTCUSDT", 2018, 2018)
+    requested = Window(_hour("2018", "02-07", "00"), _hour("2018", "02-13", "00"))
+    run = system.collect(start=requested.start, end=requested.end)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    off_grid = [item for item in system.candles.candles("BTCUSDT", requested, limit=1000) if item.offset_ms]
+    assert [item.hour for item in off_grid] == list(range(_hour("2018", "02-09", "09"), _hour("2018", "02-11", "04")))
 
 
 @pytest.mark.parametrize("batch_size", [1000, 720])
 def test_the_delisted_months_of_btcusdc_are_proven_by_one_request(batch_size: int) -> None:
-    here = replayed("BTCUSDC", 2022, 2025)
-    here.defaults = replace(here.defaults, batch_size=batch_size)
+    system = replayed("BTCUSDC", 2022, 2025)
+    system.defaults = replace(system.defaults, batch_size=batch_size)
     rows = recording("BTCUSDC", 2022, 2025)
-    run = here.collect(start=min(rows), end=windows.first_hour_of("2026-01-01"))
+    run = system.collect(start=min(rows), end=windows.first_hour_of("2026-01-01"))
     gone = Window(_hour("2022", "09-29", "03"), _hour("2023", "03-12", "06"))
-    assert here.record(run, "BTCUSDC").outcome is Outcome.COMPLETE
-    assert gone in here.candles.never_printed("BTCUSDC")
-    assert len(here.candles.lines) == len(rows)
-    assert sum(gone.start <= asked.start < gone.end for asked in here.exchange.asked) <= 1
+    assert system.record(run, "BTCUSDC").outcome is Outcome.COMPLETE
+    assert gone in system.candles.never_printed("BTCUSDC")
+    assert len(system.candles.lines) == len(rows)
+    assert sum(gone.start <= requested.start < gone.end for requested in system.exchange.requested) <= 1

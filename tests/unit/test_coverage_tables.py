@@ -51,7 +51,7 @@ def test_a_series_that_expects_nothing_has_no_percent() -> None:
     assert "%" not in shown(series_table([series(expected=0, stored=0, percent=None, first=None, last=None)]))
 
 
-def test_a_missing_window_tells_its_attempts_and_the_last_error() -> None:
+def test_a_missing_window_says_its_attempts_and_the_last_error() -> None:
     missing = [missing_window(3, 4, "the exchange answered 503"), missing_window(4)]
     text = shown(*windows_table(series(missing=missing), everything=False))
     assert "2025-01-03 00:00 │ 2025-01-03 01:00" in text
@@ -65,13 +65,13 @@ def test_outages_are_shown_of_a_series_that_is_named() -> None:
     assert "2025-01-05" not in shown(*windows_table(coverage, everything=False))
 
 
-def test_many_windows_are_cut_and_told_how_to_see() -> None:
+def test_many_windows_are_cut_and_reported_how_to_see() -> None:
     missing = [missing_window(1 + number % 28) for number in range(MOST_WINDOWS + 3)]
     assert "and 3 more; SYMBOLS=BTCUSDT shows all" in shown(*windows_table(series(missing=missing), everything=False))
     assert "more;" not in shown(*windows_table(series(missing=missing), everything=True))
 
 
-def test_listing_delisting_and_segments_are_told() -> None:
+def test_listing_delisting_and_segments_are_reported() -> None:
     listing = Listing(first="2018-01-01T00:00:00Z", is_proven=True, asked_from="2017-06-01T00:00:00Z")
     coverage = series(listing=listing, delisted_from="2025-01-20T00:00:00Z", segments=[window(1), window(9)])
     text = shown(*windows_table(coverage, everything=True))

@@ -66,9 +66,9 @@ def test_a_date_includes_its_day_and_a_timestamp_what_opens_at_or_before_it(text
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"takes a UTC date|is no day"):
+    with pytest.raises(ValueError, match=r"takes a UTC date|is not a day"):
         dates.start_of(text)
-    with pytest.raises(ValueError, match=r"takes a UTC date|is no day"):
+    with pytest.raises(ValueError, match=r"takes a UTC date|is not a day"):
         dates.end_of(text)
 
 
@@ -81,13 +81,13 @@ def test_no_text_at_all_breaks_the_reading(text: str) -> None:
 
 
 @given(HOURS)
-def test_what_is_told_is_what_would_be_asked(at: int) -> None:
+def test_what_is_reported_is_what_would_be_asked(at: int) -> None:
     assert dates.start_of(dates.format_start(at)) == at
     assert dates.end_of(dates.format_end(at)) == at
     assert dates.start_of(dates.format_hour(at)) == at
 
 
-def test_a_whole_day_is_told_as_a_date() -> None:
+def test_a_whole_day_is_reported_as_a_date() -> None:
     assert dates.format_start(hour(2025, 1, 1)) == "2025-01-01"
     assert dates.format_end(hour(2025, 12, 1)) == "2025-11-30"
     assert dates.format_end(hour(2025, 12, 1, 5)) == "2025-12-01T04:00:00Z"

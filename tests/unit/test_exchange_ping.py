@@ -16,14 +16,14 @@ class Exchange(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.status = 200
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
 
 class _Answer(BaseHTTPRequestHandler):
     server: Exchange
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.requested.append(self.path)
         self.send_response(self.server.status)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -49,11 +49,11 @@ def test_an_exchange_that_answers_is_asked_once_a_minute(exchange: Exchange, mon
     assert [ping.answers() for _ in range(3)] == [True] * 3
     now += 59
     assert ping.answers()
-    assert exchange.asked == ["/api/v3/ping"]
+    assert exchange.requested == ["/api/v3/ping"]
     now += 1
     exchange.status = 451
     assert not ping.answers()
-    assert len(exchange.asked) == 2
+    assert len(exchange.requested) == 2
 
 
 @pytest.mark.parametrize("status", [301, 403, 418, 429, 451, 500])

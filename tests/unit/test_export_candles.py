@@ -82,9 +82,9 @@ def queried(files: str) -> list[tuple[object, ...]]:
 
 def expected(archive: Archive, *symbols: str) -> list[tuple[object, ...]]:
     return [
-        (symbol, one.open_time_ms, *(Decimal(getattr(one, name)) for name in DECIMALS), one.trade_count)
+        (symbol, item.open_time_ms, *(Decimal(getattr(item, name)) for name in DECIMALS), item.trade_count)
         for symbol in symbols
-        for one in stored(archive, symbol)
+        for item in stored(archive, symbol)
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_frame_holds_every_candle_to_the_last_digit(archive: Archive) -> None:
 def test_a_frame_may_hold_floats(archive: Archive) -> None:
     frame = archive.frame("BUSDT", exact=False)
     assert frame["close"].dtype == float
-    assert list(frame["close"]) == [float(one.close) for one in stored(archive, "BUSDT")]
+    assert list(frame["close"]) == [float(item.close) for item in stored(archive, "BUSDT")]
 
 
 def test_a_frame_of_nothing_has_its_columns(archive: Archive) -> None:
@@ -131,7 +131,7 @@ def test_csv_has_ms_and_iso_times(archive: Archive, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert (rows[0]["open_time_ms"], rows[0]["open_time"]) == (str(START * HOUR_MS), "2024-01-30T00:00:00Z")
     assert rows[-1]["open_time"] == "2018-02-09T09:28:14.789Z"
-    assert [row["volume"] for row in rows] == [one.volume for s in ("BUSDT", "CUSDT") for one in stored(archive, s)]
+    assert [row["volume"] for row in rows] == [item.volume for s in ("BUSDT", "CUSDT") for item in stored(archive, s)]
 
 
 @pytest.mark.parametrize("name", ["candles.csv", "candles.parquet"])
@@ -164,7 +164,7 @@ def test_an_export_that_fails_leaves_nothing_and_what_was_there(archive: Archive
 
 def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:
     within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31")
-    hours = [one.hour for month in archive.months("AUSDT", within=within) for one in month.candles]
+    hours = [item.hour for month in archive.months("AUSDT", within=within) for item in month.candles]
     assert hours == list(range(START + 5, START + 48))
 
 
@@ -173,7 +173,7 @@ def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:
     for symbol, start, end in series:
         for interval, hours in (("4h", 4), ("1d", 24)):
             months = archive.months(symbol, within=Window(start, end), interval=interval)
-            found = [one for month in months for one in month.candles]
+            found = [item for month in months for item in month.candles]
             assert found == read_candles(
                 archive.candles,
                 archive.series,
@@ -185,7 +185,7 @@ def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:
             )
 
 
-def test_a_name_that_was_used_twice_has_its_segments_told(archive: Archive, tmp_path: Path) -> None:
+def test_a_name_that_was_used_twice_has_its_segments_reported(archive: Archive, tmp_path: Path) -> None:
     pause = Window(START + 100, START + 100 + 400)
     hours = [*range(START, pause.start), *range(pause.end, pause.end + 30)]
     archive.hold("LUNAUSDT", [synthetic_candle("LUNAUSDT", hour) for hour in hours], (pause,))
@@ -213,10 +213,10 @@ def test_nothing_is_read_outside_the_life_of_a_series() -> None:
     assert hours_to_stream(Series("AUSDT", first=START + 4, last=START + 30), EVER, Grid(24)) == (START, START + 48)
 
 
-def test_progress_is_told_in_hours(archive: Archive, tmp_path: Path) -> None:
-    told: list[int] = []
-    export(archive.months("AUSDT"), tmp_path / "a.csv", progress=told.append)
-    assert sum(told) == 100
+def test_progress_is_reported_in_hours(archive: Archive, tmp_path: Path) -> None:
+    reported: list[int] = []
+    export(archive.months("AUSDT"), tmp_path / "a.csv", progress=reported.append)
+    assert sum(reported) == 100
 
 
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")

@@ -16,9 +16,9 @@ RUN_ID = "01KBSM0000ABCDEFGHJKMNPQRS"
 
 
 def event(method: str, route: str, path: str | None = None, **more: Any) -> dict[str, Any]:
-    asked = {"requestId": "r-1", "authorizer": {"key_id": "KeyOfAdmin", "scope": "admin"}}
+    requested = {"requestId": "r-1", "authorizer": {"key_id": "KeyOfAdmin", "scope": "admin"}}
     base = {"httpMethod": method, "resource": route, "path": path or route, "headers": {}, "multiValueHeaders": {}}
-    return base | {"requestContext": asked, "body": None} | more
+    return base | {"requestContext": requested, "body": None} | more
 
 
 def app_with_routes(dashboard_origin: str = "") -> AuditedResolver:
@@ -44,13 +44,13 @@ def app_with_routes(dashboard_origin: str = "") -> AuditedResolver:
     return app
 
 
-def answered(app: AuditedResolver, one: dict[str, Any]) -> dict[str, Any]:
-    return app.resolve(one, LambdaContext())
+def answered(app: AuditedResolver, item: dict[str, Any]) -> dict[str, Any]:
+    return app.resolve(item, LambdaContext())
 
 
-def logged(one: dict[str, Any]) -> list[dict[str, Any]]:
+def logged(item: dict[str, Any]) -> list[dict[str, Any]]:
     with written() as log:
-        answered(app_with_routes(), one)
+        answered(app_with_routes(), item)
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
@@ -76,7 +76,7 @@ def test_a_refused_call_is_logged_with_its_code_and_run() -> None:
     assert (line["status"], line["code"], line["run_id"]) == (409, "RUN_ENDED", RUN_ID)
 
 
-def test_what_is_no_run_id_is_not_logged() -> None:
+def test_what_cannot_be_a_run_id_is_not_logged() -> None:
     route = "/api/admin/collect/runs/{run_id}/retry"
     forged = 'x"}\r\n{"message": "forged"}'
     parameters = {"run_id": forged}

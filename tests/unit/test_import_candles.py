@@ -92,12 +92,12 @@ def test_importing_again_stores_nothing(archive: Archive) -> None:
     assert (archive.candles.lines, archive.series.get(SYMBOL)) == (before, series)
 
 
-def test_what_is_stored_and_differs_is_told_and_stays(archive: Archive) -> None:
+def test_what_is_stored_and_differs_is_reported_and_stays(archive: Archive) -> None:
     first, *rest = candles(range(YEAR.start, YEAR.start + 30))
     archive.candles.store(SYMBOL, [first], (), absent_days=frozenset())
     other = first._replace(volume="1.5")
     result = archive.take([[other, *rest]])
-    assert [(one.stored, one.offered) for one in result.different] == [(first, other)]
+    assert [(item.stored, item.offered) for item in result.different] == [(first, other)]
     assert (result.stored, result.equal) == (29, 0)
     assert archive.candles.lines[SYMBOL, first.hour] == first.line()
 

@@ -113,7 +113,7 @@ def test_what_cannot_be_done_is_reported_with_the_remedy_and_no_key_is_printed(
     assert printed.out == ""
 
 
-def test_a_list_tells_the_state_and_use_of_each_key_and_no_secret(
+def test_a_list_says_the_state_and_use_of_each_key_and_no_secret(
     keys: KeysTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = datetime.now(UTC)

@@ -8,8 +8,8 @@ from localstack.exchange_choice import BINANCE, ExchangeChoice, choose
 from localstack.progress import StackError
 
 
-def chosen(asked: str, folder: Path, *, online: bool = False) -> ExchangeChoice:
-    return choose(asked, lambda: online, folder)
+def chosen(requested: str, folder: Path, *, online: bool = False) -> ExchangeChoice:
+    return choose(requested, lambda: online, folder)
 
 
 def test_auto_is_binance_where_it_answers_and_simulated_where_not(tmp_path: Path) -> None:
@@ -25,19 +25,19 @@ def test_a_replay_is_relative_to_where_it_was_asked_and_has_a_folder_by_its_path
     for parent in ("one", "two"):
         (tmp_path / parent / "klines").mkdir(parents=True)
         (tmp_path / parent / "klines" / "BTCUSDT-1h-2024.csv.gz").touch()
-    one, two = chosen("replay:one/klines", tmp_path), chosen("replay:two/klines", tmp_path)
-    assert one.arguments == ("--replay", str(tmp_path / "one" / "klines"))
-    assert one.is_ours
-    assert one.folder.startswith("replay-klines-")
-    assert one.folder != two.folder
-    assert chosen(f"replay:{tmp_path}/one/klines", tmp_path / "two") == one
+    item, two = chosen("replay:one/klines", tmp_path), chosen("replay:two/klines", tmp_path)
+    assert item.arguments == ("--replay", str(tmp_path / "one" / "klines"))
+    assert item.is_ours
+    assert item.folder.startswith("replay-klines-")
+    assert item.folder != two.folder
+    assert chosen(f"replay:{tmp_path}/one/klines", tmp_path / "two") == item
 
 
-@pytest.mark.parametrize("asked", ["replay:", "replay:nowhere", "replay:empty"])
-def test_a_replay_without_candles_is_refused(asked: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("requested", ["replay:", "replay:nowhere", "replay:empty"])
+def test_a_replay_without_candles_is_refused(requested: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(StackError, match=r"Remedy: name a folder"):
-        chosen(asked, tmp_path)
+        chosen(requested, tmp_path)
 
 
 def test_an_exchange_of_ones_own_is_named_by_its_address(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_an_exchange_of_ones_own_is_named_by_its_address(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         "Binance",
         "x",
@@ -59,6 +59,6 @@ def test_an_exchange_of_ones_own_is_named_by_its_address(tmp_path: Path) -> None
         "http://127.0.0.1:80?x",
     ],
 )
-def test_what_is_no_exchange_is_refused_with_the_accepted_forms(asked: str, tmp_path: Path) -> None:
+def test_what_is_no_exchange_is_refused_with_the_accepted_forms(requested: str, tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"replay:FOLDER or http://127\.0\.0\.1:PORT"):
-        chosen(asked, tmp_path)
+        chosen(requested, tmp_path)

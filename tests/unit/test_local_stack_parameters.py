@@ -9,8 +9,8 @@ from localstack.progress import StackError
 
 
 def test_a_setting_becomes_the_parameter_that_carries_it() -> None:
-    asked = {"TOP_N_CRYPTOS": "7", "API_KEY_REQUIRED": "false", "COLLECTION_SCHEDULE": "0 */6 * * *", "HOME": "/"}
-    assert from_environment(asked) == {
+    requested = {"TOP_N_CRYPTOS": "7", "API_KEY_REQUIRED": "false", "COLLECTION_SCHEDULE": "0 */6 * * *", "HOME": "/"}
+    assert from_environment(requested) == {
         "TopNCryptos": "7",
         "ApiKeyRequired": "false",
         "CollectionSchedule": "cron(0 0/6 * * ? *)",

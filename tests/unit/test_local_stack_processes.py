@@ -63,13 +63,13 @@ def test_a_record_that_was_half_written_counts_as_none(record: str, sleeper: Bac
     assert sleeper.running() is None
 
 
-def test_one_that_ends_at_once_is_told_with_its_last_words(sleeper: Background, tmp_path: Path) -> None:
+def test_one_that_ends_at_once_is_reported_with_its_last_words(sleeper: Background, tmp_path: Path) -> None:
     start(sleeper, ["-c", "raise SystemExit('no such replay')"], tmp_path)
     with pytest.raises(StackError, match=r"ended at once(.|\n)*no such replay(.|\n)*sleeper\.log"):
         sleeper.wait_until(lambda: False, within_s=30)
 
 
-def test_a_port_that_is_taken_is_told_with_the_variable_that_chooses_another() -> None:
+def test_a_port_that_is_taken_is_reported_with_the_variable_that_chooses_another() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -63,7 +63,7 @@ def test_a_change_is_saved_by_the_timer(kept: Kept, lock: int, monkeypatch: pyte
 
 
 class Watched(Snapshots):
-    """Tells when the timer has looked for changes a second time, and so has dealt with the first."""
+    """Says when the timer has looked for changes a second time, and so has dealt with the first."""
 
     looks = 0
     looked_twice: threading.Event

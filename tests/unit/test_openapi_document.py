@@ -45,7 +45,7 @@ def test_it_names_the_routes_of_the_template_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_a_route_tells_the_scope_that_the_authorizer_asks_for(route: Route) -> None:
+def test_a_route_says_the_scope_that_the_authorizer_asks_for(route: Route) -> None:
     assert needed_scope(route.method, route.path) == route.scope
 
 
@@ -54,7 +54,7 @@ def test_it_describes_every_route_once() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_route_tells_every_refusal(route: Route) -> None:
+def test_every_route_says_every_refusal(route: Route) -> None:
     responses = operations()[route.method, route.path]["responses"]
     assert responses.keys() >= {str(status) for status in EVERYWHERE}
 

@@ -1,4 +1,4 @@
-"""A dry run tells what a run then does, and does nothing itself."""
+"""A dry run says what a run then does, and does nothing itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = windows.first_hour_of("2025-06-01") + 12
 
 
 def world() -> World:
-    here = World(
+    system = World(
         {
             "BTCUSDT": range(START, NOW + 1),
             "ETHUSDT": frozenset(range(START, NOW + 1)) - {START + 500, START + 501},
@@ -30,51 +30,51 @@ def world() -> World:
         },
         listings=(listing("BTCUSDT"), listing("ETHUSDT"), listing("OLDUSDT", "BREAK")),
     )
-    here.defaults = replace(here.defaults, collection_start=START)
-    return here
+    system.defaults = replace(system.defaults, collection_start=START)
+    return system
 
 
 @pytest.mark.parametrize("mode", ["backward", "forward", "gap_fill"])
 @pytest.mark.parametrize("recheck", [False, True])
-def test_a_run_asks_for_what_the_plan_told(mode: Mode, *, recheck: bool) -> None:
-    here = world()
-    here.collect(start=START, end=END)
-    here.candles.remove("BTCUSDT", (Window(START + 100, START + 101), Window(START + 2000, START + 2500)))
-    here.exchange.asked.clear()
+def test_a_run_asks_for_what_the_plan_reported(mode: Mode, *, recheck: bool) -> None:
+    system = world()
+    system.collect(start=START, end=END)
+    system.candles.remove("BTCUSDT", (Window(START + 100, START + 101), Window(START + 2000, START + 2500)))
+    system.exchange.requested.clear()
     request = RunRequest(mode, START if mode == "backward" else None, recheck=recheck)
-    plan = as_json(plan_run(request, here.defaults, here.run_ports(), here.candles, workers=5))
-    assert here.exchange.asked == []
-    assert len(here.runs.runs(limit=9)) == 1
-    before = len(here.candles.lines)
-    here.collect(mode, start=request.start, recheck=recheck)
-    assert len(here.exchange.asked) == plan["requests"]
+    plan = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
+    assert system.exchange.requested == []
+    assert len(system.runs.runs(limit=9)) == 1
+    before = len(system.candles.lines)
+    system.collect(mode, start=request.start, recheck=recheck)
+    assert len(system.exchange.requested) == plan["requests"]
     proven = 2 if recheck and mode != "forward" else 0
-    assert len(here.candles.lines) - before == plan["missing_hours"] - proven
+    assert len(system.candles.lines) - before == plan["missing_hours"] - proven
 
 
 def test_the_plan_of_what_is_covered_is_nothing() -> None:
-    here = world()
-    here.collect(start=START, end=END)
+    system = world()
+    system.collect(start=START, end=END)
     plan = as_json(
-        plan_run(RunRequest("backward", START, END), here.defaults, here.run_ports(), here.candles, workers=5)
+        plan_run(RunRequest("backward", START, END), system.defaults, system.run_ports(), system.candles, workers=5)
     )
     assert (plan["missing_hours"], plan["requests"]) == (0, 0)
-    assert {one["requests"] for one in plan["symbols"]} == {0}
+    assert {item["requests"] for item in plan["symbols"]} == {0}
 
 
 def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> None:
-    here = world()
+    system = world()
     request = RunRequest("backward", START, END)
-    fast = as_json(plan_run(request, here.defaults, here.run_ports(), here.candles, workers=5))
-    here.exchange.weight_limit = 100
-    slow = as_json(plan_run(request, here.defaults, here.run_ports(), here.candles, workers=5))
+    fast = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
+    system.exchange.weight_limit = 100
+    slow = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
     assert slow["estimated_minutes"] > fast["estimated_minutes"] > 0
     assert slow["weight"] == fast["weight"] == fast["requests"] * 2 + 100
 
 
 def test_a_plan_of_what_cannot_be_meant_is_refused_as_a_run_is() -> None:
-    here = world()
+    system = world()
     with pytest.raises(InvalidRequestError, match="end_date"):
-        plan_run(RunRequest("backward", END, START), here.defaults, here.run_ports(), here.candles, workers=5)
+        plan_run(RunRequest("backward", END, START), system.defaults, system.run_ports(), system.candles, workers=5)
     with pytest.raises(InvalidRequestError, match="symbols"):
-        plan_run(RunRequest("backward", symbols=("X",)), here.defaults, here.run_ports(), here.candles, workers=5)
+        plan_run(RunRequest("backward", symbols=("X",)), system.defaults, system.run_ports(), system.candles, workers=5)

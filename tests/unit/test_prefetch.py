@@ -46,22 +46,22 @@ class Inline(Executor):
 
 
 class AheadWorld(World):
-    """A world whose workers ask ahead."""
+    """A world whose workers prefetch."""
 
     def turn(self, countdown: list[int] | None = None) -> WorkerPorts:
         """Return what a worker works with."""
         return replace(super().turn(countdown), prefetch=Inline())
 
 
-def started(here: World) -> Run:
-    return here.start(symbols=(SYMBOL,), start=START, end=END)
+def started(system: World) -> Run:
+    return system.start(symbols=(SYMBOL,), start=START, end=END)
 
 
-def collected(here: World) -> list[Asked]:
-    started(here)
-    here.settle()
-    here.assert_exact()
-    return here.exchange.asked
+def collected(system: World) -> list[Asked]:
+    started(system)
+    system.settle()
+    system.assert_exact()
+    return system.exchange.requested
 
 
 @pytest.mark.parametrize("printed", SERIES.values(), ids=SERIES)
@@ -74,21 +74,21 @@ def test_no_request_more_is_made_and_the_same_is_stored(printed: frozenset[int])
 
 
 def test_the_next_request_is_under_way_while_an_answer_is_stored() -> None:
-    here = World({SYMBOL: DENSE})
+    system = World({SYMBOL: DENSE})
     asked_twice = threading.Event()
-    here.exchange.before = lambda _: asked_twice.set() if len(here.exchange.asked) > 1 else None
+    system.exchange.before = lambda _: asked_twice.set() if len(system.exchange.requested) > 1 else None
 
     class PatientStore(FakeCandleStore):
         def store(self, *args: Any, **options: Any) -> None:
             assert asked_twice.wait(30), "nothing was asked for while this was being stored"
             super().store(*args, **options)
 
-    here.candles = PatientStore()
-    run = started(here)
+    system.candles = PatientStore()
+    run = started(system)
     with ThreadPoolExecutor(1) as thread:
-        collect_symbol(here.queue.sent[0][0], replace(here.turn(), prefetch=thread))
-    assert here.record(run).outcome is Outcome.COMPLETE
-    here.assert_exact()
+        collect_symbol(system.queue.sent[0][0], replace(system.turn(), prefetch=thread))
+    assert system.record(run).outcome is Outcome.COMPLETE
+    system.assert_exact()
 
 
 class RefusingOnce(FakeCandleStore):
@@ -105,16 +105,16 @@ class RefusingOnce(FakeCandleStore):
 
 
 def test_an_answer_that_came_while_storing_failed_is_asked_for_again_and_nothing_is_lost() -> None:
-    here = AheadWorld({SYMBOL: DENSE})
-    here.candles = RefusingOnce()
-    run = started(here)
+    system = AheadWorld({SYMBOL: DENSE})
+    system.candles = RefusingOnce()
+    run = started(system)
     with pytest.raises(OSError, match="away"):
-        here.deliver()
-    assert len(here.exchange.asked) == 2
-    here.settle()
-    assert here.record(run).outcome is Outcome.COMPLETE
-    assert here.record(run).records == len(DENSE)
-    here.assert_exact()
+        system.deliver()
+    assert len(system.exchange.requested) == 2
+    system.settle()
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.record(run).records == len(DENSE)
+    system.assert_exact()
 
 
 BLOCKED = ExchangeBlockedError(Failure("blocked", "too much", 418), NOON + timedelta(hours=1))
@@ -123,70 +123,70 @@ REFUSED = ExchangeRefusedError(Failure("refused", "not from here", 451))
 
 @pytest.mark.parametrize("error", [BLOCKED, REFUSED], ids=["ban", "region"])
 def test_a_refusal_met_while_storing_failed_closes_the_rate_limiter(error: Exception) -> None:
-    here = AheadWorld({SYMBOL: DENSE})
-    here.candles = RefusingOnce()
+    system = AheadWorld({SYMBOL: DENSE})
+    system.candles = RefusingOnce()
 
     def refuse_second(_: Asked) -> None:
-        if len(here.exchange.asked) == 2:
+        if len(system.exchange.requested) == 2:
             raise error
 
-    here.exchange.before = refuse_second
-    started(here)
+    system.exchange.before = refuse_second
+    started(system)
     with pytest.raises(OSError, match="away"):
-        here.deliver()
-    assert here.rate_limiter.state().blocked_until is not None
-    assert here.rate_limiter.state().permanent is (error is REFUSED)
+        system.deliver()
+    assert system.rate_limiter.state().blocked_until is not None
+    assert system.rate_limiter.state().permanent is (error is REFUSED)
 
 
 def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:
-    here = AheadWorld({SYMBOL: DENSE})
+    system = AheadWorld({SYMBOL: DENSE})
 
     def refuse_second(_: Asked) -> None:
-        if len(here.exchange.asked) == 2:
+        if len(system.exchange.requested) == 2:
             raise BLOCKED
 
-    here.exchange.before = refuse_second
-    run = started(here)
-    here.deliver()
-    assert here.record(run).records == plan_requests((Window(START, END),), 1000)[0].hours
-    assert len(here.exchange.asked) == 2
-    assert here.queue.next_visible() is not None
-    here.settle()
-    assert here.record(run).outcome is Outcome.COMPLETE
+    system.exchange.before = refuse_second
+    run = started(system)
+    system.deliver()
+    assert system.record(run).records == plan_requests((Window(START, END),), 1000)[0].hours
+    assert len(system.exchange.requested) == 2
+    assert system.queue.next_visible() is not None
+    system.settle()
+    assert system.record(run).outcome is Outcome.COMPLETE
 
 
-def test_nothing_is_asked_ahead_without_granted_weight() -> None:
-    here = AheadWorld({SYMBOL: DENSE}, weight_limit=5)  # four fifths of it are two requests
-    started(here)
-    here.clock.advance(60)  # the trigger has used up its minute
-    here.deliver()
-    assert len(here.exchange.asked) == 2
-    here.settle()
-    here.assert_exact()
+def test_nothing_is_prefetched_without_granted_weight() -> None:
+    system = AheadWorld({SYMBOL: DENSE}, weight_limit=5)  # four fifths of it are two requests
+    started(system)
+    system.clock.advance(60)  # the trigger has used up its minute
+    system.deliver()
+    assert len(system.exchange.requested) == 2
+    system.settle()
+    system.assert_exact()
 
 
-def test_nothing_is_asked_ahead_without_time() -> None:
-    here = AheadWorld({SYMBOL: DENSE}, seconds=3.0)
-    here.worker_seconds = 6.0
-    run = started(here)
-    here.deliver()
-    assert len(here.exchange.asked) == 2
-    here.settle()
-    assert here.record(run).outcome is Outcome.COMPLETE
+def test_nothing_is_prefetched_without_time() -> None:
+    system = AheadWorld({SYMBOL: DENSE}, seconds=3.0)
+    system.worker_seconds = 6.0
+    run = started(system)
+    system.deliver()
+    assert len(system.exchange.requested) == 2
+    system.settle()
+    assert system.record(run).outcome is Outcome.COMPLETE
 
 
 @pytest.mark.parametrize("after", [0, 1], ids=["before", "after"])
 def test_a_worker_may_die_at_any_call(after: int) -> None:
     for call in range(1, 60):
-        here = AheadWorld({SYMBOL: DENSE})
-        run = started(here)
+        system = AheadWorld({SYMBOL: DENSE})
+        run = started(system)
         countdown = [call, after]
         with suppress(Crash):
-            here.deliver(countdown=countdown)
-        here.settle()
-        assert here.record(run).outcome is Outcome.COMPLETE
-        assert frozenset(hour for _, hour in here.candles.lines) == DENSE
-        here.assert_exact()
+            system.deliver(countdown=countdown)
+        system.settle()
+        assert system.record(run).outcome is Outcome.COMPLETE
+        assert frozenset(hour for _, hour in system.candles.lines) == DENSE
+        system.assert_exact()
         if countdown[0] > 0:
             return
     pytest.fail("no turn came to its end")

@@ -31,8 +31,8 @@ def progress(to_ask: Window = ASKED, *, trading: bool = True, series: Series | N
     )
 
 
-def answered(before: Progress, hours: list[int], asked: Window = ASKED, closed_end: int = LATER) -> Learned:
-    return learn(before, asked, hours, [synthetic_candle("BTCUSDT", hour) for hour in hours], closed_end=closed_end)
+def answered(before: Progress, hours: list[int], requested: Window = ASKED, closed_end: int = LATER) -> Learned:
+    return learn(before, requested, hours, [synthetic_candle("BTCUSDT", hour) for hour in hours], closed_end=closed_end)
 
 
 def test_rows_are_wanted_and_the_hours_between_them_are_proven_empty() -> None:
@@ -78,7 +78,7 @@ def test_hours_before_a_listing_are_released_when_an_earlier_candle_turns_up() -
     within = Window(START, START + 100)
     series = Series("BTCUSDT", first=START + 90, last=START + 95, absent=Window(START + 10, START + 90))
     before = Progress(within, within, True, series, Coverage(absent=series.absent), (Window(START, START + 10),))  # noqa: FBT003 - as above
-    learned = answered(before, [START + 5], asked=Window(START, START + 10))
+    learned = answered(before, [START + 5], requested=Window(START, START + 10))
     assert learned.progress.series.first == START + 5
     assert learned.progress.series.absent == Window(START, START + 5)
     assert windows.count(windows.clip(learned.progress.to_ask, Window(START + 10, START + 90))) == 80

@@ -76,7 +76,7 @@ def test_a_bucket_whose_hole_was_never_printed_is_built_from_the_rest() -> None:
     assert found[1] == merge(Window(DAY + 24, DAY + 48), hours)
 
 
-def test_a_bucket_in_which_nothing_was_printed_is_none() -> None:
+def test_a_bucket_in_which_nothing_was_printed_is_left_out() -> None:
     hole = Window(DAY + 24, DAY + 48)
     there = archive((Window(DAY, DAY + 24), Window(DAY + 48, DAY + 72)), never=(hole,))
     assert there.opens(DAY, None, 10, Grid(24)) == [DAY, DAY + 48]

@@ -1,4 +1,4 @@
-"""What the API tells of runs adds up at every moment, because it is reckoned from the records."""
+"""What the API describes runs adds up at every moment, because it is computed from the records."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ NOW = windows.first_hour_of("2025-06-01") + 12
 
 
 def world() -> World:
-    here = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
-    here.defaults = replace(here.defaults, batch_size=24)
-    return here
+    system = World(dict.fromkeys(("BTCUSDT", "ETHUSDT", "SOLUSDT"), range(START - 100, NOW + 1)))
+    system.defaults = replace(system.defaults, batch_size=24)
+    return system
 
 
-def told(here: World, run_id: str | None = None) -> dict[str, Any]:
-    found = report_status(run_id, runs=here.runs, leases=here.leases, rate_limiter=here.rate_limiter, clock=here.clock)
+def reported(system: World, run_id: str | None = None) -> dict[str, Any]:
+    found = report_status(
+        run_id, runs=system.runs, leases=system.leases, rate_limiter=system.rate_limiter, clock=system.clock
+    )
     status: dict[str, Any] = as_json(found)
     return status
 
@@ -37,17 +39,17 @@ def outcomes(results: dict[str, Any]) -> int:
     return sum(results[name] for name in ("complete", "partial", "failed", "skipped"))
 
 
-def test_before_the_first_run_there_is_nothing_to_tell() -> None:
-    status = told(world())
+def test_before_the_first_run_there_is_nothing_to_report() -> None:
+    status = reported(world())
     assert (status["is_running"], status["status"], status["run_id"]) == (False, "idle", None)
     assert status["current_operation"] is status["elapsed_seconds"] is status["last_results"] is None
 
 
 def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:
-    here = world()
-    run = here.start(start=START, end=END)
+    system = world()
+    run = system.start(start=START, end=END)
     for done in range(3):
-        status = told(here)
+        status = reported(system)
         assert (status["is_running"], status["current_operation"], status["run_id"]) == (True, "backward", run.run_id)
         progress, results = status["progress"], status["last_results"]
         assert (progress["done"], progress["total"]) == (done, 3)
@@ -55,32 +57,32 @@ def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:
         assert outcomes(results) == done == results["complete"]
         assert results["total_records"] == done * 48
         assert len(results["details"]) == results["total_cryptos"] == 3
-        here.clock.advance(10)
-        here.deliver()
-    status = told(here)
+        system.clock.advance(10)
+        system.deliver()
+    status = reported(system)
     assert (status["is_running"], status["status"], status["progress"]["percent"]) == (False, "idle", 100)
     assert status["current_operation"] is status["elapsed_seconds"] is None
 
 
-def test_the_time_left_is_reckoned_from_what_is_done() -> None:
-    here = world()
-    here.start(start=START, end=END)
-    assert told(here)["progress"]["eta_seconds"] is None
-    here.deliver()
-    here.clock.advance(30)
-    assert (told(here)["elapsed_seconds"], told(here)["progress"]["eta_seconds"]) == (30, 60)
+def test_the_time_left_is_computed_from_what_is_done() -> None:
+    system = world()
+    system.start(start=START, end=END)
+    assert reported(system)["progress"]["eta_seconds"] is None
+    system.deliver()
+    system.clock.advance(30)
+    assert (reported(system)["elapsed_seconds"], reported(system)["progress"]["eta_seconds"]) == (30, 60)
 
 
 def test_a_symbol_that_lacks_something_says_what_and_why() -> None:
-    here = world()
+    system = world()
 
-    def fail(asked: Asked) -> None:
-        if asked.symbol == "ETHUSDT" and asked.start == START:
+    def fail(requested: Asked) -> None:
+        if requested.symbol == "ETHUSDT" and requested.start == START:
             raise ExchangeUnavailableError(Failure("unavailable", "the exchange answered 503", 503, -1008, 4))
 
-    here.exchange.before = fail
-    here.collect(start=START, end=END)
-    (detail,) = [one for one in told(here)["last_results"]["details"] if one["symbol"] == "ETHUSDT"]
+    system.exchange.before = fail
+    system.collect(start=START, end=END)
+    (detail,) = [item for item in reported(system)["last_results"]["details"] if item["symbol"] == "ETHUSDT"]
     assert (detail["status"], detail["records"], detail["requests"], detail["retries"]) == ("partial", 24, 5, 3)
     assert detail["missing"] == [{"start": "2025-05-01T00:00:00Z", "end": "2025-05-02T00:00:00Z", "hours": 24}]
     assert detail["missing_hours"] == 24
@@ -93,52 +95,52 @@ def test_a_symbol_that_lacks_something_says_what_and_why() -> None:
     }
 
 
-def test_that_a_run_waits_for_the_exchange_is_told_with_the_time() -> None:
-    here = world()
-    here.start(start=START, end=END)
-    here.rate_limiter.block(here.clock.now() + timedelta(seconds=90), Failure("blocked", "banned", 418))
-    assert told(here)["waiting_for_exchange_until"] == "2025-06-01T12:06:30Z"
-    here.clock.advance(91)
-    assert told(here)["waiting_for_exchange_until"] is None
+def test_that_a_run_waits_for_the_exchange_is_reported_with_the_time() -> None:
+    system = world()
+    system.start(start=START, end=END)
+    system.rate_limiter.block(system.clock.now() + timedelta(seconds=90), Failure("blocked", "banned", 418))
+    assert reported(system)["waiting_for_exchange_until"] == "2025-06-01T12:06:30Z"
+    system.clock.advance(91)
+    assert reported(system)["waiting_for_exchange_until"] is None
 
 
-def test_an_earlier_run_is_told_by_its_id() -> None:
-    here = world()
-    first = here.collect(start=START, end=END)
-    here.clock.advance(1)
-    second = here.collect(start=START, end=END)
-    assert told(here)["run_id"] == second.run_id
-    assert told(here, first.run_id)["last_results"]["complete"] == 3
-    assert told(here, second.run_id)["last_results"]["skipped"] == 3
+def test_an_earlier_run_is_reported_by_its_id() -> None:
+    system = world()
+    first = system.collect(start=START, end=END)
+    system.clock.advance(1)
+    second = system.collect(start=START, end=END)
+    assert reported(system)["run_id"] == second.run_id
+    assert reported(system, first.run_id)["last_results"]["complete"] == 3
+    assert reported(system, second.run_id)["last_results"]["skipped"] == 3
     with pytest.raises(NotFoundError):
-        told(here, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        reported(system, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 
 def test_while_a_run_is_written_the_one_before_is_not_taken_for_it() -> None:
-    here = world()
-    here.collect(start=START, end=END)
-    here.leases.take(
-        "01ARZ3NDEKTSV4RRFFQ69G5FAV", now=here.clock.now(), expires=here.clock.now() + timedelta(seconds=60)
+    system = world()
+    system.collect(start=START, end=END)
+    system.leases.take(
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV", now=system.clock.now(), expires=system.clock.now() + timedelta(seconds=60)
     )
-    assert told(here)["is_running"] is False
+    assert reported(system)["is_running"] is False
 
 
 def test_runs_are_listed_newest_first_and_page_by_page() -> None:
-    here = world()
+    system = world()
     ids = []
     for _ in range(5):
-        ids.append(here.collect(start=START, end=END).run_id)
-        here.clock.advance(1)
+        ids.append(system.collect(start=START, end=END).run_id)
+        system.clock.advance(1)
     seen: list[str] = []
     before: str | None = None
     while True:
-        page = as_json(report_runs(limit=2, before=before, runs=here.runs))
-        seen += [one["run_id"] for one in page["runs"]]
+        page = as_json(report_runs(limit=2, before=before, runs=system.runs))
+        seen += [item["run_id"] for item in page["runs"]]
         before = page["next"]
         if before is None:
             break
     assert seen == ids[::-1]
     assert all(
-        outcomes(one) == one["total_cryptos"]
-        for one in as_json(report_runs(limit=9, before=None, runs=here.runs))["runs"]
+        outcomes(item) == item["total_cryptos"]
+        for item in as_json(report_runs(limit=9, before=None, runs=system.runs))["runs"]
     )

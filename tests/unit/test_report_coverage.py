@@ -1,4 +1,4 @@
-"""Coverage is told of every series: what it should hold, holds, never can hold, and misses."""
+"""Coverage is reported of every series: what it should hold, holds, never can hold, and misses."""
 
 from __future__ import annotations
 
@@ -79,51 +79,51 @@ def archive() -> Archive:
     return Archive()
 
 
-def tell(window: Window) -> dict[str, object]:
+def as_answer(window: Window) -> dict[str, object]:
     return {"start": dates.format_hour(window.start), "end": dates.format_hour(window.end), "hours": window.hours}
 
 
-def test_a_series_is_told_with_its_windows(archive: Archive) -> None:
+def test_a_series_is_reported_with_its_windows(archive: Archive) -> None:
     never, hole, lag = Window(START + 10, START + 13), Window(START + 500, START + 600), Window(NOW - 4, NOW)
     stored = windows.subtract((Window(START, NOW - 4),), (never, hole))
-    trouble = FailedWindow(Window(START + 480, START + 600), 8, "the exchange answered 503")
-    archive.hold(Series("BTCUSDT", absent=Window(START - 50, START), failed_windows=(trouble,)), stored, (never,))
+    failed = FailedWindow(Window(START + 480, START + 600), 8, "the exchange answered 503")
+    archive.hold(Series("BTCUSDT", absent=Window(START - 50, START), failed_windows=(failed,)), stored, (never,))
     assert symbol_coverage("BTCUSDT", archive.ports) == {
         "symbol": "BTCUSDT",
         "listing": {"first": dates.format_hour(START), "is_proven": True, "asked_from": dates.format_hour(START - 50)},
         "first": dates.format_hour(START),
         "last": dates.format_hour(NOW - 5),
         "delisted_from": None,
-        "segments": [tell(Window(START, NOW - 4))],
+        "segments": [as_answer(Window(START, NOW - 4))],
         "start": dates.format_hour(START),
         "end": dates.format_hour(NOW),
         "expected": 1000,
         "stored": 893,
         "never_printed_hours": 3,
-        "never_printed": [tell(never)],
+        "never_printed": [as_answer(never)],
         "missing_hours": 104,
         "missing": [
-            {**tell(hole), "attempts": 8, "last_error": "the exchange answered 503"},
-            {**tell(lag), "attempts": 0, "last_error": None},
+            {**as_answer(hole), "attempts": 8, "last_error": "the exchange answered 503"},
+            {**as_answer(lag), "attempts": 0, "last_error": None},
         ],
         "percent": 89.6,
     }
 
 
-def test_the_list_tells_the_same_as_each_series_by_itself(archive: Archive) -> None:
+def test_the_list_says_the_same_as_each_series_by_itself(archive: Archive) -> None:
     for symbol, gap in (("AUSDT", 0), ("BUSDT", 7), ("CUSDT", 300)):
         never = (Window(START + 100, START + 100 + gap),) if gap else ()
         archive.hold(Series(symbol), windows.subtract((Window(START, NOW - gap),), never), never)
-    told = coverage(archive.ports)
-    assert told["next"] is None
-    assert told["symbols"] == [symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
+    reported = coverage(archive.ports)
+    assert reported["next"] is None
+    assert reported["symbols"] == [symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
 
 
 def test_the_list_reads_no_items_of_full_years(archive: Archive) -> None:
     stored = Window(windows.year_window(2022).start + 5, NOW)
     archive.hold(Series("AUSDT"), (stored,))
     archive.hold(Series("BUSDT"), windows.subtract((stored,), (Window(START, START + 1),)))
-    assert [one["missing_hours"] for one in coverage(archive.ports)["symbols"]] == [0, 1]
+    assert [item["missing_hours"] for item in coverage(archive.ports)["symbols"]] == [0, 1]
     assert archive.candles.reads == [("BUSDT", Window(windows.year_window(2025).start, NOW))]
 
 
@@ -136,20 +136,24 @@ def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> N
     second = coverage(archive.ports, after=first["next"])
     assert len(first["symbols"]) == YEARS_A_PAGE
     assert second["next"] is None
-    assert [one["symbol"] for one in first["symbols"] + second["symbols"]] == symbols
+    assert [item["symbol"] for item in first["symbols"] + second["symbols"]] == symbols
 
 
 def test_after_a_delisting_nothing_is_expected(archive: Archive) -> None:
     archive.hold(Series("AUSDT", delisted=Window(NOW - 100, NOW - 7)), (Window(START, NOW - 100),))
-    told = symbol_coverage("AUSDT", archive.ports)
-    assert (told["expected"], told["percent"], told["delisted_from"]) == (900, 100.0, dates.format_hour(NOW - 100))
+    reported = symbol_coverage("AUSDT", archive.ports)
+    assert (reported["expected"], reported["percent"], reported["delisted_from"]) == (
+        900,
+        100.0,
+        dates.format_hour(NOW - 100),
+    )
 
 
 def test_a_range_may_be_asked_for(archive: Archive) -> None:
     archive.hold(Series("AUSDT", absent=Window(START - 10, START)), (Window(START, NOW - 20),))
-    told = symbol_coverage("AUSDT", archive.ports, start=START - 30, end=NOW + 50)
-    assert told["expected"] == 1030 - 10
-    assert [one["hours"] for one in told["missing"]] == [20, 20]
+    reported = symbol_coverage("AUSDT", archive.ports, start=START - 30, end=NOW + 50)
+    assert reported["expected"] == 1030 - 10
+    assert [item["hours"] for item in reported["missing"]] == [20, 20]
     assert symbol_coverage("AUSDT", archive.ports, start=START + 5, end=NOW - 20)["percent"] == 100.0
 
 
@@ -159,10 +163,10 @@ def test_an_exchange_whose_clock_is_behind_is_not_expected_to_have_printed_more(
     assert symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
 
 
-def test_a_symbol_without_a_candle_is_told_in_the_list_and_expects_nothing(archive: Archive) -> None:
+def test_a_symbol_without_a_candle_is_reported_in_the_list_and_expects_nothing(archive: Archive) -> None:
     archive.series.put(Series("AUSDT", failed_windows=(FailedWindow(Window(START, NOW), 4, "503"),)))
-    (told,) = coverage(archive.ports)["symbols"]
-    assert (told["expected"], told["percent"], told["segments"], told["first"]) == (0, None, [], None)
+    (reported,) = coverage(archive.ports)["symbols"]
+    assert (reported["expected"], reported["percent"], reported["segments"], reported["first"]) == (0, None, [], None)
 
 
 def test_a_symbol_that_was_never_collected_is_not_found(archive: Archive) -> None:
@@ -185,7 +189,7 @@ def test_btcusdc_has_two_segments(archive: Archive) -> None:
     hours = windows.from_hours(candle.hour for year in (2022, 2023) for candle in recorded_rows("BTCUSDC", year))
     life = Window(hours[0].start, hours[-1].end)
     archive.hold(Series("BTCUSDC"), hours, windows.subtract((life,), hours))
-    told = symbol_coverage("BTCUSDC", archive.ports, start=life.start, end=life.end)
-    before, after = told["segments"]
+    reported = symbol_coverage("BTCUSDC", archive.ports, start=life.start, end=life.end)
+    before, after = reported["segments"]
     assert (before["end"], after["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")
-    assert told["percent"] == 100.0
+    assert reported["percent"] == 100.0

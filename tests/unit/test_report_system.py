@@ -1,4 +1,4 @@
-"""How the whole stands, as system/info tells it."""
+"""How the whole stands, as system/info says it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Probe:
     """An exchange that answers or not, and counts how often it was asked."""
 
     def __init__(self, *, answers: bool = True) -> None:
-        self.asked = 0
+        self.requested = 0
         self._answers = answers
 
     def answers(self) -> bool:
-        self.asked += 1
+        self.requested += 1
         return self._answers
 
 
@@ -57,45 +57,45 @@ def world() -> World:
     return World({"BTCUSDT": range(now - 72, now + 1)})
 
 
-def test_an_empty_stack_tells_that_it_is_idle_and_holds_nothing(world: World) -> None:
-    told = report(world, Probe())
-    assert told["store"] == {
+def test_an_empty_stack_says_that_it_is_idle_and_holds_nothing(world: World) -> None:
+    reported = report(world, Probe())
+    assert reported["store"] == {
         "symbols": 0,
         "candles": 0,
         "first_candle": None,
         "latest_candle": None,
         "lag_hours": None,
     }
-    assert told["collection"]["state"] == "idle"
-    assert told["collection"]["last_run"] is None
-    assert (told["service"], told["version"], told["stage"]) == ("candle-collector", "1.2.3", "dev")
+    assert reported["collection"]["state"] == "idle"
+    assert reported["collection"]["last_run"] is None
+    assert (reported["service"], reported["version"], reported["stage"]) == ("candle-collector", "1.2.3", "dev")
 
 
-def test_what_was_collected_is_counted_and_its_lag_told_in_hours(world: World) -> None:
+def test_what_was_collected_is_counted_and_its_lag_reported_in_hours(world: World) -> None:
     now = windows.hour_of(world.clock.now())
     world.collect(start=now - 48, end=now - 6, symbols=("BTCUSDT",))
-    told = report(world, Probe())["store"]
-    assert (told["symbols"], told["candles"]) == (1, 42)
-    assert told["first_candle"] == dates.format_hour(now - 48)
-    assert told["latest_candle"] == dates.format_hour(now - 7)
-    assert told["lag_hours"] == 6
+    reported = report(world, Probe())["store"]
+    assert (reported["symbols"], reported["candles"]) == (1, 42)
+    assert reported["first_candle"] == dates.format_hour(now - 48)
+    assert reported["latest_candle"] == dates.format_hour(now - 7)
+    assert reported["lag_hours"] == 6
 
 
 def test_an_exchange_that_wants_to_be_left_alone_is_not_asked_whether_it_answers(world: World) -> None:
     until = world.clock.now() + timedelta(minutes=2)
     world.rate_limiter.block(until, Failure("blocked", "the exchange asked us to wait", 429))
     probe = Probe()
-    told = report(world, probe)["exchange"]
-    assert probe.asked == 0
-    assert told["reachable"] is False
-    assert told["blocked_until"] == f"{until:%Y-%m-%dT%H:%M:%SZ}"
-    assert told["blocked_reason"] == "the exchange asked us to wait"
+    reported = report(world, probe)["exchange"]
+    assert probe.requested == 0
+    assert reported["reachable"] is False
+    assert reported["blocked_until"] == f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    assert reported["blocked_reason"] == "the exchange asked us to wait"
     world.clock.advance(121)
-    told = report(world, probe)["exchange"]
-    assert (told["reachable"], told["blocked_until"], told["blocked_reason"]) == (True, None, None)
+    reported = report(world, probe)["exchange"]
+    assert (reported["reachable"], reported["blocked_until"], reported["blocked_reason"]) == (True, None, None)
 
 
-def test_an_exchange_that_does_not_answer_is_told_as_such(world: World) -> None:
+def test_an_exchange_that_does_not_answer_is_reported_as_such(world: World) -> None:
     assert report(world, Probe(answers=False))["exchange"]["reachable"] is False
 
 
@@ -108,11 +108,11 @@ def test_the_used_weight_is_that_of_the_minute_at_hand(world: World) -> None:
     assert report(world, Probe())["exchange"]["used_weight"] == 0
 
 
-def test_the_next_start_is_told_where_schedules_are_on(world: World) -> None:
+def test_the_next_start_is_reported_where_schedules_are_on(world: World) -> None:
     on = deployed(gap_fill_schedule="cron(35 3 ? * SUN *)")
-    told = report(world, Probe(), on)["collection"]
-    assert told["next_scheduled"] is not None
-    assert told["next_scheduled"] < told["next_gap_fill"]
+    reported = report(world, Probe(), on)["collection"]
+    assert reported["next_scheduled"] is not None
+    assert reported["next_scheduled"] < reported["next_gap_fill"]
     off = report(world, Probe(), deployed(schedules_enabled=False))["collection"]
     assert (off["next_scheduled"], off["next_gap_fill"]) == (None, None)
 

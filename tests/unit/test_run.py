@@ -34,7 +34,7 @@ ASKED = Window(100, 200)
         (Outcome.FAILED, MISSING, 0, False),
     ],
 )
-def test_the_outcome_tells_what_is_missing_and_what_was_stored(
+def test_the_outcome_says_what_is_missing_and_what_was_stored(
     outcome: Outcome, missing: tuple[Window, ...], records: int, *, worked: bool
 ) -> None:
     assert judge(missing=missing, records=records, worked=worked) is outcome

@@ -51,7 +51,7 @@ def test_what_listens_on_the_loopback_alone_is_reached_by_another_address_meanwh
             socket.create_connection(("127.0.0.2", port), timeout=10)
 
 
-def test_an_address_that_is_taken_is_told() -> None:
+def test_an_address_that_is_taken_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(StackError, match=f"127.0.0.1:{port} cannot be listened on"), forwarded("127.0.0.1", [port]):

@@ -43,13 +43,13 @@ def test_what_cannot_be_known_is_reported_as_unknown(expression: str) -> None:
 
 def test_occurrences_follow_each_other_as_the_expression_says() -> None:
     moment = datetime(2025, 12, 31, 12, tzinfo=UTC)
-    told = []
+    reported = []
     for _ in range(5):
         found = next_occurrence("cron(5 0/6 * * ? *)", moment)
         assert found is not None
-        told.append(f"{found:%d %H:%M}")
+        reported.append(f"{found:%d %H:%M}")
         moment = found
-    assert told == ["31 12:05", "31 18:05", "01 00:05", "01 06:05", "01 12:05"]
+    assert reported == ["31 12:05", "31 18:05", "01 00:05", "01 06:05", "01 12:05"]
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,15 @@ SYMBOL = "BTCUSDT"
 @pytest.fixture
 def collected() -> World:
     """Return a world in which all is stored up to the last closed hour."""
-    here = World({SYMBOL: range(START - 24 * 400, NOW + 1)})
-    here.collect(start=START, end=NOW)
-    here.exchange.asked.clear()
-    return here
+    system = World({SYMBOL: range(START - 24 * 400, NOW + 1)})
+    system.collect(start=START, end=NOW)
+    system.exchange.requested.clear()
+    return system
 
 
-def lose(here: World, hours: range) -> None:
+def lose(system: World, hours: range) -> None:
     for hour in hours:
-        del here.candles.lines[SYMBOL, hour]
+        del system.candles.lines[SYMBOL, hour]
 
 
 @pytest.mark.parametrize("lost", [1, 23, 24, 100, 200])
@@ -36,7 +36,7 @@ def test_forward_begins_behind_the_last_candle_that_is_there(collected: World, l
     run = collected.collect("forward")
     record = collected.record(run)
     assert record.range == Window(end - lost, end)
-    assert (record.outcome, record.records, len(collected.exchange.asked)) == (Outcome.COMPLETE, lost, 1)
+    assert (record.outcome, record.records, len(collected.exchange.requested)) == (Outcome.COMPLETE, lost, 1)
     assert collected.candles.hours(SYMBOL) == (Window(START, end),)
     assert sum(collected.series.get(SYMBOL).years.values()) == end - START
 

@@ -57,7 +57,7 @@ def test_settings_of_a_route_are_found_by_its_path(apigateway: SimpleNamespace, 
 
 
 @pytest.mark.parametrize(
-    ("asked", "needed"),
+    ("requested", "needed"),
     [
         ("sqs:SendMessageBatch", "sqs:SendMessage"),
         ("sqs:SendMessage", "sqs:SendMessage"),
@@ -65,7 +65,7 @@ def test_settings_of_a_route_are_found_by_its_path(apigateway: SimpleNamespace, 
         (None, None),
     ],
 )
-def test_a_batch_of_sqs_needs_the_right_to_the_single_action(asked: str | None, needed: str | None) -> None:
-    iam_actions = SimpleNamespace(extract_iam_action=lambda *_request: asked)
+def test_a_batch_of_sqs_needs_the_right_to_the_single_action(requested: str | None, needed: str | None) -> None:
+    iam_actions = SimpleNamespace(extract_iam_action=lambda *_request: requested)
     teach_iam(iam_actions)
     assert iam_actions.extract_iam_action("sqs", "POST", "/") == needed

@@ -38,65 +38,65 @@ HOURS = range(START - 1000, NOW + 1)
 
 
 def world(*symbols: str) -> World:
-    here = World(dict.fromkeys(symbols or ("BTCUSDT", "ETHUSDT", "SOLUSDT"), HOURS))
-    here.defaults = replace(here.defaults, collection_start=START)
-    return here
+    system = World(dict.fromkeys(symbols or ("BTCUSDT", "ETHUSDT", "SOLUSDT"), HOURS))
+    system.defaults = replace(system.defaults, collection_start=START)
+    return system
 
 
-def assert_nothing_started(here: World) -> None:
-    assert here.runs.runs(limit=10) == []
-    assert here.runs.open_runs() == []
-    assert here.queue.sent == []
-    assert here.leases.holder(here.clock.now()) is None
+def assert_nothing_started(system: World) -> None:
+    assert system.runs.runs(limit=10) == []
+    assert system.runs.open_runs() == []
+    assert system.queue.sent == []
+    assert system.leases.holder(system.clock.now()) is None
 
 
-def refused(here: World, **request: Any) -> RefusedError:
+def refused(system: World, **request: Any) -> RefusedError:
     mode = request.pop("mode", "backward")
     with pytest.raises(RefusedError) as caught:
-        start_run(RunRequest(mode, **request), here.defaults, here.run_ports())
-    assert_nothing_started(here)
+        start_run(RunRequest(mode, **request), system.defaults, system.run_ports())
+    assert_nothing_started(system)
     return caught.value
 
 
 def test_only_the_mode_is_mandatory() -> None:
-    here = world()
-    run = here.start()
+    system = world()
+    run = system.start()
     assert (run.start, run.end) == (START, TODAY)
-    assert [one.symbol for one in run.symbols] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
-    assert [message.symbol for message, _ in here.queue.sent] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert [message.symbol for message, _ in system.queue.sent] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
 
 def test_every_symbol_is_pending_before_the_first_message_is_sent() -> None:
-    here = world()
+    system = world()
     written: list[tuple[int, RunState]] = []
-    send = here.queue.enqueue
+    send = system.queue.enqueue
 
     def look_and_send(*args: Any, **options: Any) -> None:
-        (run_id,) = here.runs.runs(limit=1)
-        run = here.runs.get(run_id)
+        (run_id,) = system.runs.runs(limit=1)
+        run = system.runs.get(run_id)
         assert run is not None
-        written.append((len(here.runs.symbols(run_id)), run.state))
+        written.append((len(system.runs.symbols(run_id)), run.state))
         send(*args, **options)
 
-    here.queue.enqueue = look_and_send  # type: ignore[method-assign] # looks before it sends
-    run = here.start()
+    system.queue.enqueue = look_and_send  # type: ignore[method-assign] # looks before it sends
+    run = system.start()
     assert written == [(3, RunState.ACTIVE)]
-    assert {record.outcome for record in here.runs.symbols(run.run_id)} == {Outcome.PENDING}
+    assert {record.outcome for record in system.runs.symbols(run.run_id)} == {Outcome.PENDING}
 
 
-def test_an_end_that_has_not_closed_is_cut_and_the_cut_is_told() -> None:
+def test_an_end_that_has_not_closed_is_cut_and_the_cut_is_reported() -> None:
     run = world().start(end=NOW + 500)
     assert run.end == NOW
     assert run.note == "end_date was cut at 2025-06-01T11:00:00Z, the last closed hour"
 
 
 def test_the_last_closed_hour_is_that_of_the_slower_clock() -> None:
-    here = world()
-    here.exchange.clock_offset_ms = -3_600_000 * 2
-    assert here.start("forward").end == NOW - 2
-    here = world()
-    here.exchange.clock_offset_ms = 3_600_000 * 2
-    assert here.start("forward").end == NOW
+    system = world()
+    system.exchange.clock_offset_ms = -3_600_000 * 2
+    assert system.start("forward").end == NOW - 2
+    system = world()
+    system.exchange.clock_offset_ms = 3_600_000 * 2
+    assert system.start("forward").end == NOW
 
 
 @pytest.mark.parametrize(
@@ -128,143 +128,143 @@ def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(request_: dict
     ],
 )
 def test_an_exchange_that_does_not_answer_starts_nothing(failure: Exception) -> None:
-    here = world()
-    here.exchange.market_error = failure
-    error = refused(here)
+    system = world()
+    system.exchange.market_error = failure
+    error = refused(system)
     assert isinstance(error, MarketUnavailableError)
-    here.exchange.market_error = None
-    here.clock.advance(301)
-    assert here.collect().counts
+    system.exchange.market_error = None
+    system.clock.advance(301)
+    assert system.collect().counts
 
 
 def test_while_the_rate_limiter_is_closed_the_exchange_is_not_asked() -> None:
-    here = world()
-    here.rate_limiter.block(NOON + timedelta(minutes=5), Failure("blocked", "banned", 418))
-    assert isinstance(refused(here), MarketUnavailableError)
-    assert here.exchange.market_asked == 0
-    here.clock.advance(301)
-    here.start()
+    system = world()
+    system.rate_limiter.block(NOON + timedelta(minutes=5), Failure("blocked", "banned", 418))
+    assert isinstance(refused(system), MarketUnavailableError)
+    assert system.exchange.market_asked == 0
+    system.clock.advance(301)
+    system.start()
 
 
 def test_a_rate_limiter_that_a_person_had_to_open_is_tried_by_the_next_start() -> None:
-    here = world()
-    here.rate_limiter.block(NOON + timedelta(hours=5), Failure("refused", "another region", 451), permanent=True)
-    here.start()
-    assert here.rate_limiter.state().blocked_until is None
+    system = world()
+    system.rate_limiter.block(NOON + timedelta(hours=5), Failure("refused", "another region", 451), permanent=True)
+    system.start()
+    assert system.rate_limiter.state().blocked_until is None
 
 
 def test_an_exchange_without_a_symbol_to_collect_starts_nothing() -> None:
-    here = world()
-    here.exchange.listings = (listing("BTCUSDT", "BREAK"),)
-    assert isinstance(refused(here), MarketUnavailableError)
+    system = world()
+    system.exchange.listings = (listing("BTCUSDT", "BREAK"),)
+    assert isinstance(refused(system), MarketUnavailableError)
 
 
 def test_a_second_start_is_refused_with_the_id_of_the_active_run() -> None:
-    here = world()
-    run = here.start()
+    system = world()
+    run = system.start()
     with pytest.raises(CollectionInProgressError) as caught:
-        here.start()
+        system.start()
     assert caught.value.run_id == run.run_id
-    here.settle()
-    assert here.start().run_id != run.run_id
+    system.settle()
+    assert system.start().run_id != run.run_id
 
 
 def test_fifty_starts_at_once_make_one_run() -> None:
-    here = world()
+    system = world()
 
     def trigger(_: int) -> str:
         try:
-            return here.start().run_id
+            return system.start().run_id
         except CollectionInProgressError as busy:
             return f"busy {busy.run_id}"
 
     with ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(trigger, range(50)))
-    (run_id,) = here.runs.runs(limit=10)
+    (run_id,) = system.runs.runs(limit=10)
     assert sorted(answers) == sorted([run_id, *[f"busy {run_id}"] * 49])
-    assert len(here.queue.sent) == 3
+    assert len(system.queue.sent) == 3
 
 
 def test_an_occurrence_of_a_schedule_that_is_delivered_twice_starts_one_run() -> None:
-    here = world()
-    here.collect("forward", occurrence="forward#2025-06-01T12:05:00Z")
+    system = world()
+    system.collect("forward", occurrence="forward#2025-06-01T12:05:00Z")
     request = RunRequest("forward", occurrence="forward#2025-06-01T12:05:00Z")
-    assert start_run(request, here.defaults, here.run_ports()) is None
-    assert len(here.runs.runs(limit=10)) == 1
-    here.collect("forward", occurrence="forward#2025-06-01T18:05:00Z")
+    assert start_run(request, system.defaults, system.run_ports()) is None
+    assert len(system.runs.runs(limit=10)) == 1
+    system.collect("forward", occurrence="forward#2025-06-01T18:05:00Z")
 
 
 def test_two_deliveries_of_an_occurrence_that_both_saw_none_start_one_run() -> None:
-    here = world()
-    here.collect("forward", occurrence="twice")
-    here.runs.occurred = lambda _: False  # type: ignore[method-assign,assignment] # the other delivery looked a moment earlier
+    system = world()
+    system.collect("forward", occurrence="twice")
+    system.runs.occurred = lambda _: False  # type: ignore[method-assign,assignment] # the other delivery looked a moment earlier
     with pytest.raises(StaleTurnError):
-        here.start("forward", occurrence="twice")
-    assert here.leases.holder(here.clock.now()) is None
-    assert len(here.runs.runs(limit=10)) == 1
+        system.start("forward", occurrence="twice")
+    assert system.leases.holder(system.clock.now()) is None
+    assert len(system.runs.runs(limit=10)) == 1
 
 
 def test_the_lease_of_a_run_that_has_ended_is_in_nobodys_way() -> None:
-    here = world()
-    run = here.collect()
-    here.leases.take(run.run_id, now=here.clock.now(), expires=run.deadline)  # as if giving it back was lost
-    again = here.collect()
+    system = world()
+    run = system.collect()
+    system.leases.take(run.run_id, now=system.clock.now(), expires=run.deadline)  # as if releasing it was lost
+    again = system.collect()
     assert again.counts is not None
     assert again.counts["skipped"] == 3
 
 
 def test_messages_that_cannot_be_sent_are_left_to_the_reconciler() -> None:
-    here = world()
-    here.queue.refuse = True
-    run = here.start()
-    here.queue.refuse = False
-    here.settle()
-    counts = here.ended(run.run_id).counts
+    system = world()
+    system.queue.refuse = True
+    run = system.start()
+    system.queue.refuse = False
+    system.settle()
+    counts = system.ended(run.run_id).counts
     assert counts is not None
     assert counts["complete"] == 3
 
 
 def test_the_top_n_of_a_request_replaces_that_of_the_deployment() -> None:
-    assert [one.symbol for one in world().start(top_n=2).symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert [item.symbol for item in world().start(top_n=2).symbols] == ["BTCUSDT", "ETHUSDT"]
 
 
 def test_the_ranking_of_a_day_is_kept_once_and_whole_however_small_the_run() -> None:
-    here = world()
-    here.collect(top_n=2)
-    here.exchange.listings = here.exchange.listings[::-1]
-    here.collect()
-    ranked = here.universes.get("2025-06-01")
+    system = world()
+    system.collect(top_n=2)
+    system.exchange.listings = system.exchange.listings[::-1]
+    system.collect()
+    ranked = system.universes.get("2025-06-01")
     assert ranked is not None
-    assert [one["symbol"] for one in ranked] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert [item["symbol"] for item in ranked] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
 
 def test_named_symbols_replace_the_universe_and_one_that_no_longer_trades_may_be_named() -> None:
-    here = world()
-    here.exchange.listings = (listing("BTCUSDT"), listing("OLDUSDT", "BREAK"))
-    run = here.start(symbols=("OLDUSDT",))
-    assert [(one.symbol, one.trading) for one in run.symbols] == [("OLDUSDT", False)]
-    assert here.universes.get("2025-06-01") is None
+    system = world()
+    system.exchange.listings = (listing("BTCUSDT"), listing("OLDUSDT", "BREAK"))
+    run = system.start(symbols=("OLDUSDT",))
+    assert [(item.symbol, item.trading) for item in run.symbols] == [("OLDUSDT", False)]
+    assert system.universes.get("2025-06-01") is None
 
 
 def test_forward_keeps_symbols_up_to_date_that_left_the_top_n_as_long_as_they_trade() -> None:
-    here = world()
-    here.collect()
-    here.exchange.listings = (listing("SOLUSDT"), listing("ETHUSDT"), listing("BTCUSDT", "BREAK"))
-    here.defaults = replace(here.defaults, top_n=1)
-    assert [one.symbol for one in here.collect("forward").symbols] == ["SOLUSDT", "ETHUSDT"]
-    assert [one.symbol for one in here.collect("gap_fill").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
-    assert [one.symbol for one in here.collect("backward").symbols] == ["SOLUSDT"]
-    here.defaults = replace(here.defaults, keep_stored=False)
-    assert [one.symbol for one in here.collect("forward").symbols] == ["SOLUSDT"]
+    system = world()
+    system.collect()
+    system.exchange.listings = (listing("SOLUSDT"), listing("ETHUSDT"), listing("BTCUSDT", "BREAK"))
+    system.defaults = replace(system.defaults, top_n=1)
+    assert [item.symbol for item in system.collect("forward").symbols] == ["SOLUSDT", "ETHUSDT"]
+    assert [item.symbol for item in system.collect("gap_fill").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
+    assert [item.symbol for item in system.collect("backward").symbols] == ["SOLUSDT"]
+    system.defaults = replace(system.defaults, keep_stored=False)
+    assert [item.symbol for item in system.collect("forward").symbols] == ["SOLUSDT"]
 
 
 def test_gap_fill_reaches_back_before_the_collection_start_date() -> None:
-    here = world("BTCUSDT")
-    here.collect(start=START - 500)
-    here.candles.remove("BTCUSDT", (Window(START - 400, START - 399),))
-    here.exchange.asked.clear()
-    here.collect("gap_fill")
-    assert len(here.exchange.asked) == 1
+    system = world("BTCUSDT")
+    system.collect(start=START - 500)
+    system.candles.remove("BTCUSDT", (Window(START - 400, START - 399),))
+    system.exchange.requested.clear()
+    system.collect("gap_fill")
+    assert len(system.exchange.requested) == 1
 
 
 @given(st.integers(0, 2**40), st.integers(1, 2**40))

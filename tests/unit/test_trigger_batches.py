@@ -57,38 +57,38 @@ def world() -> World:
     return World({symbol: range(START - 100, END + 48) for symbol in SYMBOLS})
 
 
-def trigger(here: World, client: BatchClient) -> None:
+def trigger(system: World, client: BatchClient) -> None:
     queue = SqsCollectQueue("the workers'", client=client, sleep=lambda _: None)
-    start_run(RunRequest("backward", START, END), here.defaults, replace(here.run_ports(), queue=queue))
+    start_run(RunRequest("backward", START, END), system.defaults, replace(system.run_ports(), queue=queue))
 
 
-def assert_all_is_there(here: World) -> None:
-    (run_id,) = here.runs.runs(limit=10)
-    run = here.ended(run_id)
+def assert_all_is_there(system: World) -> None:
+    (run_id,) = system.runs.runs(limit=10)
+    run = system.ended(run_id)
     assert run.counts is not None
     assert run.counts["complete"] == len(SYMBOLS)
-    assert len(here.candles.lines) == len(SYMBOLS) * (END - START)
-    here.assert_exact()
+    assert len(system.candles.lines) == len(SYMBOLS) * (END - START)
+    system.assert_exact()
 
 
 @pytest.mark.parametrize("batches", [0, 1, 5, 9])
 def test_what_a_trigger_that_died_had_not_sent_is_sent_by_the_reconciler(batches: int) -> None:
-    here = world()
+    system = world()
     with pytest.raises(Crash):
-        trigger(here, BatchClient(here.queue, dies_after=batches))
-    assert len(here.queue.sent) == batches * 10
-    (run_id,) = here.runs.open_runs()
-    run = here.runs.get(run_id)
+        trigger(system, BatchClient(system.queue, dies_after=batches))
+    assert len(system.queue.sent) == batches * 10
+    (run_id,) = system.runs.open_runs()
+    run = system.runs.get(run_id)
     assert run is not None
     assert run.state is RunState.ACTIVE
-    here.settle()
-    assert len(here.queue.sent) == len(SYMBOLS)
-    assert_all_is_there(here)
+    system.settle()
+    assert len(system.queue.sent) == len(SYMBOLS)
+    assert_all_is_there(system)
 
 
 def test_half_a_batch_that_the_queue_never_takes_is_sent_by_the_reconciler() -> None:
-    here = world()
-    trigger(here, BatchClient(here.queue, dies_after=None, half_of=5))
-    assert len(here.queue.sent) == 55
-    here.settle()
-    assert_all_is_there(here)
+    system = world()
+    trigger(system, BatchClient(system.queue, dies_after=None, half_of=5))
+    assert len(system.queue.sent) == 55
+    system.settle()
+    assert_all_is_there(system)

@@ -17,7 +17,7 @@ def listed(base: str, quote: str = "USDT", status: str = "TRADING") -> Listing:
 
 
 def symbols(ranked: tuple[Ranked, ...]) -> list[str]:
-    return [one.listing.symbol for one in ranked]
+    return [item.listing.symbol for item in ranked]
 
 
 def test_the_largest_volumes_come_first() -> None:
@@ -33,7 +33,7 @@ def test_equal_volumes_rank_by_name_so_that_a_ranking_can_be_repeated() -> None:
     assert symbols(rank(listings, {}, excluded=EXCLUDED, top_n=3)) == ["AUSDT", "BUSDT", "CUSDT"]
 
 
-def test_what_is_no_crypto_that_trades_against_usdt_is_left_out() -> None:
+def test_what_is_not_a_crypto_that_trades_against_usdt_is_left_out() -> None:
     listings = [
         listed("BTC"),
         listed("BTC", "FDUSD"),
@@ -55,7 +55,7 @@ def test_leveraged_tokens_are_known_by_what_they_follow(base: str) -> None:
 
 
 @pytest.mark.parametrize("base", ["JUP", "SUP", "SYRUP", "PUMPUP", "BULLISH", "BTC", "COWBULLS"])
-def test_a_coin_whose_name_only_ends_like_one_is_none(base: str) -> None:
+def test_a_coin_whose_name_only_ends_like_one_stays(base: str) -> None:
     assert not is_leveraged(base, {"BTC", "ETH", "J", "S", base})
 
 
@@ -83,7 +83,7 @@ def test_what_binance_lists_is_a_symbol(text: str) -> None:
         "A%41",
     ],
 )
-def test_what_could_mean_something_else_is_none(text: str) -> None:
+def test_what_could_mean_something_else_is_refused(text: str) -> None:
     assert not is_symbol(text)
 
 

@@ -51,9 +51,9 @@ def test_clipping_keeps_what_lies_within(hour_set: frozenset[int], within: Windo
 
 
 @given(WINDOW, WINDOW)
-def test_a_clipped_window_is_the_intersection_and_never_negative(one: Window, within: Window) -> None:
-    clipped = one.clip(within)
-    assert hours([clipped]) == hours([one]) & hours([within])
+def test_a_clipped_window_is_the_intersection_and_never_negative(item: Window, within: Window) -> None:
+    clipped = item.clip(within)
+    assert hours([clipped]) == hours([item]) & hours([within])
     assert clipped.start <= clipped.end
 
 

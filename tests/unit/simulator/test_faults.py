@@ -1,4 +1,4 @@
-"""Fault rules strike what they match, as often as told, and the same way in every run."""
+"""Fault rules strike what they match, as often as reported, and the same way in every run."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ import pytest
 
 from simulator.answers import Answer
 from simulator.broken_rows import ROW_FAULTS
-from simulator.faults import KINDS, Rule, spoil
+from simulator.faults import KINDS, Rule, corrupt
 from simulator.market import HOUR_MS
 
 PATH = "/api/v3/klines"
@@ -29,7 +29,7 @@ def _drawn(rule: Rule, requests: Iterable[int]) -> dict[int, str | None]:
     return {number: rule.draw(PATH, {"symbol": "BTCUSDT", "startTime": str(number)}) for number in requests}
 
 
-def test_a_rule_is_told_as_it_can_be_set() -> None:
+def test_a_rule_is_reported_as_it_can_be_set() -> None:
     rule = {
         "kind": ["ban"],
         "match": {"symbol": "A"},
@@ -63,7 +63,7 @@ def test_a_likely_rule_is_drawn_the_same_in_whatever_order_requests_come() -> No
     assert _drawn(Rule.parse({**rule, "seed": 8}), range(1000)) != there
 
 
-def test_a_likely_rule_strikes_a_repeated_request_anew() -> None:
+def test_a_likely_rule_strikes_a_repeated_request_again() -> None:
     rule = Rule.parse({"kind": "html", "probability": 0.5})
     assert {rule.draw(PATH, {"symbol": "BTCUSDT"}) for _ in range(50)} == {None, "html"}
 
@@ -74,11 +74,11 @@ def test_there_are_more_than_forty_hostile_kinds() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_changes_the_answer(kind: str) -> None:
-    asked = {"symbol": "BTCUSDT", "startTime": "0", "limit": "5"}
-    assert spoil(kind, _answer(), asked, {}) != _answer()
+    requested = {"symbol": "BTCUSDT", "startTime": "0", "limit": "5"}
+    assert corrupt(kind, _answer(), requested, {}) != _answer()
 
 
 @pytest.mark.parametrize("kind", ROW_FAULTS)
 def test_a_fault_of_rows_leaves_an_answer_without_rows_alone(kind: str) -> None:
     for body in (b"[]", b'{"code":-1121,"msg":"Invalid symbol."}', b'[{"symbol":"BTCUSDT"}]'):
-        assert spoil(kind, Answer(body=body), {}, {}) == Answer(body=body)
+        assert corrupt(kind, Answer(body=body), {}, {}) == Answer(body=body)

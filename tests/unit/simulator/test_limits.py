@@ -8,7 +8,7 @@ from simulator.settings import Settings, SettingsError
 NOON_MS = 1_735_732_800_000
 
 
-def test_the_weight_of_a_minute_adds_up_and_starts_anew_with_the_next() -> None:
+def test_the_weight_of_a_minute_adds_up_and_starts_again_with_the_next() -> None:
     limits = Limits(Settings())
     assert limits.charge("a", 20, NOON_MS).used == 20
     assert limits.charge("a", 2, NOON_MS + 59_999).used == 22
@@ -36,7 +36,7 @@ def test_only_what_comes_after_the_refusal_has_left_counts_as_warned() -> None:
     limits = Limits(Settings(weight_limit=1))
     assert limits.charge("a", 2, NOON_MS).warned_ms is None
     assert limits.charge("a", 2, NOON_MS + 10).warned_ms is None  # was on its way already
-    limits.told("a", NOON_MS + 20)
+    limits.reported("a", NOON_MS + 20)
     assert limits.charge("a", 2, NOON_MS + 50).warned_ms == 30
     assert limits.charge("a", 1, NOON_MS + 60_000).warned_ms is None
 

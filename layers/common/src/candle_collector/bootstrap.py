@@ -230,11 +230,11 @@ def authorizer() -> Callable[..., Caller]:
 
     # Loaded now and used later: the authorizer calls this while it starts, when Lambda gives it a whole core.
     importlib.import_module("candle_collector.adapters.dynamodb.keys_table")
-    here = container()
+    adapters = container()
 
     def decide(offered: AbstractSet[str], *, needed: Scope) -> Caller:
-        if not here.settings.api_key_required:
+        if not adapters.settings.api_key_required:
             return ANONYMOUS
-        return authorize(offered, needed=needed, store=here.keys, now=here.clock.now())
+        return authorize(offered, needed=needed, store=adapters.keys, now=adapters.clock.now())
 
     return decide

@@ -148,7 +148,7 @@ class SeriesStore(Protocol):
     """What is kept of each series beside its candles."""
 
     def get(self, symbol: str) -> Series:
-        """Return the record of `symbol`, an empty one where there is none."""
+        """Return the record of `symbol`, an empty one where there does not exist."""
 
     def put(self, series: Series) -> None:
         """Write the record whole."""
@@ -222,13 +222,13 @@ class RunStore(Protocol):
         """Take an ended symbol out of the run's open ones, and return the run."""
 
     def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
-        """Mark a run ended; False where it was. Counts are written in either case, a reason where there is none yet."""
+        """Mark a run ended; False where it was. Counts are written each time, a reason where none is written yet."""
 
     def forget_open(self, run_id: str) -> None:
         """Take an ended run off the open ones: the last step of its end."""
 
     def occurred(self, occurrence: str) -> bool:
-        """Tell whether the occurrence of a schedule has started a run."""
+        """Return whether the occurrence of a schedule has started a run."""
 
 
 class UniverseStore(Protocol):
@@ -247,11 +247,11 @@ def find_run(run_id: str, runs: RunStore) -> Run:
     Raises
     ------
     NotFoundError
-        There is none of that id.
+        No run has that id.
     """
     run = runs.get(run_id)
     if run is None:
-        raise NotFoundError(f"there is no run {run_id}")
+        raise NotFoundError(f"there is not a run {run_id}")
     return run
 
 
@@ -349,14 +349,14 @@ class ExchangeProbe(Protocol):
     """A look at the exchange from where the functions run."""
 
     def answers(self) -> bool:
-        """Tell whether it answers, or did within the last minute."""
+        """Return whether it answers, or did within the last minute."""
 
 
 class EventBus(Protocol):
     """Whoever subscribed to what happens here."""
 
     def collection_ended(self, run: Run, counts: Mapping[str, int], latest: int | None) -> None:
-        """Tell that a run has ended, and the hour of the latest stored candle."""
+        """Report that a run has ended, and the hour of the latest stored candle."""
 
 
 class ApiKeyStore(Protocol):
@@ -372,7 +372,7 @@ class ApiKeyStore(Protocol):
         """Write a record."""
 
     def revoke(self, key_id: str, at: datetime) -> StoredKey | None:
-        """Mark a key as revoked, since `at` or earlier, and return its record; None where there is none."""
+        """Mark a key as revoked, since `at` or earlier, and return its record; None where there does not exist."""
 
     def note_use(self, key_id: str, at: datetime, *, unless_after: datetime) -> None:
         """Write down that a key was used, unless a use after `unless_after` is noted already.

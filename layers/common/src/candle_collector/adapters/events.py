@@ -40,7 +40,7 @@ class EventBridgeBus:
         try:
             answer = self._client.put_events(Entries=[entry])
         except (BotoCoreError, ClientError):
-            log.exception("the end of the run was not told", extra={"run_id": run.run_id})
+            log.exception("the end of the run was not reported", extra={"run_id": run.run_id})
             return
         if answer.get("FailedEntryCount"):
-            log.error("the end of the run was not told", extra={"run_id": run.run_id, "answer": answer["Entries"]})
+            log.error("the end of the run was not reported", extra={"run_id": run.run_id, "answer": answer["Entries"]})

@@ -129,12 +129,12 @@ class CandleFile:
 
 
 def candle_file(path: Path, *, symbol: str | None = None) -> CandleFile:
-    """Return what a file's name tells of it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
+    """Return what a file's name describes it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
 
     Parameters
     ----------
     symbol
-        Whose candles it holds, where the name does not tell.
+        Whose candles it holds, where the name does not say.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def _ms(value: Any) -> int:
     Raises
     ------
     ValueError
-        It is none, or finer than a ms.
+        It does not exist, or finer than a ms.
     """
     if isinstance(value, str) and not value.isdecimal():
         moment = datetime.fromisoformat(value)
@@ -217,7 +217,7 @@ def _names(header: Iterable[str]) -> list[str]:
     names = [name if name in COLUMNS else OTHER_NAMES.get(name, name) for name in names]
     missing = sorted(_NEEDED - set(names))
     if missing:
-        raise ValueError(f"the columns {', '.join(missing)} are missing, and what they hold cannot be made up")
+        raise ValueError(f"the columns {', '.join(missing)} are missing, and what they hold cannot be synthetic")
     return names
 
 

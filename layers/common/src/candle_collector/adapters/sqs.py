@@ -54,7 +54,7 @@ class SqsCollectQueue:
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         except (BotoCoreError, ClientError) as error:
-            raise CollectorError(f"the queue does not tell how many messages wait: {error}") from error
+            raise CollectorError(f"the queue does not say how many messages wait: {error}") from error
         return int(answer["Attributes"][name])
 
     def _send(self, bodies: dict[str, str], delay_seconds: int) -> dict[str, str]:

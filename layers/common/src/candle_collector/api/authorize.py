@@ -62,7 +62,7 @@ def authorize(offered: AbstractSet[str], *, needed: Scope, store: ApiKeyStore, n
     if len(offered) > 1:
         raise InvalidKeyError("The request carries different API keys. Send one.")
     key = ApiKey.parse(next(iter(offered)))
-    # A typo, told by the checksum, costs no read.
+    # A typo, named by the checksum, costs no read.
     stored = store.get(key.key_id) if key is not None else None
     if key is None or not belongs(key, stored) or stored is None:
         raise InvalidKeyError("The API key is not valid.")

@@ -200,7 +200,7 @@ def exchange_info(parameters: Mapping[str, str], series: Iterable[Series], now: 
     status = _optional(parameters, "symbolStatus")
     if status is not None and status not in _STATUSES:
         raise _invalid("symbolStatus")
-    stored = {one.symbol: _listing(one) for one in series if one.last is not None}
+    stored = {item.symbol: _listing(item) for item in series if item.last is not None}
     if wanted is not None and not wanted <= stored.keys():
         raise invalid_symbol()
     return {
@@ -226,11 +226,11 @@ def invalid_symbol() -> BinanceError:
 
 def _wanted_symbols(parameters: Mapping[str, str]) -> set[str] | None:
     """Return the symbols that are asked for by name: ``symbol=BTCUSDT`` or ``symbols=["BTCUSDT","ETHUSDT"]``."""
-    one, several = (_optional(parameters, name) for name in ("symbol", "symbols"))
-    if one is not None and several is not None:
+    item, several = (_optional(parameters, name) for name in ("symbol", "symbols"))
+    if item is not None and several is not None:
         raise BinanceError("INVALID_COMBINATION", "Combination of optional parameters invalid.")
     if several is None:
-        return None if one is None else {one}
+        return None if item is None else {item}
     try:
         names = json.loads(several)
     except (ValueError, RecursionError):

@@ -48,7 +48,7 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
         raise _refusal(error) from None
     for number, symbol in enumerate(parsed.symbols or (), 1):
         if not is_symbol(symbol):
-            raise InvalidRequestError("symbols", f"number {number} is no symbol; one is written like BTCUSDT")
+            raise InvalidRequestError("symbols", f"number {number} is not a symbol; one is written like BTCUSDT")
     if parsed.symbols is not None and parsed.top_n is not None:
         raise InvalidRequestError("top_n", "goes without symbols: they replace the top N")
     request = RunRequest(
@@ -80,11 +80,11 @@ def _refusal(error: ValidationError) -> InvalidRequestError:
             known = ", ".join(TriggerBody.model_fields)
             # A misspelt name is worth repeating; whatever else was sent is not.
             named = field if _NAME.fullmatch(field) else "body"
-            wrong = "has a field that is none" if named == "body" else "is no field"
+            wrong = "has a field that does not exist" if named == "body" else "is no field"
             return InvalidRequestError(named, f"{wrong}; the fields are {known}")
         case "missing":
             return InvalidRequestError(field, "is missing; it takes backward, forward or gap_fill")
         case "json_invalid":
-            return InvalidRequestError("body", "is no JSON")
+            return InvalidRequestError("body", "is not JSON")
         case _:
             return InvalidRequestError(field, first["msg"])

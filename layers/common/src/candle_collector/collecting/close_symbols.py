@@ -22,7 +22,7 @@ _CLOSE_TRIES = 5
 
 @dataclass(frozen=True)
 class ClosingPorts:
-    """What closing needs: the records, and the coverage that tells what is missing."""
+    """What closing needs: the records, and the coverage that says what is missing."""
 
     candles: CandleStore
     series: SeriesStore
@@ -36,7 +36,7 @@ def open_records(run: Run, runs: RunStore) -> list[SymbolRecord]:
     """Return the open records of a run, those that a dead trigger never wrote included."""
     written = {record.symbol: record for record in runs.symbols(run.run_id)}
     records = [
-        written.get(one.symbol) or SymbolRecord(run.run_id, one.symbol, trading=one.trading) for one in run.symbols
+        written.get(item.symbol) or SymbolRecord(run.run_id, item.symbol, trading=item.trading) for item in run.symbols
     ]
     return [record for record in records if record.outcome.open]
 
@@ -67,17 +67,17 @@ def close_symbols(
 def _close(
     run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts, *, closed_by: str, insist: bool
 ) -> bool:
-    """Close one symbol, and tell whether it was open until now.
+    """Close one symbol, and return whether it was open until now.
 
     Parameters
     ----------
     insist
-        Whether it is closed as well if a worker has handed it on meanwhile: its run ends, and must not leave it open.
+        Whether it is closed as well if a worker has requeued it meanwhile: its run ends, and must not leave it open.
 
     Raises
     ------
     CollectorError
-        It was handed on each time.
+        It was requeued each time.
     """
     for _ in range(_CLOSE_TRIES):
         try:
@@ -89,7 +89,7 @@ def _close(
             record = now
         else:
             return True
-    raise CollectorError(f"{record.symbol} was handed on {_CLOSE_TRIES} times while it was being closed; ask again")
+    raise CollectorError(f"{record.symbol} was requeued {_CLOSE_TRIES} times while it was being closed; ask again")
 
 
 def _closed(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
@@ -100,8 +100,8 @@ def _closed(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPort
         log.exception("closed without a look at what is stored", extra={"symbol": record.symbol})
         within = record.range or run.window
         outcome = judge(missing=(within,), records=record.records, worked=True)
-        told = replace(failure, message=f"{failure.message}; what is stored cannot be read: {error}")
-        return with_missing(replace(record, range=within, outcome=outcome, failure=told), (within,))
+        reported = replace(failure, message=f"{failure.message}; what is stored cannot be read: {error}")
+        return with_missing(replace(record, range=within, outcome=outcome, failure=reported), (within,))
 
 
 def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:

@@ -196,16 +196,16 @@ class _Turn:
     def _ask(self) -> _Next:
         """Request the first window of the plan, if time, rate limiter and budget allow, and keep the answer."""
         plan = plan_requests(self._progress.to_ask, self._run.batch_size)
-        asked, prefetched = plan[0], self._prefetch.take()
+        requested, prefetched = plan[0], self._prefetch.take()
         if prefetched is None and (refusal := self._check_before(len(plan))):
             return refusal
         try:
-            answer = prefetched.result() if prefetched else self._request(asked)()
+            answer = prefetched.result() if prefetched else self._request(requested)()
         except ExchangeError as error:
-            return self._after_failure(asked, error)
+            return self._after_failure(requested, error)
         self._count(1 + answer.retries)
         self._budget.observe(answer.used_weight)
-        self._keep(asked, answer)
+        self._keep(requested, answer)
         return _Next.ASK
 
     def _check_before(self, requests: int) -> _Next | None:
@@ -220,14 +220,18 @@ class _Turn:
             return self._stop(error.failure)
         return None if granted else self._requeue(self._budget.seconds_to_next_period())
 
-    def _request(self, asked: Window) -> Callable[[], FetchedCandles]:
+    def _request(self, requested: Window) -> Callable[[], FetchedCandles]:
         """Return the request for a window; it looks at the rate limiter, which may have been closed since."""
         ports, symbol, attempts_made = self._ports, self._record.symbol, self._record.attempts
 
         def request() -> FetchedCandles:
             ports.rate_limiter.check(now=ports.clock.now())
             return ports.exchange.fetch_candles(
-                symbol, asked.start, asked.hours, attempts_made=attempts_made, until=ports.until - FINISH_SECONDS
+                symbol,
+                requested.start,
+                requested.hours,
+                attempts_made=attempts_made,
+                until=ports.until - FINISH_SECONDS,
             )
 
         return request
@@ -255,13 +259,13 @@ class _Turn:
             self._record, requests=self._record.requests + attempts, retries=self._record.retries + retries
         )
 
-    def _after_failure(self, asked: Window, error: ExchangeError) -> _Next:
+    def _after_failure(self, requested: Window, error: ExchangeError) -> _Next:
         """Decide by the kind of a failure: wait, go on with another window, or stop."""
         failure = error.failure
         attempts = max(0, failure.attempts - self._record.attempts)  # none where the rate limiter was closed before
         self._count(attempts)
         if attempts:
-            self._failed_windows.append(FailedWindow(asked, attempts, failure.message))
+            self._failed_windows.append(FailedWindow(requested, attempts, failure.message))
         self._close_rate_limiter(error)
         match error:
             case ExchangeBlockedError():
@@ -270,9 +274,9 @@ class _Turn:
                 self._record = replace(self._record, attempts=failure.attempts, failure=failure)
                 return self._requeue(error.wait)
             case ExchangeUnavailableError():
-                given_up = windows.union([*self._record.given_up, asked])
+                given_up = windows.union([*self._record.given_up, requested])
                 self._record = replace(self._record, attempts=0, failure=failure, given_up=given_up)
-                self._progress = self._progress.giving_up(asked)  # its other windows are requested all the same
+                self._progress = self._progress.giving_up(requested)  # its other windows are requested all the same
                 return _Next.ASK
             case _:
                 return self._stop(failure)
@@ -297,12 +301,12 @@ class _Turn:
 
     # store
 
-    def _keep(self, asked: Window, answer: FetchedCandles) -> None:
+    def _keep(self, requested: Window, answer: FetchedCandles) -> None:
         """Store what an answer brings and proves, and write down how far the symbol is."""
-        learned = learn(self._progress, asked, answer.hours, answer.candles, closed_end=answer.closed_end)
+        learned = learn(self._progress, requested, answer.hours, answer.candles, closed_end=answer.closed_end)
         self._progress = learned.progress
         # said of what is missing in the end
-        self._failed_windows.append(FailedWindow(asked, 1 + answer.retries, _NO_CANDLE))
+        self._failed_windows.append(FailedWindow(requested, 1 + answer.retries, _NO_CANDLE))
         records = self._progress.stored_hours - (self._record.stored_before or 0)
         self._record = replace(self._record, attempts=0, asked_to=learned.asked_to, records=records)
         self._start_prefetch()

@@ -112,7 +112,7 @@ def import_symbol(
     closed_end
         The hour after the last closed one.
     progress
-        Told how many candles a batch had.
+        Reported how many candles a batch had.
     """
     result = Imported(symbol)
     hours: Windows = ()

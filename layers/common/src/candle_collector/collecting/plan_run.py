@@ -65,8 +65,8 @@ def plan_run(
     with ThreadPoolExecutor(_READERS) as readers:
         missing = dict(
             zip(
-                (one.symbol for one in scope.symbols),
-                readers.map(lambda one: _missing(request, scope, one, ports, candles), scope.symbols),
+                (item.symbol for item in scope.symbols),
+                readers.map(lambda item: _missing(request, scope, item, ports, candles), scope.symbols),
                 strict=True,
             )
         )
@@ -123,13 +123,13 @@ def _dollars(requests: int, days: int, symbols: int, *, read_days: float) -> dic
     }
 
 
-def _missing(request: RunRequest, scope: RunScope, one: RunSymbol, ports: RunPorts, candles: CandleStore) -> Windows:
+def _missing(request: RunRequest, scope: RunScope, item: RunSymbol, ports: RunPorts, candles: CandleStore) -> Windows:
     """Return what a worker would find missing."""
-    series = ports.series.get(one.symbol)
-    if one.trading and series.delisted:
+    series = ports.series.get(item.symbol)
+    if item.trading and series.delisted:
         series = replace(series, delisted=None)
     within = stored_range(request.mode, windows.Window(scope.start, scope.end), series, candles)
-    days = candles.coverage(one.symbol, within)
+    days = candles.coverage(item.symbol, within)
     if request.recheck:
         return windows.subtract(windows.union([within]), days.stored)
     return Coverage(days.stored, days.never_printed, series.absent, series.delisted).missing(within)

@@ -106,7 +106,7 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> RunSc
         symbols = _named(request.symbols, market)
     else:
         ranked = rank(market.listings, volumes, excluded=defaults.excluded, top_n=RANKED_MOST)
-        symbols = tuple(RunSymbol(one.listing.symbol) for one in ranked[: request.top_n or defaults.top_n])
+        symbols = tuple(RunSymbol(item.listing.symbol) for item in ranked[: request.top_n or defaults.top_n])
         symbols += _stored(request.mode, defaults, market, symbols, ports.series)
     if not symbols:
         raise MarketUnavailableError("the exchange lists no symbol that can be collected")
@@ -209,10 +209,10 @@ def _stored(
     """
     if mode == "backward" or (mode == "forward" and not defaults.keep_stored):
         return ()
-    taken = {one.symbol for one in universe}
+    taken = {item.symbol for item in universe}
     trading = {listing.symbol for listing in market.listings if listing.trading}
     return tuple(
-        RunSymbol(one.symbol, one.symbol in trading)
-        for one in series.all()
-        if one.last is not None and one.symbol not in taken and (mode == "gap_fill" or one.symbol in trading)
+        RunSymbol(item.symbol, item.symbol in trading)
+        for item in series.all()
+        if item.last is not None and item.symbol not in taken and (mode == "gap_fill" or item.symbol in trading)
     )

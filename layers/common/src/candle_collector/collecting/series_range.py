@@ -11,7 +11,7 @@ from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore
 
 
-def stored_range(mode: Mode, asked: Window, series: Series, candles: CandleStore) -> Window:
+def stored_range(mode: Mode, requested: Window, series: Series, candles: CandleStore) -> Window:
     """Return the hours of one series that a run with `mode` over `asked` is about, perhaps none.
 
     forward begins after the last candle that is in the table. The series' record may name a later one that has been
@@ -23,4 +23,4 @@ def stored_range(mode: Mode, asked: Window, series: Series, candles: CandleStore
         if not windows.contains(candles.coverage(series.symbol, noted).stored, series.last):
             newest = candles.candles(series.symbol, Window(series.first, series.last), limit=1, newest=True)
             series = replace(series, last=newest[-1].hour if newest else series.first - 1)
-    return range_of(mode, asked, series)
+    return range_of(mode, requested, series)

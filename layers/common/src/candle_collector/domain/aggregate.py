@@ -2,7 +2,7 @@
 
 Binance builds a candle of 1d from the same trades as its 24 hours: the first open, the last close, the extremes, and
 sums. Hours that were never printed hold no trades, so a candle around them is built from what is there. Held against
-1,271 recorded daily candles: docs/reading.md tells the five that differ, all of them in the exchange's own sums.
+1,271 recorded daily candles: docs/reading.md says the five that differ, all of them in the exchange's own sums.
 """
 
 from __future__ import annotations

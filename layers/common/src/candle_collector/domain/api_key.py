@@ -37,7 +37,7 @@ class Scope(StrEnum):
     READ = "read"
 
     def covers(self, needed: Scope) -> bool:
-        """Tell whether a key of this scope reaches what needs another."""
+        """Return whether a key of this scope reaches what needs another."""
         return self is Scope.ADMIN or self is needed
 
 
@@ -66,7 +66,7 @@ class ApiKey:
 
     @staticmethod
     def parse(text: str) -> ApiKey | None:
-        """Read a key from its text; None where it is none, or where its checksum tells of a typo."""
+        """Read a key from its text; None where it does not exist, or where its checksum describes a typo."""
         found = _TEXT.fullmatch(text)
         if found is None or found["checksum"] != _checksum(found["key_id"], found["secret"]):
             return None
@@ -101,7 +101,7 @@ class StoredKey:
     last_used_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """Tell whether it is neither revoked nor expired."""
+        """Return whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     def state(self, now: datetime) -> str:
@@ -111,12 +111,12 @@ class StoredKey:
         return "expired" if self.revoked_at is None else "revoked"
 
     def use_is_due(self, now: datetime) -> bool:
-        """Tell whether a use at `now` is to be written down."""
+        """Return whether a use at `now` is to be written down."""
         return self.last_used_at is None or now - self.last_used_at >= USE_NOTED_EVERY
 
 
 def belongs(key: ApiKey, stored: StoredKey | None) -> bool:
-    """Tell whether a record is the key's, in a time that tells nothing of the secret or of there being a record."""
+    """Return whether a record is the key's, in a time that says nothing of the secret or of there being a record."""
     expected = stored.secret_hash if stored is not None else _NO_HASH
     return hmac.compare_digest(key.secret_hash.encode(), expected.encode())
 

@@ -52,7 +52,7 @@ def candle_from_line(hour: int, line: str) -> Candle:
         The line is not one that `Candle.line` wrote.
     """
     if not _LINE.fullmatch(line):
-        raise ValueError(f"hour {hour} is stored as {line!r}, which is no candle")
+        raise ValueError(f"hour {hour} is stored as {line!r}, which is not a candle")
     open_, high, low, close, volume, quote_volume, trades, taker_base, taker_quote, *offset = line.split(",")
     return Candle(
         hour,

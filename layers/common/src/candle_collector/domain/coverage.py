@@ -13,7 +13,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.windows import Window, Windows
 
 YOUNG_HOURS = 24
-"""An hour younger than this is never settled by its absence: an exchange in trouble answers short."""
+"""An hour younger than this is never settled by its absence: an exchange in failed window answers short."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Settlement(NamedTuple):
     delisted: Window | None = None
 
 
-def settle(asked: Window, hours: Sequence[int], *, known_before: bool, ended: bool, closed_end: int) -> Settlement:
+def settle(requested: Window, hours: Sequence[int], *, known_before: bool, ended: bool, closed_end: int) -> Settlement:
     """Say what an answer proves about the hours it leaves out.
 
     The request was ``startTime=asked.start, limit=asked.hours`` without an endTime, so the answer's rows are the oldest
@@ -84,9 +84,9 @@ def settle(asked: Window, hours: Sequence[int], *, known_before: bool, ended: bo
     """
     settled = closed_end - YOUNG_HOURS
     if not hours:
-        return Settlement(delisted=Window(asked.start, closed_end) if ended and asked.start < settled else None)
+        return Settlement(delisted=Window(requested.start, closed_end) if ended and requested.start < settled else None)
     first, last = hours[0], hours[-1]
-    before = Window(asked.start, min(first, settled))
+    before = Window(requested.start, min(first, settled))
     gaps = windows.subtract(windows.union([Window(first, min(last, settled))]), windows.from_hours(hours))
     if known_before:
         gaps = windows.union([before, *gaps])

@@ -44,7 +44,7 @@ def _seconds(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"{text} is no day of the calendar or no time of a day") from None
+        raise ValueError(f"{text} is not a day of the calendar or no time of a day") from None
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
 
 
@@ -64,5 +64,5 @@ def format_hour(hour: int) -> str:
 
 
 def format_moment(moment: datetime) -> str:
-    """Return a moment as the API tells it, to the second."""
+    """Return a moment as the API says it, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from candle_collector.domain.windows import Window, Windows
 
-KEPT_TROUBLES = 50
+KEPT_FAILED_WINDOWS = 50
 """How many windows a series' record names."""
 
 
@@ -22,19 +22,19 @@ class FailedWindow(NamedTuple):
 def renew(
     old: Sequence[FailedWindow], new: Sequence[FailedWindow], missing: Windows, within: Window
 ) -> tuple[FailedWindow, ...]:
-    """Return the troubles after a turn over `within`: those outside stay, those inside are what is still missing.
+    """Return the failed windows after a turn over `within`: those outside stay, those inside are what is still missing.
 
     Parameters
     ----------
     new
         What failed in this turn.
     missing
-        What of `within` is missing now; a window nobody asked for yet is no trouble.
+        What of `within` is missing now; a window nobody asked for yet is no failed window.
     """
-    outside = [trouble for trouble in old if not trouble.window.clip(within).hours]
+    outside = [failed for failed in old if not failed.window.clip(within).hours]
     inside = [
-        FailedWindow(window, sum(one.attempts for one in touching), touching[-1].error)
+        FailedWindow(window, sum(item.attempts for item in touching), touching[-1].error)
         for window in missing
-        if (touching := [one for one in (*old, *new) if one.window.clip(window).hours])
+        if (touching := [item for item in (*old, *new) if item.window.clip(window).hours])
     ]
-    return tuple(sorted(outside + inside)[:KEPT_TROUBLES])
+    return tuple(sorted(outside + inside)[:KEPT_FAILED_WINDOWS])

@@ -88,7 +88,7 @@ def window_to_read(mode: Mode, within: Window) -> Window:
 
 
 def learn(
-    progress: Progress, asked: Window, hours: Sequence[int], candles: Sequence[Candle], *, closed_end: int
+    progress: Progress, requested: Window, hours: Sequence[int], candles: Sequence[Candle], *, closed_end: int
 ) -> Learned:
     """Return what the answer to a request for `asked` brings.
 
@@ -103,15 +103,15 @@ def learn(
     """
     series, coverage = progress.series, progress.coverage
     # Of a symbol that does not trade an answer without rows may be the end: two that agree are believed, one is not.
-    again = progress.nothing_from is not None and progress.nothing_from <= asked.start
+    again = progress.nothing_from is not None and progress.nothing_from <= requested.start
     proof = settle(
-        asked,
+        requested,
         hours,
-        known_before=series.first is not None and series.first < asked.start,
-        ended=again and not progress.trading and (series.last is None or series.last < asked.start),
+        known_before=series.first is not None and series.first < requested.start,
+        ended=again and not progress.trading and (series.last is None or series.last < requested.start),
         closed_end=closed_end,
     )
-    new = _wanted(candles, progress.to_ask, asked, hours)
+    new = _wanted(candles, progress.to_ask, requested, hours)
     stored = windows.union([*coverage.stored, *windows.from_hours(candle.hour for candle in new)])
     series = series.updated(stored, progress.read, proof)
     known = Coverage(stored, coverage.never_printed, series.absent, series.delisted)
@@ -119,11 +119,11 @@ def learn(
     known = replace(known, never_printed=windows.union([*known.never_printed, *fresh]))
     if hours:  # all up to the last row is settled; what follows needs another request, unless this one brought nothing
         asked_to = hours[-1] + 1
-        nothing_from = asked_to if len(hours) < asked.hours else None
+        nothing_from = asked_to if len(hours) < requested.hours else None
     else:
-        asked_to = asked.end if again or progress.trading else asked.start
-        nothing_from = asked.start
-    settled = [Window(asked.start, asked_to), *(window for window in (proof.absent, proof.delisted) if window)]
+        asked_to = requested.end if again or progress.trading else requested.start
+        nothing_from = requested.start
+    settled = [Window(requested.start, asked_to), *(window for window in (proof.absent, proof.delisted) if window)]
     # what seemed to lie before the listing is requested when an earlier candle has turned up
     released = windows.clip(windows.subtract(coverage.covered(), known.covered()), progress.within)
     to_ask = windows.subtract(windows.union([*progress.to_ask, *released]), windows.union(settled))
@@ -131,8 +131,8 @@ def learn(
     return Learned(after, new, fresh, asked_to)
 
 
-def _wanted(candles: Sequence[Candle], to_ask: Windows, asked: Window, hours: Sequence[int]) -> list[Candle]:
+def _wanted(candles: Sequence[Candle], to_ask: Windows, requested: Window, hours: Sequence[int]) -> list[Candle]:
     """Return the candles whose hours are to be requested; rows past the window are kept too."""
-    reach = Window(asked.start, max(asked.end, hours[-1] + 1)) if hours else asked
+    reach = Window(requested.start, max(requested.end, hours[-1] + 1)) if hours else requested
     wanted = set(windows.hours_in(windows.clip(to_ask, reach)))
     return [candle for candle in candles if candle.hour in wanted]

@@ -50,7 +50,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something is missing, as told to people.
+    """Why something is missing, as reported to people.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class Run:
     batch_size
         The most hours a request asks for.
     weight_limit, weight_seconds
-        The exchange's limit as it told it when the run started: so much weight in so many seconds.
+        The exchange's limit as it said it when the run started: so much weight in so many seconds.
     clock_offset_ms
         How far the exchange's clock was ahead of ours.
     open
@@ -141,7 +141,7 @@ class SymbolRecord:
     Attributes
     ----------
     turn
-        The number of the message that may work on it; handing on and resending raise it.
+        The number of the message that may work on it; requeueing and resending raise it.
     claimed_until
         Until when a worker holds it.
     range
@@ -151,9 +151,9 @@ class SymbolRecord:
     records
         How many candles this run stored.
     attempts
-        How many attempts were made for the window at hand when the symbol was handed on.
+        How many attempts were made for the window at hand when the symbol was requeued.
     due_at
-        When the message of a turn that was handed on with a delay arrives.
+        When the message of a turn that was requeued with a delay arrives.
     asked_to
         With recheck, the hour up to which this run has asked.
     given_up
@@ -205,19 +205,19 @@ def judge(*, missing: Windows, records: int, worked: bool) -> Outcome:
     return Outcome.PARTIAL if records else Outcome.FAILED
 
 
-def range_of(mode: Mode, asked: Window, series: Series) -> Window:
+def range_of(mode: Mode, requested: Window, series: Series) -> Window:
     """Return the hours of one series that a run with `mode` over `asked` is about, perhaps none.
 
     backward takes the range as asked. forward begins after the last stored candle, or with the range where none is
     stored. gap_fill stays between the first and the last stored candle.
     """
     if mode == "backward":
-        return asked
+        return requested
     if series.first is None or series.last is None:
-        return asked if mode == "forward" else Window(asked.start, asked.start)
+        return requested if mode == "forward" else Window(requested.start, requested.start)
     if mode == "forward":
-        return Window(series.last + 1, max(series.last + 1, asked.end))
-    return asked.clip(Window(series.first, series.last + 1))
+        return Window(series.last + 1, max(series.last + 1, requested.end))
+    return requested.clip(Window(series.first, series.last + 1))
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:

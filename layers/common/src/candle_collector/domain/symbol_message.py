@@ -34,7 +34,7 @@ def read_message(body: str) -> SymbolMessage:
     parsed = json.loads(body)
     version = parsed.get("v") if isinstance(parsed, dict) else None
     if type(version) is not int or version not in {RECORD_VERSION - 1, RECORD_VERSION}:
-        raise ValueError("the message is none of a version that this worker knows")
+        raise ValueError("the message has a version that this worker does not know")
     run_id, symbol, turn = parsed.get("run_id"), parsed.get("symbol"), parsed.get("turn")
     if not (isinstance(run_id, str) and isinstance(symbol, str) and is_symbol(symbol) and type(turn) is int):
         raise ValueError("the message lacks run_id, symbol or turn")

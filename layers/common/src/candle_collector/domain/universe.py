@@ -42,7 +42,7 @@ class Ranked:
 
 
 def is_symbol(text: str) -> bool:
-    """Tell whether `text` can be a symbol: 1 to 20 of A-Z 0-9 - _ . or, as Binance lists today, non-ASCII letters."""
+    """Return whether `text` can be a symbol: 1 to 20 of A-Z 0-9 - _ . or, as Binance lists today, non-ASCII letters."""
     return 0 < len(text) <= _SYMBOL_MAX and all(
         (char.isascii() and (char.isdigit() or char.isupper() or char in "-_."))
         or (not char.isascii() and char.isalnum() and char == char.upper())
@@ -51,7 +51,7 @@ def is_symbol(text: str) -> bool:
 
 
 def is_leveraged(base_asset: str, base_assets: Collection[str]) -> bool:
-    """Tell whether `base_asset` is another listed asset's name with UP, DOWN, BULL or BEAR behind it.
+    """Return whether `base_asset` is another listed asset's name with UP, DOWN, BULL or BEAR behind it.
 
     BULL and BEAR alone, which followed Bitcoin, count as well.
     """
@@ -85,5 +85,5 @@ def rank(
         and listing.base_asset not in excluded
         and not is_leveraged(listing.base_asset, base_assets)
     ]
-    ranked.sort(key=lambda one: (-one.quote_volume, one.listing.symbol))
+    ranked.sort(key=lambda item: (-item.quote_volume, item.listing.symbol))
     return tuple(ranked[:top_n])

@@ -132,7 +132,7 @@ def count(windows: Windows) -> int:
 
 
 def contains(windows: Windows, hour: int) -> bool:
-    """Tell whether `hour` lies in one of `windows`."""
+    """Return whether `hour` lies in one of `windows`."""
     return any(start <= hour < end for start, end in windows)
 
 

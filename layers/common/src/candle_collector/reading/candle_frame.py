@@ -103,10 +103,10 @@ def candle_frame(
     ExportNeedsError
         pandas or pyarrow is not installed.
     ValueError
-        A date or the interval is none.
+        A date or the interval does not exist.
     """
     if interval not in INTERVAL_HOURS:
-        raise ValueError(f"the interval {interval} is none of {', '.join(INTERVAL_HOURS)}")
+        raise ValueError(f"the interval {interval} is not one of {', '.join(INTERVAL_HOURS)}")
     pa = arrow()
     try:
         import pandas as pd  # noqa: PLC0415 - no function needs it

@@ -64,7 +64,7 @@ def export(
     force
         Whether what is there is replaced, once the new is complete.
     progress
-        Told how many hours were read.
+        Reported how many hours were read.
 
     Raises
     ------
@@ -127,8 +127,10 @@ def _write_csv(months: Iterable[Month], path: Path) -> None:
 
 def _csv_row(symbol: str, candle: Candle, segment: int) -> tuple[Any, ...]:
     opened = datetime.fromtimestamp(candle.open_time_ms / 1000, UTC)
-    told = opened.strftime("%Y-%m-%dT%H:%M:%SZ") if not candle.offset_ms else f"{opened:%FT%T}.{opened:%f}"[:23] + "Z"
-    return (symbol, candle.open_time_ms, told, *candle[1:10], segment)
+    reported = (
+        opened.strftime("%Y-%m-%dT%H:%M:%SZ") if not candle.offset_ms else f"{opened:%FT%T}.{opened:%f}"[:23] + "Z"
+    )
+    return (symbol, candle.open_time_ms, reported, *candle[1:10], segment)
 
 
 def _write_parquet(months: Iterable[Month], path: Path) -> None:

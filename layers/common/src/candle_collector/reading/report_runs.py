@@ -22,7 +22,7 @@ def report_status(
     Raises
     ------
     NotFoundError
-        There is no run of that id.
+        There is not a run of that id.
     """
     now = clock.now()
     run = find_run(run_id, runs) if run_id is not None else current_run(runs, leases, now)

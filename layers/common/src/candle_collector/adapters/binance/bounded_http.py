@@ -46,7 +46,7 @@ _watched = threading.local()
 
 
 class _Watched:
-    """A connection that tells the thread's deadline timer of itself, and of its socket.
+    """A connection that says the thread's deadline timer of itself, and of its socket.
 
     The socket by itself, because a connection lets go of it when an answer says that it will be closed, while the
     answer's body is still to be read from it.

@@ -228,8 +228,8 @@ class Binance:
         if status >= 500 or code in _SERVER_CODES:  # noqa: PLR2004 - the server's own failures
             return _AgainError(failure)
         if 300 <= status < 400:  # noqa: PLR2004 - redirects
-            told = f"the exchange redirected us ({status}), and we do not follow"
-            return _AgainError(replace(failure, kind="invalid_answer", message=told))
+            reported = f"the exchange redirected us ({status}), and we do not follow"
+            return _AgainError(replace(failure, kind="invalid_answer", message=reported))
         kind = "invalid_symbol" if code == _INVALID_SYMBOL else "refused"
         return SymbolRefusedError(replace(failure, kind=kind))
 
@@ -248,7 +248,7 @@ def _error_body(body: bytes) -> tuple[int | None, str]:
     try:
         parsed = rows.read_json(body)
     except WrongAnswerError:
-        return None, "a body that is no JSON"
+        return None, "a body that is not JSON"
     if isinstance(parsed, dict) and type(parsed.get("code")) is int and isinstance(parsed.get("msg"), str):
         return parsed["code"], parsed["msg"][:300]
     return None, "a body without code and msg"
@@ -259,7 +259,7 @@ def _clock_ms(answer: HttpAnswer) -> int:
     try:
         return round(parsedate_to_datetime(answer.headers["Date"]).replace(tzinfo=UTC).timestamp() * 1000)
     except (KeyError, TypeError, ValueError) as error:
-        raise WrongAnswerError("the answer has no Date, so nothing tells which candles had closed") from error
+        raise WrongAnswerError("the answer has no Date, so nothing says which candles had closed") from error
 
 
 def _used_weight(answer: HttpAnswer) -> int | None:

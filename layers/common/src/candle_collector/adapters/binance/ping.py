@@ -27,7 +27,7 @@ class ExchangePing:
         self._known: tuple[float, bool] | None = None
 
     def answers(self) -> bool:
-        """Tell whether a ping is answered with 200 within two seconds; an answer counts for a minute."""
+        """Return whether a ping is answered with 200 within two seconds; an answer counts for a minute."""
         now = time.monotonic()
         if self._known is None or now - self._known[0] >= REMEMBERED_S:
             self._known = now, self._ask()

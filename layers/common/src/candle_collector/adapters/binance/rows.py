@@ -18,7 +18,7 @@ OFF_GRID = Window(421_713, 421_756)
 _COLUMNS = 12
 _NUMBER_MOST = 10**9
 _VOLUME_MOST = 10**30
-"""Beyond anything that is traded in a day, in any asset, and far from what decimals can be reckoned with."""
+"""Beyond anything that is traded in a day, in any asset, and far from what decimals can be computed with."""
 
 _DECIMALS = re.compile(r"(?:\d{1,20}(?:\.\d{1,8})?,){8}", re.ASCII)
 
@@ -28,7 +28,7 @@ class WrongAnswerError(Exception):
 
 
 def _refuse(constant: str) -> None:
-    raise WrongAnswerError(f"{constant} is no JSON")
+    raise WrongAnswerError(f"{constant} is not JSON")
 
 
 def read_json(body: bytes) -> Any:
@@ -37,12 +37,12 @@ def read_json(body: bytes) -> Any:
     Raises
     ------
     WrongAnswerError
-        It is no JSON.
+        It is not JSON.
     """
     try:
         return json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise WrongAnswerError(f"the body is no JSON: {type(error).__name__}") from error
+        raise WrongAnswerError(f"the body is not JSON: {type(error).__name__}") from error
 
 
 def read_candles(rows: Any, *, start: int, limit: int, running: int) -> tuple[Candle, ...]:
@@ -121,12 +121,12 @@ def read_listings(body: Any) -> tuple[Listing, ...]:
     Raises
     ------
     WrongAnswerError
-        It is none.
+        It does not exist.
     """
     try:
         listings = [
-            Listing(_text(one["symbol"]), _text(one["baseAsset"]), _text(one["quoteAsset"]), _text(one["status"]))
-            for one in body["symbols"]
+            Listing(_text(item["symbol"]), _text(item["baseAsset"]), _text(item["quoteAsset"]), _text(item["status"]))
+            for item in body["symbols"]
         ]
     except (KeyError, TypeError) as error:
         raise WrongAnswerError(f"exchangeInfo is not as documented: {error}") from error
@@ -142,12 +142,12 @@ def read_weight_limit(body: Any) -> tuple[int, int]:
     Raises
     ------
     WrongAnswerError
-        There is none.
+        There does not exist.
     """
     try:
-        for one in body["rateLimits"]:
-            if one["rateLimitType"] == "REQUEST_WEIGHT":
-                limit, seconds = int(one["limit"]), _SECONDS[one["interval"]] * int(one["intervalNum"])
+        for item in body["rateLimits"]:
+            if item["rateLimitType"] == "REQUEST_WEIGHT":
+                limit, seconds = int(item["limit"]), _SECONDS[item["interval"]] * int(item["intervalNum"])
                 if 0 < limit <= _NUMBER_MOST and 0 < seconds <= _NUMBER_MOST:
                     return limit, seconds
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -161,10 +161,10 @@ def read_volumes(body: Any) -> Mapping[str, Decimal]:
     Raises
     ------
     WrongAnswerError
-        It is none.
+        It does not exist.
     """
     try:
-        volumes = {_text(one["symbol"]): Decimal(_text(one["quoteVolume"])) for one in body}
+        volumes = {_text(item["symbol"]): Decimal(_text(item["quoteVolume"])) for item in body}
     except (KeyError, TypeError, InvalidOperation) as error:
         raise WrongAnswerError(f"ticker/24hr is not as documented: {error}") from error
     if not all(volume.is_finite() and 0 <= volume <= _VOLUME_MOST for volume in volumes.values()):

@@ -155,7 +155,7 @@ class RunsTable:
         return _run_of(run)
 
     def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
-        """Mark the run ended once; counts are written each time, and a reason where there is none yet.
+        """Mark the run ended once; counts are written each time, and a reason where none is written yet.
 
         A late success changes the counts. A worker may end a run a moment before whoever closes it: the reason is kept.
         """
