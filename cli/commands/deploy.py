@@ -14,6 +14,7 @@ from localstack.places import MAIN_ENVIRONMENT, PROJECT
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles deploy` takes."""
     parser.add_argument("stage", nargs="?", default="dev", help="a stage of samconfig.toml: dev (default) or prod")
+    parser.add_argument("--yes", action="store_true", help="do not ask before the stack is changed")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         "LAYER_PIP": f"{shlex.quote(str(MAIN_ENVIRONMENT.python))} -m pip",
     }
     sam = str(MAIN_ENVIRONMENT.bin / "sam")
-    for command in (["build", *overrides], ["deploy", *overrides]):
+    unasked = ["--no-confirm-changeset"] if arguments.yes else []
+    for command in (["build", *overrides], ["deploy", *unasked, *overrides]):
         called = [sam, command[0], "--config-env", stage, *command[1:]]
         ended = subprocess.run(called, env=environment, cwd=PROJECT, check=False)
         if ended.returncode:

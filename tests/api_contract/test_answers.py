@@ -70,7 +70,7 @@ class Door:
     gateway: Gateway
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """Hand a request on."""
+        """Forward a request."""
         return self.gateway(environ, start_response)
 
 

@@ -22,7 +22,7 @@ NOW = windows.first_hour_of("2025-06-01") + 12
 
 
 def world_that_requeues(times: int) -> World:
-    """Return a world in which a worker hands a symbol on, so many times, just before it is closed."""
+    """Return a world in which a worker requeues a symbol, so many times, just before it is closed."""
     system = World({"BTCUSDT": range(START, NOW), "ETHUSDT": range(START, NOW)})
     close: Callable[[SymbolRecord], SymbolRecord] = system.runs.close_symbol
     left = [times]

@@ -27,7 +27,7 @@ WORDS = {
     r"\bcomes? round\b": "recurs",
     r"\bspoil\w*|\bspoilt\b": "corrupted",
     r"\bmade-up\b|\bmade up\b": "synthetic",
-    r"\bhand(?:s|ed|ing)? (?:\w+ )?on\b": "requeue",
+    r"\bhand(?:s|ed|ing)? (?:\w+ ){0,2}on\b": "requeue",
     r"\bask(?:s|ed|ing)? ahead\b": "prefetch",
     r"\bjanitor\b": "reconciler",
     r"\bthe gate\b": "the rate limiter",
