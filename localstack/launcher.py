@@ -18,11 +18,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localstack.api_gateway import teach_api_gateway
+from localstack import patches
 from localstack.front import Front
-from localstack.iam_actions import teach_iam
 from localstack.snapshots import Snapshots, saver
-from localstack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,14 +63,7 @@ def serve(state: Path, logs: Path, aws_port: int, api_port: int) -> None:
     # Imported here: MiniStack reads its settings from the environment when it is imported.
     ministack = importlib.import_module("ministack.app")
     runtime = importlib.import_module("ministack.core.lambda_runtime")
-    functions = importlib.import_module("ministack.services.lambda_svc")
-    teach_api_gateway(
-        importlib.import_module("ministack.services.apigateway_v1"),
-        importlib.import_module("ministack.services.cloudformation.provisioners"),
-    )
-    teach_iam(importlib.import_module("ministack.core.iam_actions"))
-    share_layers(runtime, functions, SharedLayers(scratch / "layers"))
-    tee_logs(runtime, FunctionLogs(logs))  # never closed: what functions write last comes when all else has ended
+    patches.apply(layers=scratch / "layers", logs=logs)
     snapshots = Snapshots(saver(ministack, importlib.import_module("ministack.core.persistence")), lock)
     front = Front(ministack.app, api_port, state / "api-path", snapshots)
     snapshots.start()

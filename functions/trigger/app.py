@@ -7,7 +7,6 @@ from typing import Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import answers, bootstrap
 from candle_collector.api import routes
@@ -27,9 +26,6 @@ log = logger()
 bootstrap.load("exchange", "rate_limiter", "leases", "runs", "universes", "series", "queue")
 metrics = Metrics()
 app = resolver(bootstrap.container().settings.dashboard_origin)
-
-
-_RULES: dict[str, Mode] = {"-forward": "forward", "-gap-fill": "gap_fill"}
 
 
 @app.post(routes.TRIGGER.path)
@@ -108,8 +104,8 @@ def _status_url(run: Run) -> str:
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer a call of the API, or start what a schedule asks for."""
-    if event.get("detail-type") == "Scheduled Event":
+    """Answer a call of the API, or start what a schedule requests: ``{"mode": "forward", "time": "..."}``."""
+    if event.keys() == {"mode", "time"}:
         started: dict[str, Any] = start_scheduled(event, context)
         return started
     return app.resolve(event, context)
@@ -118,26 +114,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @metrics.log_metrics
 def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Start the run of a schedule's occurrence, once; one that meets an active run is skipped and counted."""
-    reported = _start_occurrence(EventBridgeEvent(occurrence))
-    metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, int("skipped" in reported))
-    return reported
+    outcome = _start_occurrence(occurrence["mode"], occurrence["time"])
+    metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, int("skipped" in outcome))
+    return outcome
 
 
-def _start_occurrence(event: EventBridgeEvent) -> dict[str, Any]:
-    rule = event.resources[0].rsplit("/", 1)[-1]
-    mode = next(mode for suffix, mode in _RULES.items() if rule.endswith(suffix))
+def _start_occurrence(mode: Mode, time: str) -> dict[str, Any]:
     container = bootstrap.container()
+    request = RunRequest(mode, occurrence=f"{mode}#{time}")
     try:
-        run = start_run(
-            RunRequest(mode, occurrence=f"{mode}#{event.time}"), container.run_defaults(), container.run_ports()
-        )
+        run = start_run(request, container.run_defaults(), container.run_ports())
     except CollectionInProgressError as busy:
         log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
         return {"skipped": True, "active_run_id": busy.run_id}
     except StaleTurnError:
         run = None
     if run is None:
-        log.info("occurrence delivered again", extra={"mode": mode, "time": event.time})
+        log.info("occurrence delivered again", extra={"mode": mode, "time": time})
         return {"started": False}
     log.info("run started", extra={"run_id": run.run_id, "mode": run.mode, "symbols": len(run.symbols)})
     return {"started": True, "run_id": run.run_id}

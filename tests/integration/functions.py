@@ -105,20 +105,9 @@ def klines(**query: str) -> Answered:
     return call("candles", "GET", "/api/v3/klines", query=query or None)
 
 
-def scheduled(rule: str, time: str) -> Any:
+def scheduled(mode: str, time: str) -> Any:
     """Let a schedule's occurrence call the trigger."""
-    event = {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": "123456789012",
-        "time": time,
-        "region": "eu-central-1",
-        "resources": [f"arn:aws:events:eu-central-1:123456789012:rule/{rule}"],
-        "detail": {},
-    }
-    return handler("trigger")(event, Context())
+    return handler("trigger")({"mode": mode, "time": time}, Context())
 
 
 def record(body: str, number: int = 0) -> dict[str, Any]:

@@ -249,16 +249,16 @@ def test_a_dry_run_answers_the_plan_and_starts_nothing(stack: str, exchange: Run
 
 
 def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivered(stack: str) -> None:
-    rule, time = "candles-local-forward", "2026-01-05T00:05:00Z"
-    first = scheduled(rule, time)
+    time = "2026-01-05T00:05:00Z"
+    first = scheduled("forward", time)
     assert first["started"] is True
-    assert scheduled(rule, time) in ({"started": False}, {"skipped": True, "active_run_id": first["run_id"]})
-    skipped = scheduled(rule, "2026-01-05T06:05:00Z")
+    assert scheduled("forward", time) in ({"started": False}, {"skipped": True, "active_run_id": first["run_id"]})
+    skipped = scheduled("forward", "2026-01-05T06:05:00Z")
     assert skipped == {"skipped": True, "active_run_id": first["run_id"]}
     work_all(stack)
-    assert scheduled(rule, time) == {"started": False}
+    assert scheduled("forward", time) == {"started": False}
     assert status().body["last_results"]["mode"] == "forward"
-    assert scheduled("candles-local-gap-fill", time)["started"] is True
+    assert scheduled("gap_fill", time)["started"] is True
     work_all(stack)
     assert status().body["last_results"]["mode"] == "gap_fill"
 

@@ -79,7 +79,17 @@ def test_the_only_managed_policies_are_those_for_writing_logs(stack: Stack) -> N
         for name, role in stack.of_type("AWS::IAM::Role").items()
     }
     of_functions = {f"{function}Role": ["AWSLambdaBasicExecutionRole"] for function in ALLOWED}
-    assert attached == of_functions | {"ApiLogRole": ["AmazonAPIGatewayPushToCloudWatchLogs"]}
+    of_schedules: dict[str, list[str]] = {f"TriggerFunction{name}Role": [] for name in ("Forward", "GapFill")}
+    assert attached == of_functions | of_schedules | {"ApiLogRole": ["AmazonAPIGatewayPushToCloudWatchLogs"]}
+
+
+def test_a_schedule_may_call_the_trigger_and_nothing_else(stack: Stack) -> None:
+    for name in ("Forward", "GapFill"):
+        role = stack.properties(f"TriggerFunction{name}Role")
+        (policy,) = role["Policies"]
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
+        assert statement["Resource"] == {"Fn::GetAtt": ["TriggerFunction", "Arn"]}
 
 
 def test_who_answers_candles_sees_of_the_runs_only_what_is_stored(stack: Stack) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, get_args
 
 import pytest
+from candle_collector.domain.run import Mode
 
-from tests.template.stack import Stack
+from tests.template.stack import PROJECT, Stack
 
 FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "reconciler"}
 
@@ -110,8 +112,9 @@ def test_every_function_logs_into_a_group_that_forgets(stack: Stack) -> None:
 
 def test_schedules_start_collection_unless_they_are_off() -> None:
     def states(**parameters: str) -> dict[str, str]:
-        rules = Stack(**parameters).of_type("AWS::Events::Rule").values()
-        return {rule["Properties"]["Name"]: rule["Properties"].get("State", "ENABLED") for rule in rules}
+        stack = Stack(**parameters)
+        found = [*stack.of_type("AWS::Events::Rule").values(), *stack.of_type("AWS::Scheduler::Schedule").values()]
+        return {schedule["Properties"]["Name"]: schedule["Properties"].get("State", "ENABLED") for schedule in found}
 
     all_on = {"candles-forward": "ENABLED", "candles-gap-fill": "ENABLED", "candles-reconciler": "ENABLED"}
     assert states() == all_on
@@ -121,10 +124,26 @@ def test_schedules_start_collection_unless_they_are_off() -> None:
     assert states(SchedulesEnabled="false") == states(SchedulesEnabled="false", GapFillSchedule="") == off
 
 
-def test_scheduled_events_reach_the_function_whole(prod: Stack) -> None:
-    for name, rule in prod.of_type("AWS::Events::Rule").items():
-        for target in rule["Properties"]["Targets"]:
-            assert target.keys() & {"Input", "InputPath", "InputTransformer"} == set(), name
+def test_a_schedule_names_the_mode_and_the_time_of_its_occurrence(prod: Stack) -> None:
+    inputs = {
+        schedule["Properties"]["Name"]: json.loads(schedule["Properties"]["Target"]["Input"])
+        for schedule in prod.of_type("AWS::Scheduler::Schedule").values()
+    }
+    assert inputs == {
+        f"candles-{mode.replace('_', '-')}": {"mode": mode, "time": "<aws.scheduler.scheduled-time>"}
+        for mode in get_args(Mode)
+        if mode != "backward"
+    }
+
+
+def test_every_function_names_its_log_group(prod: Stack) -> None:
+    for function in FUNCTIONS:
+        group = {"Ref": f"{function.capitalize()}LogGroup"}
+        assert prod.properties(f"{function.capitalize()}Function")["LoggingConfig"] == {"LogGroup": group}
+
+
+def test_the_template_is_short_enough_to_read() -> None:
+    assert len((PROJECT / "template.yaml").read_text().splitlines()) < 700
 
 
 def test_alarms_reach_whoever_asked_for_them() -> None:

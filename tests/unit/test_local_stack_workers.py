@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from localstack import workers
-from localstack.workers import FunctionLogs, SharedLayers, share_layers, tee_logs
+from localstack.patches import function_logs
+from localstack.patches.function_logs import FunctionLogs, write_logs_at_once
+from localstack.patches.shared_layers import SharedLayers, share_layers
 
 
 def layer(text: str) -> bytes:
@@ -67,7 +68,7 @@ def test_what_a_function_writes_is_in_its_file_and_still_reaches_ministack(tmp_p
 
     passed_on: list[str] = []
     logs = FunctionLogs(tmp_path)
-    tee_logs(SimpleNamespace(Worker=Worker), logs)  # type: ignore[arg-type] # stands for MiniStack's module
+    write_logs_at_once(SimpleNamespace(Worker=Worker), logs)  # type: ignore[arg-type] # stands for MiniStack's module
     Worker()._read_stderr()
     logs.close()
     lines = ['{"level": "INFO", "message": "100% %s"}', "second"]
@@ -76,10 +77,10 @@ def test_what_a_function_writes_is_in_its_file_and_still_reaches_ministack(tmp_p
 
 
 def test_logs_are_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LOG_BYTES", 100)
+    monkeypatch.setattr(function_logs, "LOG_BYTES", 100)
     logs = FunctionLogs(tmp_path)
     for number in range(50):
         logs.write("worker", f"line {number}")
     logs.close()
-    assert len(list(tmp_path.iterdir())) == 1 + workers.LOG_FILES_KEPT
+    assert len(list(tmp_path.iterdir())) == 1 + function_logs.LOG_FILES_KEPT
     assert (tmp_path / "worker.log").read_text().endswith("line 49\n")

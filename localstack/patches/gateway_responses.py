@@ -1,8 +1,8 @@
-"""Teaches MiniStack what it lacks of API Gateway: the template's words for refusals, and its throttling of one route.
+"""Gap: MiniStack answers refusals in API Gateway's own words instead of the template's.
 
 SAM writes the template's GatewayResponses into the body of the REST API, as `x-amazon-apigateway-gateway-responses`.
-MiniStack imports none of them and knows no `$context.authorizer`: it would refuse a caller in API Gateway's own words.
-CloudFormation wants the slashes of a route's throttling settings as `~1`; MiniStack finds no route of that name.
+MiniStack 1.5.33 imports none of them and knows no `$context.authorizer` in their templates.
+Goes when: importing a body creates its gateway responses, and their templates see the authorizer's context.
 """
 
 # ruff: noqa: SLF001 - MiniStack offers no hook
@@ -21,32 +21,14 @@ _GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 _AUTHORIZER_VARIABLE = re.compile(rb"\$context\.authorizer\.(\w+)")
 
 
-def teach_api_gateway(apigateway: Any, provisioners: Any) -> None:
-    """Put the gateway responses of each imported body into effect, and the throttling of single routes.
+def import_gateway_responses(apigateway: Any) -> None:
+    """Put the gateway responses of each imported body into effect.
 
     Parameters
     ----------
     apigateway
         MiniStack's module for REST APIs, `ministack.services.apigateway_v1`.
-    provisioners
-        Its module that makes a stack's resources, `ministack.services.cloudformation.provisioners`.
     """
-    _honour_gateway_responses(apigateway)
-    _honour_throttling_of_routes(provisioners)
-
-
-def _honour_throttling_of_routes(provisioners: Any) -> None:
-    method_settings = provisioners._apigw_method_settings
-
-    def with_slashes(raw: Any) -> dict[str, Any]:
-        settings: dict[str, Any] = method_settings(raw)
-        # From "/~1api~1v3~1klines/GET" to "/api/v3/klines/GET".
-        return {key.replace("/~1", "/", 1).replace("~1", "/"): setting for key, setting in settings.items()}
-
-    provisioners._apigw_method_settings = with_slashes
-
-
-def _honour_gateway_responses(apigateway: Any) -> None:
     import_rest_api = apigateway._import_rest_api
     stringify_context = apigateway._stringify_context
     error_response = apigateway._gateway_error_response

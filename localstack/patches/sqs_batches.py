@@ -1,6 +1,7 @@
-"""Teaches MiniStack, when it enforces IAM (AUTH=true), that a batch of SQS needs the right to the single action.
+"""Gap: MiniStack, when it enforces IAM (AUTH=true), wants a permission for a batch of SQS that AWS does not know.
 
-AWS knows no right of the name `sqs:SendMessageBatch`: whoever may send may send in batches. MiniStack asks for it.
+AWS has no action `sqs:SendMessageBatch`: whoever may send may send in batches. MiniStack 1.5.33 asks for it.
+Goes when: a batch needs the permission of the single action.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _BATCHES = {
 }
 
 
-def teach_iam(iam_actions: Any) -> None:
+def allow_batches(iam_actions: Any) -> None:
     """Let the single action cover its batch.
 
     Parameters
