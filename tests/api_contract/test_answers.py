@@ -14,8 +14,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 import schemathesis
-from candle_collector.api.openapi_document import OPERATIONS as DOCUMENTED
 from candle_collector.api.openapi_document import openapi_document
+from candle_collector.api.openapi_operations import OPERATIONS as DOCUMENTED
 from candle_collector.api.routes import ROUTES
 from candle_collector.domain.api_key import Scope
 from hypothesis import HealthCheck, given, settings

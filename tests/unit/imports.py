@@ -36,7 +36,10 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "aws_lambda_powertools": (frozenset({API, OBSERVABILITY, FUNCTION}), frozenset()),
     # the one body that is checked, and the document, which no function builds
-    "pydantic": (frozenset(), frozenset({f"{PACKAGE}.api.trigger_body", f"{PACKAGE}.api.openapi_document"})),
+    "pydantic": (
+        frozenset(),
+        frozenset({f"{PACKAGE}.api.{name}" for name in ("trigger_body", "openapi_document", "openapi_operations")}),
+    ),
     # of export and import, which no function loads
     "pyarrow": (
         frozenset(),

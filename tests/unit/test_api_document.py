@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from candle_collector.api.openapi_document import OPERATIONS, openapi_document
+from candle_collector.api.openapi_document import openapi_document
+from candle_collector.api.openapi_operations import OPERATIONS
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 SCHEMAS: dict[str, Any] = openapi_document()["components"]["schemas"]

@@ -12,7 +12,8 @@ from candle_collector.api.authorize import needed_scope
 from candle_collector.api.binance_shape import ERROR_CODES
 from candle_collector.api.errors import HTTP_ERRORS, INTERNAL
 from candle_collector.api.openapi import openapi_text
-from candle_collector.api.openapi_document import EVERYWHERE, OPERATIONS, openapi_document, openapi_json
+from candle_collector.api.openapi_document import EVERYWHERE, openapi_document, openapi_json
+from candle_collector.api.openapi_operations import OPERATIONS
 from candle_collector.api.routes import ROUTES, Route
 
 from tests.template.stack import Stack

@@ -9,82 +9,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from candle_collector import __version__, answers
-from candle_collector.api import routes
 from candle_collector.api.binance_shape import ERROR_CODES
 from candle_collector.api.errors import HTTP_ERRORS, INTERNAL
-from candle_collector.api.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.openapi import OPENAPI_FILE
+from candle_collector.api.openapi_operations import OPERATIONS, JsonSchema, Operation, Parameter, schema_of
 from candle_collector.api.responses import HEADERS
-from candle_collector.api.routes import Route
 from candle_collector.api.trigger_body import TriggerBody
-from candle_collector.domain.aggregate import INTERVAL_HOURS
-from candle_collector.reading.read_candles import LIMIT_DEFAULT
-
-JsonSchema = dict[str, Any]
-
-Milliseconds = Annotated[int, Field(ge=0, examples=[1735689600000], description="ms since 1970 UTC")]
-Decimal = Annotated[str, Field(pattern=r"^[0-9]{1,20}\.[0-9]{8,}$", examples=["93548.80000000"])]
-
-
-class Model(BaseModel):
-    """A JSON object that has these members and no others."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Kline(
-    RootModel[
-        tuple[
-            Annotated[Milliseconds, Field(title="open time")],
-            Annotated[Decimal, Field(title="open")],
-            Annotated[Decimal, Field(title="high")],
-            Annotated[Decimal, Field(title="low")],
-            Annotated[Decimal, Field(title="close")],
-            Annotated[Decimal, Field(title="volume")],
-            Annotated[Milliseconds, Field(title="close time")],
-            Annotated[Decimal, Field(title="quote volume")],
-            Annotated[answers.Count, Field(title="number of trades")],
-            Annotated[Decimal, Field(title="taker buy base volume")],
-            Annotated[Decimal, Field(title="taker buy quote volume")],
-            Annotated[Literal["0"], Field(title="unused")],
-        ]
-    ]
-):
-    """A candle as Binance's row of 12 columns."""
-
-
-class Klines(RootModel[Annotated[list[Kline], Field(max_length=1000)]]):
-    """Candles, ascending."""
-
-
-class ServerTime(Model):
-    """Our time."""
-
-    serverTime: Milliseconds  # noqa: N815 - Binance's name
-
-
-class Pong(Model):
-    """Nothing, as Binance answers it."""
-
-
-class BinanceListings(Model):
-    """The stored symbols, as Binance lists its own."""
-
-    timezone: Literal["UTC"]
-    serverTime: Milliseconds  # noqa: N815 - Binance's name
-    rateLimits: list[dict[str, Any]]  # noqa: N815 - Binance's name
-    exchangeFilters: list[dict[str, Any]]  # noqa: N815 - Binance's name
-    symbols: list[dict[str, Any]]
-
-
-class OpenApiDocument(RootModel[dict[str, Any]]):
-    """The OpenAPI document."""
 
 
 def _object(members: JsonSchema, required: Sequence[str] | None = None, **more: str) -> JsonSchema:
@@ -124,7 +60,7 @@ class Refusal:
         if self.field:
             members["field"] = {"type": "string"}
         if self.run_id:
-            members["run_id"] = _schema(answers.RunId)
+            members["run_id"] = schema_of(answers.RunId)
             required.append("run_id")
         return _object({"error": _object(members, required)}, title=self.name, description=self.meaning)
 
@@ -159,168 +95,6 @@ EVERYWHERE = tuple(status for status in REFUSALS if status != HTTPStatus.CONFLIC
 """The statuses that API Gateway or any function may answer."""
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter in the path or the query."""
-
-    name: str
-    schema: JsonSchema
-    description: str
-    place: Literal["path", "query"] = "query"
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What the document says of a route.
-
-    Attributes
-    ----------
-    answers
-        The types of the answers that are not errors, by status.
-    refusals
-        The statuses of the errors that only some routes answer.
-    """
-
-    route: Route
-    operation_id: str
-    summary: str
-    answers: dict[int, type[Any]]
-    refusals: tuple[int, ...] = ()
-    binance_errors: bool = False
-    parameters: tuple[Parameter, ...] = ()
-    body: type[BaseModel] | None = None
-
-
-def _schema(annotation: Any) -> JsonSchema:
-    return TypeAdapter(annotation).json_schema()
-
-
-_RUN_ID = Parameter("run_id", _schema(answers.RunId), "The id of a run.", place="path", required=True)
-_SYMBOL = _schema(answers.Symbol)
-
-OPERATIONS = (
-    Operation(
-        routes.TRIGGER,
-        "startRun",
-        "Start a run; with dry_run, answer what it would ask for.",
-        {202: answers.Started, 200: answers.Plan},
-        refusals=(409, 413),
-        body=TriggerBody,
-    ),
-    Operation(
-        routes.RETRY,
-        "retryRun",
-        "Start a run of what another left partial or failed.",
-        {202: answers.Started},
-        refusals=(409,),
-        parameters=(_RUN_ID,),
-    ),
-    Operation(
-        routes.CANCEL,
-        "cancelRun",
-        "Stop a run; what it stored stays.",
-        {200: answers.Cancelled},
-        refusals=(409,),
-        parameters=(_RUN_ID,),
-    ),
-    Operation(
-        routes.STATUS,
-        "getStatus",
-        "The active run, else the last that ended, or the one that is named.",
-        {200: answers.Status},
-        parameters=(Parameter("run_id", _schema(answers.RunId), "Another run than the newest."),),
-    ),
-    Operation(
-        routes.RUNS,
-        "listRuns",
-        "The runs of the last weeks, newest first.",
-        {200: answers.Runs},
-        parameters=(
-            Parameter(
-                "limit",
-                {"type": "integer", "minimum": 1, "maximum": RUNS_A_PAGE_MOST, "default": RUNS_A_PAGE_DEFAULT},
-                "The most runs in the answer.",
-            ),
-            Parameter("before", _schema(answers.RunId), "Only runs older than this one: `next` of the page before."),
-        ),
-    ),
-    Operation(
-        routes.UNIVERSE,
-        "getUniverse",
-        "The ranking of a day, as it was when a run first asked on that day.",
-        {200: answers.Universe},
-        parameters=(Parameter("date", _schema(answers.Date), "A day (UTC); today if not given."),),
-    ),
-    Operation(
-        routes.COVERAGE,
-        "listCoverage",
-        "How complete every series is.",
-        {200: answers.Coverage},
-        parameters=(Parameter("after", _SYMBOL, "Only symbols after this one: `next` of the page before."),),
-    ),
-    Operation(
-        routes.SYMBOL_COVERAGE,
-        "getCoverage",
-        "How complete one series is, by its stored days.",
-        {200: answers.SymbolCoverage},
-        parameters=(
-            Parameter("symbol", _SYMBOL, "A symbol.", place="path", required=True),
-            Parameter("start_date", _schema(answers.Date), "From here on; from the first candle if not given."),
-            Parameter(
-                "end_date", _schema(answers.Date), "Up to here, included; up to the last closed hour if not given."
-            ),
-        ),
-    ),
-    Operation(
-        routes.SYSTEM_INFO,
-        "getSystemInfo",
-        "The state of the deployment.",
-        {200: answers.SystemInfo},
-    ),
-    Operation(routes.OPENAPI, "getOpenApi", "This document.", {200: OpenApiDocument}),
-    Operation(
-        routes.KLINES,
-        "getKlines",
-        "Stored candles in Binance's shape.",
-        {200: Klines},
-        binance_errors=True,
-        parameters=(
-            Parameter("symbol", _SYMBOL, "A symbol that is stored.", required=True),
-            Parameter(
-                "interval", {"enum": list(INTERVAL_HOURS)}, "1h, or an interval that is made of hours.", required=True
-            ),
-            Parameter("startTime", _schema(Milliseconds), "The oldest candles from this open time on."),
-            Parameter("endTime", _schema(Milliseconds), "None that open later."),
-            Parameter("timeZone", {"type": "string", "default": "0"}, "Where days begin: hours, -12 to 14."),
-            Parameter(
-                "limit",
-                {"type": "integer", "minimum": 1, "default": LIMIT_DEFAULT},
-                "The most candles; more than 1000 are answered with 1000.",
-            ),
-        ),
-    ),
-    Operation(
-        routes.EXCHANGE_INFO,
-        "getExchangeInfo",
-        "The stored symbols in Binance's shape.",
-        {200: BinanceListings},
-        binance_errors=True,
-        parameters=(
-            Parameter("symbol", _SYMBOL, "One symbol."),
-            Parameter("symbols", {"type": "string"}, 'Several, as a JSON array: ["BTCUSDT","ETHUSDT"].'),
-            Parameter("permissions", {"type": "string"}, "Accepted and ignored: everything here is SPOT."),
-            Parameter("showPermissionSets", {"type": "string"}, "Accepted and ignored."),
-            Parameter(
-                "symbolStatus", {"enum": ["TRADING", "END_OF_DAY", "HALT", "BREAK", "CANCEL_ONLY"]}, "Of this status."
-            ),
-        ),
-    ),
-    Operation(routes.TIME, "getTime", "Our time, as Binance gives its own.", {200: ServerTime}),
-    Operation(routes.PING, "ping", "Nothing, as Binance answers it.", {200: Pong}),
-)
-
-
 _DESCRIPTION = """\
 An archive of hourly candles: started and watched by the admin routes, read in Binance's own shape.
 
@@ -343,9 +117,9 @@ _KEY_PLACES = {
 }
 
 
-def openapi_document() -> dict[str, Any]:
+def openapi_document() -> JsonSchema:
     """Return the document."""
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, JsonSchema] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.route.path, {})[operation.route.method.lower()] = _operation(operation)
     return {
@@ -370,7 +144,7 @@ def openapi_json() -> str:
     return json.dumps(openapi_document(), sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas() -> JsonSchema:
     """Return the schemas of all answers, bodies and errors by name."""
     answered = {kind for operation in OPERATIONS for kind in operation.answers.values()}
     inputs: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
@@ -378,7 +152,7 @@ def _schemas() -> dict[str, Any]:
         ("TriggerBody", "validation", TypeAdapter(TriggerBody)),
     ]
     _, whole = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
-    schemas: dict[str, Any] = whole["$defs"]
+    schemas: JsonSchema = whole["$defs"]
     for name, schema in schemas.items():
         # a docstring's first paragraph describes; what follows is for whoever reads the code
         schema["description"] = schema["description"].split("\n\n")[0].replace("\n", " ")
@@ -393,10 +167,10 @@ def _schemas() -> dict[str, Any]:
     return schemas | errors | {"BinanceError": _BINANCE_ERROR}
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation) -> JsonSchema:
     route = operation.route
     places = ["header", "bearer", "query", *(["binance"] if route.is_candles_route else [])]
-    document: dict[str, Any] = {
+    document: JsonSchema = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
         "description": f"Needs a key of the scope `{route.scope.value}`.",
@@ -419,11 +193,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return document
 
 
-def _first_line(kind: type[Any]) -> str:
+def _first_line(kind: type[object]) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 
-def _response(description: str, *schemas: str) -> dict[str, Any]:
+def _response(description: str, *schemas: str) -> JsonSchema:
     return {
         "description": description,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _headers()},
@@ -431,18 +205,18 @@ def _response(description: str, *schemas: str) -> dict[str, Any]:
     }
 
 
-def _content(*schemas: str) -> dict[str, Any]:
+def _content(*schemas: str) -> JsonSchema:
     references: Sequence[JsonSchema] = [{"$ref": f"#/components/schemas/{name}"} for name in schemas]
     return {"application/json": {"schema": references[0] if len(references) == 1 else {"anyOf": references}}}
 
 
-def _headers() -> dict[str, Any]:
+def _headers() -> JsonSchema:
     """Return the headers of every answer, whether a function or API Gateway gives it."""
     on_refusals = ("Cache-Control", "Strict-Transport-Security", "X-Content-Type-Options")
     return {name: {"required": True, "schema": {"const": HEADERS[name]}} for name in on_refusals}
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _parameter(parameter: Parameter) -> JsonSchema:
     return {
         "name": parameter.name,
         "in": parameter.place,
