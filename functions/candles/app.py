@@ -26,8 +26,9 @@ def _refused(error: BinanceError) -> Response[str]:
 
 
 @app.get(routes.KLINES.path)
+@app.get(routes.UI_KLINES.path)
 def klines() -> Response[str]:
-    """Answer stored candles."""
+    """Answer stored candles; both routes alike, as Binance answers them alike where nothing is smoothed for a chart."""
     query = read_klines_query(app.current_event.query_string_parameters)
     container = bootstrap.container()
     found = read_candles(

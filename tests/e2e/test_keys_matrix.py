@@ -35,6 +35,7 @@ GOOD = {
     routes.SYSTEM_INFO: (200, None),
     routes.OPENAPI: (200, None),
     routes.KLINES: (400, "MISSING_PARAMETER"),
+    routes.UI_KLINES: (400, "MISSING_PARAMETER"),
     routes.EXCHANGE_INFO: (200, None),
     routes.TIME: (200, None),
     routes.PING: (200, None),

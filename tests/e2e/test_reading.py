@@ -135,6 +135,14 @@ def test_a_symbol_that_paused_has_two_segments(collected: Collected) -> None:
     assert (first["end"], second["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")
 
 
+def test_a_chart_that_asks_for_ui_klines_gets_the_candles(collected: Collected) -> None:
+    query: dict[str, str | int] = {"symbol": "BTCUSDT", "interval": "4h", "limit": 1000}
+    charted, stored = (collected.api.get(f"/api/v3/{name}", **query) for name in ("uiKlines", "klines"))
+    assert charted.status_code == stored.status_code == 200
+    assert charted.json() == stored.json()
+    assert len(charted.json()) == 1000
+
+
 @pytest.mark.parametrize("header", ["X-API-Key", "X-MBX-APIKEY"])
 def test_a_key_may_come_in_our_header_or_in_binances(collected: Collected, header: str) -> None:
     answer = requests.get(

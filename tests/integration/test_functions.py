@@ -124,6 +124,8 @@ def test_a_run_from_the_trigger_to_the_stored_candles(stack: str, exchange: Runn
         stored = klines(symbol=symbol, interval="1h", startTime=str(start_ms), limit="1000")
         assert stored.status == 200
         assert stored.body == recorded
+        query = {"symbol": symbol, "interval": "1h", "startTime": str(start_ms), "limit": "1000"}
+        assert call("candles", "GET", "/api/v3/uiKlines", query=query).body == recorded
 
 
 def test_the_same_run_again_is_skipped_and_asks_for_no_candle(stack: str, exchange: RunningExchange) -> None:

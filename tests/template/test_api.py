@@ -22,6 +22,7 @@ ROUTES = {
     ("GET", "/api/admin/system/info"): "StatusFunction",
     ("GET", "/openapi.json"): "StatusFunction",
     ("GET", "/api/v3/klines"): "CandlesFunction",
+    ("GET", "/api/v3/uiKlines"): "CandlesFunction",
     ("GET", "/api/v3/exchangeInfo"): "CandlesFunction",
     ("GET", "/api/v3/time"): "CandlesFunction",
     ("GET", "/api/v3/ping"): "CandlesFunction",

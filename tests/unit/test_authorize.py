@@ -176,6 +176,7 @@ def test_reading_candles_and_coverage_needs_the_read_scope_and_all_else_admin(
 def test_coverage_is_read_but_is_not_a_route_of_binance() -> None:
     assert [route.path for route in ROUTES if route.is_candles_route] == [
         "/api/v3/klines",
+        "/api/v3/uiKlines",
         "/api/v3/exchangeInfo",
         "/api/v3/time",
         "/api/v3/ping",

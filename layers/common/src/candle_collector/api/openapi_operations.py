@@ -118,6 +118,18 @@ def schema_of(annotation: Any) -> JsonSchema:
 
 _RUN_ID = Parameter("run_id", schema_of(answers.RunId), "The id of a run.", place="path", required=True)
 _SYMBOL = schema_of(answers.Symbol)
+_KLINES_PARAMETERS = (
+    Parameter("symbol", _SYMBOL, "A symbol that is stored.", required=True),
+    Parameter("interval", {"enum": list(INTERVAL_HOURS)}, "1h, or an interval that is made of hours.", required=True),
+    Parameter("startTime", schema_of(Milliseconds), "The oldest candles from this open time on."),
+    Parameter("endTime", schema_of(Milliseconds), "None that open later."),
+    Parameter("timeZone", {"type": "string", "default": "0"}, "Where days begin: hours, -12 to 14."),
+    Parameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "default": LIMIT_DEFAULT},
+        "The most candles; more than 1000 are answered with 1000.",
+    ),
+)
 
 OPERATIONS = (
     Operation(
@@ -205,20 +217,15 @@ OPERATIONS = (
         "Stored candles in Binance's shape.",
         {200: Klines},
         binance_errors=True,
-        parameters=(
-            Parameter("symbol", _SYMBOL, "A symbol that is stored.", required=True),
-            Parameter(
-                "interval", {"enum": list(INTERVAL_HOURS)}, "1h, or an interval that is made of hours.", required=True
-            ),
-            Parameter("startTime", schema_of(Milliseconds), "The oldest candles from this open time on."),
-            Parameter("endTime", schema_of(Milliseconds), "None that open later."),
-            Parameter("timeZone", {"type": "string", "default": "0"}, "Where days begin: hours, -12 to 14."),
-            Parameter(
-                "limit",
-                {"type": "integer", "minimum": 1, "default": LIMIT_DEFAULT},
-                "The most candles; more than 1000 are answered with 1000.",
-            ),
-        ),
+        parameters=_KLINES_PARAMETERS,
+    ),
+    Operation(
+        routes.UI_KLINES,
+        "getUiKlines",
+        "The same as klines, for charts that ask Binance's uiKlines.",
+        {200: Klines},
+        binance_errors=True,
+        parameters=_KLINES_PARAMETERS,
     ),
     Operation(
         routes.EXCHANGE_INFO,

@@ -43,13 +43,14 @@ SYMBOL_COVERAGE = Route("GET", "/api/admin/coverage/{symbol}", Scope.READ)
 SYSTEM_INFO = Route("GET", "/api/admin/system/info")
 OPENAPI = Route("GET", "/openapi.json", Scope.READ)
 KLINES = Route("GET", "/api/v3/klines", Scope.READ)
+UI_KLINES = Route("GET", "/api/v3/uiKlines", Scope.READ)
 EXCHANGE_INFO = Route("GET", "/api/v3/exchangeInfo", Scope.READ)
 TIME = Route("GET", "/api/v3/time", Scope.READ)
 PING = Route("GET", "/api/v3/ping", Scope.READ)
 
 ROUTES: tuple[Route, ...] = (
     *(TRIGGER, RETRY, CANCEL, STATUS, RUNS, UNIVERSE, COVERAGE, SYMBOL_COVERAGE, SYSTEM_INFO, OPENAPI),
-    *(KLINES, EXCHANGE_INFO, TIME, PING),
+    *(KLINES, UI_KLINES, EXCHANGE_INFO, TIME, PING),
 )
 
 _BY_NAME: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
