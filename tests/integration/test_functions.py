@@ -20,6 +20,17 @@ HOURS = 7 * 24
 NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
+class ClockAhead:
+    """A clock that is ahead of the machine's by so much."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        """Return the time there."""
+        return datetime.now(UTC) + self._ahead
+
+
 @pytest.fixture(scope="module")
 def process() -> Iterator[RunningExchange]:
     with running_exchange("--simulated") as running:
@@ -297,6 +308,24 @@ def test_the_reconciler_says_what_it_did(stack: str) -> None:
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     assert tend()["oldest_seconds"] >= 0
     assert work_all(stack) == 1
+
+
+def test_a_lost_message_is_sent_again_and_counted(
+    stack: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    (message,) = client("sqs").receive_message(QueueUrl=stack)["Messages"]
+    client("sqs").delete_message(QueueUrl=stack, ReceiptHandle=message["ReceiptHandle"])
+    container = bootstrap.container()
+    silent = timedelta(seconds=2 * container.settings.queue_visibility + 60)
+    monkeypatch.setattr(container, "clock", ClockAhead(silent))
+    capsys.readouterr()
+    assert tend()["resent"] == 1
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "SymbolsResent" in line]
+    assert [line["SymbolsResent"] for line in metrics] == [[1.0]]
+    monkeypatch.undo()
+    assert work_all(stack) == 1
+    assert status().body["last_results"]["complete"] == 1
 
 
 def test_a_run_is_cancelled_and_retried(stack: str) -> None:
