@@ -13,6 +13,7 @@ PACKAGE = "candle_collector"
 DOMAIN, PORTS, ERRORS, ANSWERS, ADAPTERS = "domain", "ports", "errors", "answers", "adapters"
 COLLECTING, READING, API, FUNCTION = "collecting", "reading", "api", "function"
 SETTINGS, OBSERVABILITY, BOOTSTRAP = "settings", "observability", "bootstrap"
+CLI, LOCALSTACK, SIMULATOR = "cli", "localstack", "simulator"
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     DOMAIN: frozenset({DOMAIN}),
@@ -27,8 +28,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     OBSERVABILITY: frozenset(),
     BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTERS, COLLECTING, READING, API}),
     FUNCTION: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, SETTINGS, COLLECTING, READING, API, OBSERVABILITY, BOOTSTRAP}),
+    CLI: frozenset({CLI, LOCALSTACK, DOMAIN, ERRORS, ANSWERS, SETTINGS, ADAPTERS, COLLECTING, READING, API, BOOTSTRAP}),
+    LOCALSTACK: frozenset({LOCALSTACK, DOMAIN, SETTINGS}),
+    SIMULATOR: frozenset({SIMULATOR}),
 }
 """The kinds of modules of this project that each kind may import."""
+
+OUTSIDE = frozenset({CLI, LOCALSTACK, SIMULATOR})
+"""Programs that are not deployed: they may import any library, of this project what the table says."""
 
 VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(
@@ -74,6 +81,8 @@ def kind_of(module: str) -> str | None:
     first, *rest = module.split(".")
     if first == "functions":
         return FUNCTION
+    if first in OUTSIDE:
+        return first
     if first != PACKAGE:
         return None
     if not rest:
@@ -130,7 +139,7 @@ def _may(module: str, kind: str, imported: str) -> bool:
     if other is not None:
         return other in MAY_IMPORT[kind]
     root = imported.split(".", maxsplit=1)[0]
-    if root in sys.stdlib_module_names:
+    if root in sys.stdlib_module_names or kind in OUTSIDE:
         return True
     kinds, modules = VENDORS.get(root, (frozenset(), frozenset()))
     return kind in kinds or module in modules

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/common/src"
 SOURCES = {
     module_name(PurePosixPath(path.relative_to(root))): path.read_text(encoding="utf-8")
-    for root, folder in ((LAYER, PACKAGE), (ROOT, "functions"))
+    for root, folder in ((LAYER, PACKAGE), *((ROOT, name) for name in ("functions", "cli", "localstack", "simulator")))
     for path in sorted((root / folder).rglob("*.py"))
 }
 KNOWN = frozenset(SOURCES)
@@ -98,6 +98,16 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("functions.trigger.app", "from candle_collector.adapters.binance.client import Binance"),
         ("functions.trigger.app", "import pydantic"),
         ("functions.worker.app", "from candle_collector.adapters.dynamodb.candles_table import CandlesTable"),
+        ("functions.worker.app", "from localstack.places import PROJECT"),
+        ("candle_collector.bootstrap", "from simulator.market import Market"),
+        ("candle_collector.collecting.start_run", "from cli.console import Console"),
+        ("cli.main", "from simulator.market import Market"),
+        ("cli.main", "from functions.worker.app import handler"),
+        ("localstack.running", "from cli.console import Console"),
+        ("localstack.running", "from simulator.market import Market"),
+        ("localstack.running", "from candle_collector.bootstrap import container"),
+        ("simulator.market", "from candle_collector.domain.windows import Window"),
+        ("simulator.market", "from localstack.places import PROJECT"),
     ],
 )
 def test_a_planted_import_that_points_the_wrong_way_is_found(module: str, source: str) -> None:
