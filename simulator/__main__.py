@@ -1,4 +1,4 @@
-"""Starts the simulated exchange: ``python -m simulator --port 9100 --replay ../shared/klines``."""
+"""Starts the simulated exchange: ``python -m simulator --port 9100 --replay FOLDER``."""
 
 import argparse
 import asyncio

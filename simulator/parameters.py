@@ -1,4 +1,4 @@
-"""Reads query strings as Binance does, with its error codes and texts (../shared/recorded/errors.md)."""
+"""Reads query strings as Binance does, with its error codes and texts (errors.md of binance-spot-api-docs)."""
 
 import json
 import re

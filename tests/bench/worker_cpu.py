@@ -58,7 +58,7 @@ def compare(console: Console, *, profile: bool = False) -> None:
         "json.loads and boto3's batch write": _least(exchange, batch_writes, validated=True),
         "the same with boto3's validation off": _least(exchange, batch_writes, validated=False),
         "fetch, parse, check, store": four_steps,
-        "a whole turn: coverage, gate, settling, records too": whole_turn,
+        "a whole turn: coverage, rate limiter, records too": whole_turn,
     }
     figures = dict(zip(works, _medians_ms(list(works.values())), strict=True))
     least = next(iter(figures.values()))

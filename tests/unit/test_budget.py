@@ -19,6 +19,8 @@ LIMIT = WeightLimit(weight=100, seconds=60, clock_offset_ms=0)
 
 
 class Parts:
+    """What a budget works with."""
+
     def __init__(self, share: int = 80) -> None:
         self.clock = FakeClock()
         self.rate_limiter = FakeRateLimiter()

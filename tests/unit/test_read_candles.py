@@ -34,6 +34,8 @@ class CountingStore(FakeCandleStore):
 
 
 class Archive(NamedTuple):
+    """Stored candles, and the record of their series."""
+
     store: CountingStore
     series: FakeSeriesStore
 

@@ -173,7 +173,7 @@ def _candles(rows: Sequence[Row], *, start: int, closed_end: int) -> tuple[Candl
         [
             _ms(row["open_time"]),
             *(row[name] for name in COLUMNS[1:6]),
-            0,  # its close time is not kept: it is wrong around outages (see ../shared/binance.md)
+            0,  # its close time is not kept: it is wrong around outages on Binance
             row["quote_volume"],
             int(row["trade_count"]),
             *(row[name] for name in COLUMNS[9:]),
