@@ -21,9 +21,9 @@ def reserve(rate_limiter: RateLimiter, weight: int, period: int = 7, budget: int
 
 
 class RateLimiterContract:
-    """Tests of whatever the fixture `gate` gives."""
+    """Tests of whatever the fixture `rate_limiter` gives."""
 
-    def test_a_gate_that_nothing_went_through_is_open(self, rate_limiter: RateLimiter) -> None:
+    def test_a_rate_limiter_that_granted_nothing_is_open(self, rate_limiter: RateLimiter) -> None:
         assert rate_limiter.state() == RateLimiterState()
 
     def test_weight_is_granted_until_the_budget_is_used_up(self, rate_limiter: RateLimiter) -> None:
@@ -87,7 +87,7 @@ class RateLimiterContract:
         assert (caught.value.until, caught.value.failure) == (NOW + MINUTE, BAN)
         assert rate_limiter.reserve(2, period=7, budget=100, now=NOW + MINUTE).granted == 2
 
-    def test_a_gate_that_a_person_must_open_says_why(self, rate_limiter: RateLimiter) -> None:
+    def test_a_rate_limiter_that_a_person_must_open_says_why(self, rate_limiter: RateLimiter) -> None:
         rate_limiter.block(NOW + MINUTE, REFUSAL, permanent=True)
         with pytest.raises(ExchangeRefusedError) as caught:
             reserve(rate_limiter, 2)
