@@ -23,7 +23,7 @@ Kline = list[int | str]
 
 @dataclass(frozen=True)
 class Refusal:
-    """The `error` of an answer that is no success: the `field` that is wrong, the `run_id` of the run in the way."""
+    """The `error` of an answer that is not a success: the `field` that is wrong, the `run_id` of the run in the way."""
 
     code: str
     message: str

@@ -91,8 +91,8 @@ class AwsStack:
         """The environment in which AWS's tools reach it."""
         if self.is_local:
             return aws_environment(Places.from_environment())
-        container = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region, "AWS_PROFILE": self.profile}
-        return {**os.environ, **{name: value for name, value in container.items() if value}}
+        settings = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region, "AWS_PROFILE": self.profile}
+        return {**os.environ, **{name: value for name, value in settings.items() if value}}
 
     def connection(self) -> dict[str, str]:
         """Return how PynamoDB reaches the tables: region, endpoint, and credentials that are not the default."""

@@ -36,7 +36,7 @@ def stack_python() -> str:
         name, _, value = line.partition("=")
         if name.strip() == "version":
             return ".".join(value.strip().split(".")[:2])
-    raise StackError(f"{EMULATOR_ENVIRONMENT.folder} is no virtual environment.", "make setup")
+    raise StackError(f"{EMULATOR_ENVIRONMENT.folder} is not a virtual environment.", "make setup")
 
 
 def aws_environment(places: Places) -> dict[str, str]:

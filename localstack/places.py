@@ -115,5 +115,5 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     variable = PORT_VARIABLES[name]
     text = environment.get(variable) or str(default)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):  # noqa: PLR2004 - TCP's own bounds
-        raise StackError(f"{variable}={text} is no port.", "a number from 1 to 65535.")
+        raise StackError(f"{variable}={text} is not a port.", "a number from 1 to 65535.")
     return int(text)

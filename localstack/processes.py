@@ -150,7 +150,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def command_line(pid: int) -> str:
-    """Give the command line of a process, empty where there does not exist; a zombie has none either."""
+    """Give the command line of a process, empty where there is no such process; a zombie has none either."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:

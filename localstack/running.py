@@ -47,7 +47,7 @@ class LocalStack:
         Parameters
         ----------
         asked_exchange
-            As EXCHANGE; empty is the exchange that was used last, `auto` where there does not exist.
+            As EXCHANGE; empty is the exchange that was used last, `auto` the first time.
 
         Raises
         ------

@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m simulator", description="A simulated Binance spot market.")
     parser.add_argument(
-        "--port", type=_port, required=True, help="on 127.0.0.1; 0 takes a free one, described in the ready line"
+        "--port", type=_port, required=True, help="on 127.0.0.1; 0 takes a free one, named in the ready line"
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--simulated", action="store_true", help="candles are synthetic; the clock is the machine's")
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= _LARGEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text} is no port")
+        raise argparse.ArgumentTypeError(f"{text} is not a port")
     return number
 
 

@@ -94,7 +94,7 @@ class Limits:
         budget.banned_until_ms = now_ms + round(seconds * 1000)
         return Charge(budget.used, 418, budget.banned_until_ms)
 
-    def reported(self, address: str, now_ms: int) -> None:
+    def refusal_sent(self, address: str, now_ms: int) -> None:
         """Note that a refusal has left: requests that come from now on ask inside ``Retry-After``."""
         budget = self._budget(address)
         if budget.reported_ms is None:

@@ -42,7 +42,7 @@ class ReplayedMarket:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise ReplayError(f"{folder} is no folder. Give one that holds files such as BTCUSDT-1h-2024.csv.gz.")
+            raise ReplayError(f"{folder} is not a folder. Give one that holds files such as BTCUSDT-1h-2024.csv.gz.")
         self._files: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
         for path in sorted(folder.iterdir()):
             if name := _NAME.fullmatch(path.name):

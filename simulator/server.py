@@ -75,7 +75,7 @@ class SimulatedExchange:
                 refusal = self._refusal(begin(client, answer.block_s, self._clock.now_ms()))
                 answer = replace(answer, body=refusal.body, headers={**refusal.headers, **answer.headers})
             if charge.status != _OK or answer.block_s:
-                self._limits.reported(client, self._clock.now_ms())
+                self._limits.refusal_sent(client, self._clock.now_ms())
             response = await answer.send(request, self._headers(charge.used))
             requested.status, requested.rows = answer.status, answer.rows
         finally:

@@ -61,7 +61,7 @@ def server_time() -> Response[str]:
 
 @app.get(routes.PING.path)
 def ping() -> Response[str]:
-    """Answer that we are container."""
+    """Answer that we are there."""
     return answer(200, {})
 
 

@@ -189,7 +189,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def _several(entry: str, many: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return what API Gateway describes repeatable things: null for none, and the last of each beside all of it."""
+    """Return what API Gateway says of repeatable things: null for none, and the last of each beside all of it."""
     if not pairs:
         return {entry: None, many: None}
     values: dict[str, list[str]] = defaultdict(list)

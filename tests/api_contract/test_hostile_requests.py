@@ -75,7 +75,7 @@ def test_an_attack_leaves_single_json_lines_without_its_payload(api: tuple[Gatew
         answers = everywhere(gateway, key, PAYLOADS[name])
     assert all(answer.status < 500 for answer in answers)
     lines = log.getvalue().splitlines()
-    # all but those that Binance's routes answer themselves, which the access log of API Gateway describes
+    # all but those that Binance's routes answer themselves, which the access log of API Gateway holds
     assert len(lines) == 15
     for line in lines:
         assert json.loads(line)["message"] in {"admin call", "caller refused"}

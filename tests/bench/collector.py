@@ -74,7 +74,7 @@ def storing_nothing(url: str) -> Collected:
     """Let as many workers as the local stack has take turns at the symbols; no candle is kept."""
     symbols = [item["symbol"] for item in listings()]
     with ProcessPoolExecutor(WORKERS, initializer=_start_worker, initargs=(url,)) as workers:
-        list(workers.map(_is_ready, range(WORKERS * 4)))  # their start is no part of it, as on warm functions
+        list(workers.map(_is_ready, range(WORKERS * 4)))  # their start is not a part of it, as on warm functions
         begun = time.monotonic()
         complete = sum(workers.map(_collect, symbols))
         return Collected(time.monotonic() - begun, complete)

@@ -16,7 +16,7 @@ def snippet(heading: str) -> str:
     Raises
     ------
     ValueError
-        There does not exist.
+        There is no such heading or snippet.
     """
     _, found, below = READING.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
     block = _BLOCK.search(below.partition("\n## ")[0])

@@ -160,7 +160,7 @@ def test_every_route_is_in_the_matrix() -> None:
     assert GOOD.keys() == set(ROUTES)
 
 
-def test_binances_header_is_no_place_on_our_own_routes(stack: StackUnderTest, keys: Keys) -> None:
+def test_binances_header_is_not_read_on_our_own_routes(stack: StackUnderTest, keys: Keys) -> None:
     for route in ROUTES:
         if not route.is_candles_route:
             assert ask(stack, route, {"X-MBX-APIKEY": keys.texts["valid"]}) == MISSING, route.path

@@ -61,7 +61,7 @@ class Collected:
         return ended.stdout
 
     def coverage(self, symbol: str, **bounds: str) -> Mapping[str, Any]:
-        """Return what the API describes a symbol's coverage."""
+        """Return what the API says of a symbol's coverage."""
         answer = self.api.get(f"{COVERAGE}/{symbol}", **bounds)
         assert answer.status_code == 200, answer.text
         found: Mapping[str, Any] = answer.json()

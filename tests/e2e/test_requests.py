@@ -17,7 +17,7 @@ ONE_DAY = {"mode": "backward", "start_date": "2025-01-01", "end_date": "2025-01-
 
 
 def requested(url: str, place: str, key: str, body: Any = None) -> requests.Response:
-    """Send a body, or ask where there does not exist, with the key in one of the three places."""
+    """Send a body, or GET where there is no body, with the key in one of the three places."""
     headers = {"X-API-Key": {"X-API-Key": key}, "Authorization: Bearer": {"Authorization": f"Bearer {key}"}}
     query = {"api_key": key} if place == "?api_key=" else {}
     method = "GET" if body is None else "POST"

@@ -73,7 +73,7 @@ def test_a_ban_in_mid_run_stops_ten_workers_until_its_end(api: Api, exchange: St
     (reported,) = [item["at_ms"] for item in stats["log"] if item["fault"] == "ban"]
     inside = [item for item in stats["log"] if item["warned_ms"] is not None]
     assert len(inside) < WORKERS
-    # On their way when the first worker was reported; the others look at the rate limiter before they ask.
+    # On their way when the first worker was refused; the others look at the rate limiter before they ask.
     assert all(item["warned_ms"] < ON_THEIR_WAY_MS for item in inside)
     later = [item["at_ms"] - reported for item in stats["log"] if item["at_ms"] > reported + 1000]
     assert min(later) >= BAN_S * 1000

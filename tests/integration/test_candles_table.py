@@ -1,4 +1,4 @@
-"""The candle table on moto: it keeps the store's promises, writes few items, and outlives a table in failed window."""
+"""The candle table on moto: it keeps the store's promises, writes few items, and outlives a table that is failing."""
 
 from __future__ import annotations
 

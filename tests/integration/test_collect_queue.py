@@ -111,6 +111,6 @@ def test_a_message_says_its_version_and_the_one_before_is_understood() -> None:
         '{"v": true, "run_id": "a", "symbol": "BTCUSDT", "turn": 1}',
     ],
 )
-def test_what_is_no_message_of_ours_is_refused(body: str) -> None:
+def test_what_is_not_a_message_of_ours_is_refused(body: str) -> None:
     with pytest.raises(ValueError, match=r"message|Expecting"):
         read_message(body)

@@ -412,7 +412,7 @@ def test_wrong_questions_for_candles_are_refused_in_binances_words(
 
 
 @pytest.mark.parametrize("number", ["0", "1", str(2**63 - 1)])
-def test_times_at_the_ends_of_the_world_are_no_error(stack: str, number: str) -> None:
+def test_times_at_the_ends_of_the_world_are_answered(stack: str, number: str) -> None:
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     work_all(stack)
     assert klines(symbol="BTCUSDT", interval="1h", startTime=number).status == 200

@@ -282,7 +282,7 @@ def test_it_counts_what_was_asked(exchange: RunningExchange) -> None:
 def test_a_replays_folder_without_candles_is_named(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="holds no candles"), running_exchange("--replay", str(tmp_path)):
         pass
-    with pytest.raises(RuntimeError, match="is no folder"), running_exchange("--replay", str(tmp_path / "none")):
+    with pytest.raises(RuntimeError, match="is not a folder"), running_exchange("--replay", str(tmp_path / "none")):
         pass
 
 

@@ -57,7 +57,7 @@ class RateLimiterContract:
         rate_limiter.observe(99, period=6)
         assert reserve(rate_limiter, 40) == Reservation(30, 100)
 
-    def test_what_is_observed_before_anything_is_reserved_is_no_error(self, rate_limiter: RateLimiter) -> None:
+    def test_what_is_observed_before_anything_is_reserved_is_accepted(self, rate_limiter: RateLimiter) -> None:
         rate_limiter.observe(70, period=7)
         assert reserve(rate_limiter, 40).granted == 40
 

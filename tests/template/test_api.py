@@ -1,4 +1,4 @@
-"""The API: its routes, who may call them, and what a refused caller is reported."""
+"""The API: its routes, who may call them, and what a refused caller is answered."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def body(stack: Stack) -> dict[str, Any]:
 
 
 def operations(body: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what a caller can do, by method and path; a browser's preflight is no call."""
+    """Return what a caller can do, by method and path; a browser's preflight is not a call."""
     return {
         (method.upper(), path): operation
         for path, item in body["paths"].items()

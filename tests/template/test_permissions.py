@@ -1,4 +1,4 @@
-"""What each function may do and is reported: what it needs, and no more."""
+"""What each function may do, and the settings that it gets: what it needs, and no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages that `sam` knows, and the version that is reported in two places."""
+"""The stages that `sam` knows, and the version that stands in two places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/api.md against the OpenAPI document: every route, error and member of an answer is reported to people too."""
+"""docs/api.md against the OpenAPI document: every route, error and member of an answer is documented for people too."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_a_key_with_something_around_it_is_not_a_key(around: str) -> None:
     assert ApiKey.parse(around.format(key.text, key.text)) is None
 
 
-def test_digits_of_other_scripts_are_no_letters_of_a_key() -> None:
+def test_digits_of_other_scripts_are_not_letters_of_a_key() -> None:
     key = ApiKey(key_id="1" * KEY_ID_LENGTH, secret="2" * SECRET_LENGTH)
     assert ApiKey.parse(key.text.replace("1", "\N{ARABIC-INDIC DIGIT ONE}")) is None
 

@@ -145,7 +145,7 @@ def test_a_client_of_binance_carries_our_key_in_its_own_header_when_it_reads_can
 
 @pytest.mark.usefixtures("requested")
 @pytest.mark.parametrize("symbol", ["*", "..%2F..", "a:b", "${aws:userid}", "币安人生USDT", " ", "?x"])
-def test_a_path_that_no_policy_could_name_is_no_obstacle(symbol: str) -> None:
+def test_a_path_that_no_policy_could_name_is_let_in(symbol: str) -> None:
     path = f"/api/admin/coverage/{symbol}"
     event = request(route="/api/admin/coverage/{symbol}", method="GET", path=path, headers={"X-API-Key": ["good"]})
     assert effect(handler(event, None)) == "Allow"

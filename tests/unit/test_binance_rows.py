@@ -191,7 +191,7 @@ def test_an_answer_of_another_shape_or_order_is_refused(answer: Any) -> None:
     ],
     ids=lambda body: f"{body!r:.20}",
 )
-def test_a_body_that_is_no_strict_json_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_strict_json_is_refused(body: bytes) -> None:
     with pytest.raises(WrongAnswerError):
         read_json(body)
 
@@ -303,7 +303,7 @@ def test_a_listing_that_cannot_be_a_symbol_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("volume", ["NaN", "sNaN", "Infinity", "-1", "1e9999999", "", "much", 5, None, "1e31"])
-def test_a_volume_that_is_no_amount_is_refused(volume: Any) -> None:
+def test_a_volume_that_is_not_an_amount_is_refused(volume: Any) -> None:
     with pytest.raises(WrongAnswerError):
         read_volumes([{"symbol": "BTCUSDT", "quoteVolume": volume}])
 

@@ -78,7 +78,7 @@ def test_only_the_exchanges_own_files_prove_that_an_hour_was_never_printed(archi
     assert archive.candles.never_printed("BTCUSDT") == (Window(START + 10, START + 12),)
 
 
-def test_a_file_without_a_period_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_a_period_is_not_an_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path, "mine.csv", range(START, START + 10))
     assert main(["import", "--archive", "--symbol", "BTCUSDT", file]) == 2
     assert "--archive takes files with the archive's names" in capsys.readouterr().err

@@ -165,7 +165,7 @@ def test_a_file_without_candles_is_refused(tmp_path: Path) -> None:
     [
         ({"close": [1.5, 1.5, 1.5]}, "float"),
         ({"open_time": pa.array([START * HOUR_MS + n * HOUR_MS for n in range(3)], pa.timestamp("ms"))}, "no zone"),
-        ({"taker_base": pa.array([None, None, None], pa.decimal128(38, 8))}, "no decimal"),
+        ({"taker_base": pa.array([None, None, None], pa.decimal128(38, 8))}, "not a decimal"),
         ({"symbol": ["BTCUSDT", "ETHUSDT", "BTCUSDT"]}, "holds ETHUSDT"),
     ],
 )
@@ -181,7 +181,7 @@ def test_parquet_without_a_needed_column_is_refused(tmp_path: Path) -> None:
         read(path, "BTCUSDT")
 
 
-def test_what_is_no_zip_and_a_zip_of_two_are_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_zip_and_a_zip_of_two_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2024-01.zip"
     path.write_bytes(b"<html>not found</html>")
     with pytest.raises(CandleFileError):

@@ -64,7 +64,7 @@ def test_a_symbol_whose_items_cannot_be_read_is_closed_by_its_record(monkeypatch
 
     def coverage(symbol: str, within: Window) -> StoredDays:
         if symbol == "BTCUSDT":
-            raise StoredCandleDamagedError("BTCUSDT#1h 2025-05-03: is no item of ours")
+            raise StoredCandleDamagedError("BTCUSDT#1h 2025-05-03: is not an item of ours")
         return read(symbol, within)
 
     monkeypatch.setattr(system.candles, "coverage", coverage)

@@ -261,7 +261,7 @@ def test_ctrl_c_before_the_trigger_says_that_nothing_was_started(root: Path, api
     assert api.requested == []
 
 
-def test_a_run_without_results_is_no_success(root: Path, api: FakeApi) -> None:
+def test_a_run_without_results_is_not_a_success(root: Path, api: FakeApi) -> None:
     ended = status(symbol("BTCUSDT", "complete"))
     ended["last_results"] = None
     api.statuses = [(200, ended)]

@@ -55,7 +55,7 @@ def test_a_reason_carries_what_the_exchange_said() -> None:
     assert reason(None) == "no reason given"
 
 
-def test_the_tally_leaves_out_what_there_does_not_exist_of() -> None:
+def test_the_tally_leaves_out_states_without_symbols() -> None:
     details = [symbol_result("AUSDT", "running"), symbol_result("BUSDT", "pending")]
     held = results(details, complete=2, failed=1, total_cryptos=5)
     assert tally(held) == "2 complete, 1 failed, 1 running, 1 pending"

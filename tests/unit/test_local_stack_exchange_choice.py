@@ -59,6 +59,6 @@ def test_an_exchange_of_ones_own_is_named_by_its_address(tmp_path: Path) -> None
         "http://127.0.0.1:80?x",
     ],
 )
-def test_what_is_no_exchange_is_refused_with_the_accepted_forms(requested: str, tmp_path: Path) -> None:
+def test_what_is_not_an_exchange_is_refused_with_the_accepted_forms(requested: str, tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"replay:FOLDER or http://127\.0\.0\.1:PORT"):
         chosen(requested, tmp_path)

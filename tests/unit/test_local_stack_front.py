@@ -16,7 +16,7 @@ Message = MutableMapping[str, Any]
 
 
 class RecordedSnapshots(Snapshots):
-    """Records what it is reported, in order, instead of saving."""
+    """Records what it is asked, in order, instead of saving."""
 
     def __init__(self, happened: list[str]) -> None:
         self._happened = happened

@@ -23,7 +23,7 @@ def test_a_stack_that_is_moved_writes_nothing_beside_its_own_folder(tmp_path: Pa
 
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "\u0665"])
-def test_what_is_no_port_is_refused_by_the_variables_name(port: str) -> None:
+def test_what_is_not_a_port_is_refused_by_the_variables_name(port: str) -> None:
     with pytest.raises(StackError, match="LOCAL_API_PORT"):
         Places.from_environment({"LOCAL_API_PORT": port})
 

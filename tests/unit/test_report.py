@@ -1,4 +1,4 @@
-"""What the API describes runs adds up at every moment, because it is computed from the records."""
+"""What the API says of runs adds up at every moment, because it is computed from the records."""
 
 from __future__ import annotations
 

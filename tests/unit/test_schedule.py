@@ -104,6 +104,6 @@ def test_cron_fields_become_eventbridges_expression(cron: str, eventbridge: str)
         ("cron(0 0 * * ? *); x", "is wrong|five cron fields"),
     ],
 )
-def test_what_is_no_schedule_is_refused_by_name(wrong: str, named: str) -> None:
+def test_what_is_not_a_schedule_is_refused_by_name(wrong: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         to_eventbridge(wrong)

@@ -1,4 +1,4 @@
-"""Fault rules strike what they match, as often as reported, and the same way in every run."""
+"""Fault rules strike what they match, as often as asked, and the same way in every run."""
 
 import json
 from collections.abc import Iterable

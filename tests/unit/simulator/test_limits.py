@@ -36,7 +36,7 @@ def test_only_what_comes_after_the_refusal_has_left_counts_as_warned() -> None:
     limits = Limits(Settings(weight_limit=1))
     assert limits.charge("a", 2, NOON_MS).warned_ms is None
     assert limits.charge("a", 2, NOON_MS + 10).warned_ms is None  # was on its way already
-    limits.reported("a", NOON_MS + 20)
+    limits.refusal_sent("a", NOON_MS + 20)
     assert limits.charge("a", 2, NOON_MS + 50).warned_ms == 30
     assert limits.charge("a", 1, NOON_MS + 60_000).warned_ms is None
 

@@ -148,7 +148,7 @@ class SeriesStore(Protocol):
     """What is kept of each series beside its candles."""
 
     def get(self, symbol: str) -> Series:
-        """Return the record of `symbol`, an empty one where there does not exist."""
+        """Return the record of `symbol`, an empty one where it does not exist."""
 
     def put(self, series: Series) -> None:
         """Write the record whole."""
@@ -372,7 +372,7 @@ class ApiKeyStore(Protocol):
         """Write a record."""
 
     def revoke(self, key_id: str, at: datetime) -> StoredKey | None:
-        """Mark a key as revoked, since `at` or earlier, and return its record; None where there does not exist."""
+        """Mark a key as revoked, since `at` or earlier, and return its record; None where it does not exist."""
 
     def note_use(self, key_id: str, at: datetime, *, unless_after: datetime) -> None:
         """Write down that a key was used, unless a use after `unless_after` is noted already.

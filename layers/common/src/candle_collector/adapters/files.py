@@ -129,7 +129,7 @@ class CandleFile:
 
 
 def candle_file(path: Path, *, symbol: str | None = None) -> CandleFile:
-    """Return what a file's name describes it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
+    """Return what a file's name says of it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def candle_file(path: Path, *, symbol: str | None = None) -> CandleFile:
     try:
         period = _period(named["period"])
     except ValueError as error:
-        raise CandleFileError(f"{path}: {named['period']} is no date") from error
+        raise CandleFileError(f"{path}: {named['period']} is not a date") from error
     return CandleFile(path, symbol or named["symbol"], period)
 
 
@@ -190,7 +190,7 @@ def _ms(value: Any) -> int:
     Raises
     ------
     ValueError
-        It does not exist, or finer than a ms.
+        It is not a time, or finer than a ms.
     """
     if isinstance(value, str) and not value.isdecimal():
         moment = datetime.fromisoformat(value)

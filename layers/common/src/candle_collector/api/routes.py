@@ -57,5 +57,5 @@ _BY_NAME: dict[tuple[str, str], Route] = {(route.method, route.path): route for 
 
 
 def find_route(method: str, path: str) -> Route | None:
-    """Return the route of a method and a path as API Gateway writes them; None where there does not exist."""
+    """Return the route of a method and a path as API Gateway writes them; None where there is not one."""
     return _BY_NAME.get((method, path))

@@ -80,7 +80,7 @@ def _refusal(error: ValidationError) -> InvalidRequestError:
             known = ", ".join(TriggerBody.model_fields)
             # A misspelt name is worth repeating; whatever else was sent is not.
             named = field if _NAME.fullmatch(field) else "body"
-            wrong = "has a field that does not exist" if named == "body" else "is no field"
+            wrong = "has a field that does not exist" if named == "body" else "is not a field"
             return InvalidRequestError(named, f"{wrong}; the fields are {known}")
         case "missing":
             return InvalidRequestError(field, "is missing; it takes backward, forward or gap_fill")

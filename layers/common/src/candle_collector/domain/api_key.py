@@ -66,7 +66,7 @@ class ApiKey:
 
     @staticmethod
     def parse(text: str) -> ApiKey | None:
-        """Read a key from its text; None where it does not exist, or where its checksum describes a typo."""
+        """Read a key from its text; None where it is not a key, or where its checksum shows a typo."""
         found = _TEXT.fullmatch(text)
         if found is None or found["checksum"] != _checksum(found["key_id"], found["secret"]):
             return None

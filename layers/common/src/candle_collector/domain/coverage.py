@@ -13,7 +13,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.windows import Window, Windows
 
 YOUNG_HOURS = 24
-"""An hour younger than this is never settled by its absence: an exchange in failed window answers short."""
+"""An hour younger than this is never settled by its absence: an exchange that is failing answers short."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def renew(
     new
         What failed in this turn.
     missing
-        What of `within` is missing now; a window nobody asked for yet is no failed window.
+        What of `within` is missing now; a window nobody asked for yet is not a failed window.
     """
     outside = [failed for failed in old if not failed.window.clip(within).hours]
     inside = [

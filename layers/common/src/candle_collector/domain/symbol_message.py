@@ -29,7 +29,7 @@ def read_message(body: str) -> SymbolMessage:
     Raises
     ------
     ValueError
-        It is no message of ours.
+        It is not a message of ours.
     """
     parsed = json.loads(body)
     version = parsed.get("v") if isinstance(parsed, dict) else None

@@ -103,7 +103,7 @@ def candle_frame(
     ExportNeedsError
         pandas or pyarrow is not installed.
     ValueError
-        A date or the interval does not exist.
+        A date or the interval is not valid.
     """
     if interval not in INTERVAL_HOURS:
         raise ValueError(f"the interval {interval} is not one of {', '.join(INTERVAL_HOURS)}")

@@ -44,7 +44,7 @@ def range_of_dates(start: str | None, end: str | None) -> Window:
     Raises
     ------
     ValueError
-        One of them is no date, or the end is before the start.
+        One of them is not a date, or the end is before the start.
     """
     within = Window(
         dates.EARLIEST if start is None else dates.start_of(start),

@@ -196,7 +196,7 @@ class Binance:
             raise
 
     def _get(self, path: str, params: Mapping[str, str], seconds: float, most_bytes: int) -> HttpAnswer:
-        """Ask once, and raise by kind what is no good answer."""
+        """Ask once, and raise by kind what is not a good answer."""
         try:
             answer = self._session.get(self._base_url + path, params, seconds=seconds, most_bytes=most_bytes)
         except BrokenAnswerError as error:

@@ -65,7 +65,7 @@ def read_candles(rows: Any, *, start: int, limit: int, running: int) -> tuple[Ca
         One row is wrong: then none is believed.
     """
     if not isinstance(rows, list) or len(rows) > limit:
-        raise WrongAnswerError("the body is no list of at most as many rows as were asked for")
+        raise WrongAnswerError("the body is not a list of at most as many rows as were asked for")
     candles = tuple(map(_read_row, rows))
     before = start - 1
     for candle in candles:
@@ -83,15 +83,15 @@ def _read_row(row: Any) -> Candle:
         raise WrongAnswerError(f"a row has not {_COLUMNS} columns")
     opened, open_, high, low, close, volume, closed, quote_volume, trades, taker_base, taker_quote, _ = row
     if type(opened) is not int or type(closed) is not int or type(trades) is not int or trades < 0:
-        raise WrongAnswerError("a time or a count is no whole number")
+        raise WrongAnswerError("a time or a count is not a whole number")
     try:
-        decimals = ",".join(  # noqa: FLY002 - unlike an f-string, join refuses what is no text
+        decimals = ",".join(  # noqa: FLY002 - unlike an f-string, join refuses what is not text
             (open_, high, low, close, volume, quote_volume, taker_base, taker_quote, "")
         )
     except TypeError:
-        raise WrongAnswerError("a price or a volume is no text") from None
+        raise WrongAnswerError("a price or a volume is not text") from None
     if not _DECIMALS.fullmatch(decimals):
-        raise WrongAnswerError("a price or a volume is no decimal")
+        raise WrongAnswerError("a price or a volume is not a decimal")
     bottom, top = Decimal(low), Decimal(high)
     if not (0 < bottom <= Decimal(open_) <= top and bottom <= Decimal(close) <= top):
         raise WrongAnswerError("a price is zero, or open or close is not between low and high")
@@ -121,7 +121,7 @@ def read_listings(body: Any) -> tuple[Listing, ...]:
     Raises
     ------
     WrongAnswerError
-        It does not exist.
+        It is not such an answer.
     """
     try:
         listings = [
@@ -142,7 +142,7 @@ def read_weight_limit(body: Any) -> tuple[int, int]:
     Raises
     ------
     WrongAnswerError
-        There does not exist.
+        It has none.
     """
     try:
         for item in body["rateLimits"]:
@@ -161,18 +161,18 @@ def read_volumes(body: Any) -> Mapping[str, Decimal]:
     Raises
     ------
     WrongAnswerError
-        It does not exist.
+        It is not such an answer.
     """
     try:
         volumes = {_text(item["symbol"]): Decimal(_text(item["quoteVolume"])) for item in body}
     except (KeyError, TypeError, InvalidOperation) as error:
         raise WrongAnswerError(f"ticker/24hr is not as documented: {error}") from error
     if not all(volume.is_finite() and 0 <= volume <= _VOLUME_MOST for volume in volumes.values()):
-        raise WrongAnswerError("ticker/24hr has a volume that is no amount")
+        raise WrongAnswerError("ticker/24hr has a volume that is not an amount")
     return volumes
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is no text")
+        raise TypeError(f"{value!r:.40} is not text")
     return value
