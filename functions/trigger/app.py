@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -18,13 +19,17 @@ from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import dates
 from candle_collector.domain.ids import is_run_id
-from candle_collector.domain.run import Mode, Run
+from candle_collector.domain.run import Mode, Run, RunState
 from candle_collector.errors import CollectionInProgressError, NotFoundError, StaleTurnError
 from candle_collector.observability import logger
+from candle_collector.ports import find_run
 
 log = logger()
 bootstrap.load("exchange", "rate_limiter", "leases", "runs", "universes", "series", "queue")
 metrics = Metrics()
+WORKERS_STOP_WITHIN = 5
+"""How many seconds a cancel waits for workers to store the answers in hand, so that most find the run ended."""
+
 app = resolver(bootstrap.container().settings.dashboard_origin)
 
 
@@ -54,8 +59,20 @@ def retry(run_id: str) -> Response[str]:
 def cancel(run_id: str) -> Response[str]:
     """Stop a run."""
     run = cancel_run(_named(run_id), bootstrap.container().closing_ports())
+    for _ in range(WORKERS_STOP_WITHIN * 4):
+        if run.state is RunState.ENDED:
+            break
+        time.sleep(0.25)
+        run = find_run(run.run_id, bootstrap.container().runs)
     return answer(
-        200, answers.Cancelled(success=True, run_id=run.run_id, counts=run.counts or {}, status_url=_status_url(run))
+        200,
+        answers.Cancelled(
+            success=True,
+            run_id=run.run_id,
+            state="ended" if run.state is RunState.ENDED else "active",
+            counts=run.counts or {},
+            status_url=_status_url(run),
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from candle_collector.domain.symbol_message import read_message
 from candle_collector.observability import logger
 
 log = logger()
-bootstrap.load("exchange", "rate_limiter", "leases", "runs", "series", "candles", "queue", "events")
+bootstrap.load("exchange", "rate_limiter", "runs", "series", "candles", "queue", "events")
 
 # a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -19,6 +19,7 @@ from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
 from tests.bench.turns import RUN_ID, begin_run, turn_with
 from tests.e2e.conftest import StackUnderTest, _own_stack
 from tests.fakes.clock import FakeClock
+from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeSeriesStore
@@ -95,8 +96,9 @@ def _is_ready(_: int) -> bool:
 
 def _collect(symbol: str) -> bool:
     """Work on a symbol; True where it is complete."""
-    runs = FakeRunStore(FakeClock())
-    begin_run(runs, [symbol], YEAR)
+    leases = FakeLeaseStore()
+    runs = FakeRunStore(FakeClock(), leases)
+    begin_run(runs, leases, [symbol], YEAR)
     turn = turn_with(
         exchange=_exchange[0],
         candles=NoCandleStore(),

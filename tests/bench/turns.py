@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from candle_collector.collecting.collect_symbol import WorkerPorts
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.windows import Window
-from candle_collector.ports import CandleStore, Exchange, RateLimiter, RunStore, SeriesStore
+from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus
 
@@ -23,7 +22,7 @@ _OTHER = "OTHERUSDT"
 """A symbol that nobody works on, so that the run does not end."""
 
 
-def begin_run(runs: RunStore, symbols: Sequence[str], window: Window) -> None:
+def begin_run(runs: RunStore, leases: LeaseStore, symbols: Sequence[str], window: Window) -> None:
     """Write an active run that has these symbols to work on, each at its first turn."""
     listed = [*symbols, _OTHER]
     run = Run(
@@ -39,6 +38,7 @@ def begin_run(runs: RunStore, symbols: Sequence[str], window: Window) -> None:
         state=RunState.CREATING,
         open=frozenset(listed),
     )
+    leases.take(RUN_ID, now=NOW, expires=NOW + timedelta(minutes=1))
     runs.create(run, [SymbolRecord(RUN_ID, symbol) for symbol in listed])
     runs.activate(RUN_ID, NOW)
 
@@ -52,7 +52,6 @@ def turn_with(
         exchange=exchange,
         candles=candles,
         series=series,
-        leases=FakeLeaseStore(),
         runs=runs,
         queue=FakeQueue(clock),
         rate_limiter=rate_limiter,

@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
+from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
@@ -85,7 +86,7 @@ def recorded_turn(exchange: Exchange) -> tuple[WorkerPorts, RecordedAws]:
             runs=RunsTable(table),
             rate_limiter=RateLimiterTable(table),
         )
-        begin_run(turn.runs, [SYMBOL], YEAR)
+        begin_run(turn.runs, LeaseTable(table), [SYMBOL], YEAR)
         with recorded.recording():
             collect_symbol(MESSAGE, turn)
     return turn, recorded

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from candle_collector.domain.universe import Ranked
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class FakeLeaseStore:
@@ -24,19 +26,19 @@ class FakeLeaseStore:
             self._lease = (run_id, expires)
             return None
 
-    def extend(self, run_id: str, expires: datetime) -> bool:
-        """Move the lease's end."""
+    def release(self, run_id: str, *, active: bool = False) -> None:
+        """Release the lease."""
+        with self._lock:
+            if self._lease and self._lease[0] == run_id and (active or self._lease[1] < NEVER):
+                self._lease = None
+
+    def activate(self, run_id: str) -> bool:
+        """Hold the lease until the run's end; False where it is not this run's."""
         with self._lock:
             if self._lease is None or self._lease[0] != run_id:
                 return False
-            self._lease = (run_id, expires)
+            self._lease = (run_id, NEVER)
             return True
-
-    def release(self, run_id: str) -> None:
-        """Release the lease."""
-        with self._lock:
-            if self._lease and self._lease[0] == run_id:
-                self._lease = None
 
     def holder(self, now: datetime) -> str | None:
         """Return the holder."""

@@ -7,42 +7,48 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
+from candle_collector.domain.run import Run, RunState, SymbolRecord
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import Clock
+
+from tests.fakes.leases import FakeLeaseStore
 
 
 class FakeRunStore:
     """The runs and their symbols."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, leases: FakeLeaseStore) -> None:
         self._clock = clock
+        self._leases = leases
+        self._revisions = 0
         self._lock = threading.RLock()
         self._runs: dict[str, Run] = {}
         self._open: set[str] = set()
         self._symbols: dict[str, dict[str, SymbolRecord]] = {}
         self._occurrences: set[str] = set()
 
-    def create(self, run: Run, records: Iterable[SymbolRecord], *, occurrence: str | None = None) -> None:
+    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
         """Write a run, then its symbols one by one."""
         with self._lock:
-            if run.run_id in self._runs or occurrence in self._occurrences:
-                raise StaleTurnError("the run or its occurrence exists")
+            if run.run_id in self._runs:
+                raise StaleTurnError("the run exists")
             self._runs[run.run_id] = run
             self._open.add(run.run_id)
-            if occurrence:
-                self._occurrences.add(occurrence)
             written = self._symbols.setdefault(run.run_id, {})
         for record in records:
             with self._lock:
-                written[record.symbol] = replace(record, updated_at=run.created_at)
+                written[record.symbol] = replace(record, updated_at=run.created_at, revision=self._new_revision())
 
-    def activate(self, run_id: str, started_at: datetime) -> None:
+    def activate(self, run_id: str, started_at: datetime, *, occurrence: str | None = None) -> None:
         """Mark a run active."""
         with self._lock:
             run = self._runs.get(run_id)
-            if run is None or run.state is not RunState.CREATING:
+            if run is None or run.state is not RunState.CREATING or run.end_reason or occurrence in self._occurrences:
                 raise StaleTurnError(run_id)
+            if not self._leases.activate(run_id):
+                raise StaleTurnError("the lease is over")
+            if occurrence:
+                self._occurrences.add(occurrence)
             self._runs[run_id] = replace(run, state=RunState.ACTIVE, started_at=started_at)
 
     def get(self, run_id: str) -> Run | None:
@@ -72,37 +78,24 @@ class FakeRunStore:
         """Return one record."""
         return self._symbols.get(run_id, {}).get(symbol)
 
-    def claim(self, record: SymbolRecord, *, now: datetime, until: datetime) -> SymbolRecord:
-        """Claim a turn."""
-        with self._lock:
-            kept = self._at_turn(record)
-            if kept.claimed_until and kept.claimed_until > now:
-                raise StaleTurnError("claimed")
-            return self._write(replace(kept, outcome=Outcome.RUNNING, claimed_until=until))
-
-    def save(self, record: SymbolRecord, *, raise_turn: bool = False) -> SymbolRecord:
-        """Write a record."""
-        with self._lock:
-            self._at_turn(record)
-            if raise_turn:
-                record = replace(record, turn=record.turn + 1, claimed_until=None)
-            return self._write(record)
-
-    def end_symbol(self, record: SymbolRecord) -> SymbolRecord:
-        """Write an outcome, over a mark too where it is complete."""
+    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+        """Write a record under its revision."""
         with self._lock:
             kept = self.symbol(record.run_id, record.symbol)
-            marked = kept is not None and kept.closed_by is not None and kept.turn == record.turn
-            if not (marked and record.outcome is Outcome.COMPLETE):
-                self._at_turn(record)
-            return self._write(replace(record, claimed_until=None))
+            if (kept.revision if kept else None) != record.revision:
+                raise StaleTurnError(f"{record.symbol} has moved on")
+            stopping = kept.stopping if kept else False
+            written = replace(record, updated_at=self._clock.now(), stopping=stopping, revision=self._new_revision())
+            self._symbols.setdefault(record.run_id, {})[record.symbol] = written
+            return written
 
-    def close_symbol(self, record: SymbolRecord) -> SymbolRecord:
-        """Write an outcome from outside."""
+    def stop_symbol(self, run_id: str, symbol: str) -> None:
+        """Mark a record."""
         with self._lock:
-            if self.symbol(record.run_id, record.symbol) is not None:
-                self._at_turn(record)
-            return self._write(replace(record, claimed_until=None))
+            kept = self.symbol(run_id, symbol)
+            if kept is None:
+                raise StaleTurnError(symbol)
+            self._symbols[run_id][symbol] = replace(kept, stopping=True)
 
     def leave(self, run_id: str, symbol: str) -> Run:
         """Take a symbol out of the open ones."""
@@ -111,16 +104,24 @@ class FakeRunStore:
             self._runs[run_id] = replace(run, open=run.open - {symbol})
             return self._runs[run_id]
 
-    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
+    def stop(self, run_id: str, reason: str) -> Run:
+        """Note why a run is stopped."""
+        with self._lock:
+            run = self._run(run_id)
+            if run.state is RunState.ENDED:
+                raise StaleTurnError(run_id)
+            self._runs[run_id] = replace(run, end_reason=run.end_reason or reason)
+            return self._runs[run_id]
+
+    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int]) -> bool:
         """Mark a run ended."""
         with self._lock:
             run = self._run(run_id)
-            run = replace(run, counts=dict(counts), end_reason=run.end_reason or reason)
-            first = run.state is not RunState.ENDED
-            if first:
-                run = replace(run, state=RunState.ENDED, ended_at=at, open=frozenset())
-            self._runs[run_id] = run
-            return first
+            if run.state is RunState.ENDED:
+                return False
+            self._runs[run_id] = replace(run, counts=dict(counts), state=RunState.ENDED, ended_at=at, open=frozenset())
+            self._leases.release(run_id, active=True)
+            return True
 
     def forget_open(self, run_id: str) -> None:
         """Forget that a run is open."""
@@ -136,13 +137,6 @@ class FakeRunStore:
             raise StaleTurnError(run_id)
         return self._runs[run_id]
 
-    def _at_turn(self, record: SymbolRecord) -> SymbolRecord:
-        kept = self.symbol(record.run_id, record.symbol)
-        if kept is None or not kept.outcome.open or kept.turn != record.turn:
-            raise StaleTurnError(f"{record.symbol} has moved on")
-        return kept
-
-    def _write(self, record: SymbolRecord) -> SymbolRecord:
-        written = replace(record, updated_at=self._clock.now())
-        self._symbols.setdefault(record.run_id, {})[record.symbol] = written
-        return written
+    def _new_revision(self) -> str:
+        self._revisions += 1
+        return str(self._revisions)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, candle_from_line
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
+from candle_collector.errors import StaleTurnError
 from candle_collector.ports import StoredDays
 
 
@@ -91,9 +93,13 @@ class FakeSeriesStore:
         """Return a record."""
         return self._series.get(symbol, Series(symbol))
 
-    def put(self, series: Series) -> None:
-        """Write a record."""
-        self._series[series.symbol] = series
+    def put(self, series: Series) -> Series:
+        """Write a record under its revision."""
+        kept = self._series.get(series.symbol)
+        if (kept.revision if kept else None) != series.revision:
+            raise StaleTurnError(f"the record of {series.symbol} has moved on")
+        self._series[series.symbol] = replace(series, revision=str(int(series.revision or "0") + 1))
+        return self._series[series.symbol]
 
     def all(self) -> Iterator[Series]:
         """Yield every record."""

@@ -103,7 +103,7 @@ class World:
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
         self.leases = FakeLeaseStore()
-        self.runs = FakeRunStore(self.clock)
+        self.runs = FakeRunStore(self.clock, self.leases)
         self.universes = FakeUniverseStore()
         self.queue = FakeQueue(self.clock, VISIBILITY)
         self.rate_limiter = FakeRateLimiter()
@@ -127,7 +127,6 @@ class World:
             exchange=wrap(self.exchange),
             candles=wrap(self.candles),
             series=wrap(self.series),
-            leases=wrap(self.leases),
             runs=wrap(self.runs),
             queue=wrap(self.queue),
             rate_limiter=wrap(self.rate_limiter),

@@ -334,7 +334,7 @@ def test_a_run_is_cancelled_and_retried(stack: str) -> None:
     assert call("trigger", "POST", f"{path}/retry", resource=f"{resource}/retry").status == 409
     cancelled = call("trigger", "POST", f"{path}/cancel", resource=f"{resource}/cancel")
     assert cancelled.status == 200
-    assert cancelled.body["counts"]["failed"] == 2
+    assert (cancelled.body["state"], cancelled.body["counts"]["failed"]) == ("ended", 2)
     assert status(run_id=run_id).body["last_results"]["end_reason"] == "cancelled"
     assert call("trigger", "POST", f"{path}/cancel", resource=f"{resource}/cancel").error["code"] == "RUN_ENDED"
     again = call("trigger", "POST", f"{path}/retry", resource=f"{resource}/retry")

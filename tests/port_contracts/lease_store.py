@@ -33,21 +33,18 @@ class LeaseContract:
         assert leases.take(B, now=LATER, expires=LATER + timedelta(seconds=9)) is None
         assert leases.holder(LATER) == B
 
-    def test_a_run_that_lost_its_lease_cannot_extend_it_or_release_it(self, leases: LeaseStore) -> None:
+    def test_a_run_that_lost_its_lease_cannot_release_it(self, leases: LeaseStore) -> None:
         leases.take(A, now=NOW, expires=LATER)
         leases.take(B, now=LATER, expires=LATER + timedelta(hours=1))
-        assert leases.extend(A, LATER + timedelta(hours=5)) is False
         leases.release(A)
+        leases.release(A, active=True)
         assert leases.holder(LATER) == B
-        assert leases.extend(B, LATER + timedelta(hours=5)) is True
-        assert leases.holder(LATER + timedelta(hours=4)) == B
 
-    def test_a_lease_that_was_released_is_free_and_nobodys_to_extend(self, leases: LeaseStore) -> None:
+    def test_a_lease_that_was_released_is_free(self, leases: LeaseStore) -> None:
         leases.take(A, now=NOW, expires=LATER)
         leases.release(A)
         leases.release(A)
         assert leases.holder(NOW) is None
-        assert leases.extend(A, LATER) is False
         assert leases.take(B, now=NOW, expires=LATER) is None
 
     def test_of_many_at_once_one_gets_it(self, leases: LeaseStore) -> None:

@@ -11,7 +11,7 @@ import pytest
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import RunStore
+from candle_collector.ports import LeaseStore, RunStore
 
 NOW = datetime(2025, 6, 1, 12, 5, 30, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=60)
@@ -63,17 +63,22 @@ FULL = SymbolRecord(
 
 
 @pytest.fixture
-def begun(runs: RunStore) -> RunStore:
+def begun(runs: RunStore, leases: LeaseStore) -> RunStore:
     """Return a store with an active run."""
-    runs.create(run(), records())
-    runs.activate(A, LATER)
+    activate(runs, leases)
     return runs
 
 
-def claimed(store: RunStore, symbol: str = "BTCUSDT") -> SymbolRecord:
+def activate(runs: RunStore, leases: LeaseStore, occurrence: str | None = None) -> None:
+    leases.take(A, now=NOW, expires=LATER)
+    runs.create(run(), records())
+    runs.activate(A, LATER, occurrence=occurrence)
+
+
+def known(store: RunStore, symbol: str = "BTCUSDT") -> SymbolRecord:
     record = store.symbol(A, symbol)
     assert record is not None
-    return store.claim(record, now=NOW, until=LATER)
+    return record
 
 
 def stale(step: Callable[[], object]) -> None:
@@ -111,21 +116,48 @@ class RunContract:
         assert [record.symbol for record in runs.symbols(A)] == names
         assert runs.get(A) == big
 
-    def test_an_occurrence_starts_one_run(self, runs: RunStore) -> None:
+    def test_an_occurrence_starts_one_run(self, runs: RunStore, leases: LeaseStore) -> None:
         assert runs.occurred("forward#1") is False
-        runs.create(run(), records(), occurrence="forward#1")
+        activate(runs, leases, "forward#1")
         assert runs.occurred("forward#1") is True
-        stale(lambda: runs.create(run(B), records(B), occurrence="forward#1"))
-        assert runs.get(B) is None
-        assert runs.runs(limit=5) == [A]
-        runs.create(run(B), records(B), occurrence="forward#2")
+        runs.end(A, at=LATER, counts={})
+        leases.take(B, now=NOW, expires=LATER)
+        runs.create(run(B), records(B))
+        stale(lambda: runs.activate(B, LATER, occurrence="forward#1"))
+        assert runs.get(B) == run(B)
+        assert leases.holder(NOW) == B
+        runs.activate(B, LATER, occurrence="forward#2")
 
-    def test_a_created_run_becomes_active_once(self, runs: RunStore) -> None:
-        runs.create(run(), records())
-        runs.activate(A, LATER)
+    def test_a_created_run_becomes_active_once_and_has_the_lease_until_its_end(
+        self, runs: RunStore, leases: LeaseStore
+    ) -> None:
+        activate(runs, leases)
         assert runs.get(A) == run(state=RunState.ACTIVE, started_at=LATER)
         stale(lambda: runs.activate(A, NOW))
         stale(lambda: runs.activate(B, NOW))
+        leases.release(A)
+        assert leases.holder(LATER + timedelta(days=400)) == A
+        assert runs.end(A, at=LATER, counts={}) is True
+        assert leases.holder(NOW) is None
+
+    def test_a_run_whose_lease_is_over_does_not_become_active(self, runs: RunStore, leases: LeaseStore) -> None:
+        leases.take(A, now=NOW, expires=LATER)
+        runs.create(run(), records())
+        leases.take(B, now=LATER, expires=LATER + timedelta(hours=1))
+        stale(lambda: runs.activate(A, LATER, occurrence="forward#1"))
+        assert runs.get(A) == run()
+        assert runs.occurred("forward#1") is False
+        assert runs.end(A, at=LATER, counts={}) is True
+        assert leases.holder(LATER) == B
+
+    def test_a_run_that_was_stopped_does_not_become_active(self, runs: RunStore, leases: LeaseStore) -> None:
+        leases.take(A, now=NOW, expires=LATER)
+        runs.create(run(), records())
+        assert runs.stop(A, "cancelled").end_reason == "cancelled"
+        stale(lambda: runs.activate(A, LATER))
+        assert runs.get(A) == run(end_reason="cancelled")
+        leases.release(A)
+        assert leases.holder(NOW) is None
 
     def test_runs_are_listed_newest_first_page_by_page(self, runs: RunStore) -> None:
         for run_id in (B, A, C):
@@ -137,7 +169,7 @@ class RunContract:
     def test_a_run_is_open_until_it_is_forgotten_as_such(self, begun: RunStore) -> None:
         begun.create(run(B), [])
         assert begun.open_runs() == [A, B]
-        begun.end(A, at=LATER, counts={}, reason=None)
+        begun.end(A, at=LATER, counts={})
         assert begun.open_runs() == [A, B]
         begun.forget_open(A)
         begun.forget_open(A)
@@ -156,23 +188,24 @@ class RunContract:
         stale(lambda: runs.leave(A, "BTCUSDT"))
         assert runs.get(A) is None
 
-    def test_a_run_ends_once_and_its_counts_may_change(self, begun: RunStore) -> None:
-        assert begun.end(A, at=LATER, counts={"complete": 1}, reason="cancelled") is True
+    def test_a_run_ends_once(self, begun: RunStore) -> None:
+        assert begun.end(A, at=LATER, counts={"complete": 1}) is True
         ended = begun.get(A)
         assert ended is not None
-        assert (ended.state, ended.ended_at, ended.end_reason) == (RunState.ENDED, LATER, "cancelled")
+        assert (ended.state, ended.ended_at, ended.end_reason) == (RunState.ENDED, LATER, None)
         assert (ended.counts, ended.open) == ({"complete": 1}, frozenset())
-        assert begun.end(A, at=LATER + timedelta(hours=1), counts={"complete": 2}, reason=None) is False
-        assert begun.get(A) == replace(ended, counts={"complete": 2})
-        assert begun.leave(A, "BTCUSDT") == replace(ended, counts={"complete": 2})
+        assert begun.end(A, at=LATER + timedelta(hours=1), counts={"complete": 2}) is False
+        assert begun.leave(A, "BTCUSDT") == ended
+        stale(lambda: begun.stop(A, "cancelled"))
+        assert begun.get(A) == ended
+        stale(lambda: begun.end(C, at=LATER, counts={}))
 
-    def test_a_reason_that_comes_after_the_end_is_kept_where_none_is_written(self, begun: RunStore) -> None:
-        begun.end(A, at=LATER, counts={}, reason=None)
-        for reason in ("cancelled", "late"):
-            assert begun.end(A, at=LATER, counts={}, reason=reason) is False
-        ended = begun.get(A)
-        assert ended is not None
-        assert ended.end_reason == "cancelled"
+    def test_the_first_reason_to_stop_a_run_stays(self, begun: RunStore) -> None:
+        assert begun.stop(A, "cancelled").end_reason == "cancelled"
+        stopped = begun.stop(A, "late")
+        assert (stopped.end_reason, stopped.state) == ("cancelled", RunState.ACTIVE)
+        assert begun.get(A) == stopped
+        stale(lambda: begun.stop(B, "cancelled"))
 
     def test_runs_are_read_together_in_the_order_that_was_given(self, runs: RunStore) -> None:
         for run_id in (A, B, C):
@@ -184,95 +217,57 @@ class RunContract:
 
 
 class SymbolContract:
-    """The steps of a symbol: claimed, saved, requeued, ended, closed."""
+    """The records of symbols: each is changed by whoever knows its newest revision."""
 
-    def test_a_claim_marks_the_symbol_as_running(self, begun: RunStore) -> None:
-        record = claimed(begun)
-        assert (record.outcome, record.claimed_until, record.turn) == (Outcome.RUNNING, LATER, 1)
-        assert begun.symbol(A, "BTCUSDT") == record
+    def test_a_record_is_written_whole_and_read_back(self, begun: RunStore) -> None:
+        full = replace(FULL, revision=known(begun).revision, claimed_until=LATER)
+        written = begun.put_symbol(full)
+        assert replace(written, updated_at=None) == full
+        assert begun.symbol(A, "BTCUSDT") == written
+        assert known(begun).revision == written.revision
+        assert begun.symbols(A)[0] == written
+        plain = begun.put_symbol(replace(records()[0], outcome=Outcome.RUNNING, revision=written.revision))
+        assert replace(plain, updated_at=None) == replace(records()[0], outcome=Outcome.RUNNING)
+        assert begun.symbol(A, "BTCUSDT") == plain
 
-    def test_a_claim_keeps_what_is_stored(self, begun: RunStore) -> None:
-        saved = begun.save(replace(claimed(begun), range=Window(480_000, 481_000), stored_before=3), raise_turn=True)
-        record = begun.claim(SymbolRecord(A, "BTCUSDT", turn=2), now=NOW, until=LATER)
-        assert (record.range, record.stored_before) == (saved.range, 3)
+    def test_a_record_that_was_changed_since_it_was_read_is_not_written(self, begun: RunStore) -> None:
+        older = known(begun)
+        newer = begun.put_symbol(replace(older, records=5))
+        assert newer.revision not in {None, older.revision}
+        stale(lambda: begun.put_symbol(replace(older, records=7)))
+        stale(lambda: begun.put_symbol(replace(older, revision=None)))
+        assert begun.symbol(A, "BTCUSDT") == newer
+        assert begun.put_symbol(replace(newer, records=8)).records == 8
 
-    def test_nobody_else_claims_while_a_claim_lives(self, begun: RunStore) -> None:
-        record = claimed(begun)
-        stale(lambda: begun.claim(record, now=LATER - timedelta(microseconds=1), until=LATER))
-        begun.claim(record, now=LATER, until=LATER + timedelta(seconds=60))
+    def test_of_many_at_once_one_writes(self, begun: RunStore) -> None:
+        older = known(begun)
 
-    def test_of_many_at_once_one_claims(self, begun: RunStore) -> None:
-        def claim(_: int) -> bool:
+        def put(records: int) -> bool:
             try:
-                claimed(begun)
+                begun.put_symbol(replace(older, records=records))
             except StaleTurnError:
                 return False
             return True
 
         with ThreadPoolExecutor(8) as threads:
-            assert sum(threads.map(claim, range(16))) == 1
+            assert sum(threads.map(put, range(16))) == 1
 
-    def test_another_turn_claims_nothing(self, begun: RunStore) -> None:
-        stale(lambda: begun.claim(SymbolRecord(A, "BTCUSDT", turn=2), now=NOW, until=LATER))
-        stale(lambda: begun.claim(SymbolRecord(A, "NOPEUSDT"), now=NOW, until=LATER))
-        assert begun.symbol(A, "NOPEUSDT") is None
-
-    def test_a_record_is_saved_whole_and_read_back(self, begun: RunStore) -> None:
-        saved = begun.save(replace(FULL, claimed_until=claimed(begun).claimed_until))
-        assert replace(saved, updated_at=None) == replace(FULL, claimed_until=LATER)
-        assert begun.symbol(A, "BTCUSDT") == saved
-        assert begun.symbols(A)[0] == saved
-        plain = begun.save(replace(records()[0], outcome=Outcome.RUNNING))
-        assert replace(plain, updated_at=None) == replace(records()[0], outcome=Outcome.RUNNING)
-
-    def test_requeueing_raises_the_turn_and_ends_the_claim(self, begun: RunStore) -> None:
-        record = claimed(begun)
-        handed = begun.save(record, raise_turn=True)
-        assert (handed.turn, handed.claimed_until) == (2, None)
-        stale(lambda: begun.save(record))
-        stale(lambda: begun.save(record, raise_turn=True))
-        stale(lambda: begun.claim(record, now=NOW, until=LATER))
-        stale(lambda: begun.end_symbol(replace(record, outcome=Outcome.COMPLETE)))
-        assert begun.claim(handed, now=NOW, until=LATER).turn == 2
-
-    def test_an_outcome_is_written_once(self, begun: RunStore) -> None:
-        record = claimed(begun)
-        ended = begun.end_symbol(replace(record, outcome=Outcome.PARTIAL, missing=FULL.missing, failure=FULL.failure))
-        assert ended.claimed_until is None
-        assert begun.symbol(A, "BTCUSDT") == ended
-        for outcome in (Outcome.COMPLETE, Outcome.FAILED):
-            late = replace(record, outcome=outcome)
-            stale(lambda late=late: begun.end_symbol(late))  # type: ignore[misc] # a lambda's default has no type
-            stale(lambda late=late: begun.close_symbol(late))  # type: ignore[misc] # the same
-        stale(lambda: begun.save(record))
-        stale(lambda: begun.claim(record, now=LATER, until=LATER))
-        assert begun.symbol(A, "BTCUSDT") == ended
-
-    def test_a_late_success_takes_the_place_of_a_mark_and_nothing_else_does(self, begun: RunStore) -> None:
-        record = claimed(begun)
-        mark = replace(
-            record, outcome=Outcome.FAILED, closed_by="reconciler", failure=FULL.failure, missing=FULL.missing
-        )
-        closed = begun.close_symbol(mark)
-        assert begun.symbol(A, "BTCUSDT") == closed
-        assert closed.claimed_until is None
-        stale(lambda: begun.end_symbol(replace(record, outcome=Outcome.PARTIAL)))
-        stale(lambda: begun.end_symbol(replace(record, outcome=Outcome.COMPLETE, turn=2)))
-        ended = begun.end_symbol(replace(record, outcome=Outcome.COMPLETE, records=5))
-        assert (ended.outcome, ended.closed_by, ended.failure, ended.missing) == (Outcome.COMPLETE, None, None, ())
-        stale(lambda: begun.close_symbol(mark))
-
-    def test_closing_is_for_the_turn_that_was_read(self, begun: RunStore) -> None:
-        record = claimed(begun)
-        begun.save(record, raise_turn=True)
-        stale(lambda: begun.close_symbol(replace(record, outcome=Outcome.FAILED, closed_by="cancel")))
-
-    def test_a_symbol_that_a_dead_trigger_never_wrote_is_closed_all_the_same(self, runs: RunStore) -> None:
+    def test_a_symbol_that_was_never_written_is_made_once(self, runs: RunStore) -> None:
         runs.create(run(), [])
-        runs.close_symbol(replace(records()[0], outcome=Outcome.FAILED, closed_by="reconciler"))
-        record = runs.symbol(A, "BTCUSDT")
-        assert record is not None
-        assert record.outcome is Outcome.FAILED
+        closed = runs.put_symbol(replace(records()[0], outcome=Outcome.FAILED, closed_by="reconciler"))
+        assert runs.symbol(A, "BTCUSDT") == closed
+        stale(lambda: runs.put_symbol(records()[0]))
+        assert runs.symbol(A, "BTCUSDT") == closed
+
+    def test_a_worker_is_asked_to_stop_beside_what_it_writes(self, begun: RunStore) -> None:
+        held = begun.put_symbol(replace(known(begun), claimed_until=LATER))
+        begun.stop_symbol(A, "BTCUSDT")
+        begun.stop_symbol(A, "BTCUSDT")
+        assert known(begun) == replace(held, stopping=True)
+        assert begun.put_symbol(replace(held, records=3)).stopping is True
+        assert (known(begun).records, known(begun).stopping) == (3, True)
+        stale(lambda: begun.stop_symbol(A, "NOPEUSDT"))
+        assert begun.symbol(A, "NOPEUSDT") is None
 
 
 class RunStoreContract(RunContract, SymbolContract):

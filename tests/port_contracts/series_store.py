@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
+from candle_collector.errors import StaleTurnError
 from candle_collector.ports import SeriesStore
 
 FULL = Series(
@@ -30,9 +34,19 @@ class SeriesStoreContract:
         assert series_store.get("BTCUSDT") == FULL
 
     def test_a_record_is_written_whole(self, series_store: SeriesStore) -> None:
-        series_store.put(FULL)
-        series_store.put(Series("BTCUSDT", first=5, last=6))
+        written = series_store.put(FULL)
+        plain = Series("BTCUSDT", first=5, last=6, revision=written.revision)
+        assert series_store.put(plain) == plain
         assert series_store.get("BTCUSDT") == Series("BTCUSDT", first=5, last=6)
+
+    def test_a_record_that_was_changed_since_it_was_read_is_not_written(self, series_store: SeriesStore) -> None:
+        older = series_store.put(FULL)
+        assert series_store.get("BTCUSDT").revision == older.revision
+        newer = series_store.put(replace(older, last=480_001))
+        for stale in (replace(older, last=5), FULL):
+            with pytest.raises(StaleTurnError):
+                series_store.put(stale)
+        assert series_store.get("BTCUSDT") == newer
 
     def test_all_records_come_by_symbol(self, series_store: SeriesStore) -> None:
         for symbol in ("SOLUSDT", "ADAUSDT", "\u5e01USDT", "BTCUSDT"):

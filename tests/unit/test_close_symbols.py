@@ -24,18 +24,18 @@ NOW = windows.first_hour_of("2025-06-01") + 12
 def world_that_requeues(times: int) -> World:
     """Return a world in which a worker requeues a symbol, so many times, just before it is closed."""
     system = World({"BTCUSDT": range(START, NOW), "ETHUSDT": range(START, NOW)})
-    close: Callable[[SymbolRecord], SymbolRecord] = system.runs.close_symbol
+    put: Callable[[SymbolRecord], SymbolRecord] = system.runs.put_symbol
     left = [times]
 
     def close_symbol(record: SymbolRecord) -> SymbolRecord:
-        if left[0] > 0:
+        if left[0] > 0 and not record.outcome.open:
             left[0] -= 1
             now = system.runs.symbol(record.run_id, record.symbol)
             assert now is not None
-            system.runs.save(now, raise_turn=True)
-        return close(record)
+            put(now.requeued())
+        return put(record)
 
-    system.runs.close_symbol = close_symbol  # type: ignore[method-assign] # on purpose, as said
+    system.runs.put_symbol = close_symbol  # type: ignore[method-assign] # on purpose, as said
     return system
 
 

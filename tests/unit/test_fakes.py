@@ -34,8 +34,12 @@ class TestFakeSeriesStore(SeriesStoreContract):
 
 class TestFakeRunStore(RunStoreContract):
     @pytest.fixture
-    def runs(self) -> FakeRunStore:
-        return FakeRunStore(FakeClock())
+    def leases(self) -> FakeLeaseStore:
+        return FakeLeaseStore()
+
+    @pytest.fixture
+    def runs(self, leases: FakeLeaseStore) -> FakeRunStore:
+        return FakeRunStore(FakeClock(), leases)
 
 
 class TestFakeLeaseStore(LeaseContract):

@@ -1,4 +1,4 @@
-"""The reconciler: what it sends again, what it closes, and that a late success beats its mark."""
+"""The reconciler: what it sends again, what it closes, and that it closes nothing that a worker holds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.end_run import end_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
-from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState
+from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import InvalidRequestError
 
@@ -68,7 +71,7 @@ def test_a_symbol_that_waits_for_the_exchange_is_not_sent_again() -> None:
     run = system.start(start=START, end=END)
     system.queue.entries.clear()
     due_at = system.clock.now() + timedelta(seconds=900)
-    system.runs.save(replace(system.record(run), due_at=due_at))
+    system.runs.put_symbol(replace(system.record(run), due_at=due_at))
     system.clock.advance(SILENCE + 100)
     assert system.tend().resent == 0
     system.clock.advance(900)
@@ -119,17 +122,17 @@ def test_a_closed_symbol_that_is_all_stored_is_complete() -> None:
     system = world()
     run = system.start(start=START, end=END)
     ((message, _),) = system.queue.sent
-    turn = system.turn([10_000, 0])
-    end_symbol = system.runs.end_symbol
+    put_symbol = system.runs.put_symbol
 
-    def die(_: object) -> object:
-        raise Crash
+    def die(record: SymbolRecord) -> SymbolRecord:
+        if record.outcome is Outcome.COMPLETE:
+            raise Crash
+        return put_symbol(record)
 
-    system.runs.end_symbol = die  # type: ignore[method-assign,assignment] # dies before the outcome is written
+    system.runs.put_symbol = die  # type: ignore[method-assign] # dies before the outcome is written
     with pytest.raises(Crash):
         system.work(message)
-    system.runs.end_symbol = end_symbol  # type: ignore[method-assign] # lives again
-    assert turn.runs is not system.runs
+    system.runs.put_symbol = put_symbol  # type: ignore[method-assign] # lives again
     system.queue.entries.clear()
     system.clock.advance(5 * 3600)
     system.tend()
@@ -170,40 +173,97 @@ def test_a_run_that_was_never_written_whole_is_closed_when_its_lease_has_run_out
     assert run.counts == {"complete": 0, "partial": 0, "failed": 3, "skipped": 0, "records": 0}
 
 
-def test_a_late_success_beats_the_mark_of_the_reconciler() -> None:
+def test_a_symbol_that_a_worker_holds_is_not_closed_and_its_worker_counts_all_it_stored() -> None:
+    system = world()
+    system.defaults = replace(system.defaults, batch_size=24)
+    run = system.start(start=START, end=END)
+    system.clock.advance(5 * 3600 - 5)
+
+    def meanwhile(_: Asked) -> None:
+        system.clock.advance(10)
+        assert system.tend().closed == 0
+        assert system.record(run).outcome is Outcome.RUNNING
+
+    system.exchange.before = meanwhile
+    assert system.deliver()
+    record = system.record(run)
+    assert (record.outcome, record.records, record.closed_by) == (Outcome.PARTIAL, 24, None)
+    assert record.failure is not None
+    assert record.failure.kind == "deadline"
+    counts = {"complete": 0, "partial": 1, "failed": 0, "skipped": 0, "records": 24}
+    ended = system.ended(run.run_id)
+    assert (ended.counts, ended.end_reason) == (counts, record.failure.message)
+    assert system.events.ended == [(run.run_id, counts, START + 23)]
+
+
+def test_a_worker_that_was_held_up_longer_than_its_claim_writes_nothing_any_more() -> None:
     system = world()
     run = system.start(start=START, end=END)
 
     def meanwhile(_: Asked) -> None:
         system.clock.advance(5 * 3600)
-        system.tend()
-        assert system.record(run).outcome is Outcome.FAILED
+        assert system.tend().closed == 1
 
     system.exchange.before = meanwhile
     system.worker_seconds = 6 * 3600
     assert system.deliver()
     record = system.record(run)
-    assert (record.outcome, record.records, record.closed_by) == (Outcome.COMPLETE, 48, None)
-    counts = {"complete": 1, "partial": 0, "failed": 0, "skipped": 0, "records": 48}
-    assert system.ended(run.run_id).counts == counts
-    assert system.events.ended[-1] == (run.run_id, counts, END - 1)
+    assert (record.outcome, record.records, record.closed_by) == (Outcome.FAILED, 0, "reconciler")
+    assert system.candles.hours("BTCUSDT") == ()
+    assert system.series.get("BTCUSDT") == Series("BTCUSDT")
+    assert system.ended(run.run_id).counts == {"complete": 0, "partial": 0, "failed": 1, "skipped": 0, "records": 0}
 
 
-def test_a_late_failure_does_not() -> None:
+def test_what_a_worker_noted_after_the_reconciler_read_stays() -> None:
     system = world()
-    system.exchange.printed["BTCUSDT"] = frozenset(range(START, START + 24))
+    system.defaults = replace(system.defaults, batch_size=24)
+    run = system.start(start=START, end=END)
+    system.clock.advance(1000)
+    waiting = system.queue.waiting
+
+    def a_worker_takes_the_last_message() -> int:
+        entry = system.queue.receive()
+        assert entry is not None
+        with pytest.raises(Crash):
+            collect_symbol(entry.message, system.turn([24, 1]))
+        assert system.record(run).records == 48
+        return waiting()
+
+    system.queue.waiting = a_worker_takes_the_last_message  # type: ignore[method-assign] # between read and write
+    assert system.tend().resent == 0
+    system.queue.waiting = waiting  # type: ignore[method-assign] # back again
+    system.settle()
+    assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 48)
+
+
+def test_an_end_is_reported_though_another_process_met_it_before_its_reporter_died() -> None:
+    system = world()
     run = system.start(start=START, end=END)
 
-    def meanwhile(_: Asked) -> None:
-        if system.record(run).outcome.open:
-            system.clock.advance(5 * 3600)
-            system.tend()
+    def die(*_: object) -> None:
+        raise Crash
 
-    system.exchange.before = meanwhile
-    system.worker_seconds = 6 * 3600
-    assert system.deliver()
-    assert system.record(run).closed_by == "reconciler"
-    assert system.ended(run.run_id)
+    reported, system.events.collection_ended = system.events.collection_ended, die  # type: ignore[method-assign,assignment] # dies
+    older = system.runs.get(run.run_id)
+    assert older is not None
+    with pytest.raises(Crash):
+        system.deliver()
+    system.events.collection_ended = reported  # type: ignore[method-assign] # lives again
+    end_run(older, system.closing_ports())
+    assert system.events.ended == []
+    system.tend()
+    assert len(system.events.ended) == 1
+    system.tend()
+    assert len(system.events.ended) == 1
+
+
+def test_an_open_run_whose_record_is_gone_is_in_nobodys_way() -> None:
+    system = world()
+    run = system.start(start=START, end=END)
+    del system.runs._runs[run.run_id]
+    system.tend()
+    assert system.runs.open_runs() == []
+    system.collect(start=START, end=END)
 
 
 def test_the_last_step_of_a_run_that_was_lost_is_synthetic_for() -> None:

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.ids import new_run_id
-from candle_collector.domain.run import Failure, Outcome, RunState
+from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     CollectionInProgressError,
+    CollectorError,
+    CreationTooSlowError,
     ExchangeBlockedError,
     ExchangeRefusedError,
     ExchangeUnavailableError,
     InvalidRequestError,
     MarketUnavailableError,
     RefusedError,
-    StaleTurnError,
+    RunEndedError,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import listing
-from tests.fakes.world import World
+from tests.fakes.world import Crash, World
 
 NOW = windows.first_hour_of("2025-06-01") + 12
 TODAY = windows.first_hour_of("2025-06-01")
@@ -197,20 +202,99 @@ def test_an_occurrence_of_a_schedule_that_is_delivered_twice_starts_one_run() ->
 def test_two_deliveries_of_an_occurrence_that_both_saw_none_start_one_run() -> None:
     system = world()
     system.collect("forward", occurrence="twice")
-    system.runs.occurred = lambda _: False  # type: ignore[method-assign,assignment] # the other delivery looked a moment earlier
-    with pytest.raises(StaleTurnError):
-        system.start("forward", occurrence="twice")
+    seen = iter([False, True])  # the other delivery looked a moment earlier
+    system.runs.occurred = lambda _: next(seen)  # type: ignore[method-assign,assignment] # as said
+    assert start_run(RunRequest("forward", occurrence="twice"), system.defaults, system.run_ports()) is None
     assert system.leases.holder(system.clock.now()) is None
     assert len(system.runs.runs(limit=10)) == 1
 
 
-def test_the_lease_of_a_run_that_has_ended_is_in_nobodys_way() -> None:
+def test_an_occurrence_whose_run_never_started_may_start_again() -> None:
     system = world()
-    run = system.collect()
-    system.leases.take(run.run_id, now=system.clock.now(), expires=run.deadline)  # as if releasing it was lost
-    again = system.collect()
-    assert again.counts is not None
-    assert again.counts["skipped"] == 3
+    activate = system.runs.activate
+
+    def throttle(*_: object, **__: object) -> None:
+        raise CollectorError("the runs table refused: throttled")
+
+    system.runs.activate = throttle  # type: ignore[method-assign] # for one call
+    with pytest.raises(CollectorError):
+        system.start("forward", occurrence="forward#1")
+    system.runs.activate = activate  # type: ignore[method-assign] # back again
+    system.collect("forward", occurrence="forward#1")
+    assert start_run(RunRequest("forward", occurrence="forward#1"), system.defaults, system.run_ports()) is None
+
+
+def test_a_trigger_that_dies_before_its_run_is_active_is_in_nobodys_way_for_long() -> None:
+    for step in range(1, 60):
+        system = world()
+        with contextlib.suppress(Crash):
+            start_run(RunRequest("backward", START), system.defaults, system.run_ports([step, 1]))
+        active = [run for run in map(system.runs.get, system.runs.open_runs()) if run and run.state is RunState.ACTIVE]
+        if active:
+            assert system.leases.holder(system.clock.now()) == active[0].run_id
+            return
+        system.clock.advance(61)
+        system.tend()
+        assert system.start().run_id
+    raise AssertionError("no step made the run active")
+
+
+def test_a_run_over_its_time_keeps_others_from_starting_until_the_reconciler_has_closed_it() -> None:
+    system = world()
+    first = system.start()
+    system.clock.advance(5 * 3600 + 3600)
+    with pytest.raises(CollectionInProgressError):
+        system.start()
+    system.deliver()
+    assert system.exchange.requested == []
+    system.tend()
+    assert system.ended(first.run_id).end_reason
+    system.start()
+
+
+def test_a_run_that_is_cancelled_while_it_is_written_leaves_nothing_pending() -> None:
+    names = tuple(f"S{number}USDT" for number in range(60))
+    system = world(*names)
+    create = system.runs.create
+
+    def creating(run: Run, records: Iterable[SymbolRecord]) -> None:
+        def slowly() -> Iterator[SymbolRecord]:
+            for number, record in enumerate(records):
+                if number == 30:
+                    cancel_run(run.run_id, system.closing_ports())
+                yield record
+
+        create(run, slowly())
+
+    system.runs.create = creating  # type: ignore[method-assign] # for this run
+    with pytest.raises(RunEndedError):
+        system.start()
+    (run_id,) = system.runs.runs(limit=5)
+    system.tend()
+    ended = system.ended(run_id)
+    assert (ended.end_reason, len(system.runs.symbols(run_id))) == ("cancelled", 60)
+    assert {record.outcome for record in system.runs.symbols(run_id)} == {Outcome.FAILED}
+
+
+def test_a_slow_trigger_writes_no_symbol_that_the_reconciler_may_be_closing() -> None:
+    names = tuple(f"S{number}USDT" for number in range(60))
+    system = world(*names)
+    create = system.runs.create
+
+    def creating(run: Run, records: Iterable[SymbolRecord]) -> None:
+        def slowly() -> Iterator[SymbolRecord]:
+            for record in records:
+                yield record
+                system.clock.advance(2)
+
+        create(run, slowly())
+
+    system.runs.create = creating  # type: ignore[method-assign] # for this run
+    with pytest.raises(CreationTooSlowError):
+        system.start()
+    system.tend()
+    (run_id,) = system.runs.runs(limit=5)
+    assert {record.outcome for record in system.runs.symbols(run_id)} == {Outcome.FAILED}
 
 
 def test_messages_that_cannot_be_sent_are_left_to_the_reconciler() -> None:

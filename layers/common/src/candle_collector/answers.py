@@ -110,10 +110,11 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """A run was stopped; what it stored stays."""
+    """A run was stopped; what it stored stays. While a worker holds a symbol, it is still `active` for a moment."""
 
     success: Literal[True]
     run_id: RunId
+    state: Literal["active", "ended"]
     counts: Mapping[str, int]
     status_url: str
 

@@ -195,7 +195,6 @@ class Container:
             exchange=self.exchange,
             candles=self.candles,
             series=self.series,
-            leases=self.leases,
             runs=self.runs,
             queue=self.queue,
             rate_limiter=self.rate_limiter,

@@ -150,43 +150,51 @@ class SeriesStore(Protocol):
     def get(self, symbol: str) -> Series:
         """Return the record of `symbol`, an empty one where it does not exist."""
 
-    def put(self, series: Series) -> None:
-        """Write the record whole."""
+    def put(self, series: Series) -> Series:
+        """Write the record whole, if it is still as it was read, and return it under its new revision.
+
+        Raises
+        ------
+        StaleTurnError
+            Somebody else has written it since.
+        """
 
     def all(self) -> Iterator[Series]:
         """Yield every record, by symbol."""
 
 
 class LeaseStore(Protocol):
-    """The lease: the one run that has it may be active."""
+    """The lease: the one run that has it may be active. `RunStore` holds it for an active run, and releases it."""
 
     def take(self, run_id: str, *, now: datetime, expires: datetime) -> str | None:
         """Take the lease for a run, and return None; where another run has it, return its id."""
 
-    def extend(self, run_id: str, expires: datetime) -> bool:
-        """Hold the lease longer; False where it is no longer this run's."""
-
-    def release(self, run_id: str) -> None:
-        """Release the lease, if it is still this run's."""
+    def release(self, run_id: str, *, active: bool = False) -> None:
+        """Release the lease of a run that is not active, or of an `active` one, if it is still this run's."""
 
     def holder(self, now: datetime) -> str | None:
         """Return the run that has the lease now."""
 
 
 class RunStore(Protocol):
-    """The runs and their symbols. Steps that come too late raise `StaleTurnError`."""
+    """The runs and their symbols. Steps that come too late raise `StaleTurnError`, and change nothing.
 
-    def create(self, run: Run, records: Iterable[SymbolRecord], *, occurrence: str | None = None) -> None:
-        """Write a run, with the occurrence that started it, then its symbols.
+    A step whose reply was lost on the way back is known as the caller's own, however often it was sent.
+    """
+
+    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
+        """Write a run, then its symbols."""
+
+    def activate(self, run_id: str, started_at: datetime, *, occurrence: str | None = None) -> None:
+        """Mark a created run ready to be worked on, give it the lease until its end, and use up its occurrence.
+
+        All of it happens or nothing.
 
         Raises
         ------
         StaleTurnError
-            The occurrence has started a run already.
+            The run was stopped, its lease is over, or the occurrence has started a run already.
         """
-
-    def activate(self, run_id: str, started_at: datetime) -> None:
-        """Mark a created run ready to be worked on."""
 
     def get(self, run_id: str) -> Run | None:
         """Return a run."""
@@ -198,7 +206,7 @@ class RunStore(Protocol):
         """Return the ids of the newest runs, newest first, those older than the id `before` only."""
 
     def open_runs(self) -> list[str]:
-        """Return the ids of the runs that have not ended, or whose end was not finished."""
+        """Return the ids of the runs that have not ended, or whose end was not reported yet."""
 
     def symbols(self, run_id: str) -> list[SymbolRecord]:
         """Return the records of all symbols of a run, by symbol."""
@@ -206,26 +214,26 @@ class RunStore(Protocol):
     def symbol(self, run_id: str, symbol: str) -> SymbolRecord | None:
         """Return the record of one symbol of a run."""
 
-    def claim(self, record: SymbolRecord, *, now: datetime, until: datetime) -> SymbolRecord:
-        """Claim the record's turn for a worker, while nobody else holds it and it is open."""
+    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+        """Write a record, if its revision is the newest, and return it under its new one.
 
-    def save(self, record: SymbolRecord, *, raise_turn: bool = False) -> SymbolRecord:
-        """Write what changed of an open record whose turn is still this one; `raise_turn` also ends the claim."""
+        `stopping` is not written: the record that is returned says what has been set meanwhile.
+        """
 
-    def end_symbol(self, record: SymbolRecord) -> SymbolRecord:
-        """Write a terminal outcome once; complete also replaces the mark of whoever closed it for a worker."""
-
-    def close_symbol(self, record: SymbolRecord) -> SymbolRecord:
-        """Write a terminal outcome from outside, where the record is open, or was never written."""
+    def stop_symbol(self, run_id: str, symbol: str) -> None:
+        """Ask the worker that holds a symbol to stop; its revision stays."""
 
     def leave(self, run_id: str, symbol: str) -> Run:
         """Take an ended symbol out of the run's open ones, and return the run."""
 
-    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
-        """Mark a run ended; False where it was. Counts are written each time, a reason where none is written yet."""
+    def stop(self, run_id: str, reason: str) -> Run:
+        """Write down why an open run is stopped, where no reason is written yet, and return the run."""
+
+    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int]) -> bool:
+        """Mark a run ended and release its lease, in one step; False where it had ended already."""
 
     def forget_open(self, run_id: str) -> None:
-        """Take an ended run off the open ones: the last step of its end."""
+        """Take an ended run off the open ones: its end has been reported."""
 
     def occurred(self, occurrence: str) -> bool:
         """Return whether the occurrence of a schedule has started a run."""

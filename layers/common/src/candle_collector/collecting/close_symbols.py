@@ -6,15 +6,17 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from candle_collector.collecting.end_run import leave_run
+from candle_collector.collecting.end_run import end_run, leave_run
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
 from candle_collector.domain.coverage import Coverage
-from candle_collector.domain.run import Failure, Run, SymbolRecord, judge, with_missing
+from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
-from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, RunStore, SeriesStore
+from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, RunStore, SeriesStore, find_run
 
 log = logging.getLogger(__name__)
+
+CANCELLED = Failure("cancelled", "the run was cancelled; start another for the rest")
 
 _CLOSE_TRIES = 5
 """Between two turns of a symbol its message goes through the queue, so that a second try nearly always is enough."""
@@ -32,6 +34,13 @@ class ClosingPorts:
     clock: Clock
 
 
+def past_deadline(run: Run) -> Failure:
+    """Return why a run that is over its time is closed."""
+    return Failure(
+        "deadline", f"the run was over its time, {run.deadline:%Y-%m-%dT%H:%M:%SZ}; start another for the rest"
+    )
+
+
 def open_records(run: Run, runs: RunStore) -> list[SymbolRecord]:
     """Return the open records of a run, those that a dead trigger never wrote included."""
     written = {record.symbol: record for record in runs.symbols(run.run_id)}
@@ -41,53 +50,54 @@ def open_records(run: Run, runs: RunStore) -> list[SymbolRecord]:
     return [record for record in records if record.outcome.open]
 
 
+def close_run(run: Run, failure: Failure, ports: ClosingPorts, *, closed_by: str) -> int:
+    """Close what is open of a run that was stopped, end it if no worker holds a symbol, and return how many closed."""
+    records = open_records(run, ports.runs)
+    held = close_symbols(run, records, failure, ports, closed_by=closed_by)
+    run = find_run(run.run_id, ports.runs)
+    if not held and run.state is not RunState.ENDED:
+        end_run(run, ports)
+    return len(records) - held
+
+
 def close_symbols(
-    run: Run,
-    records: Iterable[SymbolRecord],
-    failure: Failure,
-    ports: ClosingPorts,
-    *,
-    closed_by: str,
-    reason: str | None,
-) -> None:
-    """Give open symbols the outcome that what is stored of them deserves, with the reason and what is missing.
+    run: Run, records: Iterable[SymbolRecord], failure: Failure, ports: ClosingPorts, *, closed_by: str
+) -> int:
+    """Give open symbols the outcome that what is stored of them deserves, and return how many workers still hold.
+
+    A symbol that a worker holds is not closed: the worker is asked to stop after the answer in hand, and writes the
+    outcome itself, so that the outcome counts all that was stored. One that a dead worker held is closed when its
+    claim is over.
 
     Parameters
     ----------
     closed_by
-        Who closes: ``reconciler`` or ``cancel``; a worker that completes the symbol later replaces the mark.
-    reason
-        Why the run ends with the last of them; None where the run ends by itself.
+        Who closes: ``reconciler`` or ``cancel``.
     """
-    for record in records:
-        if _close(run, record, failure, ports, closed_by=closed_by, insist=reason is not None):
-            leave_run(record, ports, reason=reason)
+    return sum(not _close(run, record, failure, ports, closed_by=closed_by) for record in records)
 
 
-def _close(
-    run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts, *, closed_by: str, insist: bool
-) -> bool:
-    """Close one symbol, and return whether it was open until now.
-
-    Parameters
-    ----------
-    insist
-        Whether it is closed as well if a worker has requeued it meanwhile: its run ends, and must not leave it open.
+def _close(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts, *, closed_by: str) -> bool:
+    """Close one symbol; False where a worker holds it.
 
     Raises
     ------
     CollectorError
-        It was requeued each time.
+        It changed each time.
     """
     for _ in range(_CLOSE_TRIES):
+        if record.is_claimed(ports.clock.now()):
+            ports.runs.stop_symbol(run.run_id, record.symbol)
+            return False
+        closed = _closed(run, record, failure, ports)
         try:
-            ports.runs.close_symbol(replace(_closed(run, record, failure, ports), closed_by=closed_by))
+            closed = ports.runs.put_symbol(closed.ended(closed.outcome, closed_by=closed_by))
         except StaleTurnError:
-            now = ports.runs.symbol(run.run_id, record.symbol)
-            if not insist or now is None or not now.outcome.open:
-                return False  # a worker was quicker
-            record = now
+            record = ports.runs.symbol(run.run_id, record.symbol) or record
+            if not record.outcome.open:  # a worker was quicker
+                return True
         else:
+            leave_run(closed, ports)
             return True
     raise CollectorError(f"{record.symbol} was requeued {_CLOSE_TRIES} times while it was being closed; ask again")
 

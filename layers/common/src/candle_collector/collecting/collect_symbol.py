@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import Enum
 
 from candle_collector.collecting.budget import WeightBudget
+from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
 from candle_collector.collecting.end_run import leave_run
 from candle_collector.collecting.prefetch import Prefetch
 from candle_collector.collecting.series_range import stored_range
@@ -39,7 +40,6 @@ from candle_collector.ports import (
     EventBus,
     Exchange,
     FetchedCandles,
-    LeaseStore,
     RateLimiter,
     RunStore,
     SeriesStore,
@@ -78,7 +78,6 @@ class WorkerPorts:
     exchange: Exchange
     candles: CandleStore
     series: SeriesStore
-    leases: LeaseStore
     runs: RunStore
     queue: CollectQueue
     rate_limiter: RateLimiter
@@ -109,20 +108,22 @@ def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
     """
     run = ports.runs.get(message.run_id)
     record = ports.runs.symbol(message.run_id, message.symbol)
+    where = {"run_id": message.run_id, "symbol": message.symbol}
     if run is None or record is None or run.state is not RunState.ACTIVE:
-        log.warning("dropped: the run is not active", extra={"run_id": message.run_id, "symbol": message.symbol})
+        log.warning("dropped: the run is not active", extra=where)
         return
     if not record.outcome.open:  # it ended, but perhaps the step after that was lost
         leave_run(record, ports)
         return
     now = ports.clock.now()
+    claimed = record.claimed(message.turn, now=now, until=now + timedelta(seconds=ports.claim_seconds))
+    if claimed is None:
+        log.info("dropped: another turn or worker has the symbol", extra=where)
+        return
     try:
-        record = ports.runs.claim(
-            replace(record, turn=message.turn), now=now, until=now + timedelta(seconds=ports.claim_seconds)
-        )
-        _Turn(ports, run, record).work()
-    except StaleTurnError:
-        log.info("dropped: another turn has the symbol", extra={"run_id": run.run_id, "symbol": record.symbol})
+        _Turn(ports, run, ports.runs.put_symbol(claimed)).work()
+    except StaleTurnError as error:
+        log.info("stopped: another process has the symbol", extra={**where, "reason": str(error)})
 
 
 class _Turn:
@@ -149,6 +150,9 @@ class _Turn:
 
     def work(self) -> None:
         """Ask, settle and store until nothing is left to request, or the rest is requeued."""
+        if self._must_stop():
+            self._end()
+            return
         self._keep_series(self._progress.series)  # a crash may have left the record behind the candles
         stored = self._progress.stored_hours
         if self._record.stored_before is not None:  # the same
@@ -163,7 +167,7 @@ class _Turn:
         state = _Next.ASK
         try:
             while self._progress.to_ask and state is _Next.ASK:
-                state = self._ask()
+                state = _Next.STOP if self._must_stop() else self._ask()
         finally:
             self._drain_prefetch()
         if state is not _Next.REQUEUED:
@@ -248,6 +252,28 @@ class _Turn:
         if isinstance(error, ExchangeError):
             self._close_rate_limiter(error)
 
+    def _must_stop(self) -> bool:
+        """Whether the run is stopped or over its time; the reason is noted."""
+        if self._ports.clock.now() >= self._run.deadline:
+            self._stop(past_deadline(self._run))
+        elif self._run.end_reason or self._record.stopping:
+            self._stop(CANCELLED)
+        else:
+            return False
+        return True
+
+    def _check_claim(self) -> None:
+        """Refuse to write what another process may be writing: the claim is over, however this one was held up.
+
+        Raises
+        ------
+        StaleTurnError
+            It is over.
+        """
+        until = self._record.claimed_until
+        if until is None or self._ports.clock.now() >= until:
+            raise StaleTurnError("the worker was held up for longer than its claim")
+
     def _has_time(self) -> bool:
         return self._ports.monotonic() + LEAST_REQUEST_SECONDS <= self._ports.until - FINISH_SECONDS
 
@@ -310,23 +336,24 @@ class _Turn:
         records = self._progress.stored_hours - (self._record.stored_before or 0)
         self._record = replace(self._record, attempts=0, asked_to=learned.asked_to, records=records)
         self._start_prefetch()
+        self._check_claim()
         self._ports.candles.store(
             self._record.symbol, learned.candles, learned.never_printed, absent_days=self._absent_days
         )
         written = [*windows.from_hours(candle.hour for candle in learned.candles), *learned.never_printed]
         self._absent_days -= windows.days_in(windows.union(written))
         self._keep_series(self._progress.series)
-        if self._progress.to_ask:  # else the outcome follows, which a run that was closed takes where it is complete
+        if self._progress.to_ask:  # else the outcome follows
             self._save()
 
     def _keep_series(self, series: Series) -> None:
         """Write the series' record where it changed."""
         if series != self._kept_series:
-            self._ports.series.put(series)
-        self._kept_series = series
+            self._check_claim()
+            self._kept_series = self._ports.series.put(replace(series, revision=self._kept_series.revision))
 
     def _save(self) -> None:
-        self._record = self._ports.runs.save(self._record)
+        self._record = self._ports.runs.put_symbol(self._record)
 
     # end
 
@@ -335,7 +362,7 @@ class _Turn:
         if seconds > 0:
             seconds += random.uniform(0, min(10.0, 1 + seconds / 4))  # noqa: S311 - spreads load, guards nothing
         due_at = self._ports.clock.now() + timedelta(seconds=min(MOST_DELAY_SECONDS, seconds))
-        record = self._ports.runs.save(replace(self._with_missing(), due_at=due_at), raise_turn=True)
+        record = self._ports.runs.put_symbol(replace(self._with_missing().requeued(), due_at=due_at))
         self._ports.queue.enqueue(
             [SymbolMessage(record.run_id, record.symbol, record.turn)],
             delay_seconds=min(MOST_DELAY_SECONDS, math.ceil(seconds)),
@@ -361,5 +388,5 @@ class _Turn:
         elif record.failure is None:
             record = replace(record, failure=Failure("short_answer", _NO_CANDLE))
         ports = self._ports
-        record = ports.runs.end_symbol(replace(record, outcome=outcome))
+        record = ports.runs.put_symbol(record.ended(outcome))
         leave_run(record, ports)

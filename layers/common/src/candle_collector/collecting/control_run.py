@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from candle_collector.collecting.close_symbols import ClosingPorts, close_symbols, open_records
-from candle_collector.collecting.end_run import end_run
+from candle_collector.collecting.close_symbols import CANCELLED, ClosingPorts, close_run
 from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, choose
 from candle_collector.collecting.start_run import lease_for_new_run, new_run, send_messages, write_run
-from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
-from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError
+from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
+from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError, StaleTurnError
 from candle_collector.ports import find_run
 
 
 def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
     """Stop a run: what is stored stays, what is open is closed by what is stored of it.
+
+    Symbols that workers hold end with the answer in hand, and the run with the last of them: the run that is returned
+    may still be active. A run that is being written is closed by the reconciler.
 
     Raises
     ------
@@ -23,9 +25,13 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
     run = find_run(run_id, ports.runs)
     if run.state is RunState.ENDED:
         raise RunEndedError(run_id)
-    failure = Failure("cancelled", "the run was cancelled; start another for the rest")
-    close_symbols(run, open_records(run, ports.runs), failure, ports, closed_by="cancel", reason="cancelled")
-    end_run(run, "cancelled", ports)
+    try:
+        run = ports.runs.stop(run_id, "cancelled")
+    except StaleTurnError:
+        raise RunEndedError(run_id) from None
+    if run.state is RunState.CREATING and ports.leases.holder(ports.clock.now()) == run_id:
+        return run  # whoever writes it is refused when it is to become active, and writes no more symbols
+    close_run(run, CANCELLED, ports, closed_by="cancel")
     return find_run(run_id, ports.runs)
 
 

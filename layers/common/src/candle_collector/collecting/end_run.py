@@ -6,17 +6,13 @@ import logging
 from typing import Protocol
 
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
-from candle_collector.ports import Clock, EventBus, LeaseStore, RunStore, SeriesStore
+from candle_collector.ports import Clock, EventBus, RunStore, SeriesStore, find_run
 
 log = logging.getLogger(__name__)
 
 
 class EndPorts(Protocol):
     """What ending a run needs."""
-
-    @property
-    def leases(self) -> LeaseStore:
-        """The lease."""
 
     @property
     def runs(self) -> RunStore:
@@ -35,37 +31,28 @@ class EndPorts(Protocol):
         """Our clock."""
 
 
-def leave_run(record: SymbolRecord, ports: EndPorts, *, reason: str | None = None) -> None:
-    """Take an ended symbol out of the run, and end the run if it was the last. Repeating it changes nothing.
-
-    Parameters
-    ----------
-    reason
-        As `end_run` takes it.
-    """
+def leave_run(record: SymbolRecord, ports: EndPorts) -> None:
+    """Take an ended symbol out of the run, and end the run if it was the last. Repeating it changes nothing."""
     run = ports.runs.leave(record.run_id, record.symbol)
-    if not run.open:
-        end_run(run, reason, ports)
+    if not run.open and run.state is not RunState.ENDED:
+        end_run(run, ports)
 
 
-def end_run(run: Run, reason: str | None, ports: EndPorts) -> None:
-    """Write the run's counts and end, release the lease, and report it at least once.
+def end_run(run: Run, ports: EndPorts) -> None:
+    """Write the run's counts and end, and report it at least once. All its symbols have ended.
 
-    The run stays among the open ones until all that is done: a process that dies before leaves the rest to the
-    reconciler, which finds it ended and reports it, perhaps again.
-
-    Parameters
-    ----------
-    reason
-        Why the run ended before its symbols did by themselves; None where they did.
+    The run stays among the open ones until its end is reported: a process that dies before leaves that to the
+    reconciler, which finds the run ended and reports it, perhaps again.
     """
-    symbols = ports.runs.symbols(run.run_id)
-    counts = count_outcomes(symbol.outcome for symbol in symbols)
-    counts["records"] = sum(symbol.records for symbol in symbols)
-    first = ports.runs.end(run.run_id, at=ports.clock.now(), counts=counts, reason=reason)
-    ports.leases.release(run.run_id)
-    if first or run.state is RunState.ENDED:
-        latest = max((series.last for series in ports.series.all() if series.last is not None), default=None)
-        ports.events.collection_ended(run, counts, latest)
-        log.info("run ended", extra={"run_id": run.run_id, "mode": run.mode, "counts": counts})
-    ports.runs.forget_open(run.run_id)
+    if run.state is not RunState.ENDED:
+        symbols = ports.runs.symbols(run.run_id)
+        counts = count_outcomes(symbol.outcome for symbol in symbols)
+        counts["records"] = sum(symbol.records for symbol in symbols)
+        if not ports.runs.end(run.run_id, at=ports.clock.now(), counts=counts):
+            return  # whoever ended it reports it
+    ended = find_run(run.run_id, ports.runs)
+    counts = ended.counts or {}
+    latest = max((series.last for series in ports.series.all() if series.last is not None), default=None)
+    ports.events.collection_ended(ended, counts, latest)
+    log.info("run ended", extra={"run_id": ended.run_id, "mode": ended.mode, "counts": counts})
+    ports.runs.forget_open(ended.run_id)

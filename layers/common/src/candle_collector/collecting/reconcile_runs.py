@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from candle_collector.collecting.close_symbols import ClosingPorts, close_symbols, open_records
+from candle_collector.collecting.close_symbols import (
+    CANCELLED,
+    ClosingPorts,
+    close_run,
+    close_symbols,
+    open_records,
+    past_deadline,
+)
 from candle_collector.collecting.end_run import end_run
 from candle_collector.domain.run import MAX_RESENDS, Failure, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -15,6 +22,8 @@ from candle_collector.errors import StaleTurnError
 from candle_collector.ports import CollectQueue
 
 log = logging.getLogger(__name__)
+
+NEVER_STARTED = Failure("never_started", "the run was not written whole; start it again")
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,10 @@ def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: time
     reconciled = Reconciled()
     for run_id in ports.runs.open_runs():
         run = ports.runs.get(run_id)
-        if run is None:
+        if run is None:  # the table's clean-up, or a person, deleted it
             log.error("an open run has no record", extra={"run_id": run_id})
+            ports.leases.release(run_id, active=True)
+            ports.runs.forget_open(run_id)
             continue
         done = _reconcile(run, ports, queue, visibility)
         age = (ports.clock.now() - run.created_at).total_seconds()
@@ -57,21 +68,40 @@ def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: time
 
 def _reconcile(run: Run, ports: ClosingPorts, queue: CollectQueue, visibility: timedelta) -> Reconciled:
     now = ports.clock.now()
-    records = open_records(run, ports.runs)
-    if run.state is RunState.CREATING:
-        if ports.leases.holder(now) == run.run_id:
-            return Reconciled()  # it is being written
-        return _close(run, records, Failure("never_started", "the run was not written whole; start it again"), ports)
-    if now >= run.deadline:
-        reason = f"the run was over its time, {run.deadline:%Y-%m-%dT%H:%M:%SZ}; start another for the rest"
-        return _close(run, records, Failure("deadline", reason), ports)
-    if not records:
-        _end(run, None if run.state is RunState.ENDED else "its last step was lost", ports)
+    if run.state is RunState.ENDED:  # whoever ended it died before its end was reported
+        end_run(run, ports)
         return Reconciled()
-    silent = [record for record in records if now - _last_heard(record, run) >= 2 * visibility]
+    if run.state is RunState.CREATING and ports.leases.holder(now) == run.run_id:
+        return Reconciled()  # it is being written
+    failure = _reason_to_close(run, now)
+    if failure:
+        return _close_run(run, failure, ports)
+    records = open_records(run, ports.runs)
+    if not records:  # whoever ended the last symbol died before the run's end
+        end_run(run, ports)
+        return Reconciled()
+    return _look_after(run, records, ports, queue, 2 * visibility)
+
+
+def _reason_to_close(run: Run, now: datetime) -> Failure | None:
+    """Return why a run is to be closed now; None where it may go on."""
+    if run.state is RunState.CREATING:
+        return NEVER_STARTED
+    if now >= run.deadline:
+        return past_deadline(run)
+    return CANCELLED if run.end_reason else None
+
+
+def _look_after(
+    run: Run, records: Sequence[SymbolRecord], ports: ClosingPorts, queue: CollectQueue, silence: timedelta
+) -> Reconciled:
+    """Send symbols again of which nothing was heard for so long, and close those that were sent often enough."""
+    now = ports.clock.now()
+    silent = [record for record in records if now - _last_heard(record, run) >= silence]
     used_up = [record for record in silent if record.resends >= MAX_RESENDS]
     given_up = Failure("gave_up", f"no worker finished it, though it was sent {MAX_RESENDS + 1} times")
-    closed = _close(run, used_up, given_up, ports) if used_up else Reconciled()
+    held = close_symbols(run, used_up, given_up, ports, closed_by="reconciler")
+    closed = Reconciled(closed=len(used_up) - held)
     again = [record for record in silent if record.resends < MAX_RESENDS]
     if not again or queue.waiting() > 0:
         return closed
@@ -88,7 +118,7 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
     messages = []
     for record in records:
         try:
-            raised = ports.runs.save(replace(record, resends=record.resends + 1, due_at=None), raise_turn=True)
+            raised = ports.runs.put_symbol(replace(record.requeued(), resends=record.resends + 1, due_at=None))
         except StaleTurnError:
             continue  # a worker has it after all
         messages.append(SymbolMessage(raised.run_id, raised.symbol, raised.turn))
@@ -97,14 +127,11 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
     return len(messages)
 
 
-def _close(run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: ClosingPorts) -> Reconciled:
-    reason = None if failure.kind == "gave_up" else failure.message
-    close_symbols(run, records, failure, ports, closed_by="reconciler", reason=reason)
-    log.warning("closed", extra={"run_id": run.run_id, "symbols": len(records), "reason": failure.message})
-    if reason is not None:
-        _end(run, reason, ports)
-    return Reconciled(closed=len(records))
-
-
-def _end(run: Run, reason: str | None, ports: ClosingPorts) -> None:
-    end_run(run, reason, ports)
+def _close_run(run: Run, failure: Failure, ports: ClosingPorts) -> Reconciled:
+    try:
+        run = ports.runs.stop(run.run_id, failure.message)
+    except StaleTurnError:  # a worker was quicker
+        return Reconciled()
+    closed = close_run(run, failure, ports, closed_by="reconciler")
+    log.warning("closed", extra={"run_id": run.run_id, "symbols": closed, "reason": failure.message})
+    return Reconciled(closed=closed)

@@ -18,18 +18,26 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.domain import windows
 from candle_collector.domain.ids import new_run_id
-from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
+from candle_collector.domain.run import Mode, Run, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.errors import CollectionInProgressError, CollectorError, CreationTooSlowError
-from candle_collector.ports import RunStore
+from candle_collector.errors import (
+    CollectionInProgressError,
+    CollectorError,
+    CreationTooSlowError,
+    RunEndedError,
+    StaleTurnError,
+)
+from candle_collector.ports import Clock, find_run
 
 log = logging.getLogger(__name__)
 
+_TOO_SLOW = "writing the run took longer than its lease; try again"
+
+WRITE_TIME = timedelta(seconds=20)
+"""What a batch of symbols may take to be written; none is begun so shortly before the lease ends."""
+
 CREATION_LEASE = timedelta(seconds=60)
 """How long a run may take to be written; the lease of a trigger that dies before ends by this."""
-
-CLOSING_TIME = timedelta(minutes=10)
-"""How long the lease outlasts the deadline: two rounds of the reconciler, which closes the run before the next one."""
 
 
 def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Run | None:
@@ -46,13 +54,17 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
     if request.occurrence and ports.runs.occurred(request.occurrence):
         return None
     with lease_for_new_run(ports) as (run_id, now):
+        if request.occurrence and ports.runs.occurred(request.occurrence):  # by a run that ended a moment ago
+            ports.leases.release(run_id)
+            return None
         scope = choose(request, defaults, ports)
         if scope.ranked:
             day = windows.day_of(closed_end(now, scope.market))
             ports.universes.put(day, scope.ranked, run_id=run_id)
         run = new_run(run_id, now, request.mode, scope, defaults, recheck=request.recheck)
         records = [SymbolRecord(run_id, item.symbol, trading=item.trading) for item in run.symbols]
-        write_run(run, records, ports, occurrence=request.occurrence)
+        if not write_run(run, records, ports, occurrence=request.occurrence):
+            return None
     send_messages(run, ports)
     return run
 
@@ -71,9 +83,6 @@ def lease_for_new_run(ports: RunPorts) -> Iterator[tuple[str, datetime]]:
     now = ports.clock.now()
     run_id = new_run_id(now)
     holder = ports.leases.take(run_id, now=now, expires=now + CREATION_LEASE)
-    if holder is not None and _has_ended(holder, ports.runs):
-        ports.leases.release(holder)
-        holder = ports.leases.take(run_id, now=now, expires=now + CREATION_LEASE)
     if holder is not None:
         raise CollectionInProgressError(holder)
     try:
@@ -81,6 +90,14 @@ def lease_for_new_run(ports: RunPorts) -> Iterator[tuple[str, datetime]]:
     except BaseException:
         ports.leases.release(run_id)
         raise
+
+
+def _while_leased(records: Sequence[SymbolRecord], until: datetime, clock: Clock) -> Iterator[SymbolRecord]:
+    """Yield records as long as the lease of a run that is being written lasts: afterwards the reconciler closes it."""
+    for record in records:
+        if clock.now() >= until - WRITE_TIME:
+            raise CreationTooSlowError(_TOO_SLOW)
+        yield record
 
 
 def new_run(run_id: str, now: datetime, mode: Mode, scope: RunScope, defaults: RunDefaults, *, recheck: bool) -> Run:
@@ -103,18 +120,27 @@ def new_run(run_id: str, now: datetime, mode: Mode, scope: RunScope, defaults: R
     )
 
 
-def write_run(run: Run, records: Sequence[SymbolRecord], ports: RunPorts, *, occurrence: str | None = None) -> None:
-    """Write a run and its symbols, hold its lease past its deadline, and mark it ready to be worked on.
+def write_run(run: Run, records: Sequence[SymbolRecord], ports: RunPorts, *, occurrence: str | None = None) -> bool:
+    """Write a run and its symbols, and mark it ready to be worked on; False where its occurrence has started another.
 
     Raises
     ------
     CreationTooSlowError
         The lease ended before.
+    RunEndedError
+        It was cancelled meanwhile.
     """
-    ports.runs.create(run, records, occurrence=occurrence)
-    if not ports.leases.extend(run.run_id, run.deadline + CLOSING_TIME):
-        raise CreationTooSlowError("writing the run took longer than its lease; try again")
-    ports.runs.activate(run.run_id, ports.clock.now())
+    ports.runs.create(run, _while_leased(records, run.created_at + CREATION_LEASE, ports.clock))
+    try:
+        ports.runs.activate(run.run_id, ports.clock.now(), occurrence=occurrence)
+    except StaleTurnError:
+        if find_run(run.run_id, ports.runs).end_reason:
+            raise RunEndedError(run.run_id) from None
+        if occurrence and ports.runs.occurred(occurrence):
+            ports.leases.release(run.run_id)
+            return False
+        raise CreationTooSlowError(_TOO_SLOW) from None
+    return True
 
 
 def send_messages(run: Run, ports: RunPorts) -> None:
@@ -123,9 +149,3 @@ def send_messages(run: Run, ports: RunPorts) -> None:
         ports.queue.enqueue([SymbolMessage(run.run_id, item.symbol, 1) for item in run.symbols])
     except CollectorError:
         log.exception("not all messages were sent; the reconciler sends the rest", extra={"run_id": run.run_id})
-
-
-def _has_ended(run_id: str, runs: RunStore) -> bool:
-    """Return whether a run that has the lease has ended: releasing it comes a step later, or was lost."""
-    run = runs.get(run_id)
-    return run is not None and run.state is RunState.ENDED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -98,6 +98,9 @@ class Run:
         How far the exchange's clock was ahead of ours.
     open
         The symbols that have not ended.
+    end_reason
+        Why the run was stopped before its symbols ended by themselves. Set while it is active, it says that no symbol
+        of it is worked on any more.
     counts
         The outcomes when the run ended; None before.
     """
@@ -154,6 +157,11 @@ class SymbolRecord:
         How many attempts were made for the window at hand when the symbol was requeued.
     due_at
         When the message of a turn that was requeued with a delay arrives.
+    revision
+        The name of the write that this record was read from or made by; None where it was never written. A change is
+        taken only while it is the newest.
+    stopping
+        Whether the worker that holds the symbol is to stop after the answer in hand.
     asked_to
         With recheck, the hour up to which this run has asked.
     given_up
@@ -186,6 +194,26 @@ class SymbolRecord:
     last: int | None = None
     closed_by: str | None = None
     version: int = RECORD_VERSION
+    stopping: bool = False
+    revision: str | None = field(default=None, compare=False)
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether a worker may hold it at `now`."""
+        return self.outcome.open and self.claimed_until is not None and self.claimed_until > now
+
+    def claimed(self, turn: int, *, now: datetime, until: datetime) -> SymbolRecord | None:
+        """Return the record held by a worker until then; None where the turn is over, or somebody has it."""
+        if not self.outcome.open or self.turn != turn or self.is_claimed(now):
+            return None
+        return replace(self, outcome=Outcome.RUNNING, claimed_until=until)
+
+    def requeued(self) -> SymbolRecord:
+        """Return the record for the next turn, held by nobody; messages of earlier turns are dropped."""
+        return replace(self, turn=self.turn + 1, claimed_until=None)
+
+    def ended(self, outcome: Outcome, *, closed_by: str | None = None) -> SymbolRecord:
+        """Return the record with its outcome, held by nobody."""
+        return replace(self, outcome=outcome, claimed_until=None, closed_by=closed_by)
 
 
 def judge(*, missing: Windows, records: int, worked: bool) -> Outcome:

@@ -28,6 +28,8 @@ class Series:
         How many hours are stored, by UTC year, set from full reads of the year.
     failed_windows
         The windows that were requested and are still missing.
+    revision
+        The name of the write that this record was read from; None where it was never written.
     """
 
     symbol: str
@@ -38,6 +40,7 @@ class Series:
     years: dict[int, int] = field(default_factory=dict)
     failed_windows: tuple[FailedWindow, ...] = ()
     version: int = RECORD_VERSION
+    revision: str | None = field(default=None, compare=False)
 
     def updated(self, stored: Windows, read: Window, *proofs: Settlement) -> Series:
         """Return the record after a read, or after candles and proofs were added to what was read.

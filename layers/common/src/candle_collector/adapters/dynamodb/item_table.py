@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -15,6 +18,10 @@ from candle_collector.adapters.dynamodb.items import Item
 from candle_collector.errors import CollectorError, StaleTurnError
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
+_CONFLICT_TRIES = 8
+
+T = TypeVar("T")
 
 M = TypeVar("M", bound=Model)
 
@@ -73,6 +80,26 @@ class ItemTable:
         return bound
 
 
+class _ConflictError(CollectorError):
+    """Another write of the same item was under way: nothing was changed, and boto3 does not try again (measured)."""
+
+
+def new_revision() -> str:
+    """Return the name of a write: by it a write whose reply was lost is known from somebody else's."""
+    return secrets.token_hex(8)
+
+
+def write(step: Callable[[], T]) -> T:
+    """Do a write, again where another of the same item was under way, and translate its errors."""
+    for attempt in range(_CONFLICT_TRIES):
+        try:
+            with translate_errors():
+                return step()
+        except _ConflictError:
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - spreads load, guards nothing
+    raise CollectorError(f"the runs table was busy with the same item {_CONFLICT_TRIES} times; try again")
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Turn PynamoDB's errors into ours: a condition that failed is a stale turn."""
@@ -83,4 +110,6 @@ def translate_errors() -> Iterator[None]:
         codes = [error.cause_response_code or "", *(reason.code for reason in reasons if reason)]
         if any(_CONDITION_FAILED in code for code in codes):
             raise StaleTurnError(str(error)) from error
+        if any(_CONFLICT in code for code in codes):
+            raise _ConflictError(str(error)) from error
         raise CollectorError(f"the runs table refused: {error}") from error

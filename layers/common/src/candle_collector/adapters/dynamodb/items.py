@@ -31,7 +31,7 @@ from candle_collector.domain.run import Outcome, RunState
 KEEP_RUNS = timedelta(days=90)
 """How long a run is kept after it started; series, universes and candles are kept for good."""
 
-_KEYS_AND_AGE = frozenset({"pk", "sk", "expires_at"})
+_KEYS_AND_AGE = frozenset({"pk", "sk", "expires_at", "write_id"})
 
 
 class Item(Model):
@@ -62,6 +62,7 @@ class RunItem(Item):
     open = UnicodeSetAttribute(null=True, attr_name="open_symbols")
     counts = JSONAttribute(null=True)
     note = UnicodeAttribute(null=True)
+    write_id = UnicodeAttribute(null=True)
     expires_at = TTLAttribute()
 
 
@@ -89,6 +90,8 @@ class SymbolItem(Item):
     first = HourAttribute(null=True)
     last = HourAttribute(null=True)
     closed_by = UnicodeAttribute(null=True)
+    stopping = BooleanAttribute(null=True)
+    revision = UnicodeAttribute(null=True)
     expires_at = TTLAttribute()
 
 
@@ -96,6 +99,7 @@ class MarkItem(Item):
     """A record that only says that something is so: a run's place in the history, an open run, an occurrence."""
 
     at = MomentAttribute(null=True)
+    run_id = UnicodeAttribute(null=True)
     expires_at = TTLAttribute(null=True)
 
 
@@ -126,6 +130,7 @@ class SeriesItem(Item):
     delisted = WindowAttribute(null=True)
     years = YearsAttribute()
     failed_windows = FailedWindowsAttribute(null=True, attr_name="troubles")
+    revision = UnicodeAttribute(null=True)
 
 
 class UniverseItem(Item):

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import reduce
-from operator import or_
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from candle_collector.adapters.dynamodb.item_table import ItemTable, translate_errors
+from candle_collector.adapters.dynamodb.item_table import ItemTable, new_revision, translate_errors, write
 from candle_collector.adapters.dynamodb.items import (
     KEEP_RUNS,
+    LeaseItem,
     MarkItem,
     RunItem,
     SymbolItem,
     attributes_of,
     fields_of,
 )
-from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
+from candle_collector.adapters.dynamodb.lease_table import LEASE, NEVER
+from candle_collector.domain.run import Run, RunState, SymbolRecord
 from candle_collector.errors import StaleTurnError
 
 _RUN = "RUN"
@@ -44,33 +44,53 @@ class RunsTable:
         self._run = table.model(RunItem)
         self._symbol = table.model(SymbolItem)
         self._mark = table.model(MarkItem)
+        self._lease = table.model(LeaseItem)
         self._now = now
 
-    def create(self, run: Run, records: Iterable[SymbolRecord], *, occurrence: str | None = None) -> None:
+    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
         """Write the run, its places in history and among the open ones in one step, then its symbols in batches."""
         ends = run.created_at + KEEP_RUNS
         key = _run_key(run.run_id)
-        with translate_errors(), TransactWrite(connection=self._table.connection) as transaction:
-            transaction.save(
-                self._run(key, _RUN, expires_at=ends, **attributes_of(run, RunItem)), self._run.pk.does_not_exist()
-            )
-            transaction.save(self._mark(_RUNS, run.run_id, at=run.created_at, expires_at=ends))
-            transaction.save(self._mark(_OPEN, run.run_id, at=run.created_at))
-            if occurrence:
-                mark = self._mark(_OCCURRENCE, occurrence, at=run.created_at, expires_at=ends)
-                transaction.save(mark, self._mark.pk.does_not_exist())
+        item = self._run(key, _RUN, expires_at=ends, write_id=new_revision(), **attributes_of(run, RunItem))
+
+        def save() -> None:
+            with TransactWrite(connection=self._table.connection) as transaction:
+                transaction.save(item, self._run.pk.does_not_exist())
+                transaction.save(self._mark(_RUNS, run.run_id, at=run.created_at, expires_at=ends))
+                transaction.save(self._mark(_OPEN, run.run_id, at=run.created_at))
+
+        self._write_once(run.run_id, item.write_id, save)
         with translate_errors(), self._symbol.batch_write() as batch:
             for record in records:
-                attributes = attributes_of(replace(record, updated_at=run.created_at), SymbolItem)
+                written = replace(record, updated_at=run.created_at, revision=new_revision())
+                attributes = attributes_of(written, SymbolItem)
                 batch.save(self._symbol(key, _symbol_key(record.symbol), expires_at=ends, **attributes))
 
-    def activate(self, run_id: str, started_at: datetime) -> None:
-        """Mark the run active, if it is still being created."""
-        with translate_errors():
-            self._run(_run_key(run_id), _RUN).update(
-                actions=[self._run.state.set(RunState.ACTIVE), self._run.started_at.set(started_at)],
-                condition=self._run.state == RunState.CREATING,
-            )
+    def activate(self, run_id: str, started_at: datetime, *, occurrence: str | None = None) -> None:
+        """Mark the run active, move its lease's end out of reach, and use up the occurrence, in one step."""
+        write_id = new_revision()
+        ready = (self._run.state == RunState.CREATING) & self._run.end_reason.does_not_exist()
+
+        def save() -> None:
+            with TransactWrite(connection=self._table.connection) as transaction:
+                transaction.update(
+                    self._run(_run_key(run_id), _RUN),
+                    [
+                        self._run.state.set(RunState.ACTIVE),
+                        self._run.started_at.set(started_at),
+                        self._run.write_id.set(write_id),
+                    ],
+                    ready,
+                )
+                transaction.update(
+                    self._lease(LEASE, LEASE), [self._lease.expires.set(NEVER)], self._lease.run_id == run_id
+                )
+                if occurrence:
+                    ends = started_at + KEEP_RUNS
+                    mark = self._mark(_OCCURRENCE, occurrence, at=started_at, run_id=run_id, expires_at=ends)
+                    transaction.save(mark, self._mark.pk.does_not_exist())
+
+        self._write_once(run_id, write_id, save)
 
     def get(self, run_id: str) -> Run | None:
         """Read a run."""
@@ -115,100 +135,107 @@ class RunsTable:
             except self._symbol.DoesNotExist:
                 return None
 
-    def claim(self, record: SymbolRecord, *, now: datetime, until: datetime) -> SymbolRecord:
-        """Claim the turn while it is the record's, the record is open, and no other claim lives."""
-        unclaimed = self._symbol.claimed_until.does_not_exist() | (self._symbol.claimed_until <= now)
-        return self._update(
-            record,
-            [self._symbol.outcome.set(Outcome.RUNNING), self._symbol.claimed_until.set(until)],
-            self._is_open() & (self._symbol.turn == record.turn) & unclaimed,
-        )
+    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+        """Write a record's attributes while its revision is the newest."""
+        known = self._symbol.revision
+        newest = known.does_not_exist() if record.revision is None else known == record.revision
+        now = self._now()
+        written = replace(record, revision=new_revision(), updated_at=now)
+        actions = [*self._all_of(written), self._symbol.expires_at.set(now + KEEP_RUNS)]
+        item = self._symbol(_run_key(record.run_id), _symbol_key(record.symbol))
+        try:
+            write(lambda: item.update(actions=actions, condition=newest))
+        except StaleTurnError:
+            kept = self.symbol(record.run_id, record.symbol)
+            if kept is None or kept.revision != written.revision:
+                raise
+            return kept  # it was ours, and its reply was lost
+        return _record_of(item)
 
-    def save(self, record: SymbolRecord, *, raise_turn: bool = False) -> SymbolRecord:
-        """Write a record whole, while it is open and the turn is its own."""
-        condition = self._is_open() & (self._symbol.turn == record.turn)
-        if raise_turn:
-            record = replace(record, turn=record.turn + 1, claimed_until=None)
-        return self._update(record, self._all_of(record), condition)
-
-    def end_symbol(self, record: SymbolRecord) -> SymbolRecord:
-        """Write the outcome while the record is open; complete also takes the place of a mark set from outside."""
-        condition: Condition = self._is_open() & (self._symbol.turn == record.turn)
-        if record.outcome is Outcome.COMPLETE:
-            condition |= self._symbol.closed_by.exists() & (self._symbol.turn == record.turn)
-        ended = replace(record, claimed_until=None)
-        return self._update(ended, self._all_of(ended), condition)
-
-    def close_symbol(self, record: SymbolRecord) -> SymbolRecord:
-        """Write the outcome where the record is open at this turn; one that a dead trigger left out is made."""
-        written = self._symbol.pk.exists()
-        closed = replace(record, claimed_until=None)
-        return self._update(
-            closed, self._all_of(closed), ~written | (self._is_open() & (self._symbol.turn == record.turn))
-        )
+    def stop_symbol(self, run_id: str, symbol: str) -> None:
+        """Set the mark; setting it again changes nothing."""
+        item = self._symbol(_run_key(run_id), _symbol_key(symbol))
+        write(lambda: item.update(actions=[self._symbol.stopping.set(True)], condition=self._symbol.pk.exists()))
 
     def leave(self, run_id: str, symbol: str) -> Run:
         """Delete the symbol from the run's set of open ones; deleting it again changes nothing."""
-        run = self._run(_run_key(run_id), _RUN)
-        with translate_errors():
-            run.update(actions=[self._run.open.delete([symbol])], condition=self._run.pk.exists())
-        return _run_of(run)
+        return self._update_run(run_id, [self._run.open.delete([symbol])], self._run.pk.exists())
 
-    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int], reason: str | None) -> bool:
-        """Mark the run ended once; counts are written each time, and a reason where none is written yet.
+    def stop(self, run_id: str, reason: str) -> Run:
+        """Set the reason, unless the run has ended; the first reason stays."""
+        reasons = [self._run.end_reason.set(self._run.end_reason | reason)]
+        return self._update_run(run_id, reasons, self._run.pk.exists() & (self._run.state != RunState.ENDED))
 
-        A late success changes the counts. A worker may end a run a moment before whoever closes it: the reason is kept.
-        """
-        run = self._run(_run_key(run_id), _RUN)
-        ending = [self._run.state.set(RunState.ENDED), self._run.ended_at.set(at)]
-        if reason is not None:
-            ending.append(self._run.end_reason.set(reason))
-        first = True
+    def end(self, run_id: str, *, at: datetime, counts: Mapping[str, int]) -> bool:
+        """Mark the run ended, and delete its lease with it."""
+        write_id = new_revision()
+        ending: list[Action] = [
+            self._run.state.set(RunState.ENDED),
+            self._run.ended_at.set(at),
+            self._run.counts.set(dict(counts)),
+            self._run.open.remove(),
+            self._run.write_id.set(write_id),
+        ]
+
+        def save() -> None:
+            holds = [lease for lease in self._lease.query(LEASE, consistent_read=True) if lease.run_id == run_id]
+            with TransactWrite(connection=self._table.connection) as transaction:
+                unended = self._run.pk.exists() & (self._run.state != RunState.ENDED)
+                transaction.update(self._run(_run_key(run_id), _RUN), ending, unended)
+                for lease in holds:
+                    transaction.delete(lease, self._lease.run_id == run_id)
+
         try:
-            with translate_errors():
-                run.update(
-                    actions=[*ending, self._run.counts.set(dict(counts)), self._run.open.remove()],
-                    condition=self._run.state != RunState.ENDED,
-                )
+            self._write_once(run_id, write_id, save)
         except StaleTurnError:
-            first = False
-            later: list[Action] = [self._run.counts.set(dict(counts))]
-            if reason is not None:
-                later.append(self._run.end_reason.set(self._run.end_reason | reason))
-            with translate_errors():
-                run.update(actions=later, condition=self._run.pk.exists())
-        return first
+            run = self.get(run_id)
+            if run is None or run.state is not RunState.ENDED:
+                raise
+            return False
+        return True
 
     def forget_open(self, run_id: str) -> None:
         """Delete the run's mark; deleting it again changes nothing."""
-        with translate_errors():
-            self._mark(_OPEN, run_id).delete()
+        write(self._mark(_OPEN, run_id).delete)
 
     def occurred(self, occurrence: str) -> bool:
         """Read the occurrence's mark."""
         with translate_errors():
             return self._mark.count(_OCCURRENCE, self._mark.sk == occurrence, consistent_read=True) > 0
 
-    def _is_open(self) -> Condition:
-        return reduce(or_, (self._symbol.outcome == outcome for outcome in Outcome if outcome.open))
+    def _update_run(self, run_id: str, actions: Sequence[Action], condition: Condition) -> Run:
+        run = self._run(_run_key(run_id), _RUN)
+        write(lambda: run.update(actions=list(actions), condition=condition))
+        return _run_of(run)
+
+    def _write_once(self, run_id: str, write_id: str, save: Callable[[], None]) -> None:
+        """Do a transaction that names itself on the run; one whose reply was lost is known by that name.
+
+        Raises
+        ------
+        StaleTurnError
+            A condition of it does not hold.
+        """
+        try:
+            write(save)
+        except StaleTurnError:
+            with translate_errors():
+                try:
+                    kept = self._run.get(_run_key(run_id), _RUN, consistent_read=True)
+                except self._run.DoesNotExist:
+                    kept = None
+            if kept is None or kept.write_id != write_id:
+                raise
 
     def _all_of(self, record: SymbolRecord) -> list[Action]:
         """Return the actions that write all attributes of a record."""
         actions: list[Action] = []
         for name, value in attributes_of(record, SymbolItem).items():
-            if name == "updated_at":  # set by every write
+            if name == "stopping":  # whoever stops a worker sets it, and nobody takes it back
                 continue
             attribute = getattr(self._symbol, name)
             actions.append(attribute.remove() if value is None else attribute.set(value))
         return actions
-
-    def _update(self, record: SymbolRecord, actions: list[Action], condition: Condition) -> SymbolRecord:
-        item = self._symbol(_run_key(record.run_id), _symbol_key(record.symbol))
-        now = self._now()
-        actions = [*actions, self._symbol.updated_at.set(now), self._symbol.expires_at.set(now + KEEP_RUNS)]
-        with translate_errors():
-            item.update(actions=actions, condition=condition)
-        return _record_of(item)
 
 
 def _run_key(run_id: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from candle_collector.adapters.dynamodb.item_table import ItemTable, translate_errors
+from candle_collector.adapters.dynamodb.item_table import ItemTable, new_revision, translate_errors, write
 from candle_collector.adapters.dynamodb.items import SeriesItem, attributes_of, fields_of
 from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.series import Series
+from candle_collector.errors import StaleTurnError
 
 _SERIES = "SERIES"
 
@@ -26,10 +28,18 @@ class SeriesTable:
             except self._series.DoesNotExist:
                 return Series(symbol)
 
-    def put(self, series: Series) -> None:
-        """Write a series' record whole."""
-        with translate_errors():
-            self._series(_SERIES, f"{series.symbol}#{INTERVAL}", **attributes_of(series, SeriesItem)).save()
+    def put(self, series: Series) -> Series:
+        """Write a series' record whole, while its revision is the newest."""
+        written = replace(series, revision=new_revision())
+        item = self._series(_SERIES, f"{series.symbol}#{INTERVAL}", **attributes_of(written, SeriesItem))
+        known = self._series.revision
+        newest = known.does_not_exist() if series.revision is None else known == series.revision
+        try:
+            write(lambda: item.save(condition=newest))
+        except StaleTurnError:
+            if self.get(series.symbol).revision != written.revision:  # else it was ours, and its reply was lost
+                raise
+        return written
 
     def all(self) -> Iterator[Series]:
         """Read every series' record, page after page."""
