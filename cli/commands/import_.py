@@ -91,14 +91,15 @@ def _store(
     """Store what the files hold, symbol by symbol, behind a bar."""
     ports = ImportPorts(tables.candles, tables.series, tables.leases, tables.clock)
     results = []
-    with importing(ports) as hold, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
+    with importing(ports) as lease, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
         task = bar.add_task("Importing", total=candles)
         for symbol, batches, periods in _by_symbol(files, closed_end):
-            hold()
+            lease.hold()
             result = import_symbol(
                 symbol,
                 batches,
                 ports,
+                lease,
                 stated=periods if archive else (),
                 closed_end=closed_end,
                 progress=lambda rows: bar.advance(task, rows),

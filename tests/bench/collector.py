@@ -1,7 +1,7 @@
 """Our own part: the collector on the local stack as `make collect` runs it, and its workers with nothing stored."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -38,7 +38,13 @@ class NoCandleStore:
         return StoredDays((), (), frozenset())
 
     def store(
-        self, _symbol: str, _candles: Sequence[Candle], _never_printed: Windows, *, absent_days: frozenset[str]
+        self,
+        _symbol: str,
+        _candles: Sequence[Candle],
+        _never_printed: Windows,
+        *,
+        absent_days: frozenset[str],
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Take them."""
 

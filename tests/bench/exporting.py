@@ -19,7 +19,7 @@ from typing import Any
 
 from candle_collector.adapters.files import candle_file
 from candle_collector.bootstrap import Container
-from candle_collector.collecting.import_candles import ImportPorts, import_symbol
+from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.reading.export_candles import export
@@ -58,13 +58,15 @@ def take() -> str:
     closed_end = windows.year_window(2026).start
     began = time.perf_counter()
     rows = 0
+    lease = ImportLease(ports)
+    lease.hold()
     for symbol in SYMBOLS:
         batches = (
             [candle for candle in batch if candle.hour < WITHIN.end]
             for _, batch in candle_file(RECORDED).batches(closed_end=closed_end)
         )
         found = (batch for batch in batches if batch)
-        rows += import_symbol(symbol, found, ports, stated=(Window(*WITHIN),), closed_end=closed_end).stored
+        rows += import_symbol(symbol, found, ports, lease, stated=(Window(*WITHIN),), closed_end=closed_end).stored
     return measured(rows, began)
 
 

@@ -20,7 +20,7 @@ from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.files import candle_file
 from candle_collector.bootstrap import SystemClock
-from candle_collector.collecting.import_candles import ImportPorts, import_symbol
+from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.windows import HOUR_MS, Window
 
@@ -254,12 +254,15 @@ def test_the_archives_files_imported_are_what_collection_stored(
     series, leases = SeriesTable(imported), LeaseTable(imported)
     ports = ImportPorts(CandlesTable("imported-candles", client=imported.client), series, leases, SystemClock())
     closed_end = closed_end_at(round(ports.clock.now().timestamp() * 1000))
+    lease = ImportLease(ports)
+    lease.hold()
     for symbol in YEARS:
         files = [candle_file(path) for path in sorted(RECORDED_CANDLES.glob(f"{symbol}-1h-*"))]
         result = import_symbol(
             symbol,
             (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
             ports,
+            lease,
             stated=tuple(file.period for file in files if file.period),
             closed_end=closed_end,
         )

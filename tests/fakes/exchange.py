@@ -9,8 +9,10 @@ from typing import ClassVar, NamedTuple
 
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.run import Failure
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import HOUR_MS
+from candle_collector.errors import OutOfTimeError
 from candle_collector.ports import FetchedCandles, Market, RequestWeights
 
 from tests.fakes.clock import FakeClock
@@ -56,6 +58,8 @@ class FakeExchange:
         How long an answer takes.
     market_error
         What asking for listings raises.
+    bears_the_late
+        Whether a request without any time left is answered with an error and not refused as a mistake of the test.
     """
 
     weights: ClassVar = RequestWeights(candles=2, listings=100)
@@ -73,6 +77,7 @@ class FakeExchange:
     weight_limit: int = 6000
     weight_seconds: int = 60
     clock_offset_ms: int = 0
+    bears_the_late: bool = False
 
     def __post_init__(self) -> None:
         self.requested: list[Asked] = []
@@ -84,7 +89,9 @@ class FakeExchange:
     def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
         """Answer the oldest `limit` rows from `start` on, the running hour's included."""
         assert attempts_made >= 0
-        assert self.clock.monotonic() < until
+        if self.clock.monotonic() >= until:  # a worker looks at its time first, unless it was held up since
+            assert self.bears_the_late
+            raise OutOfTimeError(Failure("unavailable", "no time was left to ask", attempts=attempts_made), wait=0)
         requested = Asked(symbol, start, limit)
         self.requested.append(requested)
         if self.before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from candle_collector.domain import windows
@@ -41,9 +41,16 @@ class FakeCandleStore:
         return StoredDays(windows.from_hours(stored), windows.from_hours(never), touched)
 
     def store(
-        self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
+        self,
+        symbol: str,
+        candles: Sequence[Candle],
+        never_printed: Windows,
+        *,
+        absent_days: frozenset[str],
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Put whole days, and merge the others hour by hour."""
+        fence()
         by_day: dict[str, list[Candle]] = defaultdict(list)
         for candle in candles:
             by_day[windows.day_of(candle.hour)].append(candle)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import Window
+from candle_collector.errors import StaleTurnError
 from candle_collector.ports import CandleStore
 
 from tests.fakes.exchange import synthetic_candle
@@ -100,6 +102,15 @@ class CandleStoreContract:
         store.store(SYMBOL, candles(0, 24 * 400), (), absent_days=frozenset())
         assert store.candles(SYMBOL, within(0, 24 * 500), limit=2) == candles(0, 24 * 400)
         assert store.candles(SYMBOL, within(0, 24 * 500), limit=2, newest=True) == candles(0, 24 * 400)
+
+    def test_a_fence_that_is_down_keeps_everything_out(self, store: CandleStore) -> None:
+        def lost() -> None:
+            raise StaleTurnError("the claim is over")
+
+        for absent_days in (frozenset[str](), frozenset({windows.day_of(MIDNIGHT)})):
+            with pytest.raises(StaleTurnError):
+                store.store(SYMBOL, candles(*range(24)), (within(30, 32),), absent_days=absent_days, fence=lost)
+        assert store.coverage(SYMBOL, within(0, 48)).days == frozenset()
 
     def test_symbols_do_not_meet(self, store: CandleStore) -> None:
         store.store(SYMBOL, candles(3), (), absent_days=frozenset())

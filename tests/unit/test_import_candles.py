@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from candle_collector.adapters.files import candle_file
-from candle_collector.collecting.import_candles import Imported, ImportPorts, import_symbol, importing
+from candle_collector.collecting.import_candles import Imported, ImportLease, ImportPorts, import_symbol, importing
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.errors import CollectionInProgressError
+from candle_collector.errors import CollectionInProgressError, StaleTurnError
 
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock
@@ -37,9 +37,11 @@ class Archive:
         self.series = FakeSeriesStore()
         self.leases = FakeLeaseStore()
         self.ports = ImportPorts(self.candles, self.series, self.leases, clock)
+        self.lease = ImportLease(self.ports)
+        self.lease.hold()
 
     def take(self, batches: Iterable[Sequence[Candle]], *, stated: Windows = (), symbol: str = SYMBOL) -> Imported:
-        return import_symbol(symbol, batches, self.ports, stated=stated, closed_end=NOW)
+        return import_symbol(symbol, batches, self.ports, self.lease, stated=stated, closed_end=NOW)
 
 
 @pytest.fixture
@@ -68,6 +70,7 @@ def test_the_recorded_archive_imported_is_the_store_that_collection_fills(symbol
         symbol,
         (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
         imported.ports,
+        imported.lease,
         stated=tuple(file.period for file in files if file.period),
         closed_end=closed_end,
     )
@@ -185,11 +188,23 @@ def test_nothing_is_written_for_no_candles(archive: Archive) -> None:
 
 def test_an_import_and_a_run_exclude_each_other(archive: Archive) -> None:
     now = archive.ports.clock.now()
-    with importing(archive.ports) as hold:
-        hold()
+    archive.lease.release()
+    with importing(archive.ports) as lease:
+        lease.hold()
         assert str(archive.leases.holder(now)).startswith("import-")
     assert archive.leases.holder(now) is None
     archive.leases.take("01RUN", now=now, expires=now + timedelta(hours=5))
     with pytest.raises(CollectionInProgressError), importing(archive.ports):
         pytest.fail("a run is active")
     assert archive.leases.holder(now) == "01RUN"
+
+
+def test_an_import_that_was_held_up_for_longer_than_its_lease_writes_nothing_any_more(archive: Archive) -> None:
+    def slowly() -> Iterable[Sequence[Candle]]:
+        yield candles(range(YEAR.start, YEAR.start + 24))
+        archive.ports.clock.advance(3700)  # type: ignore[attr-defined] # a fake clock
+        yield candles(range(YEAR.start + 24, YEAR.start + 48))
+
+    with pytest.raises(StaleTurnError, match="import the files again"):
+        archive.take(slowly())
+    assert archive.series.get(SYMBOL) == Series(SYMBOL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -130,7 +130,13 @@ class CandleStore(Protocol):
         """Read which hours of the days that `within` touches are stored or never printed."""
 
     def store(
-        self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
+        self,
+        symbol: str,
+        candles: Sequence[Candle],
+        never_printed: Windows,
+        *,
+        absent_days: frozenset[str],
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Write candles and proofs; what is stored already stays as it is.
 
@@ -138,6 +144,8 @@ class CandleStore(Protocol):
         ----------
         absent_days
             Days known to have no item: those whose 24 hours are all in `candles` are written in batches.
+        fence
+            Called immediately before each write; it raises where the caller has lost the right to it meanwhile.
         """
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:

@@ -336,9 +336,12 @@ class _Turn:
         records = self._progress.stored_hours - (self._record.stored_before or 0)
         self._record = replace(self._record, attempts=0, asked_to=learned.asked_to, records=records)
         self._start_prefetch()
-        self._check_claim()
         self._ports.candles.store(
-            self._record.symbol, learned.candles, learned.never_printed, absent_days=self._absent_days
+            self._record.symbol,
+            learned.candles,
+            learned.never_printed,
+            absent_days=self._absent_days,
+            fence=self._check_claim,
         )
         written = [*windows.from_hours(candle.hour for candle in learned.candles), *learned.never_printed]
         self._absent_days -= windows.days_in(windows.union(written))

@@ -19,7 +19,7 @@ from candle_collector.domain.coverage import Coverage, Settlement, settle
 from candle_collector.domain.failed_window import renew
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.errors import CollectionInProgressError
+from candle_collector.errors import CollectionInProgressError, StaleTurnError
 from candle_collector.ports import CandleStore, Clock, LeaseStore, SeriesStore
 
 LEASE = timedelta(hours=1)
@@ -66,34 +66,66 @@ class ImportPorts:
     clock: Clock
 
 
+class ImportLease:
+    """What keeps collection from starting during an import, because both write the series' records."""
+
+    def __init__(self, ports: ImportPorts) -> None:
+        self._name = f"import-{secrets.token_hex(8)}"
+        self._ports = ports
+        self._expires = ports.clock.now()
+
+    def hold(self) -> None:
+        """Take the lease, or hold it longer.
+
+        Raises
+        ------
+        CollectionInProgressError
+            A run is active, or another import is at work.
+        """
+        now = self._ports.clock.now()
+        holder = self._ports.leases.take(self._name, now=now, expires=now + LEASE)
+        if holder is not None:
+            raise CollectionInProgressError(holder)
+        self._expires = now + LEASE
+
+    def check(self) -> None:
+        """Refuse to write once the lease may be another's.
+
+        Raises
+        ------
+        StaleTurnError
+            The import was held up for longer than its lease.
+        """
+        if self._ports.clock.now() >= self._expires:
+            raise StaleTurnError("the import was held up for longer than its lease; import the files again")
+
+    def release(self) -> None:
+        """Let others start."""
+        self._ports.leases.release(self._name)
+
+
 @contextmanager
-def importing(ports: ImportPorts) -> Iterator[Callable[[], None]]:
-    """Keep collection from starting meanwhile, because both write the series' records; yield what renews that.
+def importing(ports: ImportPorts) -> Iterator[ImportLease]:
+    """Keep collection from starting meanwhile.
 
     Raises
     ------
     CollectionInProgressError
-        A run is active.
+        A run is active, or another import is at work.
     """
-    name = f"import-{secrets.token_hex(8)}"
-
-    def hold() -> None:
-        now = ports.clock.now()
-        holder = ports.leases.take(name, now=now, expires=now + LEASE)
-        if holder is not None:
-            raise CollectionInProgressError(holder)
-
-    hold()
+    lease = ImportLease(ports)
+    lease.hold()
     try:
-        yield hold
+        yield lease
     finally:
-        ports.leases.release(name)
+        lease.release()
 
 
 def import_symbol(
     symbol: str,
     batches: Iterable[Sequence[Candle]],
     ports: ImportPorts,
+    lease: ImportLease,
     *,
     stated: Windows,
     closed_end: int,
@@ -117,12 +149,12 @@ def import_symbol(
     result = Imported(symbol)
     hours: Windows = ()
     for batch in _cut_at_midnight(batches):
-        _store(symbol, batch, ports.candles, result)
+        _store(symbol, batch, ports.candles, lease, result)
         hours = windows.union([*hours, *windows.from_hours(candle.hour for candle in batch)])
         progress(len(batch))
     if hours:
         proofs = _proofs(ports.series.get(symbol), hours, stated, closed_end)
-        result.never_printed = _keep(symbol, hours, proofs, ports)
+        result.never_printed = _keep(symbol, hours, proofs, ports, lease)
     return result
 
 
@@ -143,7 +175,7 @@ def _cut_at_midnight(batches: Iterable[Sequence[Candle]]) -> Iterator[list[Candl
         yield held
 
 
-def _store(symbol: str, batch: Sequence[Candle], store: CandleStore, result: Imported) -> None:
+def _store(symbol: str, batch: Sequence[Candle], store: CandleStore, lease: ImportLease, result: Imported) -> None:
     """Store what is not there yet, and compare the rest."""
     within = Window(batch[0].hour, batch[-1].hour + 1)
     days = store.coverage(symbol, within)
@@ -152,7 +184,8 @@ def _store(symbol: str, batch: Sequence[Candle], store: CandleStore, result: Imp
         there = {candle.hour: candle for candle in store.candles(symbol, within, limit=within.hours)}
     new = [candle for candle in batch if candle.hour not in there]
     known = [(there[candle.hour], candle) for candle in batch if candle.hour in there]
-    store.store(symbol, new, (), absent_days=frozenset(windows.day_of(candle.hour) for candle in batch) - days.days)
+    absent_days = frozenset(windows.day_of(candle.hour) for candle in batch) - days.days
+    store.store(symbol, new, (), absent_days=absent_days, fence=lease.check)
     result.offered += len(batch)
     result.stored += len(new)
     result.equal += sum(stored == offered for stored, offered in known)
@@ -174,7 +207,7 @@ def _proofs(series: Series, hours: Windows, stated: Windows, closed_end: int) ->
     ]
 
 
-def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: ImportPorts) -> int:
+def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: ImportPorts, lease: ImportLease) -> int:
     """Keep the proofs, write the record from a full read of the touched years, and count what is newly settled."""
     never = windows.union(window for proof in proofs for window in proof.never_printed)
     touched = windows.union([*hours, *never])
@@ -183,7 +216,7 @@ def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: Impo
     days = ports.candles.coverage(symbol, years)
     fresh = windows.subtract(never, windows.union([*days.stored, *days.never_printed]))
     if fresh:
-        ports.candles.store(symbol, (), fresh, absent_days=frozenset())
+        ports.candles.store(symbol, (), fresh, absent_days=frozenset(), fence=lease.check)
     series = ports.series.get(symbol).updated(days.stored, years, *proofs)
     known = Coverage(days.stored, windows.union([*days.never_printed, *fresh]), series.absent, series.delisted)
     failed = renew(series.failed_windows, (), known.missing(years), years)

@@ -72,7 +72,13 @@ class CandlesTable:
         return StoredDays(windows.from_hours(stored), windows.from_hours(never), frozenset(days))
 
     def store(
-        self, symbol: str, candles: Sequence[Candle], never_printed: Windows, *, absent_days: frozenset[str]
+        self,
+        symbol: str,
+        candles: Sequence[Candle],
+        never_printed: Windows,
+        *,
+        absent_days: frozenset[str],
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Write whole days that have no item yet in batches, and all others by merging hour by hour."""
         by_midnight: dict[int, dict[int, str]] = defaultdict(dict)
@@ -84,15 +90,17 @@ class CandlesTable:
         for hour in windows.hours_in(never_printed):
             gone[windows.day_of(hour)].append(hour % HOURS_A_DAY)
         whole = [day for day, lines in by_day.items() if day in absent_days and len(lines) == HOURS_A_DAY]
-        self._put_whole([_whole_day(symbol, day, by_day.pop(day)) for day in whole])
+        self._put_whole([_whole_day(symbol, day, by_day.pop(day)) for day in whole], fence)
         for day in sorted({*by_day, *gone}):
+            fence()
             self._merge(symbol, day, by_day.get(day, {}), gone.get(day, []))
 
-    def _put_whole(self, items: Sequence[Mapping[str, Any]]) -> None:
+    def _put_whole(self, items: Sequence[Mapping[str, Any]], fence: Callable[[], None]) -> None:
         """Write items in batches, and what the table did not take again."""
         for start in range(0, len(items), _BATCH_MOST):
             left = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH_MOST]]
             for attempt in range(_BATCH_TRIES):
+                fence()
                 answer = self._call("batch_write_item", RequestItems={self._table: left})
                 left = answer.get("UnprocessedItems", {}).get(self._table, [])
                 if not left:

@@ -1,0 +1,1 @@
+"""Searches over the life of runs: every pair of processes at every step, and every lost reply."""
