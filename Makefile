@@ -81,6 +81,11 @@ test: lint template ## Run every check and every test, as CI does
 faults: setup ## Run the longer tests of what can go wrong
 	@CORRUPTED_CASES=5000 $(VENV)/python -m pytest tests/unit/test_binance_rows.py tests/faults
 
+.PHONY: explore
+explore: setup ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters
+	@$(VENV)/python -m pytest tests/explore -q -k "worker and not reconciler" & \
+		$(VENV)/python -m pytest tests/explore -q -k "not (worker and not reconciler)" && wait $$!
+
 .PHONY: bench
 bench: setup ## Measure it beside ccxt, freqtrade and the least there is
 	@$(VENV)/python -m tests.bench

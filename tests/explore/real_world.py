@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import boto3
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
@@ -14,6 +15,24 @@ from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 
 from tests.fakes.world import World
+from tests.integration.conftest import TABLES
+
+
+def make_tables() -> None:
+    """Make the tables anew, with nothing in them."""
+    dynamodb = boto3.client("dynamodb")
+    for name in dynamodb.list_tables()["TableNames"]:
+        dynamodb.delete_table(TableName=name)
+    for name, keys in TABLES.items():
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind}  # type: ignore[typeddict-item] # HASH and RANGE
+                for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        )
 
 
 class RealWorld(World):
