@@ -182,11 +182,13 @@ def _open_time(row: Any) -> int:
 def _check_offset(at: int, opened: Sequence[int], *, closed: int) -> None:
     """Refuse a row that opens off the full hour where nothing else in the answer bears it out."""
     offset = opened[at] % HOUR_MS
+    if not offset:
+        return
     beside = [opened[index] % HOUR_MS for index in (at - 1, at + 1) if 0 <= index < len(opened)]
     lasted = closed + 1 - opened[at]
     bears_itself_out = lasted == HOUR_MS or (0 < lasted < HOUR_MS and offset >= _RESTART_LEAST_MS)
     at_an_end = at in {0, len(opened) - 1}
-    if offset and offset not in beside and not (at_an_end and bears_itself_out):
+    if offset not in beside and not (at_an_end and bears_itself_out):
         raise WrongAnswerError(f"its open time {opened[at]} is off the hour, and those beside it are not")
 
 
