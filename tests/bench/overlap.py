@@ -9,7 +9,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,7 +41,9 @@ class AskingAhead:
         self._own = threading.local()
         self._flying: dict[int, Future[FetchedCandles]] = {}
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
+    def fetch_candles(
+        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+    ) -> FetchedCandles:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
         flying = self._flying.pop(start, None)
         behind = [span for span in SPANS if span.start > start][: self._ahead]
@@ -49,6 +51,7 @@ class AskingAhead:
             self._ask_for(symbol, behind, until)
         answer = flying.result() if flying else self._ask(symbol, Window(start, start + limit), until)
         assert attempts_made == 0
+        grant()
         self._ask_for(symbol, behind, until)
         return answer
 
@@ -61,7 +64,7 @@ class AskingAhead:
         if not hasattr(self._own, "binance"):  # its connections are for one thread
             self._own.binance = instant_binance(self._exchange)
         binance: Binance = self._own.binance
-        return binance.fetch_candles(symbol, span.start, span.hours, attempts_made=0, until=until)
+        return binance.fetch_candles(symbol, span.start, span.hours, attempts_made=0, until=until, grant=lambda: None)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
@@ -12,7 +12,7 @@ from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Failure
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import HOUR_MS
-from candle_collector.errors import OutOfTimeError
+from candle_collector.errors import ExchangeError, OutOfTimeError
 from candle_collector.ports import FetchedCandles, Market, RequestWeights
 
 from tests.fakes.clock import FakeClock
@@ -40,6 +40,15 @@ def listing(symbol: str, status: str = "TRADING") -> Listing:
     return Listing(symbol, symbol.removesuffix("USDT"), "USDT", status)
 
 
+def _ask_for(grant: Callable[[], None], made: int) -> None:
+    """Ask whether a request may be sent; where not, the failure has the attempts that were made before."""
+    try:
+        grant()
+    except ExchangeError as error:
+        error.failure = replace(error.failure, attempts=made)
+        raise
+
+
 @dataclass
 class FakeExchange:
     """An exchange in memory.
@@ -56,13 +65,17 @@ class FakeExchange:
         The most rows of an answer, where it answers short.
     seconds
         How long an answer takes.
+    retries
+        How many attempts fail before each answer to a request for candles.
+    wrong_rows
+        The hours whose row is wrong, with the reason, by symbol; they are printed as well.
     market_error
         What asking for listings raises.
     bears_the_late
         Whether a request without any time left is answered with an error and not refused as a mistake of the test.
     """
 
-    weights: ClassVar = RequestWeights(candles=2, listings=100)
+    weights: ClassVar = RequestWeights(candles=2, listings=20, volumes=80)
 
     clock: FakeClock
     printed: dict[str, frozenset[int]]
@@ -72,6 +85,7 @@ class FakeExchange:
     rows_most: int | None = None
     seconds: float = 0.0
     retries: int = 0
+    wrong_rows: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     used_weight: int | None = None
     market_error: Exception | None = None
     weight_limit: int = 6000
@@ -86,12 +100,16 @@ class FakeExchange:
             self.listings = tuple(map(listing, self.printed))
         self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
+    def fetch_candles(
+        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+    ) -> FetchedCandles:
         """Answer the oldest `limit` rows from `start` on, the running hour's included."""
         assert attempts_made >= 0
         if self.clock.monotonic() >= until:  # a worker looks at its time first, unless it was held up since
             assert self.bears_the_late
             raise OutOfTimeError(Failure("unavailable", "no time was left to ask", attempts=attempts_made), wait=0)
+        for made in range(attempts_made, attempts_made + self.retries + 1):
+            _ask_for(grant, made)
         requested = Asked(symbol, start, limit)
         self.requested.append(requested)
         if self.before:
@@ -101,23 +119,27 @@ class FakeExchange:
         running, closed_end = now_ms // HOUR_MS, closed_end_at(now_ms)
         hours = [hour for hour in self._hours(symbol) if start <= hour <= running]
         hours = hours[: limit if self.rows_most is None else min(limit, self.rows_most)]
+        wrong = self.wrong_rows.get(symbol, {})
         return FetchedCandles(
-            candles=tuple(self.candle(symbol, hour) for hour in hours if hour < closed_end),
+            candles=tuple(self.candle(symbol, hour) for hour in hours if hour < closed_end and hour not in wrong),
             hours=tuple(hours),
             closed_end=closed_end,
             retries=self.retries,
             used_weight=self.used_weight,
+            rejected={hour: reason for hour, reason in wrong.items() if hour in hours and hour < closed_end},
         )
 
-    def fetch_market(self) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Answer the listings."""
+        _ask_for(grant, made=0)
         self.market_asked += 1
         if self.market_error:
             raise self.market_error
         return Market(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
 
-    def fetch_volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
         """Answer volumes by which the symbols rank in the order of their listings."""
+        _ask_for(grant, made=0)
         return {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
 
     def print_also(self, symbol: str, hours: Iterable[int]) -> None:

@@ -39,7 +39,7 @@ class FakeRateLimiter:
             if self._failure and self._blocked_until and self._blocked_until > now:
                 if self._permanent:
                     raise ExchangeRefusedError(self._failure)
-                raise ExchangeBlockedError(self._failure, self._blocked_until)
+                raise ExchangeBlockedError(self._failure, (self._blocked_until - now).total_seconds())
 
     def observe(self, used: int, *, period: int) -> None:
         """Raise the figure."""

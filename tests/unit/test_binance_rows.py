@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import math
 import os
+import tracemalloc
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from candle_collector.adapters.binance.rows import (
-    OFF_GRID,
+    REJECTED_MOST,
     WrongAnswerError,
     read_candles,
     read_json,
+    read_listing_json,
     read_listings,
     read_volumes,
     read_weight_limit,
@@ -24,6 +28,7 @@ from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.exchange import KLINES, RECORDED
 from tests.recorded import recorded_rows
 
 CORRUPTED_CASES = int(os.environ.get("CORRUPTED_CASES", "600"))
@@ -56,7 +61,7 @@ def rows() -> list[list[Any]]:
 
 
 def read(answer: Any) -> tuple[Candle, ...]:
-    return read_candles(answer, start=START, limit=LIMIT, running=RUNNING)
+    return read_candles(answer, start=START, limit=LIMIT, running=RUNNING).whole()
 
 
 def test_right_rows_are_read_to_the_last_digit() -> None:
@@ -76,14 +81,101 @@ def test_a_wrong_close_time_is_let_be() -> None:
     assert read([row(START, closed=5)])[0].hour == START
 
 
-def test_candles_off_the_hour_are_believed_in_february_2018_alone() -> None:
-    first, last = OFF_GRID
-    off = [row(hour, opened=hour * HOUR_MS + 1_694_789) for hour in (first, last - 1)]
-    candles = read_candles(off, start=first, limit=5, running=RUNNING)
-    assert [(candle.hour, candle.offset_ms) for candle in candles] == [(first, 1_694_789), (last - 1, 1_694_789)]
-    for hour in (first - 1, last, START):
-        with pytest.raises(WrongAnswerError):
-            read_candles([row(hour, opened=hour * HOUR_MS + 1_694_789)], start=hour, limit=5, running=RUNNING)
+OFFSET = 1_694_789  # 28 min 14.789 s, as in February 2018
+
+
+def off(number: int, offset: int = OFFSET, *, closes_early: bool = False) -> list[Any]:
+    """Return a row that opens late; its close time goes with it unless it closes with its hour."""
+    opened = (START + number) * HOUR_MS + offset
+    return row(START + number, opened=opened, closed=opened + HOUR_MS - 1 - (offset if closes_early else 0))
+
+
+def offsets(answer: list[list[Any]]) -> list[int]:
+    return [candle.offset_ms for candle in read(answer)]
+
+
+def on(*numbers: int) -> list[list[Any]]:
+    return [row(START + number) for number in numbers]
+
+
+def test_rows_off_the_hour_are_believed_where_they_share_their_offset() -> None:
+    assert offsets([*on(0), off(1, closes_early=True), off(2, closes_early=True), *on(3)]) == [0, OFFSET, OFFSET, 0]
+    assert offsets([off(number, closes_early=True) for number in range(5)]) == [OFFSET] * 5
+    assert offsets([off(0), off(4, OFFSET)]) == [OFFSET] * 2
+    assert offsets([off(0, 1), off(1, 1), off(2, HOUR_MS - 1), off(3, HOUR_MS - 1)]) == [1, 1, *[HOUR_MS - 1] * 2]
+
+
+def test_the_first_or_last_row_off_the_hour_is_believed_by_its_own_close_time() -> None:
+    assert offsets([off(0)]) == [OFFSET]
+    assert offsets([off(0), *on(1, 2)]) == [OFFSET, 0, 0]
+    assert offsets([*on(0, 1), off(2)]) == [0, 0, OFFSET]
+    assert offsets([off(0, closes_early=True), *on(1)]) == [OFFSET, 0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        ([*on(0), off(1), *on(2)], [1]),
+        ([off(0, 1, closes_early=True)], [0]),
+        ([off(0, 1, closes_early=True), *on(1)], [0]),
+        ([*on(0), off(1, 1, closes_early=True)], [1]),
+        ([*on(0), row(START + 1, opened=(START + 1) * HOUR_MS + OFFSET, closed=5)], [1]),
+        ([*on(0), off(1, 5), off(2, 6), *on(3)], [1, 2]),
+        ([off(0), *on(1), off(2), *on(3)], [2]),
+    ],
+    ids=["between", "alone", "first", "last", "wrong close", "two offsets", "apart"],
+)
+def test_a_row_off_the_hour_that_nothing_bears_out_is_wrong(answer: list[list[Any]], wrong: list[int]) -> None:
+    found = read_candles(answer, start=START, limit=LIMIT, running=RUNNING)
+    assert [hour - START for hour in found.rejected] == wrong
+    assert all("off the hour" in reason for reason in found.rejected.values())
+
+
+def test_two_rows_in_one_hour_make_the_answer_wrong() -> None:
+    with pytest.raises(WrongAnswerError, match="twice"):
+        read_candles([*on(0, 1), off(1)], start=START, limit=LIMIT, running=RUNNING)
+
+
+def test_wrong_rows_are_named_by_their_hours_and_the_others_are_read() -> None:
+    answer = rows()
+    answer[1] = row(START + 1, high="101.49999999")
+    answer[3] = answer[3][:-1]
+    found = read_candles(answer, start=START, limit=LIMIT, running=RUNNING)
+    assert found.hours == tuple(range(START, START + LIMIT))
+    assert [candle.hour - START for candle in found.candles] == [0, 2, 4]
+    assert list(found.rejected) == [START + 1, START + 3]
+    assert "between low and high" in found.rejected[START + 1]
+    assert "11 columns" in found.rejected[START + 3]
+    with pytest.raises(WrongAnswerError, match="the row of 2024-10-04T01:00:00Z: a price is zero, or open"):
+        found.whole()
+
+
+def test_an_answer_with_more_than_ten_wrong_rows_is_refused() -> None:
+    answer = [row(START + number, trades=-1 if number < REJECTED_MOST else 1) for number in range(20)]
+    assert len(read_candles(answer, start=START, limit=20, running=RUNNING).rejected) == REJECTED_MOST
+    answer[-1][8] = -1
+    with pytest.raises(WrongAnswerError, match="more than 10"):
+        read_candles(answer, start=START, limit=20, running=RUNNING)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [*on(0), row(START + 1, close="9")[1:], *on(2)],
+        [*on(0), None],
+        [*on(0), {}],
+        [*on(0), []],
+        [row(START, trades=-1), row(START, trades=-1)],
+        [row(START + 1, trades=-1), *on(0)],
+        [row(START - 1, trades=-1)],
+        [row(RUNNING + 1, trades=-1)],
+        [row(START + number, trades=-1) for number in range(LIMIT + 1)],
+    ],
+    ids=["moved columns", "null", "object", "empty", "twice", "order", "before", "future", "too many"],
+)
+def test_a_wrong_row_without_an_hour_of_its_own_refuses_the_answer(wrong: list[Any]) -> None:
+    with pytest.raises(WrongAnswerError):
+        read_candles(wrong, start=START, limit=LIMIT, running=RUNNING)
 
 
 WRONG_COLUMNS: list[dict[str, Any]] = [
@@ -124,6 +216,8 @@ WRONG_COLUMNS: list[dict[str, Any]] = [
     {"trades": "7"},
     {"trades": True},
     {"trades": 7.0},
+    {"trades": 10**9 + 1},
+    {"trades": 10**30},
     {"taker_base": "12.00000001"},
     {"taker_quote": "1230.12500001"},
 ]
@@ -131,7 +225,7 @@ WRONG_COLUMNS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("columns", WRONG_COLUMNS, ids=lambda columns: f"{columns!r:.60}")
 @pytest.mark.parametrize("at", [0, 2, 4])
-def test_one_wrong_row_refuses_the_whole_answer(columns: dict[str, Any], at: int) -> None:
+def test_an_answer_with_one_wrong_row_is_not_whole(columns: dict[str, Any], at: int) -> None:
     answer = rows()
     if columns.get("opened") == (START - 1) * HOUR_MS and at:
         columns = {"opened": (START + at - 1) * HOUR_MS}
@@ -216,7 +310,8 @@ def assert_right(candles: tuple[Candle, ...]) -> None:
         assert 0 < low <= min(open_, close) <= max(open_, close) <= high
         assert taker_base <= volume
         assert taker_quote <= quote_volume
-        assert candle.offset_ms == 0
+        assert 0 <= candle.offset_ms < HOUR_MS
+        assert candle.trade_count <= 10**9
         assert candle.line().isascii()
 
 
@@ -302,7 +397,35 @@ def test_a_listing_that_cannot_be_a_symbol_is_left_out() -> None:
     assert read_listings(info) == read_listings(INFO)
 
 
-@pytest.mark.parametrize("volume", ["NaN", "sNaN", "Infinity", "-1", "1e9999999", "", "much", 5, None, "1e31"])
+def test_a_symbol_that_is_listed_twice_as_the_same_is_listed_once() -> None:
+    info = deepcopy(INFO)
+    info["symbols"] *= 2
+    assert read_listings(info) == read_listings(INFO)
+
+
+@pytest.mark.parametrize("name", ["baseAsset", "quoteAsset", "status"])
+def test_a_listing_that_says_two_things_of_a_symbol_is_refused_by_its_name(name: str) -> None:
+    info = deepcopy(INFO)
+    info["symbols"].append(INFO["symbols"][0] | {name: "OTHER"})
+    with pytest.raises(WrongAnswerError, match="BTCUSDT is listed twice"):
+        read_listings(info)
+
+
+def test_two_volumes_of_a_symbol_are_refused_by_its_name() -> None:
+    volumes = [{"symbol": "BTCUSDT", "quoteVolume": volume} for volume in ("1.50", "1.5", "2")]
+    assert read_volumes(volumes[:2]) == {"BTCUSDT": Decimal("1.5")}
+    with pytest.raises(WrongAnswerError, match="BTCUSDT is listed twice"):
+        read_volumes(volumes)
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        *("NaN", "sNaN", "Infinity", "-1", "1e9999999", "", "much", 5, None, "1e31", "1E5", "+1", "1_0", ".5", "5."),
+        *("\u0661", "1\n", " 1", "9" * 31, "1." + "0" * 39, "1." + "3" * 500_000),
+    ],
+    ids=lambda volume: f"{volume!r:.20}",
+)
 def test_a_volume_that_is_not_an_amount_is_refused(volume: Any) -> None:
     with pytest.raises(WrongAnswerError):
         read_volumes([{"symbol": "BTCUSDT", "quoteVolume": volume}])
@@ -314,6 +437,56 @@ def test_volumes_are_read_to_the_last_digit() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("0.00000000", "0"),
+        ("0.00000012", "0"),
+        ("0.00000100", "0.000001"),
+        ("1200.00000000", "1200"),
+        ("1" + "0" * 29, "1" + "0" * 29),
+        ("12.50", "12.5"),
+    ],
+)
+def test_a_volumes_own_text_is_a_plain_decimal(text: str, plain: str) -> None:
+    assert str(read_volumes([{"symbol": "BTCUSDT", "quoteVolume": text}])["BTCUSDT"]) == plain
+
+
+def test_of_a_listing_only_what_is_read_is_kept() -> None:
+    info = INFO | {"symbols": [INFO["symbols"][0] | {"filters": [{"filterType": "LOT_SIZE"}], "permissionSets": [[]]}]}
+    kept = read_listing_json(json.dumps(info).encode())
+    assert kept["symbols"] == [dict(list(INFO["symbols"][0].items())[:4])]
+    assert kept["rateLimits"] == INFO["rateLimits"]
+
+
+def test_a_listing_three_times_as_long_as_todays_is_read() -> None:
+    info = json.loads(gzip.decompress((RECORDED / "exchangeInfo-2021-10-12.json.gz").read_bytes()).splitlines()[0])
+    symbols = [item | {"symbol": f"{item['symbol'][:18]}{turn}"} for turn in range(3) for item in info["symbols"]]
+    kept = read_listing_json(json.dumps(info | {"symbols": symbols}).encode())
+    assert len(read_listings(kept)) == len({item["symbol"] for item in symbols}) > 5000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"[]," * 8_000_000 + b"1]",
+        b"[" + b"{}," * 8_000_000 + b"1]",
+        b"[" + b"[[[[[[]]]]]]," * 1_400_000 + b"1]",
+        b"[" + b"1," * 12_000_000 + b"1]",
+        b"{" + b'"a":1,' * 4_000_000 + b'"a":1}',
+    ],
+    ids=["lists", "objects", "nested lists", "numbers", "members"],
+)
+def test_a_body_of_millions_of_values_is_refused_before_it_is_parsed(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(WrongAnswerError, match="more values than a listing"):
+            read_listing_json(body)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_every_recorded_row_is_believed() -> None:
     for symbol, year in (("BTCUSDT", 2018), ("BTCUSDC", 2023), ("SOLUSDT", 2025)):
         recorded = recorded_rows(symbol, year)
@@ -321,6 +494,7 @@ def test_every_recorded_row_is_believed() -> None:
             row(
                 item.hour,
                 opened=item.open_time_ms,
+                closed=item.open_time_ms + HOUR_MS - 1,
                 open=item.open,
                 high=item.high,
                 low=item.low,
@@ -333,4 +507,18 @@ def test_every_recorded_row_is_believed() -> None:
             )
             for item in recorded
         ]
-        assert read_candles(answer, start=recorded[0].hour, limit=10**5, running=10**6) == recorded
+        found = read_candles(answer, start=recorded[0].hour, limit=10**5, running=10**6)
+        assert found.whole() == recorded
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 168, 1000])
+def test_the_recorded_hours_off_the_grid_are_believed_however_answers_are_cut(length: int) -> None:
+    with gzip.open(KLINES / "BTCUSDT-1h-2018.csv.gz", "rt", encoding="ascii") as file:
+        recorded: list[list[Any]] = [
+            [int(text) if at in {0, 6, 8} else text for at, text in enumerate(row)] for row in csv.reader(file)
+        ]
+    february = [row for row in recorded if 421_600 <= row[0] // HOUR_MS < 421_900]
+    for first in range(0, len(february), length):
+        answer = february[first : first + length]
+        found = read_candles(answer, start=0, limit=1000, running=RUNNING)
+        assert [candle.open_time_ms for candle in found.whole()] == [row[0] for row in answer]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -356,7 +356,8 @@ def test_a_ban_stops_all_asking_until_it_ends_and_uses_up_no_receive() -> None:
     def ban(_: Asked) -> None:
         if system.clock.now() < until:
             bans.append(1)
-            raise ExchangeBlockedError(Failure("blocked", "banned", 418, -1003, attempts=1), until)
+            left = (until - system.clock.now()).total_seconds()
+            raise ExchangeBlockedError(Failure("blocked", "banned", 418, -1003, attempts=1), left)
 
     system.exchange.before = ban
     run = system.collect(start=START, end=END)
@@ -370,10 +371,10 @@ def test_a_ban_stops_all_asking_until_it_ends_and_uses_up_no_receive() -> None:
 
 def test_a_ban_past_the_deadline_ends_the_run_at_once_naming_the_time() -> None:
     system = world()
-    until = system.clock.now() + timedelta(days=3)
+    message = f"until {system.clock.now() + timedelta(days=3)}"
 
     def ban(_: Asked) -> None:
-        raise ExchangeBlockedError(Failure("blocked", f"until {until}", 418, attempts=1), until)
+        raise ExchangeBlockedError(Failure("blocked", message, 418, attempts=1), seconds=3 * 86_400)
 
     system.exchange.before = ban
     run = system.start(start=START, end=END)
@@ -381,7 +382,7 @@ def test_a_ban_past_the_deadline_ends_the_run_at_once_naming_the_time() -> None:
     assert system.ended(run.run_id)
     failure = system.record(run).failure
     assert failure is not None
-    assert failure.message == f"until {until}"
+    assert failure.message == message
 
 
 def test_a_turn_without_time_for_another_request_requeues_the_rest() -> None:
@@ -400,11 +401,13 @@ def test_attempts_that_were_made_count_on_in_the_next_turn() -> None:
     made: list[int] = []
     exchange_candles = system.exchange.fetch_candles
 
-    def candles(symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> object:
+    def candles(
+        symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+    ) -> object:
         made.append(attempts_made)
         if len(made) < 3:
             raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=attempts_made + 1), wait=4)
-        return exchange_candles(symbol, start, limit, attempts_made=attempts_made, until=until)
+        return exchange_candles(symbol, start, limit, attempts_made=attempts_made, until=until, grant=grant)
 
     system.exchange.fetch_candles = candles  # type: ignore[method-assign,assignment] # stands in for one method
     run = system.collect(start=START, end=END)
@@ -413,6 +416,33 @@ def test_attempts_that_were_made_count_on_in_the_next_turn() -> None:
     assert record.outcome is Outcome.COMPLETE
     assert (record.requests, record.retries) == (5, 2)
     assert [delay > 4 for _, delay in system.queue.sent] == [False, True, True]
+
+
+def test_a_request_that_the_turns_end_cut_is_a_request_and_no_attempt_of_its_window() -> None:
+    system = world()
+    cut = OutOfTimeError(Failure("unavailable", "our own time ended"), wait=1, cut=True)
+    errors = [cut]
+
+    def end_of_the_turn(_: Asked) -> None:
+        if errors:
+            raise errors.pop()
+
+    system.exchange.before = end_of_the_turn
+    run = system.collect(start=START, end=END)
+    record = system.record(run)
+    assert record.outcome is Outcome.COMPLETE
+    assert record.requests == len(system.exchange.requested)
+    assert record.retries == 1
+
+
+def test_an_hour_whose_row_is_wrong_each_time_is_missing_and_its_neighbours_are_stored() -> None:
+    system = world()
+    system.exchange.wrong_rows = {SYMBOL: {START + 3: "a price is zero"}}
+    run = system.collect(start=START, end=END)
+    record = system.record(run)
+    assert record.outcome is Outcome.PARTIAL
+    assert record.missing == (Window(START + 3, START + 4),)
+    assert system.candles.hours(SYMBOL) == (Window(START, START + 3), Window(START + 4, END))
 
 
 def test_without_weight_a_turn_waits_for_the_next_minute_and_asks_nothing() -> None:

@@ -72,7 +72,7 @@ class Collection(RuleBasedStateMachine):
             raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=1), wait=2)
         if fault == "ban":
             self.blocked_until = now + timedelta(seconds=130)
-            raise ExchangeBlockedError(Failure("blocked", "banned", 418, attempts=1), self.blocked_until)
+            raise ExchangeBlockedError(Failure("blocked", "banned", 418, attempts=1), seconds=130)
         self.system.exchange.rows_most = 5 if fault == "short" else None
 
     @rule(

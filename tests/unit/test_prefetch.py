@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -117,7 +116,7 @@ def test_an_answer_that_came_while_storing_failed_is_asked_for_again_and_nothing
     system.assert_exact()
 
 
-BLOCKED = ExchangeBlockedError(Failure("blocked", "too much", 418), NOON + timedelta(hours=1))
+BLOCKED = ExchangeBlockedError(Failure("blocked", "too much", 418), seconds=3600)
 REFUSED = ExchangeRefusedError(Failure("refused", "not from here", 451))
 
 

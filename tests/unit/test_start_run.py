@@ -129,7 +129,7 @@ def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(request_: dict
     [
         ExchangeUnavailableError(Failure("unavailable", "down")),
         ExchangeRefusedError(Failure("refused", "another region", 451)),
-        ExchangeBlockedError(Failure("blocked", "wait", 429), NOON + timedelta(minutes=5)),
+        ExchangeBlockedError(Failure("blocked", "wait", 429), seconds=300),
     ],
 )
 def test_an_exchange_that_does_not_answer_starts_nothing(failure: Exception) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from candle_collector.domain.run import Failure
 
 
@@ -104,19 +102,24 @@ class ExchangeUnavailableError(ExchangeError):
 
 
 class OutOfTimeError(ExchangeError):
-    """The next attempt does not fit into the time left; `failure.attempts` were made, it is due in `wait` seconds."""
+    """The next attempt does not fit into the time left; `failure.attempts` were made, it is due in `wait` seconds.
 
-    def __init__(self, failure: Failure, wait: float) -> None:
+    `cut` says that our own end cut one more request short. It was sent, and has its weight, but it is not among
+    `failure.attempts`: it says nothing against the exchange, and would use up what a window has of them.
+    """
+
+    def __init__(self, failure: Failure, wait: float, *, cut: bool = False) -> None:
         super().__init__(failure)
         self.wait = wait
+        self.cut = cut
 
 
 class ExchangeBlockedError(ExchangeError):
-    """The exchange asks not to be asked before `until` (429, 418)."""
+    """The exchange asks not to be asked for `seconds` from the moment of its answer (429, 418)."""
 
-    def __init__(self, failure: Failure, until: datetime) -> None:
+    def __init__(self, failure: Failure, seconds: float) -> None:
         super().__init__(failure)
-        self.until = until
+        self.seconds = seconds
 
 
 class SymbolRefusedError(ExchangeError):
@@ -124,7 +127,7 @@ class SymbolRefusedError(ExchangeError):
 
 
 class ExchangeRefusedError(ExchangeError):
-    """The exchange will not answer us at all from here (451, 403, TLS): a person must change something."""
+    """The exchange will not answer us at all from here (451, a lasting 403, TLS): a person must change something."""
 
 
 class StaleTurnError(CollectorError):

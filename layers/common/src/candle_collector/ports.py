@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -42,6 +42,9 @@ class FetchedCandles:
         How many attempts failed before this answer.
     used_weight
         The weight that the exchange counts for this address in this minute; None where it did not say.
+    rejected
+        The closed hours whose row is wrong each time it is asked for, and what is wrong with it. They are among
+        `hours`: the exchange has a row there.
     """
 
     candles: tuple[Candle, ...]
@@ -49,6 +52,7 @@ class FetchedCandles:
     closed_end: int
     retries: int = 0
     used_weight: int | None = None
+    rejected: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,21 +86,35 @@ class RequestWeights(NamedTuple):
     candles
         One request for candles, whatever its limit.
     listings
-        All listings and volumes together.
+        All listings.
+    volumes
+        The volumes of all symbols.
     """
 
     candles: int
     listings: int
+    volumes: int
 
 
 class Exchange(Protocol):
-    """Where candles come from. Each method raises an `ExchangeError` when it cannot answer."""
+    """Where candles come from. Each method raises an `ExchangeError` when it cannot answer.
+
+    Each takes a `grant`, which it calls before every attempt, because every attempt is a request that the shared
+    budget must allow. What `grant` raises ends the asking at once; of an `ExchangeError`, `failure.attempts` is then
+    the attempts that were made, this one not among them.
+    """
 
     @property
     def weights(self) -> RequestWeights:
         """What requests cost."""
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
+    @property
+    def clock_offset_ms(self) -> int | None:
+        """How far the exchange's clock is ahead of ours, by its last answer of any kind; None before the first."""
+
+    def fetch_candles(
+        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+    ) -> FetchedCandles:
         """Ask for the oldest `limit` candles from the hour `start` on.
 
         Parameters
@@ -107,10 +125,10 @@ class Exchange(Protocol):
             When to have given up, in seconds of `time.monotonic`.
         """
 
-    def fetch_market(self) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Ask for all listings."""
 
-    def fetch_volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
         """Ask for the quote volume of the last 24 hours by symbol."""
 
 

@@ -25,7 +25,7 @@ from candle_collector.adapters.binance.rows import WrongAnswerError
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle
 from candle_collector.domain.universe import is_symbol
-from candle_collector.domain.windows import Window
+from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.errors import CollectorError
 
 COLUMNS = (
@@ -171,9 +171,9 @@ def _candles(rows: Sequence[Row], *, start: int, closed_end: int) -> tuple[Candl
     """Check rows as the exchange's answers are checked."""
     answer = [
         [
-            _ms(row["open_time"]),
+            opened := _ms(row["open_time"]),
             *(row[name] for name in COLUMNS[1:6]),
-            0,  # its close time is not kept: it is wrong around outages on Binance
+            opened + HOUR_MS - 1,  # the file's own is not kept: it is wrong around outages on Binance
             row["quote_volume"],
             int(row["trade_count"]),
             *(row[name] for name in COLUMNS[9:]),
@@ -181,7 +181,7 @@ def _candles(rows: Sequence[Row], *, start: int, closed_end: int) -> tuple[Candl
         ]
         for row in rows
     ]
-    return binance_rows.read_candles(answer, start=start, limit=len(answer), running=closed_end - 1)
+    return binance_rows.read_candles(answer, start=start, limit=len(answer), running=closed_end - 1).whole()
 
 
 def _ms(value: Any) -> int:

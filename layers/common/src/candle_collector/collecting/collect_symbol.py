@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
 from candle_collector.collecting.budget import WeightBudget
@@ -229,13 +229,13 @@ class _Turn:
         ports, symbol, attempts_made = self._ports, self._record.symbol, self._record.attempts
 
         def request() -> FetchedCandles:
-            ports.rate_limiter.check(now=ports.clock.now())
             return ports.exchange.fetch_candles(
                 symbol,
                 requested.start,
                 requested.hours,
                 attempts_made=attempts_made,
                 until=ports.until - FINISH_SECONDS,
+                grant=lambda: ports.rate_limiter.check(now=ports.clock.now()),
             )
 
         return request
@@ -297,6 +297,10 @@ class _Turn:
             case ExchangeBlockedError():
                 return self._wait_for_exchange(error)
             case OutOfTimeError():
+                if error.cut:  # a request all the same, and the one that follows repeats it
+                    self._budget.spend(1)
+                    requests, retries = self._record.requests + 1, self._record.retries + 1
+                    self._record = replace(self._record, requests=requests, retries=retries)
                 self._record = replace(self._record, attempts=failure.attempts, failure=failure)
                 return self._requeue(error.wait)
             case ExchangeUnavailableError():
@@ -310,16 +314,19 @@ class _Turn:
     def _close_rate_limiter(self, error: ExchangeError) -> None:
         """Close the rate limiter for all workers where the exchange wants requests from none."""
         if isinstance(error, ExchangeBlockedError):
-            self._ports.rate_limiter.block(error.until, error.failure)
+            self._ports.rate_limiter.block(self._end_of(error), error.failure)
         elif isinstance(error, ExchangeRefusedError):
             self._ports.rate_limiter.block(self._run.deadline, error.failure, permanent=True)
 
     def _wait_for_exchange(self, error: ExchangeBlockedError) -> _Next:
         """Come back when the block is over; one past the run's deadline ends the symbol."""
-        if error.until >= self._run.deadline:
+        if self._end_of(error) >= self._run.deadline:
             return self._stop(error.failure)
         self._record = replace(self._record, failure=error.failure)
-        return self._requeue((error.until - self._ports.clock.now()).total_seconds())
+        return self._requeue(error.seconds)
+
+    def _end_of(self, error: ExchangeBlockedError) -> datetime:
+        return self._ports.clock.now() + timedelta(seconds=error.seconds)
 
     def _stop(self, failure: Failure) -> _Next:
         self._record = replace(self._record, failure=failure)

@@ -171,17 +171,19 @@ def _ask_market(ports: RunPorts, defaults: RunDefaults, *, with_volumes: bool) -
     if state.blocked_until and state.blocked_until > now and not state.permanent:
         raise MarketUnavailableError(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
     try:
-        market = ports.exchange.fetch_market()
-        volumes = ports.exchange.fetch_volumes() if with_volumes else {}
+        market = ports.exchange.fetch_market(grant=lambda: None)
+        volumes = ports.exchange.fetch_volumes(grant=lambda: None) if with_volumes else {}
     except ExchangeBlockedError as error:
-        ports.rate_limiter.block(error.until, error.failure)
+        ports.rate_limiter.block(ports.clock.now() + timedelta(seconds=error.seconds), error.failure)
         raise MarketUnavailableError(error.failure.message) from error
     except ExchangeError as error:
         raise MarketUnavailableError(error.failure.message) from error
     ports.rate_limiter.open(market.clock_offset_ms)
     limit = market.limit
     budget = limit.budget(defaults.weight_share_percent)
-    ports.rate_limiter.reserve(ports.exchange.weights.listings, period=limit.period_at(now), budget=budget, now=now)
+    weights = ports.exchange.weights
+    weight = weights.listings + weights.volumes
+    ports.rate_limiter.reserve(weight, period=limit.period_at(now), budget=budget, now=now)
     return market, volumes
 
 

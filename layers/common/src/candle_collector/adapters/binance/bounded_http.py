@@ -1,15 +1,20 @@
 """GET requests that end in time and stay small, whatever the other side does.
 
 `requests` bounds each wait for bytes, not the whole: a body that trickles never times out (measured: 29.6 s with
-``timeout=2``). Here a timer shuts the connection down when the deadline comes, in the headers or in the body.
+``timeout=2``). Here a timer shuts the connection down when the deadline comes, in the headers or in the body. Nor does
+it bound the look-up of a name, which nothing can interrupt: a thread does it that can be left behind.
 """
 
 from __future__ import annotations
 
+import io
+import queue
 import socket
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import requests
@@ -17,26 +22,51 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import allowed_gai_family
 
 CONNECT_SECONDS = 3.05
 _CHUNK = 65_536
 
 
-class BrokenAnswerError(Exception):
-    """No whole answer came: refused, reset, cut off, too late, too large, or not what HTTP allows."""
-
-
-class UntrustedServerError(Exception):
-    """The server's certificate is not trusted."""
-
-
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A whole answer: `headers` by any case, `body` inflated."""
+    """A whole answer.
+
+    Attributes
+    ----------
+    headers
+        By any case.
+    body
+        Inflated.
+    received_at
+        When the headers had come, by our clock.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    received_at: datetime
+
+
+class BrokenAnswerError(Exception):
+    """No whole answer came: refused, reset, cut off, too late, too large, or not what HTTP allows.
+
+    Parameters
+    ----------
+    late
+        Whether the request's time was over.
+    begun
+        What had come of an answer: its status and headers, with an empty body.
+    """
+
+    def __init__(self, message: str, *, late: bool = False, begun: HttpAnswer | None = None) -> None:
+        super().__init__(message)
+        self.late = late
+        self.begun = begun
+
+
+class UntrustedServerError(Exception):
+    """The server's certificate is not trusted."""
 
 
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError)
@@ -62,6 +92,10 @@ class _Watched:
         """Begin a request, perhaps on a connection that was kept."""
         _watched.sock = self.sock  # type: ignore[attr-defined] # as above
         super().putrequest(*args, **options)  # type: ignore[misc] # as above
+
+    def _new_conn(self) -> socket.socket:
+        """Return a socket to the first address that takes it; TLS checks the certificate by the name all the same."""
+        return _connect(self._dns_host, self.port, self.socket_options, _watched.deadline)  # type: ignore[attr-defined] # as above
 
 
 class _WatchedConnection(_Watched, HTTPConnection):
@@ -93,11 +127,24 @@ class _Deadline:
     """A timer that shuts the thread's connection down."""
 
     def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self.expired = False
+        self._end = time.monotonic() + seconds
         self._holder = _watched.__dict__
         self._holder.clear()
+        _watched.deadline = self
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left, 0 at least."""
+        return max(0.0, self._end - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come; a wait for bytes may notice before the timer does."""
+        return self.expired or not self.left
 
     def __enter__(self) -> Self:
         self._timer.start()
@@ -116,10 +163,64 @@ class _Deadline:
                 sock.close()
 
 
-class BoundedSession:
-    """Connections that are kept between requests, for one thread at a time."""
+def _connect(name: str, port: int, options: Any, deadline: _Deadline) -> socket.socket:
+    """Connect to the addresses of a name in turn, as long as there is time.
 
-    def __init__(self) -> None:
+    Raises
+    ------
+    BrokenAnswerError
+        The name is not resolved, or none of its addresses takes the connection.
+    """
+    failed: OSError = TimeoutError("no time was left")
+    for family, kind, protocol, _, address in _look_up(name.strip("[]"), port, deadline):
+        if not deadline.left:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(min(CONNECT_SECONDS, max(0.001, deadline.left)))  # 0 would mean not to wait at all
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failed = error
+        else:
+            return sock
+    raise BrokenAnswerError(f"no connection to {name}: {failed}", late=deadline.over) from failed
+
+
+def _look_up(name: str, port: int, deadline: _Deadline) -> list[tuple[Any, ...]]:
+    """Return the addresses of a name, as getaddrinfo does."""
+    found: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(list(socket.getaddrinfo(name, port, allowed_gai_family(), socket.SOCK_STREAM)))
+        except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+            found.put(error)
+
+    threading.Thread(target=look_up, name=f"look up {name}", daemon=True).start()
+    try:
+        addresses = found.get(timeout=deadline.left)
+    except queue.Empty:
+        message = f"the name {name} was not resolved within {deadline.seconds:.1f} s"
+        raise BrokenAnswerError(message, late=True) from None
+    if isinstance(addresses, Exception):
+        raise BrokenAnswerError(f"the name {name} was not resolved: {addresses}") from addresses
+    return addresses
+
+
+class BoundedSession:
+    """Connections that are kept between requests, for one thread at a time.
+
+    Parameters
+    ----------
+    now
+        Our clock, in UTC.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
         self._session.mount("https://", _WatchedAdapter(max_retries=0))
@@ -142,6 +243,7 @@ class BoundedSession:
         UntrustedServerError
             The certificate is not trusted; another time will not help.
         """
+        begun: HttpAnswer | None = None
         with _Deadline(seconds) as deadline:
             try:
                 with self._session.get(
@@ -151,28 +253,31 @@ class BoundedSession:
                     allow_redirects=False,
                     timeout=(min(CONNECT_SECONDS, seconds), seconds),
                 ) as response:
-                    body = _read(response.raw, most_bytes)
-                    answer = HttpAnswer(response.status_code, response.headers, body)
+                    begun = HttpAnswer(response.status_code, response.headers, b"", self._now())
+                    answer = replace(begun, body=_read(response.raw, most_bytes))
             except requests.exceptions.SSLError as error:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error):
                     raise UntrustedServerError(str(error)) from error
-                raise BrokenAnswerError(f"TLS failed: {error}") from error
+                raise BrokenAnswerError(f"TLS failed: {error}", late=deadline.over, begun=begun) from error
+            except BrokenAnswerError as error:
+                error.begun = begun
+                raise
             except _BROKEN as error:
-                if deadline.expired:
-                    raise BrokenAnswerError(f"no whole answer within {seconds:.1f} s") from error
-                raise BrokenAnswerError(f"{type(error).__name__}: {error}") from error
+                late = deadline.over
+                message = f"no whole answer within {seconds:.1f} s" if late else f"{type(error).__name__}: {error}"
+                raise BrokenAnswerError(message, late=late, begun=begun) from error
         if deadline.expired:
-            raise BrokenAnswerError(f"no whole answer within {seconds:.1f} s")
+            raise BrokenAnswerError(f"no whole answer within {seconds:.1f} s", late=True, begun=begun)
         return answer
 
 
 def _read(raw: urllib3.HTTPResponse, most_bytes: int) -> bytes:
     """Read an inflated body of at most `most_bytes`; urllib3 inflates no more than a chunk at a time."""
-    parts: list[bytes] = []
+    body = io.BytesIO()  # unlike a list of chunks, it is not copied when it is done
     size = 0
     while chunk := raw.read(_CHUNK, decode_content=True):
         size += len(chunk)
         if size > most_bytes:
             raise BrokenAnswerError(f"the body is larger than {most_bytes} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
+        body.write(chunk)
+    return body.getvalue()

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from http import HTTPStatus
+from typing import Generic, TypeVar
 
 import tenacity
 
-from candle_collector.adapters.binance import rows
+from candle_collector.adapters.binance import headers, rows
 from candle_collector.adapters.binance.bounded_http import (
     BoundedSession,
     BrokenAnswerError,
     HttpAnswer,
     UntrustedServerError,
 )
+from candle_collector.adapters.binance.refusals import OTHER_PLACE, AgainError, is_block, refusal
 from candle_collector.adapters.binance.rows import WrongAnswerError
 from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Failure
 from candle_collector.domain.windows import HOUR_MS
-from candle_collector.errors import (
-    ExchangeBlockedError,
-    ExchangeError,
-    ExchangeRefusedError,
-    ExchangeUnavailableError,
-    OutOfTimeError,
-    SymbolRefusedError,
-)
+from candle_collector.errors import ExchangeError, ExchangeRefusedError, OutOfTimeError
 from candle_collector.ports import FetchedCandles, Market, RequestWeights
 
 REQUEST_SECONDS = 10.0
@@ -42,30 +35,84 @@ LISTING_SECONDS = 9.0
 """All attempts at one listing: two of them fit into the 29 s that API Gateway waits."""
 
 _KLINES_BYTES = 4_000_000
-_LISTING_BYTES = 64_000_000
+_LISTING_BYTES = 24_000_000
+"""Four times what 3,600 symbols have as it is asked for, 5.8 MB, and room for the 17 MB that they have with the
+permission sets, which a server may send all the same (by the symbols recorded in 2025)."""
 
-_TEAPOT = 418
-_BLOCKED = {429, _TEAPOT}
-_REGION_REFUSED = 451
-_OTHER_PLACE = (
-    "Deploy with another ExchangeBaseUrl (https://data-api.binance.vision serves the same candles), "
-    "or in another region."
-)
-_SERVER_CODES = {-1000, -1001, -1003, -1007, -1008}
-_INVALID_SYMBOL = -1121
-_BAN_DEFAULT_SECONDS = 60
-_BAN_MOST = timedelta(days=3)  # the longest ban there is (rest-api.md)
+LEAST_RETRY_SECONDS = 0.5
+"""An attempt that would have less time is left to another turn: it would cost its weight and most likely be cut."""
+
 _WAITS = tenacity.wait_exponential(multiplier=2, max=8) + tenacity.wait_random(0, 1)
 
 _T = TypeVar("_T")
 
 
-class _AgainError(Exception):
-    """A failure that another attempt may not meet."""
+@dataclass(frozen=True)
+class _Request(Generic[_T]):
+    """What is asked for, and how its answer is read: `read` also takes how many attempts failed before."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+    path: str
+    params: Mapping[str, str]
+    read: Callable[[HttpAnswer, int], _T]
+    most_bytes: int
+    grant: Callable[[], None]
+
+
+class _Attempts:
+    """The attempts at an answer. One is a request that had its time: what our own end cut short is not counted.
+
+    Parameters
+    ----------
+    deadline
+        When to have given up, in seconds of our monotonic clock.
+    made
+        How many attempts an earlier turn made.
+    most
+        How many may be made, but for one in each turn.
+    of_a_turn
+        Whether the deadline is the end of a turn, which another one follows, and not all that such a request has.
+    """
+
+    def __init__(self, deadline: float, *, made: int, most: int, of_a_turn: bool = True) -> None:
+        self.deadline = deadline
+        self.made = made
+        self.of_a_turn = of_a_turn
+        self.last: AgainError | None = None
+        self._made_before = made
+        self._most = max(most, made + 1)
+
+    @property
+    def retries(self) -> int:
+        """How many were made in this turn."""
+        return self.made - self._made_before
+
+    @property
+    def are_used_up(self) -> bool:
+        """Whether no other one may be made."""
+        return self.made >= self._most
+
+    def again(self, error: AgainError) -> AgainError:
+        """Keep what the last attempt met."""
+        self.last = error
+        return error
+
+    def end(self) -> ExchangeError:
+        """Return what it comes to that the last attempt was not followed by another one."""
+        if self.last and self.are_used_up:
+            return self.last.verdict(self.last.failure)
+        return self.out_of_time()
+
+    def out_of_time(self, *, cut: str | None = None) -> OutOfTimeError:
+        """Return the error that leaves the rest to another turn, for the last failure that was the exchange's.
+
+        Parameters
+        ----------
+        cut
+            What a request that our own end cut short came to.
+        """
+        ours = Failure("unavailable", cut or "no time was left to ask the exchange")
+        failure = self.last.failure if self.last else ours
+        return OutOfTimeError(failure, wait=2.0 ** min(self.made, 3), cut=cut is not None)
 
 
 class Binance:
@@ -81,8 +128,8 @@ class Binance:
         Time, for tests.
     """
 
-    weights = RequestWeights(candles=2, listings=100)
-    """Of klines, whatever its limit, and of exchangeInfo with ticker/24hr (rest-api.md)."""
+    weights = RequestWeights(candles=2, listings=20, volumes=80)
+    """Of klines, whatever its limit, of exchangeInfo and of ticker/24hr without a symbol (rest-api.md)."""
 
     def __init__(
         self,
@@ -95,177 +142,151 @@ class Binance:
     ) -> None:
         self._base_url = base_url
         self._attempts = max_retries + 1
-        self._session = BoundedSession()
+        self._session = BoundedSession(now)
         self._sleep = sleep
         self._monotonic = monotonic
         self._now = now
+        self._clock_offset_ms: int | None = None
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
-        """Ask for the oldest candles from `start` on; without an endTime, so that the answer proves what has none."""
+    @property
+    def clock_offset_ms(self) -> int | None:
+        """How far the exchange's clock is ahead of ours, by the last answer of any status that had a Date."""
+        return self._clock_offset_ms
+
+    def fetch_candles(
+        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+    ) -> FetchedCandles:
+        """Ask for the oldest candles from `start` on; without an endTime, so that the answer proves what has none.
+
+        A wrong row makes the whole answer be asked for again. Where the same rows are wrong again, and in the same way,
+        asking once more would not mend them: then they alone are rejected. Without retries the one answer decides.
+        """
         params = {"symbol": symbol, "interval": INTERVAL, "startTime": str(start * HOUR_MS), "limit": str(limit)}
+        findings: list[Mapping[int, str]] = []
+        enough = min(2, self._attempts)
 
         def read(answer: HttpAnswer, retries: int) -> FetchedCandles:
-            exchange_ms = _clock_ms(answer)
-            candles = rows.read_candles(
+            exchange_ms = headers.clock_ms(answer)
+            found = rows.read_candles(
                 rows.read_json(answer.body), start=start, limit=limit, running=exchange_ms // HOUR_MS
             )
+            if found.rejected:
+                findings.append(found.rejected)
+                if len(findings) < enough or any(finding != findings[0] for finding in findings):
+                    found.whole()
             closed_end = closed_end_at(min(exchange_ms, round(self._now().timestamp() * 1000)))
             return FetchedCandles(
-                candles=tuple(candle for candle in candles if candle.hour < closed_end),
-                hours=tuple(candle.hour for candle in candles),
+                candles=tuple(candle for candle in found.candles if candle.hour < closed_end),
+                hours=found.hours,
                 closed_end=closed_end,
                 retries=retries,
-                used_weight=_used_weight(answer),
+                used_weight=headers.used_weight(answer),
+                rejected={hour: reason for hour, reason in found.rejected.items() if hour < closed_end},
             )
 
-        return self._ask("/api/v3/klines", params, read, _KLINES_BYTES, attempts_made=attempts_made, until=until)
+        request = _Request("/api/v3/klines", params, read, _KLINES_BYTES, grant)
+        return self._ask(request, _Attempts(until, made=attempts_made, most=self._attempts))
 
-    def fetch_market(self) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Ask for all listings, those that no longer trade included."""
 
         def read(answer: HttpAnswer, _: int) -> Market:
-            body = rows.read_json(answer.body)
+            offset = _clock_offset_ms(answer)
+            body = rows.read_listing_json(answer.body)
             limit, seconds = rows.read_weight_limit(body)
-            offset = _clock_ms(answer) - round(self._now().timestamp() * 1000)
             return Market(rows.read_listings(body), limit, seconds, offset)
 
-        return self._ask("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, read, _LISTING_BYTES)
+        params = {"showPermissionSets": "false"}
+        return self._ask_listing(_Request("/api/v3/exchangeInfo", params, read, _LISTING_BYTES, grant))
 
-    def fetch_volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
         """Ask for the quote volumes of the last 24 hours."""
-        return self._ask(
-            "/api/v3/ticker/24hr",
-            {"type": "MINI"},
-            lambda answer, _: rows.read_volumes(rows.read_json(answer.body)),
-            _LISTING_BYTES,
-        )
 
-    def _ask(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        read: Callable[[HttpAnswer, int], _T],
-        most_bytes: int,
-        *,
-        attempts_made: int = 0,
-        until: float | None = None,
-    ) -> _T:
+        def read(answer: HttpAnswer, _: int) -> Mapping[str, Decimal]:
+            return rows.read_volumes(rows.read_listing_json(answer.body))
+
+        return self._ask_listing(_Request("/api/v3/ticker/24hr", {"type": "MINI"}, read, _LISTING_BYTES, grant))
+
+    def _ask_listing(self, request: _Request[_T]) -> _T:
+        deadline = self._monotonic() + LISTING_SECONDS
+        return self._ask(request, _Attempts(deadline, made=0, most=self._attempts, of_a_turn=False))
+
+    def _ask(self, request: _Request[_T], attempts: _Attempts) -> _T:
         """Ask until an answer can be read, at most as often and as long as is allowed."""
-        deadline = until if until is not None else self._monotonic() + LISTING_SECONDS
-        failed: list[Failure] = []
 
-        def attempt() -> _T:
-            seconds = min(REQUEST_SECONDS, deadline - self._monotonic())
-            if seconds <= 0:
-                raise _AgainError(Failure("unavailable", "no time was left to ask"))
-            answer = self._get(path, params, seconds, most_bytes)
-            try:
-                return read(answer, len(failed))
-            except WrongAnswerError as error:
-                raise _AgainError(Failure("invalid_answer", f"the exchange's answer is wrong: {error}", 200)) from error
+        def is_over(state: tenacity.RetryCallState) -> bool:
+            begins = self._monotonic() + state.upcoming_sleep
+            return attempts.are_used_up or begins + LEAST_RETRY_SECONDS >= attempts.deadline
 
-        class OutOfTime(tenacity.stop.stop_base):
-            def __call__(_, state: tenacity.RetryCallState) -> bool:  # noqa: N805 - self is the exchange here
-                return self._monotonic() + state.upcoming_sleep >= deadline
-
-        def note(state: tenacity.RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, _AgainError):
-                failed.append(error.failure)
-
-        left = max(1, self._attempts - attempts_made)
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_AgainError),
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(left), OutOfTime()),
-            wait=_WAITS,
-            after=note,
-            sleep=self._sleep,
+            retry=tenacity.retry_if_exception_type(AgainError), stop=is_over, wait=_WAITS, sleep=self._sleep
         )
         try:
-            return retrying(attempt)
-        except tenacity.RetryError as error:
-            state = error.last_attempt
-            last = state.exception()
-            made = attempts_made + state.attempt_number
-            failure = replace(_failure_of(last), attempts=made)
-            if state.attempt_number < left:
-                raise OutOfTimeError(failure, wait=2.0 ** min(made, 3)) from last
-            raise ExchangeUnavailableError(failure) from last
+            try:
+                return retrying(lambda: self._attempt(request, attempts))
+            except tenacity.RetryError:
+                raise attempts.end() from attempts.last
         except ExchangeError as error:
-            error.failure = replace(error.failure, attempts=attempts_made + len(failed) + 1)
+            error.failure = replace(error.failure, attempts=attempts.made)
             raise
 
-    def _get(self, path: str, params: Mapping[str, str], seconds: float, most_bytes: int) -> HttpAnswer:
-        """Ask once, and raise by kind what is not a good answer."""
+    def _attempt(self, request: _Request[_T], attempts: _Attempts) -> _T:
+        """Ask once, if that is granted and there is time, and read the answer."""
+        if self._monotonic() < attempts.deadline:  # else weight would be taken for a request that is not sent
+            request.grant()
+        seconds = min(REQUEST_SECONDS, attempts.deadline - self._monotonic())
+        if seconds <= 0:
+            raise attempts.out_of_time()
+        retries = attempts.retries
+        attempts.made += 1
         try:
-            answer = self._session.get(self._base_url + path, params, seconds=seconds, most_bytes=most_bytes)
+            return request.read(self._get(request, seconds), retries)
         except BrokenAnswerError as error:
-            raise _AgainError(Failure("unavailable", f"the exchange gave no whole answer: {error}")) from error
+            if attempts.of_a_turn and error.late and seconds < REQUEST_SECONDS:
+                attempts.made -= 1
+                raise attempts.out_of_time(cut=f"our own time ended while the exchange was asked: {error}") from error
+            failure = Failure("unavailable", f"the exchange gave no whole answer: {error}")
+            raise attempts.again(AgainError(failure)) from error
+        except WrongAnswerError as error:
+            failure = Failure("invalid_answer", f"the exchange's answer is wrong: {error}", HTTPStatus.OK.value)
+            raise attempts.again(AgainError(failure)) from error
+        except AgainError as error:
+            attempts.again(error)
+            raise
+
+    def _get(self, request: _Request[_T], seconds: float) -> HttpAnswer:
+        """Send the request, and raise by kind what is not a good answer."""
+        url = self._base_url + request.path
+        try:
+            answer = self._session.get(url, request.params, seconds=seconds, most_bytes=request.most_bytes)
+        except BrokenAnswerError as error:
+            if error.begun is None:
+                raise
+            self._note_clock(error.begun)
+            if is_block(error.begun.status):  # the status says it all
+                raise refusal(error.begun, self._now()) from error
+            raise
         except UntrustedServerError as error:
-            failure = Failure("refused", f"The exchange's certificate is not trusted. {_OTHER_PLACE}")
+            failure = Failure("refused", f"The exchange's certificate is not trusted. {OTHER_PLACE}")
             raise ExchangeRefusedError(failure) from error
-        if answer.status != 200:  # noqa: PLR2004 - the one good status
-            raise self._refusal(answer)
+        self._note_clock(answer)
+        if answer.status != HTTPStatus.OK:
+            raise refusal(answer, self._now())
         return answer
 
-    def _refusal(self, answer: HttpAnswer) -> Exception:
-        """Return the error that an answer other than 200 means."""
-        status = answer.status
-        code, text = _error_body(answer.body)
-        failure = Failure("unavailable", f"the exchange answered {status}: {text}", status, code)
-        if status in _BLOCKED:
-            until = self._now() + min(_BAN_MOST, self._ban(answer, text))
-            said = "banned us" if status == _TEAPOT else "asked us to wait"
-            blocked = replace(failure, kind="blocked", message=f"the exchange {said} until {until:%Y-%m-%dT%H:%M:%SZ}")
-            return ExchangeBlockedError(blocked, until)
-        if status in {403, _REGION_REFUSED}:
-            who = (
-                "The exchange refuses this region"
-                if status == _REGION_REFUSED
-                else "The exchange's firewall refuses us"
-            )
-            return ExchangeRefusedError(replace(failure, kind="refused", message=f"{who} ({status}). {_OTHER_PLACE}"))
-        if status >= 500 or code in _SERVER_CODES:  # noqa: PLR2004 - the server's own failures
-            return _AgainError(failure)
-        if 300 <= status < 400:  # noqa: PLR2004 - redirects
-            reported = f"the exchange redirected us ({status}), and we do not follow"
-            return _AgainError(replace(failure, kind="invalid_answer", message=reported))
-        kind = "invalid_symbol" if code == _INVALID_SYMBOL else "refused"
-        return SymbolRefusedError(replace(failure, kind=kind))
-
-    def _ban(self, answer: HttpAnswer, text: str) -> timedelta:
-        """Return how long not to ask: by Retry-After, else by the time in the body, else a minute."""
-        seconds = answer.headers.get("Retry-After", "")
-        if re.fullmatch(r"\d{1,9}", seconds, re.ASCII):
-            return timedelta(seconds=int(seconds))
-        if named := re.search(r"banned until (\d{13})\b", text, re.ASCII):
-            return timedelta(seconds=max(1.0, int(named[1]) / 1000 - self._now().timestamp()))
-        return timedelta(seconds=_BAN_DEFAULT_SECONDS)
+    def _note_clock(self, answer: HttpAnswer) -> None:
+        try:
+            self._clock_offset_ms = _clock_offset_ms(answer)
+        except WrongAnswerError:
+            return  # the last one stays
 
 
-def _error_body(body: bytes) -> tuple[int | None, str]:
-    """Return the exchange's code and text of an error's body; of anything else, a short word on it."""
-    try:
-        parsed = rows.read_json(body)
-    except WrongAnswerError:
-        return None, "a body that is not JSON"
-    if isinstance(parsed, dict) and type(parsed.get("code")) is int and isinstance(parsed.get("msg"), str):
-        return parsed["code"], parsed["msg"][:300]
-    return None, "a body without code and msg"
+def _clock_offset_ms(answer: HttpAnswer) -> int:
+    """Return how far the exchange's clock was ahead of ours when the answer came.
 
-
-def _clock_ms(answer: HttpAnswer) -> int:
-    """Return the exchange's clock by the Date header, in ms."""
-    try:
-        return round(parsedate_to_datetime(answer.headers["Date"]).replace(tzinfo=UTC).timestamp() * 1000)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WrongAnswerError("the answer has no Date, so nothing says which candles had closed") from error
-
-
-def _used_weight(answer: HttpAnswer) -> int | None:
-    text = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
-    return int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else None
-
-
-def _failure_of(error: Any) -> Failure:
-    return error.failure if isinstance(error, _AgainError) else Failure("unavailable", str(error))
+    Raises
+    ------
+    WrongAnswerError
+        It has no Date.
+    """
+    return headers.clock_ms(answer) - round(answer.received_at.timestamp() * 1000)

@@ -112,7 +112,7 @@ class RateLimiterTable:
         failure = item.failure or Failure("blocked", "the exchange wants no requests")
         if item.permanent:
             raise ExchangeRefusedError(failure)
-        raise ExchangeBlockedError(failure, item.blocked_until)
+        raise ExchangeBlockedError(failure, (item.blocked_until - now).total_seconds())
 
     def _update(self, actions: Sequence[Action], condition: Condition) -> int:
         """Change the item where the condition holds, and return what is reserved then; 0 where it does not."""
