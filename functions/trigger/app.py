@@ -23,7 +23,7 @@ from candle_collector.errors import CollectionInProgressError, NotFoundError, St
 from candle_collector.observability import logger
 
 log = logger()
-bootstrap.load("exchange", "rate_limiter", "leases", "runs", "universes", "series", "queue")
+bootstrap.load("exchange", "rate_limiter", "market_cache", "leases", "runs", "universes", "series", "queue")
 metrics = Metrics()
 app = resolver(bootstrap.container().settings.dashboard_origin)
 

@@ -9,7 +9,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +34,9 @@ REPEATS = 3
 class AskingAhead:
     """The exchange, with the next windows of a known plan asked for before the collector asks for them."""
 
+    weights = Binance.weights
+    clock_offset_ms: int | None = None
+
     def __init__(self, exchange: InstantExchange, threads: Executor, ahead: int) -> None:
         self._exchange = exchange
         self._threads = threads
@@ -41,8 +44,18 @@ class AskingAhead:
         self._own = threading.local()
         self._flying: dict[int, Future[FetchedCandles]] = {}
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
+    def fetch_candles(
+        self,
+        symbol: str,
+        start: int,
+        limit: int,
+        *,
+        attempts_made: int,
+        until: float,
+        grant: Callable[[], None],
+    ) -> FetchedCandles:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
+        grant()
         flying = self._flying.pop(start, None)
         behind = [span for span in SPANS if span.start > start][: self._ahead]
         if flying is None:
@@ -61,7 +74,7 @@ class AskingAhead:
         if not hasattr(self._own, "binance"):  # its connections are for one thread
             self._own.binance = instant_binance(self._exchange)
         binance: Binance = self._own.binance
-        return binance.fetch_candles(symbol, span.start, span.hours, attempts_made=0, until=until)
+        return binance.fetch_candles(symbol, span.start, span.hours, attempts_made=0, until=until, grant=lambda: None)
 
 
 @contextmanager

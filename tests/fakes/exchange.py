@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
@@ -11,6 +11,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import HOUR_MS
+from candle_collector.errors import ExchangeError
 from candle_collector.ports import FetchedCandles, Market, RequestWeights
 
 from tests.fakes.clock import FakeClock
@@ -54,11 +55,13 @@ class FakeExchange:
         The most rows of an answer, where it answers short.
     seconds
         How long an answer takes.
+    retries
+        How many attempts fail before each answer.
     market_error
         What asking for listings raises.
     """
 
-    weights: ClassVar = RequestWeights(candles=2, listings=100)
+    weights: ClassVar = RequestWeights(candles=2, listings=20, volumes=80)
 
     clock: FakeClock
     printed: dict[str, frozenset[int]]
@@ -77,14 +80,26 @@ class FakeExchange:
     def __post_init__(self) -> None:
         self.requested: list[Asked] = []
         self.market_asked = 0
+        self.volumes_asked = 0
+        self.attempts = 0
         if not self.listings:
             self.listings = tuple(map(listing, self.printed))
         self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
+    def fetch_candles(
+        self,
+        symbol: str,
+        start: int,
+        limit: int,
+        *,
+        attempts_made: int,
+        until: float,
+        grant: Callable[[], None],
+    ) -> FetchedCandles:
         """Answer the oldest `limit` rows from `start` on, the running hour's included."""
         assert attempts_made >= 0
         assert self.clock.monotonic() < until
+        self._attempt(grant, attempts_made)
         requested = Asked(symbol, start, limit)
         self.requested.append(requested)
         if self.before:
@@ -102,20 +117,33 @@ class FakeExchange:
             used_weight=self.used_weight,
         )
 
-    def fetch_market(self) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Answer the listings."""
+        self._attempt(grant)
         self.market_asked += 1
         if self.market_error:
             raise self.market_error
         return Market(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
 
-    def fetch_volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
         """Answer volumes by which the symbols rank in the order of their listings."""
+        self._attempt(grant)
+        self.volumes_asked += 1
         return {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
 
     def print_also(self, symbol: str, hours: Iterable[int]) -> None:
         """Serve more hours from now on."""
         self.printed[symbol] |= frozenset(hours)
+
+    def _attempt(self, grant: Callable[[], None], attempts_made: int = 0) -> None:
+        """Have every attempt granted: those that fail, and the one that is answered."""
+        for attempt in range(1 + self.retries):
+            try:
+                grant()
+            except ExchangeError as error:
+                error.failure = replace(error.failure, attempts=attempts_made + attempt)
+                raise
+            self.attempts += 1
 
     def _hours(self, symbol: str) -> list[int]:
         printed = self.printed.get(symbol, frozenset())

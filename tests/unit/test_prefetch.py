@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -117,7 +116,7 @@ def test_an_answer_that_came_while_storing_failed_is_asked_for_again_and_nothing
     system.assert_exact()
 
 
-BLOCKED = ExchangeBlockedError(Failure("blocked", "too much", 418), NOON + timedelta(hours=1))
+BLOCKED = ExchangeBlockedError(Failure("blocked", "too much", 418), 3600)
 REFUSED = ExchangeRefusedError(Failure("refused", "not from here", 451))
 
 
@@ -134,8 +133,9 @@ def test_a_refusal_met_while_storing_failed_closes_the_rate_limiter(error: Excep
     started(system)
     with pytest.raises(OSError, match="away"):
         system.deliver()
-    assert system.rate_limiter.state().blocked_until is not None
-    assert system.rate_limiter.state().permanent is (error is REFUSED)
+    state = system.rate_limiter.state()
+    assert (state.refused_until is not None) is (error is REFUSED)
+    assert (state.blocked_until is not None) is (error is BLOCKED)
 
 
 def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:

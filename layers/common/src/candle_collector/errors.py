@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from candle_collector.domain.run import Failure
 
 
@@ -112,11 +110,11 @@ class OutOfTimeError(ExchangeError):
 
 
 class ExchangeBlockedError(ExchangeError):
-    """The exchange asks not to be asked before `until` (429, 418)."""
+    """The exchange asks not to be asked for `seconds` (429, 418)."""
 
-    def __init__(self, failure: Failure, until: datetime) -> None:
+    def __init__(self, failure: Failure, seconds: float) -> None:
         super().__init__(failure)
-        self.until = until
+        self.seconds = seconds
 
 
 class SymbolRefusedError(ExchangeError):

@@ -81,8 +81,10 @@ class Binance:
         Time, for tests.
     """
 
-    weights = RequestWeights(candles=2, listings=100)
-    """Of klines, whatever its limit, and of exchangeInfo with ticker/24hr (rest-api.md)."""
+    weights = RequestWeights(candles=2, listings=20, volumes=80)
+    """Of klines, whatever its limit, of exchangeInfo and of ticker/24hr without a symbol (rest-api.md)."""
+
+    clock_offset_ms: int | None = None
 
     def __init__(
         self,
@@ -100,7 +102,16 @@ class Binance:
         self._monotonic = monotonic
         self._now = now
 
-    def fetch_candles(self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float) -> FetchedCandles:
+    def fetch_candles(
+        self,
+        symbol: str,
+        start: int,
+        limit: int,
+        *,
+        attempts_made: int,
+        until: float,
+        grant: Callable[[], None],
+    ) -> FetchedCandles:
         """Ask for the oldest candles from `start` on; without an endTime, so that the answer proves what has none."""
         params = {"symbol": symbol, "interval": INTERVAL, "startTime": str(start * HOUR_MS), "limit": str(limit)}
 
@@ -118,9 +129,11 @@ class Binance:
                 used_weight=_used_weight(answer),
             )
 
-        return self._ask("/api/v3/klines", params, read, _KLINES_BYTES, attempts_made=attempts_made, until=until)
+        return self._ask(
+            "/api/v3/klines", params, read, _KLINES_BYTES, attempts_made=attempts_made, until=until, grant=grant
+        )
 
-    def fetch_market(self) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Ask for all listings, those that no longer trade included."""
 
         def read(answer: HttpAnswer, _: int) -> Market:
@@ -129,15 +142,16 @@ class Binance:
             offset = _clock_ms(answer) - round(self._now().timestamp() * 1000)
             return Market(rows.read_listings(body), limit, seconds, offset)
 
-        return self._ask("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, read, _LISTING_BYTES)
+        return self._ask("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, read, _LISTING_BYTES, grant=grant)
 
-    def fetch_volumes(self) -> Mapping[str, Decimal]:
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
         """Ask for the quote volumes of the last 24 hours."""
         return self._ask(
             "/api/v3/ticker/24hr",
             {"type": "MINI"},
             lambda answer, _: rows.read_volumes(rows.read_json(answer.body)),
             _LISTING_BYTES,
+            grant=grant,
         )
 
     def _ask(
@@ -147,14 +161,19 @@ class Binance:
         read: Callable[[HttpAnswer, int], _T],
         most_bytes: int,
         *,
+        grant: Callable[[], None],
         attempts_made: int = 0,
         until: float | None = None,
     ) -> _T:
         """Ask until an answer can be read, at most as often and as long as is allowed."""
         deadline = until if until is not None else self._monotonic() + LISTING_SECONDS
         failed: list[Failure] = []
+        sent = 0
 
         def attempt() -> _T:
+            nonlocal sent
+            grant()
+            sent += 1
             seconds = min(REQUEST_SECONDS, deadline - self._monotonic())
             if seconds <= 0:
                 raise _AgainError(Failure("unavailable", "no time was left to ask"))
@@ -192,7 +211,7 @@ class Binance:
                 raise OutOfTimeError(failure, wait=2.0 ** min(made, 3)) from last
             raise ExchangeUnavailableError(failure) from last
         except ExchangeError as error:
-            error.failure = replace(error.failure, attempts=attempts_made + len(failed) + 1)
+            error.failure = replace(error.failure, attempts=attempts_made + sent)
             raise
 
     def _get(self, path: str, params: Mapping[str, str], seconds: float, most_bytes: int) -> HttpAnswer:
@@ -214,10 +233,11 @@ class Binance:
         code, text = _error_body(answer.body)
         failure = Failure("unavailable", f"the exchange answered {status}: {text}", status, code)
         if status in _BLOCKED:
-            until = self._now() + min(_BAN_MOST, self._ban(answer, text))
+            ban = min(_BAN_MOST, self._ban(answer, text))
+            until = self._now() + ban
             said = "banned us" if status == _TEAPOT else "asked us to wait"
             blocked = replace(failure, kind="blocked", message=f"the exchange {said} until {until:%Y-%m-%dT%H:%M:%SZ}")
-            return ExchangeBlockedError(blocked, until)
+            return ExchangeBlockedError(blocked, ban.total_seconds())
         if status in {403, _REGION_REFUSED}:
             who = (
                 "The exchange refuses this region"
