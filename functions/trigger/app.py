@@ -25,7 +25,7 @@ from candle_collector.observability import logger
 from candle_collector.ports import find_run
 
 log = logger()
-bootstrap.load("exchange", "rate_limiter", "leases", "runs", "universes", "series", "queue")
+bootstrap.load("exchange", "rate_limiter", "market_cache", "leases", "runs", "universes", "series", "queue")
 metrics = Metrics()
 WORKERS_STOP_WITHIN = 5
 """How many seconds a cancel waits for workers to store the answers in hand, so that most find the run ended."""

@@ -215,7 +215,10 @@ def in_process() -> Iterator[tuple[Gateway, dict[Scope, str]]]:
     }
     ports = {
         name: getattr(world, name)
-        for name in ("exchange", "candles", "leases", "runs", "universes", "series", "rate_limiter", "queue", "events")
+        for name in (
+            *("exchange", "market_cache", "candles", "leases", "runs"),
+            *("universes", "series", "rate_limiter", "queue", "events"),
+        )
     }
     made = bootstrap.Container(Settings(variables), clock=world.clock, keys=keys, probe=Probe(), **ports)
     with pytest.MonkeyPatch.context() as patch:

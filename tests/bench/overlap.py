@@ -34,6 +34,9 @@ REPEATS = 3
 class AskingAhead:
     """The exchange, with the next windows of a known plan asked for before the collector asks for them."""
 
+    weights = Binance.weights
+    clock_offset_ms: int | None = None
+
     def __init__(self, exchange: InstantExchange, threads: Executor, ahead: int) -> None:
         self._exchange = exchange
         self._threads = threads
@@ -45,6 +48,7 @@ class AskingAhead:
         self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
     ) -> FetchedCandles:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
+        grant()
         flying = self._flying.pop(start, None)
         behind = [span for span in SPANS if span.start > start][: self._ahead]
         if flying is None:

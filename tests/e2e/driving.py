@@ -135,9 +135,13 @@ class StackExchange(RunningExchange):
 
     def __init__(self, stack: StackUnderTest) -> None:
         self.url = stack.exchange_url
+        self._stack = stack
 
     def as_new(self) -> None:
-        """Forget all counts and bans, and set every switch back."""
+        """Forget all counts and bans, and set every switch back; the stack forgets what it was answered before."""
+        runs = self._stack.aws.client("dynamodb", endpoint_url=self._stack.aws_endpoint_url)
+        key: Any = {"pk": {"S": "MARKET"}, "sk": {"S": "MARKET"}}
+        runs.delete_item(TableName=self._stack.output("RunsTableName"), Key=key)
         self.settings(latency_ms=0, weight_limit=6000, minute_seconds=60, omitted={}, statuses={}, listed={}, faults=[])
         self.reset()
 

@@ -282,7 +282,7 @@ def new_world(make: Callable[..., World]) -> World:
 PAIRS = [(outer, inner) for outer in SCENES for inner in INNER]
 
 
-def find_troubles(make: Callable[..., World], outer: str, inner: str) -> tuple[int, list[str]]:
+def find_violations(make: Callable[..., World], outer: str, inner: str) -> tuple[int, list[str]]:
     """Let the inner process work before the outer one begins, and after each of its steps.
 
     After one step is before the next: nothing but the ports' calls is seen by others.
@@ -308,7 +308,7 @@ def find_troubles(make: Callable[..., World], outer: str, inner: str) -> tuple[i
         if number and between.step is None:
             return number - 1, found
         at = f"after step {number}, {between.step}" if number else "before its first step"
-        found += [f"{at}: {trouble}" for trouble in _settle(system) or _check(system)]
+        found += [f"{at}: {violation}" for violation in _settle(system) or _check(system)]
     raise AssertionError("the outer process does not end")
 
 

@@ -19,7 +19,7 @@ from tests.integration.conftest import TABLES
 
 
 def make_tables() -> None:
-    """Make the tables anew, with nothing in them."""
+    """Make the tables, with nothing in them."""
     dynamodb = boto3.client("dynamodb")
     for name in dynamodb.list_tables()["TableNames"]:
         dynamodb.delete_table(TableName=name)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 
-from tests.explore.interleavings import PAIRS, find_troubles
+from tests.explore.interleavings import PAIRS, find_violations
 from tests.explore.real_world import RealWorld, make_tables
 
 
@@ -24,6 +24,6 @@ def test_no_step_of_two_processes_breaks_a_promise(pair: tuple[str, str], table:
         make_tables()
         return RealWorld(printed, table, **exchange)
 
-    steps, found = find_troubles(make, *pair)
+    steps, found = find_violations(make, *pair)
     assert found == []
     assert steps > 0

@@ -40,15 +40,6 @@ def listing(symbol: str, status: str = "TRADING") -> Listing:
     return Listing(symbol, symbol.removesuffix("USDT"), "USDT", status)
 
 
-def _ask_for(grant: Callable[[], None], made: int) -> None:
-    """Ask whether a request may be sent; where not, the failure has the attempts that were made before."""
-    try:
-        grant()
-    except ExchangeError as error:
-        error.failure = replace(error.failure, attempts=made)
-        raise
-
-
 @dataclass
 class FakeExchange:
     """An exchange in memory.
@@ -96,6 +87,8 @@ class FakeExchange:
     def __post_init__(self) -> None:
         self.requested: list[Asked] = []
         self.market_asked = 0
+        self.volumes_asked = 0
+        self.attempts = 0
         if not self.listings:
             self.listings = tuple(map(listing, self.printed))
         self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
@@ -108,8 +101,7 @@ class FakeExchange:
         if self.clock.monotonic() >= until:  # a worker looks at its time first, unless it was held up since
             assert self.bears_the_late
             raise OutOfTimeError(Failure("unavailable", "no time was left to ask", attempts=attempts_made), wait=0)
-        for made in range(attempts_made, attempts_made + self.retries + 1):
-            _ask_for(grant, made)
+        self._attempt(grant, attempts_made)
         requested = Asked(symbol, start, limit)
         self.requested.append(requested)
         if self.before:
@@ -131,7 +123,7 @@ class FakeExchange:
 
     def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Answer the listings."""
-        _ask_for(grant, made=0)
+        self._attempt(grant)
         self.market_asked += 1
         if self.market_error:
             raise self.market_error
@@ -139,12 +131,23 @@ class FakeExchange:
 
     def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
         """Answer volumes by which the symbols rank in the order of their listings."""
-        _ask_for(grant, made=0)
+        self._attempt(grant)
+        self.volumes_asked += 1
         return {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
 
     def print_also(self, symbol: str, hours: Iterable[int]) -> None:
         """Serve more hours from now on."""
         self.printed[symbol] |= frozenset(hours)
+
+    def _attempt(self, grant: Callable[[], None], attempts_made: int = 0) -> None:
+        """Have every attempt granted: those that fail, and the one that is answered."""
+        for attempt in range(1 + self.retries):
+            try:
+                grant()
+            except ExchangeError as error:
+                error.failure = replace(error.failure, attempts=attempts_made + attempt)
+                raise
+            self.attempts += 1
 
     def _hours(self, symbol: str) -> list[int]:
         printed = self.printed.get(symbol, frozenset())

@@ -19,7 +19,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
-from tests.fakes.rate_limiter import FakeEventBus, FakeRateLimiter
+from tests.fakes.rate_limiter import FakeEventBus, FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
@@ -107,6 +107,8 @@ class World:
         self.universes = FakeUniverseStore()
         self.queue = FakeQueue(self.clock, VISIBILITY)
         self.rate_limiter = FakeRateLimiter()
+        self.market_cache = FakeMarketCache()
+        self.sleep: Callable[[float], None] = self.clock.advance
         self.events = FakeEventBus()
         self.defaults = RunDefaults(
             top_n=100,
@@ -143,14 +145,16 @@ class World:
         """Return what a trigger works with, perhaps one that dies."""
         wrap = _wrapper(countdown)
         return RunPorts(
-            wrap(self.exchange),
-            wrap(self.rate_limiter),
-            wrap(self.leases),
-            wrap(self.runs),
-            wrap(self.universes),
-            wrap(self.series),
-            wrap(self.queue),
-            self.clock,
+            exchange=wrap(self.exchange),
+            rate_limiter=wrap(self.rate_limiter),
+            market_cache=wrap(self.market_cache),
+            clock=self.clock,
+            sleep=self.sleep,
+            leases=wrap(self.leases),
+            runs=wrap(self.runs),
+            universes=wrap(self.universes),
+            series=wrap(self.series),
+            queue=wrap(self.queue),
         )
 
     def closing_ports(self, countdown: list[int] | None = None) -> ClosingPorts:

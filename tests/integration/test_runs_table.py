@@ -1,4 +1,4 @@
-"""The runs table on moto: runs, series and the rate limiter keep their ports' promises."""
+"""The runs table on moto: runs, series, the market and the rate limiter keep their ports' promises."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import boto3
 import pytest
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
+from candle_collector.adapters.dynamodb.market_table import MarketTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
@@ -16,6 +17,7 @@ from candle_collector.domain.series import Series
 from candle_collector.errors import CollectorError
 
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
+from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import LATER, NOW, A, RunStoreContract, activate, begun, known, records, run
 from tests.port_contracts.series_store import SeriesStoreContract
@@ -66,6 +68,13 @@ class TestRateLimiterTable(RateLimiterContract):
     @pytest.fixture
     def rate_limiter(self, table: ItemTable) -> RateLimiterTable:
         return RateLimiterTable(table)
+
+
+@pytest.mark.usefixtures("tables")
+class TestMarketTable(MarketCacheContract):
+    @pytest.fixture
+    def market_cache(self, table: ItemTable) -> MarketTable:
+        return MarketTable(table)
 
 
 @pytest.mark.usefixtures("tables")

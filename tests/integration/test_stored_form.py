@@ -164,8 +164,8 @@ def test_a_series_is_read_and_written_again_in_the_same_form(table: ItemTable) -
 def test_lease_rate_limiter_and_universe_are_read(table: ItemTable) -> None:
     assert LeaseTable(table).holder(MOMENT) == RUN_ID
     state = RateLimiterTable(table).state()
-    assert (state.reserved, state.period, state.blocked_until, state.reason) == (120, 29145600, MOMENT, "503")
-    assert (state.clock_offset_ms, state.permanent) == (7, False)
+    assert (state.reserved, state.period, state.blocked_until, state.block_reason) == (120, 29145600, MOMENT, "503")
+    assert (state.clock_offset_ms, state.blocks, state.refused_until) == (7, 0, None)
     assert UniverseTable(table).get("2025-06-01") == [{"symbol": "BTCUSDT", "quote_volume": "0.5"}]
 
 

@@ -7,12 +7,13 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
-from tests.fakes.rate_limiter import FakeRateLimiter
+from tests.fakes.rate_limiter import FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.port_contracts.candle_store import CandleStoreContract
 from tests.port_contracts.collect_queue import CollectQueueContract, Received
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
+from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import RunStoreContract, begun
 from tests.port_contracts.series_store import SeriesStoreContract
@@ -58,6 +59,12 @@ class TestFakeRateLimiter(RateLimiterContract):
     @pytest.fixture
     def rate_limiter(self) -> FakeRateLimiter:
         return FakeRateLimiter()
+
+
+class TestFakeMarketCache(MarketCacheContract):
+    @pytest.fixture
+    def market_cache(self) -> FakeMarketCache:
+        return FakeMarketCache()
 
 
 class TestFakeQueue(CollectQueueContract):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.explore.interleavings import PAIRS, find_troubles
+from tests.explore.interleavings import PAIRS, find_violations
 from tests.fakes.world import World
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=" | ".join)
 def test_no_step_of_two_processes_breaks_a_promise(pair: tuple[str, str]) -> None:
-    steps, found = find_troubles(World, *pair)
+    steps, found = find_violations(World, *pair)
     assert found == []
     assert steps > 0

@@ -67,6 +67,7 @@ def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> Non
     request = RunRequest("backward", START, END)
     fast = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
     system.exchange.weight_limit = 100
+    system.clock.advance(60)  # by then nobody takes the answers of before for new
     slow = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
     assert slow["estimated_minutes"] > fast["estimated_minutes"] > 0
     assert slow["weight"] == fast["weight"] == fast["requests"] * 2 + 100

@@ -133,8 +133,9 @@ def test_a_refusal_met_while_storing_failed_closes_the_rate_limiter(error: Excep
     started(system)
     with pytest.raises(OSError, match="away"):
         system.deliver()
-    assert system.rate_limiter.state().blocked_until is not None
-    assert system.rate_limiter.state().permanent is (error is REFUSED)
+    state = system.rate_limiter.state()
+    assert (state.refused_until is not None) is (error is REFUSED)
+    assert (state.blocked_until is not None) is (error is BLOCKED)
 
 
 def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:

@@ -98,7 +98,7 @@ def test_a_symbol_that_lacks_something_says_what_and_why() -> None:
 def test_that_a_run_waits_for_the_exchange_is_reported_with_the_time() -> None:
     system = world()
     system.start(start=START, end=END)
-    system.rate_limiter.block(system.clock.now() + timedelta(seconds=90), Failure("blocked", "banned", 418))
+    system.rate_limiter.block(90, Failure("blocked", "banned", 418), now=system.clock.now(), seen=None)
     assert reported(system)["waiting_for_exchange_until"] == "2025-06-01T12:06:30Z"
     system.clock.advance(91)
     assert reported(system)["waiting_for_exchange_until"] is None

@@ -159,7 +159,7 @@ def test_a_range_may_be_asked_for(archive: Archive) -> None:
 
 def test_an_exchange_whose_clock_is_behind_is_not_expected_to_have_printed_more(archive: Archive) -> None:
     archive.hold(Series("AUSDT"), (Window(START, NOW - 48),))
-    archive.rate_limiter.open(round(timedelta(hours=-48).total_seconds() * 1000))
+    archive.rate_limiter.note_clock(round(timedelta(hours=-48).total_seconds() * 1000))
     assert symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
 
 

@@ -83,7 +83,8 @@ def test_what_was_collected_is_counted_and_its_lag_reported_in_hours(world: Worl
 
 def test_an_exchange_that_wants_to_be_left_alone_is_not_asked_whether_it_answers(world: World) -> None:
     until = world.clock.now() + timedelta(minutes=2)
-    world.rate_limiter.block(until, Failure("blocked", "the exchange asked us to wait", 429))
+    failure = Failure("blocked", "the exchange asked us to wait", 429)
+    world.rate_limiter.block(120, failure, now=world.clock.now(), seen=None)
     probe = Probe()
     reported = report(world, probe)["exchange"]
     assert probe.requested == 0
@@ -102,7 +103,7 @@ def test_an_exchange_that_does_not_answer_is_reported_as_such(world: World) -> N
 def test_the_used_weight_is_that_of_the_minute_at_hand(world: World) -> None:
     now = world.clock.now()
     period = round(now.timestamp() * 1000) // 60_000
-    world.rate_limiter.reserve(40, period=period, budget=4800, now=now)
+    world.rate_limiter.reserve(40, period=period, period_seconds=60, budget=4800, now=now)
     assert report(world, Probe())["exchange"]["used_weight"] == 40
     world.clock.advance(60)
     assert report(world, Probe())["exchange"]["used_weight"] == 0

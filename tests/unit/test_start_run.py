@@ -144,7 +144,7 @@ def test_an_exchange_that_does_not_answer_starts_nothing(failure: Exception) -> 
 
 def test_while_the_rate_limiter_is_closed_the_exchange_is_not_asked() -> None:
     system = world()
-    system.rate_limiter.block(NOON + timedelta(minutes=5), Failure("blocked", "banned", 418))
+    system.rate_limiter.block(300, Failure("blocked", "banned", 418), now=NOON, seen=None)
     assert isinstance(refused(system), MarketUnavailableError)
     assert system.exchange.market_asked == 0
     system.clock.advance(301)
@@ -153,9 +153,9 @@ def test_while_the_rate_limiter_is_closed_the_exchange_is_not_asked() -> None:
 
 def test_a_rate_limiter_that_a_person_had_to_open_is_tried_by_the_next_start() -> None:
     system = world()
-    system.rate_limiter.block(NOON + timedelta(hours=5), Failure("refused", "another region", 451), permanent=True)
+    system.rate_limiter.refuse(NOON + timedelta(hours=5), Failure("refused", "another region", 451))
     system.start()
-    assert system.rate_limiter.state().blocked_until is None
+    assert system.rate_limiter.state().refused_until is None
 
 
 def test_an_exchange_without_a_symbol_to_collect_starts_nothing() -> None:
@@ -334,6 +334,7 @@ def test_forward_keeps_symbols_up_to_date_that_left_the_top_n_as_long_as_they_tr
     system = world()
     system.collect()
     system.exchange.listings = (listing("SOLUSDT"), listing("ETHUSDT"), listing("BTCUSDT", "BREAK"))
+    system.clock.advance(60)  # by then nobody takes the listings of before for new
     system.defaults = replace(system.defaults, top_n=1)
     assert [item.symbol for item in system.collect("forward").symbols] == ["SOLUSDT", "ETHUSDT"]
     assert [item.symbol for item in system.collect("gap_fill").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Exchange,
         ExchangeProbe,
         LeaseStore,
+        MarketCache,
         RateLimiter,
         RunStore,
         SeriesStore,
@@ -125,6 +126,13 @@ class Container:
         return RateLimiterTable(self.runs_items)
 
     @cached_property
+    def market_cache(self) -> MarketCache:
+        """The market's last answers."""
+        from candle_collector.adapters.dynamodb.market_table import MarketTable
+
+        return MarketTable(self.runs_items)
+
+    @cached_property
     def queue(self) -> CollectQueue:
         """The workers' queue."""
         from candle_collector.adapters.sqs import SqsCollectQueue
@@ -171,14 +179,16 @@ class Container:
         from candle_collector.collecting.run_scope import RunPorts
 
         return RunPorts(
-            self.exchange,
-            self.rate_limiter,
-            self.leases,
-            self.runs,
-            self.universes,
-            self.series,
-            self.queue,
-            self.clock,
+            exchange=self.exchange,
+            rate_limiter=self.rate_limiter,
+            market_cache=self.market_cache,
+            clock=self.clock,
+            sleep=time.sleep,
+            leases=self.leases,
+            runs=self.runs,
+            universes=self.universes,
+            series=self.series,
+            queue=self.queue,
         )
 
     def closing_ports(self) -> ClosingPorts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -74,8 +74,8 @@ class Market:
 
     @property
     def limit(self) -> WeightLimit:
-        """The limit, by the exchange's clock."""
-        return WeightLimit(self.weight_limit, self.weight_seconds, self.clock_offset_ms)
+        """The limit on requests."""
+        return WeightLimit(self.weight_limit, self.weight_seconds)
 
 
 class RequestWeights(NamedTuple):
@@ -307,7 +307,7 @@ class CollectQueue(Protocol):
 
 @dataclass(frozen=True)
 class RateLimiterState:
-    """Whether the exchange may be asked.
+    """What all workers know of whether the exchange may be asked. Moments are by the exchange's clock.
 
     Attributes
     ----------
@@ -315,20 +315,43 @@ class RateLimiterState:
         The weight reserved in `period`.
     period
         The number of the exchange's minute (or whatever it counts in) since 1970 that was reserved in last.
-    blocked_until
-        Until when nobody asks.
-    permanent
-        Whether a person must change something first.
     clock_offset_ms
         How far the exchange's clock was ahead of ours when the last run started.
+    blocked_until, block_reason
+        Until when the exchange asked us to wait (429, 418), and what it said.
+    block_id
+        Which block it is; it changes with each.
+    blocks
+        How many there were in a row, without a good answer between.
+    refused_until, refusal_reason
+        Until when nobody asks because a person must change something first (451, 403, TLS), and what.
+    refusal_id
+        Which refusal it is; it changes with each.
     """
 
     reserved: int = 0
     period: int | None = None
     clock_offset_ms: int = 0
     blocked_until: datetime | None = None
-    reason: str | None = None
-    permanent: bool = False
+    block_reason: str | None = None
+    block_id: str | None = None
+    blocks: int = 0
+    refused_until: datetime | None = None
+    refusal_reason: str | None = None
+    refusal_id: str | None = None
+
+    def closed(self, now: datetime) -> tuple[datetime, str] | None:
+        """Return until when nobody asks, and why; None where the exchange may be asked. Both times are by our clock."""
+        ends = [
+            (until - timedelta(milliseconds=self.clock_offset_ms), reason or "")
+            for until, reason in (
+                (self.blocked_until, self.block_reason),
+                (self.refused_until, self.refusal_reason),
+            )
+            if until is not None
+        ]
+        ends = [(until, reason) for until, reason in ends if until > now]
+        return (max(ends)[0], "; ".join(reason for _, reason in ends)) if ends else None
 
 
 class Reservation(NamedTuple):
@@ -339,44 +362,114 @@ class Reservation(NamedTuple):
 
 
 class RateLimiter(Protocol):
-    """One budget of weight for all workers, and one closed door."""
+    """What all workers agree on: one budget of weight, a ban, and a refusal, each apart from the others.
 
-    def reserve(self, weight: int, *, period: int, budget: int, now: datetime) -> Reservation:
-        """Reserve up to `weight` of what is left of `budget` in `period`; perhaps nothing.
+    All moments and periods are by the exchange's clock, as far as the caller knows it.
+    """
+
+    def reserve(
+        self, weight: int, *, period: int, period_seconds: int, budget: int, now: datetime, least: int = 1
+    ) -> Reservation:
+        """Reserve up to `weight` of what is left of `budget` in a period; perhaps nothing.
+
+        A period only ever goes forward: whoever is behind reserves of what is left in the one that others have begun.
 
         Parameters
         ----------
         period
             The number of the exchange's minute (or whatever it counts in) since 1970.
+        period_seconds
+            Its length; with periods of another length the budget begins again.
+        least
+            Less than this is of no use: then nothing is reserved.
 
         Raises
         ------
         ExchangeBlockedError
-            The rate limiter is closed.
+            The exchange asked us to wait.
         """
 
-    def check(self, *, now: datetime) -> None:
-        """Look whether the rate limiter is open: one read, before each request.
+    def check(self, *, now: datetime) -> RateLimiterState:
+        """Look whether the exchange may be asked: one read, before each attempt.
 
         Raises
         ------
         ExchangeBlockedError
-            It is closed until a time.
+            The exchange asked us to wait.
         ExchangeRefusedError
-            It is closed until a person changes something.
+            It did not, but a person must change something first.
         """
 
     def observe(self, used: int, *, period: int) -> None:
         """Raise what counts as reserved in `period` to what the exchange says is used."""
 
-    def block(self, until: datetime, failure: Failure, *, permanent: bool = False) -> None:
-        """Close the rate limiter until then; a later end stays."""
+    def block(self, seconds: float, failure: Failure, *, now: datetime, seen: str | None) -> datetime:
+        """Let nobody ask for so long, or longer where this follows other blocks; return until when.
 
-    def open(self, clock_offset_ms: int) -> None:
-        """Forget every block, because the exchange has just answered, and keep its clock's offset."""
+        An end that is later and written already stays, and so does a refusal.
+
+        Parameters
+        ----------
+        seconds
+            What the exchange asked for.
+        seen
+            The `block_id` that `check` returned before the request. Another one standing there now means that somebody
+            else has met the same block meanwhile, so that the wait does not grow.
+        """
+
+    def refuse(self, until: datetime, failure: Failure) -> None:
+        """Let nobody ask before a person changes something; a later end stays, and so does a ban."""
+
+    def reopen(self, refusal_id: str) -> None:
+        """Forget this refusal, because the exchange has answered: the id was read before it was asked."""
+
+    def answered(self, block_id: str) -> None:
+        """Count the blocks in a row from the first again, if this one is still the last."""
+
+    def note_clock(self, offset_ms: int) -> None:
+        """Keep how far the exchange's clock is ahead of ours."""
 
     def state(self) -> RateLimiterState:
         """Return how things stand."""
+
+
+@dataclass(frozen=True)
+class MarketAnswers:
+    """What the exchange last said of its market.
+
+    Attributes
+    ----------
+    volumes
+        The quote volume of the last 24 hours by symbol; None where nobody asked for it.
+    taken_at
+        When the listings came, by the exchange's clock.
+    """
+
+    market: Market
+    volumes: Mapping[str, Decimal] | None
+    taken_at: datetime
+
+
+class MarketCache(Protocol):
+    """The market's last answers, for all processes, and whose turn it is to ask for newer ones."""
+
+    def get(self) -> MarketAnswers | None:
+        """Return the last answers, however old."""
+
+    def put(self, answers: MarketAnswers) -> None:
+        """Keep answers.
+
+        Raises
+        ------
+        CollectorError
+            They could not be written.
+        """
+
+    def claim(self, *, now: datetime, until: datetime) -> str | None:
+        """Take the turn to ask until then, and return its id; None while somebody else has it."""
+
+    def release(self, claim_id: str) -> None:
+        """End the turn, if it is still this one."""
 
 
 class ExchangeProbe(Protocol):

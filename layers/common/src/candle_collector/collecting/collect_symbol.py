@@ -8,12 +8,13 @@ import random
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 
-from candle_collector.collecting.budget import WeightBudget
+from candle_collector.collecting.budget import OUT_OF_BUDGET, WeightBudget
 from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
 from candle_collector.collecting.end_run import leave_run
+from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.collecting.prefetch import Prefetch
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
@@ -140,10 +141,10 @@ class _Turn:
         self._progress, self._absent_days = self._read(series, within)
         self._budget = WeightBudget(
             run.limit,
-            ports.weight_share_percent,
+            run.limit.budget(ports.weight_share_percent),
             ports.exchange.weights.candles,
             rate_limiter=ports.rate_limiter,
-            clock=ports.clock,
+            time=ExchangeTime(ports.clock, ports.exchange, run.clock_offset_ms),
         )
         self._prefetch = Prefetch[FetchedCandles](ports.prefetch)
         self._failed_windows: list[FailedWindow] = []
@@ -219,13 +220,11 @@ class _Turn:
         try:
             granted = self._budget.reserve(requests)
         except ExchangeBlockedError as error:
-            return self._wait_for_exchange(error)
-        except ExchangeRefusedError as error:
-            return self._stop(error.failure)
+            return self._wait_for_exchange(error.failure, error.seconds)
         return None if granted else self._requeue(self._budget.seconds_to_next_period())
 
     def _request(self, requested: Window) -> Callable[[], FetchedCandles]:
-        """Return the request for a window; it looks at the rate limiter, which may have been closed since."""
+        """Return the request for a window; each attempt is granted first, as much may have changed since the last."""
         ports, symbol, attempts_made = self._ports, self._record.symbol, self._record.attempts
 
         def request() -> FetchedCandles:
@@ -235,7 +234,7 @@ class _Turn:
                 requested.hours,
                 attempts_made=attempts_made,
                 until=ports.until - FINISH_SECONDS,
-                grant=lambda: ports.rate_limiter.check(now=ports.clock.now()),
+                grant=self._budget.grant,
             )
 
         return request
@@ -279,7 +278,6 @@ class _Turn:
 
     def _count(self, attempts: int) -> None:
         """Count what was requested: every attempt is a request, every one after the first of its window a retry."""
-        self._budget.spend(attempts)
         retries = max(0, attempts - (0 if self._record.attempts else 1))
         self._record = replace(
             self._record, requests=self._record.requests + attempts, retries=self._record.retries + retries
@@ -292,16 +290,16 @@ class _Turn:
         self._count(attempts)
         if attempts:
             self._failed_windows.append(FailedWindow(requested, attempts, failure.message))
-        self._close_rate_limiter(error)
+        wait = self._close_rate_limiter(error)
         match error:
             case ExchangeBlockedError():
-                return self._wait_for_exchange(error)
+                return self._wait_for_exchange(failure, wait)
             case OutOfTimeError():
                 if error.cut:  # a request all the same, and the one that follows repeats it
-                    self._budget.spend(1)
                     requests, retries = self._record.requests + 1, self._record.retries + 1
                     self._record = replace(self._record, requests=requests, retries=retries)
-                self._record = replace(self._record, attempts=failure.attempts, failure=failure)
+                reason = self._record.failure if failure.kind == OUT_OF_BUDGET else failure
+                self._record = replace(self._record, attempts=failure.attempts, failure=reason)
                 return self._requeue(error.wait)
             case ExchangeUnavailableError():
                 given_up = windows.union([*self._record.given_up, requested])
@@ -311,22 +309,20 @@ class _Turn:
             case _:
                 return self._stop(failure)
 
-    def _close_rate_limiter(self, error: ExchangeError) -> None:
-        """Close the rate limiter for all workers where the exchange wants requests from none."""
+    def _close_rate_limiter(self, error: ExchangeError) -> float:
+        """Close the rate limiter for all workers where the exchange wants requests from none; return the wait."""
         if isinstance(error, ExchangeBlockedError):
-            self._ports.rate_limiter.block(self._end_of(error), error.failure)
-        elif isinstance(error, ExchangeRefusedError):
-            self._ports.rate_limiter.block(self._run.deadline, error.failure, permanent=True)
+            return self._budget.block(error)
+        if isinstance(error, ExchangeRefusedError):
+            self._budget.refuse(error, self._run.deadline)
+        return 0
 
-    def _wait_for_exchange(self, error: ExchangeBlockedError) -> _Next:
+    def _wait_for_exchange(self, failure: Failure, seconds: float) -> _Next:
         """Come back when the block is over; one past the run's deadline ends the symbol."""
-        if self._end_of(error) >= self._run.deadline:
-            return self._stop(error.failure)
-        self._record = replace(self._record, failure=error.failure)
-        return self._requeue(error.seconds)
-
-    def _end_of(self, error: ExchangeBlockedError) -> datetime:
-        return self._ports.clock.now() + timedelta(seconds=error.seconds)
+        if self._ports.clock.now() + timedelta(seconds=seconds) >= self._run.deadline:
+            return self._stop(failure)
+        self._record = replace(self._record, failure=failure)
+        return self._requeue(seconds)
 
     def _stop(self, failure: Failure) -> _Next:
         self._record = replace(self._record, failure=failure)

@@ -61,7 +61,7 @@ def plan_run(
         As `start_run` would.
     """
     check_range(request, ports.clock.now())
-    scope = choose(request, defaults, ports)
+    scope = choose(request, defaults, ports, dry_run=True)
     with ThreadPoolExecutor(_READERS) as readers:
         missing = dict(
             zip(
@@ -74,7 +74,8 @@ def plan_run(
     requests = sum(map(len, plans.values()))
     days = sum(len({windows.day_of(hour) for hour in windows.hours_in(gaps)}) for gaps in missing.values())
     weights = ports.exchange.weights
-    weight = requests * weights.candles + weights.listings + weights.volumes
+    market_weight = weights.listings + (weights.volumes if request.symbols is None else 0)
+    weight = requests * weights.candles + market_weight
     budget = scope.market.weight_limit * defaults.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
     dollars = _dollars(requests, days, len(scope.symbols), read_days=(scope.end - scope.start) / windows.HOURS_A_DAY)

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
+from candle_collector.collecting.ask_market import MarketPorts, ask_market
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Mode, RunSymbol
 from candle_collector.domain.universe import Ranked, rank
-from candle_collector.errors import (
-    ExchangeBlockedError,
-    ExchangeError,
-    InvalidRequestError,
-    MarketUnavailableError,
-)
-from candle_collector.ports import (
-    Clock,
-    CollectQueue,
-    Exchange,
-    LeaseStore,
-    Market,
-    RateLimiter,
-    RunStore,
-    SeriesStore,
-    UniverseStore,
-)
+from candle_collector.errors import InvalidRequestError, MarketUnavailableError
+from candle_collector.ports import CollectQueue, LeaseStore, Market, RunStore, SeriesStore, UniverseStore
 
 RANKED_MOST = 500
 """How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
@@ -70,17 +55,14 @@ class RunDefaults:
 
 
 @dataclass(frozen=True)
-class RunPorts:
+class RunPorts(MarketPorts):
     """What starting a run needs."""
 
-    exchange: Exchange
-    rate_limiter: RateLimiter
     leases: LeaseStore
     runs: RunStore
     universes: UniverseStore
     series: SeriesStore
     queue: CollectQueue
-    clock: Clock
 
 
 @dataclass(frozen=True)
@@ -95,9 +77,12 @@ class RunScope:
     note: str | None = None
 
 
-def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> RunScope:
+def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_run: bool = False) -> RunScope:
     """Ask the exchange what it lists, and decide on range and symbols."""
-    market, volumes = _ask_market(ports, defaults, with_volumes=request.symbols is None)
+    answers = ask_market(
+        ports, share_percent=defaults.weight_share_percent, with_volumes=request.symbols is None, dry_run=dry_run
+    )
+    market = answers.market
     now = ports.clock.now()
     end_now = closed_end(now, market)
     start, end, note = _range(request, defaults, end_now)
@@ -105,7 +90,7 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> RunSc
     if request.symbols is not None:
         symbols = _named(request.symbols, market)
     else:
-        ranked = rank(market.listings, volumes, excluded=defaults.excluded, top_n=RANKED_MOST)
+        ranked = rank(market.listings, answers.volumes or {}, excluded=defaults.excluded, top_n=RANKED_MOST)
         symbols = tuple(RunSymbol(item.listing.symbol) for item in ranked[: request.top_n or defaults.top_n])
         symbols += _stored(request.mode, defaults, market, symbols, ports.series)
     if not symbols:
@@ -156,35 +141,6 @@ def _range(request: RunRequest, defaults: RunDefaults, end_now: int) -> tuple[in
             "start_date", f"no hour has closed since; the last closed one is {dates.format_hour(end_now - 1)}"
         )
     return start, max(start, end), note
-
-
-def _ask_market(ports: RunPorts, defaults: RunDefaults, *, with_volumes: bool) -> tuple[Market, Mapping[str, Decimal]]:
-    """Ask for listings and volumes within the shared budget; an answer ends a block that needed a person.
-
-    Raises
-    ------
-    MarketUnavailableError
-        The exchange does not answer, or asks us to wait.
-    """
-    state = ports.rate_limiter.state()
-    now = ports.clock.now()
-    if state.blocked_until and state.blocked_until > now and not state.permanent:
-        raise MarketUnavailableError(f"the exchange asked us to wait until {state.blocked_until:%Y-%m-%dT%H:%M:%SZ}")
-    try:
-        market = ports.exchange.fetch_market(grant=lambda: None)
-        volumes = ports.exchange.fetch_volumes(grant=lambda: None) if with_volumes else {}
-    except ExchangeBlockedError as error:
-        ports.rate_limiter.block(ports.clock.now() + timedelta(seconds=error.seconds), error.failure)
-        raise MarketUnavailableError(error.failure.message) from error
-    except ExchangeError as error:
-        raise MarketUnavailableError(error.failure.message) from error
-    ports.rate_limiter.open(market.clock_offset_ms)
-    limit = market.limit
-    budget = limit.budget(defaults.weight_share_percent)
-    weights = ports.exchange.weights
-    weight = weights.listings + weights.volumes
-    ports.rate_limiter.reserve(weight, period=limit.period_at(now), budget=budget, now=now)
-    return market, volumes
 
 
 def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:

@@ -134,7 +134,7 @@ class Run:
     @property
     def limit(self) -> WeightLimit:
         """The exchange's limit when the run started."""
-        return WeightLimit(self.weight_limit, self.weight_seconds, self.clock_offset_ms)
+        return WeightLimit(self.weight_limit, self.weight_seconds)
 
 
 @dataclass(frozen=True)

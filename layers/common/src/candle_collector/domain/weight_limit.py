@@ -7,32 +7,30 @@ from typing import NamedTuple
 
 
 class WeightLimit(NamedTuple):
-    """How much weight the exchange allows in how many seconds.
+    """How much weight the exchange allows in how many seconds. All moments are by the exchange's clock.
 
     Attributes
     ----------
     weight, seconds
         The limit and the length of a period: Binance allows 6,000 a minute.
-    clock_offset_ms
-        How far the exchange's clock is ahead of ours.
     """
 
     weight: int
     seconds: int
-    clock_offset_ms: int
 
     def period_at(self, now: datetime) -> int:
-        """Return the number of the exchange's period since 1970 in which `now` (our clock, UTC) lies."""
-        return self._exchange_ms(now) // (self.seconds * 1000)
+        """Return the number of the exchange's period since 1970 in which `now` lies."""
+        return _ms(now) // (self.seconds * 1000)
 
     def seconds_left(self, now: datetime) -> float:
         """Return the seconds from `now` to the next period."""
         period_ms = self.seconds * 1000
-        return (period_ms - self._exchange_ms(now) % period_ms) / 1000
+        return (period_ms - _ms(now) % period_ms) / 1000
 
     def budget(self, share_percent: int) -> int:
         """Return the weight that may be used in a period, as a share of the limit."""
         return self.weight * share_percent // 100
 
-    def _exchange_ms(self, now: datetime) -> int:
-        return round(now.timestamp() * 1000) + self.clock_offset_ms
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

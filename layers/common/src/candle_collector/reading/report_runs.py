@@ -57,9 +57,8 @@ def report_status(
 
 def _waiting(records: Sequence[SymbolRecord], rate_limiter: RateLimiter, now: datetime) -> str | None:
     """Return until when the run waits for the exchange: for a block to end, or for the next minute's budget."""
-    blocked = rate_limiter.state().blocked_until
-    if blocked and blocked > now:
-        return dates.format_moment(blocked)
+    if closed := rate_limiter.state().closed(now):
+        return dates.format_moment(closed[0])
     due = [record.due_at for record in records if record.outcome.open and record.due_at and record.due_at > now]
     at_work = any(record.claimed_until and record.claimed_until > now for record in records if record.outcome.open)
     return dates.format_moment(min(due)) if due and not at_work else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from candle_collector import answers
 from candle_collector.domain import dates
@@ -72,16 +72,17 @@ def _exchange(
     base_url: str, state: RateLimiterState, run: Run | None, probe: ExchangeProbe, now: datetime
 ) -> answers.ExchangeInfo:
     """Return what is known of the exchange; it is not asked while it wants no requests."""
-    until = state.blocked_until if state.blocked_until and state.blocked_until > now else None
-    limit = WeightLimit(0, run.weight_seconds if run else _WEIGHT_SECONDS, state.clock_offset_ms)
+    until, reason = state.closed(now) or (None, None)
+    limit = WeightLimit(0, run.weight_seconds if run else _WEIGHT_SECONDS)
+    period = limit.period_at(now + timedelta(milliseconds=state.clock_offset_ms))
     return answers.ExchangeInfo(
         base_url=base_url,
         reachable=until is None and probe.answers(),
-        used_weight=state.reserved if state.period == limit.period_at(now) else 0,
+        used_weight=state.reserved if state.period == period else 0,
         weight_limit=run.weight_limit if run else None,
         weight_seconds=run.weight_seconds if run else None,
         blocked_until=dates.format_moment(until) if until else None,
-        blocked_reason=state.reason if until else None,
+        blocked_reason=reason,
     )
 
 

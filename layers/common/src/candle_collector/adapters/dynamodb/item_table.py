@@ -107,7 +107,9 @@ def translate_errors() -> Iterator[None]:
         yield
     except PynamoDBException as error:
         reasons = error.cancellation_reasons if isinstance(error, TransactWriteError) else ()
-        codes = [error.cause_response_code or "", *(reason.code for reason in reasons if reason)]
+        # PynamoDB's own property fails where there was no answer at all, such as after a time-out
+        response = getattr(error.cause, "response", None) or {}
+        codes = [response.get("Error", {}).get("Code") or "", *(reason.code for reason in reasons if reason)]
         if any(_CONDITION_FAILED in code for code in codes):
             raise StaleTurnError(str(error)) from error
         if any(_CONFLICT in code for code in codes):

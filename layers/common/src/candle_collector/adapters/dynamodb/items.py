@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     JSONAttribute,
     TTLAttribute,
@@ -111,14 +112,34 @@ class LeaseItem(Item):
 
 
 class RateLimiterItem(Item):
-    """``GATE``/``GATE``: the weight reserved in a period, and until when the exchange wants no requests."""
+    """``GATE``/``GATE``: the weight reserved in a period, a ban, a refusal and the exchange's clock."""
 
     period = IntAttribute(null=True)
+    period_seconds = IntAttribute(null=True)
     reserved = IntAttribute(null=True)
+    reservation_id = UnicodeAttribute(null=True)
     blocked_until = MomentAttribute(null=True)
     failure = FailureAttribute(null=True)
-    permanent = BooleanAttribute(null=True)
+    block_id = UnicodeAttribute(null=True)
+    blocks = IntAttribute(null=True)
+    refused_until = MomentAttribute(null=True)
+    refusal = FailureAttribute(null=True)
+    refusal_id = UnicodeAttribute(null=True)
     clock_offset_ms = IntAttribute(null=True)
+
+
+class MarketItem(Item):
+    """``MARKET``/``MARKET``: what the exchange last said of its market, as compressed JSON."""
+
+    taken_at = MomentAttribute()
+    answers = BinaryAttribute(legacy_encoding=False)
+
+
+class MarketClaimItem(Item):
+    """``MARKET``/``CLAIM``: whose turn it is to ask for the market."""
+
+    claim_id = UnicodeAttribute()
+    until = MomentAttribute()
 
 
 class SeriesItem(Item):
