@@ -26,6 +26,11 @@ _BATCH_MOST = 25
 _BATCH_TRIES = 8
 _WAIT_MOST = 5.0
 
+_PAGE_DAYS_MOST = 366
+"""The most days that a page of a reading with a limit has."""
+
+_EVER = Window(0, windows.year_window(2199).end)
+
 _STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
 
 _HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
@@ -126,13 +131,28 @@ class CandlesTable:
         found: list[Candle] = []
         if not within.hours or limit <= 0:
             return found
-        days = min(limit // HOURS_A_DAY + 2, 366)
+        days = min(limit // HOURS_A_DAY + 2, _PAGE_DAYS_MOST)
         for item in self._query(symbol, within, Limit=days, ScanIndexForward=not newest):
             of_day = [candle for candle in _candles_of(item) if within.start <= candle.hour < within.end]
             found += reversed(of_day) if newest else of_day
             if len(found) >= limit:
                 break
         return sorted(found[:limit])
+
+    def first_hour(self, symbol: str) -> int | None:
+        """Return the hour of the first stored candle: one item, where it holds a candle."""
+        return next((hours[0] for hours in self._hours_by_day(symbol, newest=False)), None)
+
+    def last_hour(self, symbol: str) -> int | None:
+        """Return the hour of the last stored candle: one item, where it holds a candle."""
+        return next((hours[-1] for hours in self._hours_by_day(symbol, newest=True)), None)
+
+    def _hours_by_day(self, symbol: str, *, newest: bool) -> Iterator[list[int]]:
+        """Yield the stored hours of each day that has one; a day of never printed hours alone is stepped over."""
+        for item in self._query(symbol, _EVER, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
+            midnight = windows.first_hour_of(item["day"]["S"])
+            if hours := [midnight + hour for hour, name in enumerate(_HOURS) if name in item]:
+                yield hours
 
     def _query(self, symbol: str, within: Window, **options: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of the days that `within` touches, page after page."""
@@ -154,6 +174,8 @@ class CandlesTable:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            if "Limit" in request:  # days without candles lie in between: few calls step over any number of them
+                request["Limit"] = min(2 * request["Limit"], _PAGE_DAYS_MOST)
 
     def _call(self, operation: str, **request: Any) -> Any:
         try:
