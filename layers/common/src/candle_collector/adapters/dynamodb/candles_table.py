@@ -29,8 +29,6 @@ _WAIT_MOST = 5.0
 _PAGE_DAYS_MOST = 366
 """The most days that a page of a reading with a limit has."""
 
-_EVER = Window(0, windows.year_window(2199).end)
-
 _STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
 
 _HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
@@ -149,25 +147,28 @@ class CandlesTable:
 
     def _hours_by_day(self, symbol: str, *, newest: bool) -> Iterator[list[int]]:
         """Yield the stored hours of each day that has one; a day of never printed hours alone is stepped over."""
-        for item in self._query(symbol, _EVER, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
+        for item in self._query(symbol, None, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
             midnight = windows.first_hour_of(item["day"]["S"])
             if hours := [midnight + hour for hour, name in enumerate(_HOURS) if name in item]:
                 yield hours
 
-    def _query(self, symbol: str, within: Window, **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items of the days that `within` touches, page after page."""
-        names = {"#series": "series", "#day": "day"} | options.pop("ExpressionAttributeNames", {})
+    def _query(self, symbol: str, within: Window | None, **options: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items of the days that `within` touches, of all days where it is None, page after page."""
+        names = {"#series": "series"} | options.pop("ExpressionAttributeNames", {})
         request: dict[str, Any] = {
             "TableName": self._table,
-            "KeyConditionExpression": "#series = :series AND #day BETWEEN :first AND :last",
+            "KeyConditionExpression": "#series = :series",
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                ":series": {"S": _series(symbol)},
-                ":first": {"S": windows.day_of(within.start)},
-                ":last": {"S": windows.day_of(within.end - 1)},
-            },
+            "ExpressionAttributeValues": {":series": {"S": _series(symbol)}},
             **options,
         }
+        if within:
+            request["KeyConditionExpression"] += " AND #day BETWEEN :first AND :last"
+            names["#day"] = "day"
+            request["ExpressionAttributeValues"] |= {
+                ":first": {"S": windows.day_of(within.start)},
+                ":last": {"S": windows.day_of(within.end - 1)},
+            }
         while True:
             page = self._call("query", **request)
             yield from page["Items"]
