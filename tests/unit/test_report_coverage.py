@@ -178,6 +178,24 @@ def test_of_a_series_without_a_candle_nothing_is_expected_up_to_an_end(archive: 
     assert (reported["expected"], reported["start"], reported["end"]) == (0, None, None)
 
 
+@pytest.mark.parametrize("count", [0, 1, 999, 1001, 10**6])
+def test_a_count_that_does_not_fit_is_not_believed(archive: Archive, count: int) -> None:
+    archive.hold(Series("AUSDT"), windows.subtract((Window(START, NOW),), (Window(START + 5, START + 6),)))
+    archive.series.put(replace(archive.series.get("AUSDT"), years={2025: count}))
+    (reported,) = coverage(archive.ports)["symbols"]
+    assert (reported["stored"], reported["missing_hours"]) == (999, 1)
+    assert reported["record_repaired"] == (count != 999)
+
+
+def test_hours_before_the_listing_are_not_counted_as_never_printed_too(archive: Archive) -> None:
+    never = Window(START + 5, START + 9)
+    archive.hold(Series("AUSDT"), (Window(START + 10, NOW),), (never,))
+    record = replace(archive.series.get("AUSDT"), first=START, absent=Window(START - 5, START + 10))
+    archive.series.put(record)
+    reported = symbol_coverage("AUSDT", archive.ports)
+    assert (reported["expected"], reported["stored"], reported["never_printed_hours"]) == (990, 990, 0)
+
+
 def test_after_a_delisting_nothing_is_expected(archive: Archive) -> None:
     archive.hold(Series("AUSDT", delisted=Window(NOW - 100, NOW - 7)), (Window(START, NOW - 100),))
     reported = symbol_coverage("AUSDT", archive.ports)

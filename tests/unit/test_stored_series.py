@@ -145,6 +145,12 @@ def test_a_series_that_is_read_alone_costs_two_queries_more() -> None:
     assert candles.calls == {"first_hour": 1, "last_hour": 1, "coverage": 1}
 
 
+def test_a_series_of_which_nothing_is_stored_costs_a_query() -> None:
+    candles = CountingStore()
+    assert not stored_series(Series(SYMBOL), candles).life.hours
+    assert candles.calls == {"first_hour": 1}
+
+
 def test_a_symbol_is_stored_where_its_record_or_its_candles_say_so() -> None:
     candles, series = FakeCandleStore(), FakeSeriesStore()
     candles.store("AUSDT", [synthetic_candle("AUSDT", LATER)], (), absent_days=frozenset())
