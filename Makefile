@@ -79,7 +79,8 @@ test: lint template ## Run every check and every test, as CI does
 
 .PHONY: faults
 faults: setup ## Run the longer tests of what can go wrong
-	@CORRUPTED_CASES=5000 $(VENV)/python -m pytest tests/unit/test_binance_rows.py tests/faults
+	@CORRUPTED_CASES=5000 READING_CASES=3000 $(VENV)/python -m pytest \
+		tests/unit/test_binance_rows.py tests/unit/test_reading_model.py tests/faults
 
 .PHONY: explore
 explore: setup ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters

@@ -41,7 +41,7 @@ def _counts(numbers: Sequence[int], share: float | None) -> list[str]:
 
 
 def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table | Text]:
-    """Return what there is to say of a series: its listing, its lives, its windows.
+    """Return what there is to say of a series: its listing, its lives, its record where that was wrong, its windows.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table |
     if len(coverage.segments) > 1:
         lives = ", ".join(f"{_short(life.start)} to {_short(life.end)}" for life in coverage.segments)
         lines.append(Text(f"silent for a week or more, perhaps two coins of one name: {lives}"))
+    if coverage.record_repaired:
+        lines.append(Text("the series' record did not fit what is stored; this is what is stored"))
     for title, windows in (
         ("missing", coverage.missing),
         *([("never printed", coverage.never_printed)] if everything else []),

@@ -36,6 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     screen.print(series_table(series))
     for coverage in series:
-        if named or coverage.missing or len(coverage.segments) > 1:
+        if named or coverage.missing or len(coverage.segments) > 1 or coverage.record_repaired:
             screen.print(*windows_table(coverage, everything=bool(named)), sep="\n")
     return 0

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from candle_collector.bootstrap import Container
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
+from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError
 from candle_collector.reading.export_candles import export
-from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
+from candle_collector.reading.stored_series import stored_series
+from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_series
 from rich.progress import Progress
 
 from cli.stacks import AwsStack, add_stack_arguments
@@ -40,13 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     archive = AwsStack.of_arguments(arguments).tables()
     began = time.monotonic()
     try:
-        symbols = _symbols(arguments.symbols, archive)
+        series, lost = _series(arguments.symbols, archive)
         grid = Grid(INTERVAL_HOURS[arguments.interval])
-        hours = sum(hours_to_stream(archive.series.get(symbol), within, grid).hours for symbol in symbols)
+        hours = sum(hours_to_stream(known, within, grid).hours for known in series)
         with Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
             task = bar.add_task("Exporting", total=hours)
             exported = export(
-                _months(archive, symbols, within, arguments.interval),
+                _months(archive, series, within, arguments.interval),
                 arguments.target,
                 force=arguments.force,
                 progress=lambda read: bar.advance(task, read),
@@ -55,32 +57,40 @@ def run(arguments: argparse.Namespace) -> int:
         raise StackError(str(error)) from error
     seconds = time.monotonic() - began
     print(
-        f"{exported.rows:,} candles of {len(symbols)} symbols in {seconds:.1f} s "
+        f"{exported.rows:,} candles of {len(series)} symbols in {seconds:.1f} s "
         f"({exported.rows / seconds:,.0f} a second): {arguments.target}"
     )
     for symbol, segments in sorted((exported.segments or {}).items()):
         print(f"{symbol} was silent for a week or more: it has {segments} segments, perhaps of different coins")
+    for correction in [*exported.corrections.values(), *lost]:
+        print(f"{correction}. The export follows what is stored")
     return 0
 
 
-def _symbols(text: str, archive: Container) -> list[str]:
-    """Return the symbols that are meant, in order.
+def _series(text: str, archive: Container) -> tuple[list[RepairedSeries], list[str]]:
+    """Return the series that are meant and stored, by symbol, and a sentence for each whose candles are gone.
+
+    A symbol that is named is looked up in the candle table, whether it has a record or not. Where none is named, all
+    symbols that have a record are meant: no query lists what the candle table holds.
 
     Raises
     ------
     StackError
         One of them is not stored, or nothing is.
     """
-    stored = {series.symbol for series in archive.series.all() if series.last is not None}
-    named = {symbol.strip().upper() for symbol in text.split(",") if symbol.strip()}
-    if unknown := sorted(named - stored):
+    named = sorted({symbol.strip().upper() for symbol in text.split(",") if symbol.strip()})
+    records = [archive.series.get(symbol) for symbol in named] if named else archive.series.all()
+    known = [stored_series(record, archive.candles) for record in records]
+    stored = [series for series in known if series.life.hours]
+    if named and len(stored) < len(named):
+        unknown = [series.series.symbol for series in known if not series.life.hours]
         raise StackError(f"Not stored: {', '.join(unknown)}.", "`make coverage` shows what is.")
     if not stored:
         raise StackError("Nothing is stored yet.", "`make collect` collects.")
-    return sorted(named or stored)
+    return stored, [series.correction for series in known if series.correction and not series.life.hours]
 
 
-def _months(archive: Container, symbols: list[str], within: Window, interval: str) -> Iterator[Month]:
+def _months(archive: Container, series: list[RepairedSeries], within: Window, interval: str) -> Iterator[Month]:
     """Yield the months of all symbols."""
-    for symbol in symbols:
-        yield from stream_months(archive.candles, archive.series, symbol, within, interval=interval)
+    for known in series:
+        yield from stream_series(archive.candles, known, within, interval=interval)

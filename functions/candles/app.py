@@ -12,6 +12,7 @@ from candle_collector.api.binance_shape import BinanceError, exchange_info, inva
 from candle_collector.api.responses import answer, resolver
 from candle_collector.observability import logger
 from candle_collector.reading.read_candles import read_candles
+from candle_collector.reading.stored_series import is_stored, stored_records
 
 log = logger()
 bootstrap.load("candles", "series")
@@ -40,7 +41,7 @@ def klines() -> Response[str]:
         limit=query.limit,
         grid=query.grid,
     )
-    if not found and container.series.get(query.symbol).last is None:
+    if not found and not is_stored(query.symbol, container.series, container.candles):
         raise invalid_symbol()
     return answer(200, [row(candle, query.grid) for candle in found])
 
@@ -50,7 +51,8 @@ def info() -> Response[str]:
     """Answer the stored symbols."""
     container = bootstrap.container()
     parameters = app.current_event.query_string_parameters
-    return answer(200, exchange_info(parameters, container.series.all(), container.clock.now()))
+    stored = stored_records(container.series, container.candles)
+    return answer(200, exchange_info(parameters, stored, container.clock.now()))
 
 
 @app.get(routes.TIME.path)

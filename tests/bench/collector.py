@@ -52,6 +52,12 @@ class NoCandleStore:
         """Have none."""
         raise NotImplementedError((limit, newest))
 
+    def first_hour(self, _symbol: str) -> int | None:
+        """Have none."""
+
+    def last_hour(self, _symbol: str) -> int | None:
+        """Have none."""
+
 
 class Collected(NamedTuple):
     """How long it took, and how many symbols are complete."""

@@ -72,6 +72,14 @@ class FakeCandleStore:
         kept = (hours[-limit:] if newest else hours[:limit]) if limit > 0 else []
         return [candle_from_line(hour, self.lines[symbol, hour]) for hour in kept]
 
+    def first_hour(self, symbol: str) -> int | None:
+        """Return the first stored hour."""
+        return min((hour for name, hour in self.lines if name == symbol), default=None)
+
+    def last_hour(self, symbol: str) -> int | None:
+        """Return the last stored hour."""
+        return max((hour for name, hour in self.lines if name == symbol), default=None)
+
     def hours(self, symbol: str) -> Windows:
         """Return what is stored of a symbol."""
         return windows.from_hours(hour for name, hour in self.lines if name == symbol)

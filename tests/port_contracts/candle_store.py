@@ -112,11 +112,25 @@ class CandleStoreContract:
                 store.store(SYMBOL, candles(*range(24)), (within(30, 32),), absent_days=absent_days, fence=lost)
         assert store.coverage(SYMBOL, within(0, 48)).days == frozenset()
 
+    def test_the_first_and_the_last_stored_hour_are_found(self, store: CandleStore) -> None:
+        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (None, None)
+        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
+        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT + 3, MIDNIGHT + 3)
+        store.store(SYMBOL, candles(-5000, -4999, 900, 5023), (), absent_days=frozenset())
+        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT - 5000, MIDNIGHT + 5023)
+
+    def test_hours_that_were_never_printed_are_neither_first_nor_last(self, store: CandleStore) -> None:
+        store.store(SYMBOL, [], (within(-24 * 90, -1), within(30, 24 * 40)), absent_days=frozenset())
+        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (None, None)
+        store.store(SYMBOL, candles(-1, 25), (), absent_days=frozenset())
+        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT - 1, MIDNIGHT + 25)
+
     def test_symbols_do_not_meet(self, store: CandleStore) -> None:
         store.store(SYMBOL, candles(3), (), absent_days=frozenset())
         for other in ("BTCUSD", "BTCUSDTX", "ETHUSDT", "\u5e01USDT"):
             assert store.coverage(other, within(0, 24)).days == frozenset()
             assert store.candles(other, within(0, 24), limit=10) == []
+            assert (store.first_hour(other), store.last_hour(other)) == (None, None)
 
     def test_a_symbol_in_letters_beyond_ascii_is_stored_like_any(self, store: CandleStore) -> None:
         store.store("\u5e01\u5b89USDT", candles(3), (), absent_days=frozenset())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from candle_collector.bootstrap import Container
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.settings import Settings
 
@@ -132,6 +134,49 @@ def test_an_export_takes_the_symbols_the_range_and_the_interval_that_are_asked_f
     assert main(["export", *words, str(tmp_path / "days.csv")]) == 0
     found = pd.read_csv(tmp_path / "days.csv")
     assert list(found["open_time"]) == [f"2024-01-0{day}T{hour}:00:00Z" for day in (2, 3) for hour in ("00", "12")]
+
+
+def test_an_export_follows_what_is_stored_and_says_whose_record_was_wrong(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))])
+    main(["import", write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")])
+    archive.series.put(Series("BTCUSDT", first=START + 50, last=START + 60))
+    archive.series.put(Series("LOSTUSDT", first=START, last=START + 1))
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "all.csv")]) == 0
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 150
+    said = capsys.readouterr().out
+    assert "150 candles of 2 symbols" in said
+    assert (
+        "the record of BTCUSDT names 2024-01-03T02:00:00Z to 2024-01-03T12:00:00Z as stored; "
+        "what is stored is 2024-01-01T00:00:00Z to 2024-01-05T03:00:00Z. The export follows what is stored" in said
+    )
+    assert "the record of LOSTUSDT names" in said
+    assert "ETHUSDT names" not in said
+
+
+def test_a_symbol_without_a_record_is_exported_where_it_is_named(archive: Archive, tmp_path: Path) -> None:
+    candles = [synthetic_candle("BTCUSDT", START + hour) for hour in range(30)]
+    archive.candles.store("BTCUSDT", candles, (), absent_days=frozenset())
+    assert main(["export", "--symbols", "BTCUSDT", str(tmp_path / "named.csv")]) == 0
+    assert len(pd.read_csv(tmp_path / "named.csv")) == 30
+
+
+def test_an_export_looks_up_the_ends_of_each_series_once(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
+    main(["import", write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 10), "ETHUSDT")])
+    looked: list[str] = []
+
+    def looking(look: Callable[[str], int | None]) -> Callable[[str], int | None]:
+        return lambda symbol: look(looked.append(symbol) or symbol)  # type: ignore[func-returns-value]
+
+    for name in ("first_hour", "last_hour"):
+        monkeypatch.setattr(archive.candles, name, looking(getattr(archive.candles, name)))
+    assert main(["export", str(tmp_path / "all.csv")]) == 0
+    assert sorted(looked) == ["BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]
 
 
 def test_an_export_replaces_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

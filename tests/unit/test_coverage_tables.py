@@ -23,6 +23,7 @@ def series(symbol: str = "BTCUSDT", **changed: Any) -> SymbolCoverage:
     counts = {"expected": 1000, "stored": 1000, "never_printed_hours": 0, "missing_hours": 0, "percent": 100.0}
     listing = Listing(first="2018-01-01T00:00:00Z", is_proven=False, asked_from=None)
     parts = {"listing": listing, "segments": [window(1)], "never_printed": [], "missing": [], "delisted_from": None}
+    parts["record_repaired"] = False
     return SymbolCoverage(**{"symbol": symbol, **ends, **counts, **parts, **changed})
 
 
@@ -78,3 +79,8 @@ def test_listing_delisting_and_segments_are_reported() -> None:
     assert "the exchange has no candle from 2017-06-01 00:00 until then" in text
     assert "delisted: no candle from 2025-01-20 00:00 on" in text
     assert "perhaps two coins of one name: 2025-01-01 00:00 to" in text
+
+
+def test_a_record_that_was_wrong_is_reported() -> None:
+    assert "record did not fit" in shown(*windows_table(series(record_repaired=True), everything=False))
+    assert "record did not fit" not in shown(*windows_table(series(), everything=True))

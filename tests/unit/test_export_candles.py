@@ -14,6 +14,7 @@ from candle_collector.adapters.files import candle_file
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.repaired_series import repair
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
 from candle_collector.reading.candle_frame import DECIMALS, candle_frame
@@ -209,8 +210,9 @@ def test_a_month_is_held_at_a_time(archive: Archive) -> None:
 
 
 def test_nothing_is_read_outside_the_life_of_a_series() -> None:
-    assert hours_to_stream(Series("AUSDT"), EVER, Grid(1)).hours == 0
-    assert hours_to_stream(Series("AUSDT", first=START + 4, last=START + 30), EVER, Grid(24)) == (START, START + 48)
+    nothing = Series("AUSDT")
+    assert hours_to_stream(repair(nothing, None, None), EVER, Grid(1)).hours == 0
+    assert hours_to_stream(repair(nothing, START + 4, START + 30), EVER, Grid(24)) == (START, START + 48)
 
 
 def test_progress_is_reported_in_hours(archive: Archive, tmp_path: Path) -> None:

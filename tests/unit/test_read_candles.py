@@ -98,6 +98,14 @@ def test_the_last_bucket_is_there_once_all_its_hours_are_known() -> None:
     assert archive(stored, delisted=Window(DAY + 40, DAY + 60)).opens(None, None, 10, Grid(24)) == [DAY, DAY + 24]
 
 
+def test_a_proof_that_reaches_over_stored_candles_completes_no_bucket() -> None:
+    stored = (Window(DAY, DAY + 10), Window(DAY + 12, DAY + 24), Window(DAY + 26, DAY + 48))
+    there = archive(stored, absent=Window(DAY - 9, DAY + 12))
+    assert there.opens(0, None, 10, Grid(24)) == []
+    there = archive(stored, delisted=Window(DAY + 24, DAY + 99))
+    assert there.opens(0, None, 10, Grid(24)) == []
+
+
 def test_full_buckets_cost_no_reading_of_coverage() -> None:
     there = archive((Window(DAY, DAY + 24 * 50),))
     assert len(there.opens(DAY, None, 1000, Grid(24))) == 50

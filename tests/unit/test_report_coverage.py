@@ -15,7 +15,7 @@ from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 from candle_collector.ports import StoredDays
 from candle_collector.reading.report_coverage import (
-    YEARS_A_PAGE,
+    READS_A_PAGE,
     CoveragePorts,
     percent,
     report_coverage,
@@ -107,6 +107,7 @@ def test_a_series_is_reported_with_its_windows(archive: Archive) -> None:
             {**as_answer(lag), "attempts": 0, "last_error": None},
         ],
         "percent": 89.6,
+        "record_repaired": False,
     }
 
 
@@ -127,16 +128,72 @@ def test_the_list_reads_no_items_of_full_years(archive: Archive) -> None:
     assert archive.candles.reads == [("BUSDT", Window(windows.year_window(2025).start, NOW))]
 
 
-def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive) -> None:
-    stored = windows.subtract((Window(START, NOW),), (Window(START + 5, START + 6),))
-    symbols = [f"S{number:03}USDT" for number in range(YEARS_A_PAGE + 5)]
+def pages(archive: Archive) -> list[list[str]]:
+    """Return the symbols of all pages of the list."""
+    found, after = [], None
+    while True:
+        page = coverage(archive.ports, after=after)
+        found.append([item["symbol"] for item in page["symbols"]])
+        after = page["next"]
+        if after is None:
+            return found
+
+
+@pytest.mark.parametrize(("short", "a_page"), [(0, 60), (1, 30), (2, 20)])
+def test_a_page_of_the_list_ends_before_it_reads_too_much(archive: Archive, short: int, a_page: int) -> None:
+    year = windows.year_window(2023).end
+    holes = (Window(year - 5, year - 4), Window(year + 4, year + 5))
+    stored = windows.subtract((Window(year - 9, year + 9),), holes[:short])
+    symbols = [f"S{number:03}USDT" for number in range(READS_A_PAGE + 5)]
     for symbol in symbols:
         archive.hold(Series(symbol), stored)
-    first = coverage(archive.ports)
-    second = coverage(archive.ports, after=first["next"])
-    assert len(first["symbols"]) == YEARS_A_PAGE
-    assert second["next"] is None
-    assert [item["symbol"] for item in first["symbols"] + second["symbols"]] == symbols
+    found = pages(archive)
+    assert [len(page) for page in found[:-1]] == [a_page] * (len(found) - 1)
+    assert [symbol for page in found for symbol in page] == symbols
+    assert len(archive.candles.reads) == short * len(symbols)
+
+
+def test_a_series_of_more_years_than_a_page_reads_has_a_page_of_its_own(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("candle_collector.reading.report_coverage.READS_A_PAGE", 2)
+    for symbol in ("AUSDT", "BUSDT"):
+        end = windows.year_window(2023).end
+        archive.hold(Series(symbol), (Window(end - 9, end - 5), Window(end + 5, end + 9)))
+    assert pages(archive) == [["AUSDT"], ["BUSDT"]]
+
+
+def test_a_record_that_names_nothing_is_left_out_of_the_list_until_something_is_stored(archive: Archive) -> None:
+    archive.series.put(Series("AUSDT"))
+    assert coverage(archive.ports) == {"symbols": [], "next": None}
+    archive.candles.store("AUSDT", [synthetic_candle("AUSDT", NOW - 1)], (), absent_days=frozenset())
+    (reported,) = coverage(archive.ports)["symbols"]
+    assert (reported["stored"], reported["record_repaired"]) == (1, True)
+    assert reported == symbol_coverage("AUSDT", archive.ports)
+
+
+def test_of_a_series_without_a_candle_nothing_is_expected_up_to_an_end(archive: Archive) -> None:
+    archive.series.put(Series("AUSDT", failed_windows=(FailedWindow(Window(START, NOW), 4, "503"),)))
+    reported = symbol_coverage("AUSDT", archive.ports, end=NOW)
+    assert (reported["expected"], reported["start"], reported["end"]) == (0, None, None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 999, 1001, 10**6])
+def test_a_count_that_does_not_fit_is_not_believed(archive: Archive, count: int) -> None:
+    archive.hold(Series("AUSDT"), windows.subtract((Window(START, NOW),), (Window(START + 5, START + 6),)))
+    archive.series.put(replace(archive.series.get("AUSDT"), years={2025: count}))
+    (reported,) = coverage(archive.ports)["symbols"]
+    assert (reported["stored"], reported["missing_hours"]) == (999, 1)
+    assert reported["record_repaired"] == (count != 999)
+
+
+def test_hours_before_the_listing_are_not_counted_as_never_printed_too(archive: Archive) -> None:
+    never = Window(START + 5, START + 9)
+    archive.hold(Series("AUSDT"), (Window(START + 10, NOW),), (never,))
+    record = replace(archive.series.get("AUSDT"), first=START, absent=Window(START - 5, START + 10))
+    archive.series.put(record)
+    reported = symbol_coverage("AUSDT", archive.ports)
+    assert (reported["expected"], reported["stored"], reported["never_printed_hours"]) == (990, 990, 0)
 
 
 def test_after_a_delisting_nothing_is_expected(archive: Archive) -> None:

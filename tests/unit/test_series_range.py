@@ -1,13 +1,17 @@
-"""forward believes the candle table, not the note of where a series ends."""
+"""forward and gap_fill believe the candle table, not the note of where a series begins and ends."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pytest
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
 from candle_collector.domain.run import Outcome
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 
+from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import World
 
 START = windows.first_hour_of("2025-05-01")
@@ -24,7 +28,7 @@ def collected() -> World:
     return system
 
 
-def lose(system: World, hours: range) -> None:
+def lose(system: World, hours: Iterable[int]) -> None:
     for hour in hours:
         del system.candles.lines[SYMBOL, hour]
 
@@ -46,3 +50,65 @@ def test_forward_begins_with_the_first_noted_hour_where_all_is_lost(collected: W
     lose(collected, range(START, end))
     series = collected.series.get(SYMBOL)
     assert stored_range("forward", Window(0, end), series, collected.candles) == Window(START, end)
+
+
+class CountingStore(FakeCandleStore):
+    """Counts the reads."""
+
+    def __init__(self, candles: FakeCandleStore) -> None:
+        super().__init__()
+        self.lines = candles.lines
+        self.reads: list[str] = []
+
+    def first_hour(self, symbol: str) -> int | None:
+        self.reads.append("first")
+        return super().first_hour(symbol)
+
+    def last_hour(self, symbol: str) -> int | None:
+        self.reads.append("last")
+        return super().last_hour(symbol)
+
+
+LIES = [
+    Series(SYMBOL),
+    Series(SYMBOL, first=START + 50, last=START + 100),
+    Series(SYMBOL, first=START + 50),
+    Series(SYMBOL, first=START + 9, last=NOW - 9),
+]
+
+
+@pytest.mark.parametrize("noted", LIES)
+def test_a_record_that_is_too_narrow_changes_no_range(collected: World, noted: Series) -> None:
+    candles = CountingStore(collected.candles)
+    wide = Window(START - 500, NOW + 500)
+    end = collected.candles.hours(SYMBOL)[-1].end
+    assert stored_range("gap_fill", wide, noted, candles) == Window(START, end)
+    assert sorted(candles.reads) == ["first", "last"]
+    candles.reads.clear()
+    assert stored_range("forward", wide, noted, candles) == Window(end, NOW + 500)
+    assert candles.reads == ["last"]
+    candles.reads.clear()
+    assert stored_range("backward", wide, noted, candles) == wide
+    assert candles.reads == []
+
+
+def test_gap_fill_fetches_what_was_lost_at_the_ends(collected: World) -> None:
+    end = collected.candles.hours(SYMBOL)[-1].end
+    lose(collected, [*range(START, START + 30), *range(end - 30, end)])
+    assert collected.record(collected.collect("gap_fill")).records == 60
+    assert collected.candles.hours(SYMBOL) == (Window(START, end),)
+
+
+def test_gap_fill_writes_a_wrong_record_again(collected: World) -> None:
+    right = collected.series.get(SYMBOL)
+    for noted in LIES:
+        collected.series.put(noted)
+        collected.collect("gap_fill")
+        series = collected.series.get(SYMBOL)
+        assert (series.first, series.last, series.years) == (right.first, right.last, right.years)
+    assert collected.exchange.requested == []
+
+
+def test_gap_fill_is_about_nothing_where_nothing_is_stored_or_noted() -> None:
+    assert not stored_range("gap_fill", Window(START, NOW), Series(SYMBOL), FakeCandleStore()).hours
+    assert stored_range("forward", Window(START, NOW), Series(SYMBOL), FakeCandleStore()) == Window(START, NOW)

@@ -258,6 +258,9 @@ class SymbolCoverage:
     missing_hours: Count
     missing: Sequence[MissingWindow]
     percent: Percent | None
+    record_repaired: Annotated[
+        bool, Schema(description="Whether the series' record did not fit the stored candles; they were believed.")
+    ]
 
 
 @dataclass(frozen=True)

@@ -169,9 +169,15 @@ class CandleStore(Protocol):
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return up to `limit` stored candles of `within`, ascending: the oldest, or the newest."""
 
+    def first_hour(self, symbol: str) -> int | None:
+        """Return the hour of the first stored candle by one query, as of now; None where no candle is stored."""
+
+    def last_hour(self, symbol: str) -> int | None:
+        """Return the hour of the last stored candle by one query, as of now; None where no candle is stored."""
+
 
 class SeriesStore(Protocol):
-    """What is kept of each series beside its candles."""
+    """What is kept of each series beside its candles: first, last and counts are hints, what is stored rules."""
 
     def get(self, symbol: str) -> Series:
         """Return the record of `symbol`, an empty one where it does not exist."""

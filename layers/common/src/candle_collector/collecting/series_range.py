@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from candle_collector.domain import windows
-from candle_collector.domain.run import Mode, range_of
+from candle_collector.domain.repaired_series import repair
+from candle_collector.domain.run import Mode
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore
 
 
 def stored_range(mode: Mode, requested: Window, series: Series, candles: CandleStore) -> Window:
-    """Return the hours of one series that a run with `mode` over `asked` is about, perhaps none.
+    """Return the hours of one series that a run with `mode` over `requested` is about, perhaps none.
 
-    forward begins after the last candle that is in the table. The series' record may name a later one that has been
-    lost since, with a table that was restored or whose items were deleted: it is believed only if its hour is there,
-    which costs one item.
+    backward takes the range as requested, and reads nothing. forward begins after the last stored candle, which is a
+    query of one item. gap_fill stays between the first and the last candle, by two such queries.
     """
-    if mode == "forward" and series.first is not None and series.last is not None:
-        noted = Window(series.last, series.last + 1)
-        if not windows.contains(candles.coverage(series.symbol, noted).stored, series.last):
-            newest = candles.candles(series.symbol, Window(series.first, series.last), limit=1, newest=True)
-            series = replace(series, last=newest[-1].hour if newest else series.first - 1)
-    return range_of(mode, requested, series)
+    if mode == "backward":
+        return requested
+    last = candles.last_hour(series.symbol)
+    if mode == "forward":
+        return _after(last, requested, series)
+    known = repair(series, None if last is None else candles.first_hour(series.symbol), last)
+    return requested.clip(known.span) if known.span.hours else Window(requested.start, requested.start)
+
+
+def _after(last: int | None, requested: Window, series: Series) -> Window:
+    """Return the hours after the last stored candle."""
+    if last is not None:
+        start = last + 1
+    elif series.first is not None:
+        start = series.first
+    else:
+        return requested
+    return Window(start, max(start, requested.end))

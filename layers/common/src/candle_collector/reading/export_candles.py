@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,21 @@ class Exported:
         Candles.
     segments
         How many segments each symbol has that has more than one.
+    corrections
+        A sentence for each symbol whose series' record does not name the first and the last stored candle.
     """
 
     rows: int = 0
     segments: dict[str, int] | None = None
+    corrections: dict[str, str] = field(default_factory=dict)
 
     def count(self, month: Month) -> None:
         """Count a month in."""
         self.rows += len(month.candles)
         if month.segments and month.segments[-1] > 1:
             self.segments = {**(self.segments or {}), month.symbol: month.segments[-1]}
+        if month.correction:
+            self.corrections[month.symbol] = month.correction
 
 
 def export(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import HOURLY, Grid, by_bucket, merge
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
+from candle_collector.reading.stored_series import stored_series
 
 LIMIT_DEFAULT = 500
 LIMIT_MOST = 1000
@@ -60,7 +62,7 @@ def read_candles(
             left = Window(left.start, left.start)
         else:  # a bucket may have been cut where the reading stopped: it comes first the next time
             left, hours = _whole_buckets(hours, left, grid, newest=newest)
-        merged = list(complete_buckets(store, series, symbol, hours, grid))
+        merged = list(complete_buckets(store, lambda: series.get(symbol), symbol, hours, grid))
         found = merged + found if newest else found + merged
         most = min(2 * most, _READ_MOST)
     return found[-limit:] if newest else found[:limit]
@@ -89,23 +91,30 @@ def _whole_buckets(hours: list[Candle], left: Window, grid: Grid, *, newest: boo
 
 
 def complete_buckets(
-    store: CandleStore, series: SeriesStore, symbol: str, hours: Sequence[Candle], grid: Grid
+    store: CandleStore, record: Callable[[], Series], symbol: str, hours: Sequence[Candle], grid: Grid
 ) -> Iterator[Candle]:
     """Yield the candles of the buckets that miss nothing, given all stored `hours` of those buckets, ascending.
 
     Coverage is read only for buckets with fewer hours than they have room for: outages are rare, and what has all its
     hours needs no proof.
+
+    Parameters
+    ----------
+    record
+        Gives the series' record; it is called where coverage is read.
     """
     buckets = list(by_bucket(hours, grid))
     short = windows.union(bucket for bucket, candles in buckets if len(candles) < grid.hours)
-    missing = _missing(store, series, symbol, short) if short else ()
+    missing = _missing(store, record(), symbol, short) if short else ()
     for bucket, candles in buckets:
         if not windows.clip(missing, bucket):
             yield merge(bucket, candles)
 
 
-def _missing(store: CandleStore, series: SeriesStore, symbol: str, within: Windows) -> Windows:
-    known = series.get(symbol)
+def _missing(store: CandleStore, known: Series, symbol: str, within: Windows) -> Windows:
+    if any(windows.clip(within, proof) for proof in (known.absent, known.delisted) if proof):
+        # a record that has the first or the last candle wrong has these wrong too
+        known = stored_series(known, store).series
     missing: list[Window] = []
     for window in within:
         days = store.coverage(symbol, window)

@@ -1,27 +1,32 @@
 """How complete the archive is: what each series should hold, holds, can never hold, and lacks.
 
-What it costs: one series from its items is a page of about 230 read units for each stored year. The list of all is made
-from the series' records, whose counts say which years are full, and reads the items of the other years alone.
+What it costs: one series from its items is a page of about 230 read units for each stored year. The list of all asks
+for the first and the last candle of each series, an item each; the counts of the series' records say which years
+between them are full, and the items of the other years are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from candle_collector import answers
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.segments import segments
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore
+from candle_collector.reading.stored_series import split_years, stored_series
 
-YEARS_A_PAGE = 60
-"""How many years of items a page of the list reads at most: each takes tens of milliseconds, a call has 29 s."""
+READS_A_PAGE = 60
+"""How many reads a page of the list has at most: a year's items are one, and so are the first and the last candle of a
+series. Each takes tens of milliseconds, and a call has 29 s; the local stack's emulator needs more than DynamoDB."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +60,19 @@ def report_symbol_coverage(
     NotFoundError
         Nothing was ever collected of it.
     """
-    series = ports.series.get(symbol)
-    if series == Series(symbol):
+    known = stored_series(ports.series.get(symbol), ports.candles)
+    if _is_unknown(known):
         raise NotFoundError(f"nothing was collected of {symbol}")
     closed_end = ports.closed_end()
-    within = _expected(series, closed_end)
-    within = Window(within.start if start is None else start, within.end if end is None else min(end, closed_end))
-    life = life_of(series)
-    days = ports.candles.coverage(symbol, life)
-    stored = windows.clip(days.stored, life)
-    never = windows.clip(windows.subtract(days.never_printed, days.stored), life)
-    return _report(series, within, stored, never)
+    whole = _expected(known, closed_end)
+    until = whole.end if end is None else min(end, closed_end)
+    # of a series that never had a candle nothing is expected, unless a start is given
+    since = start if start is not None else whole.start if whole.hours else until
+    return _report(known, Window(since, until), _read(known, (), (known.span,), ports.candles))
 
 
 def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answers.Coverage:
-    """Return the coverage of all series by symbol, from their records; ``next`` continues a page that was full.
+    """Return the coverage of all series that have a record, by symbol; ``next`` continues a page that was full.
 
     Parameters
     ----------
@@ -78,56 +81,78 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answer
     """
     closed_end = ports.closed_end()
     reports: list[answers.SymbolCoverage] = []
-    years_read = 0
-    for series in ports.series.all():
-        if after is not None and series.symbol <= after:
+    reads = 0
+    seen = None
+    for noted in ports.series.all():
+        if after is not None and noted.symbol <= after:
             continue
-        full, short = split_years(series)
-        if reports and years_read + len(short) > YEARS_A_PAGE:
-            return answers.Coverage(reports, next=reports[-1].symbol)
-        years_read += len(short)
-        stored, never = list(full), list[Window]()
-        for year in short:
-            days = ports.candles.coverage(series.symbol, year)
-            stored += windows.clip(days.stored, year)
-            never += windows.clip(windows.subtract(days.never_printed, days.stored), year)
-        reports.append(_report(series, _expected(series, closed_end), windows.union(stored), windows.union(never)))
+        if reads >= READS_A_PAGE:
+            return answers.Coverage(reports, next=seen)
+        known = stored_series(noted, ports.candles)
+        full, short = split_years(known)
+        reads += 1 + len(short)
+        if seen and reads > READS_A_PAGE:
+            return answers.Coverage(reports, next=seen)
+        seen = noted.symbol
+        if not _is_unknown(known):
+            reports.append(_report(known, _expected(known, closed_end), _read(known, full, short, ports.candles)))
     return answers.Coverage(reports, next=None)
 
 
-def life_of(series: Series) -> Window:
-    """Return the hours from the first candle to the last."""
-    if series.first is None or series.last is None:
-        return Window(0, 0)
-    return Window(series.first, series.last + 1)
+def _is_unknown(known: RepairedSeries) -> bool:
+    """Return whether nothing is stored or noted of a series."""
+    return known.noted == Series(known.noted.symbol) and not known.life.hours
 
 
-def _expected(series: Series, closed_end: int) -> Window:
-    """Return the hours from the first candle to the delisting or the last closed hour."""
-    life = life_of(series)
-    if not life.hours:
-        return life
-    return Window(life.start, max(life.end, series.delisted.start if series.delisted else closed_end))
+def _expected(known: RepairedSeries, closed_end: int) -> Window:
+    """Return the hours from the first candle, stored or noted, to the delisting or the last closed hour."""
+    if not known.span.hours:
+        return known.span
+    delisted = known.series.delisted
+    end = max(known.life.end, delisted.start if delisted else closed_end)
+    return Window(known.span.start, max(known.span.start, end))
 
 
-def split_years(series: Series) -> tuple[Windows, Windows]:
-    """Split the life of a series into years that are full by its record, and those that are not."""
-    life = life_of(series)
-    if not life.hours:
-        return (), ()
-    years = range(windows.year_of(life.start), windows.year_of(life.end - 1) + 1)
-    parts = [windows.year_window(year).clip(life) for year in years]
-    full = tuple(part for part in parts if series.years.get(windows.year_of(part.start)) == part.hours)
-    return full, tuple(part for part in parts if part not in full)
+class _Read(NamedTuple):
+    """What the items say of a series, or its record where that is believed.
+
+    Attributes
+    ----------
+    is_counted
+        Whether the record's counts by year are those of the items that were read.
+    """
+
+    stored: Windows
+    never: Windows
+    is_counted: bool
 
 
-def _report(series: Series, within: Window, stored: Windows, never: Windows) -> answers.SymbolCoverage:
+def _read(known: RepairedSeries, full: Windows, short: Windows, candles: CandleStore) -> _Read:
+    """Read the items of the windows `short`; those of `full` are believed to be stored whole."""
+    stored, never = list(full), list[Window]()
+    for window in short:
+        days = candles.coverage(known.series.symbol, window)
+        stored += windows.clip(days.stored, window)
+        never += windows.clip(windows.subtract(days.never_printed, days.stored), window)
+    all_stored = windows.union(stored)
+    return _Read(all_stored, windows.union(never), known.noted.years == _by_year(all_stored))
+
+
+def _by_year(stored: Windows) -> dict[int, int]:
+    """Count the stored hours by UTC year; years without any are left out, as in a record."""
+    years = windows.years_of(Window(stored[0].start, stored[-1].end)) if stored else ()
+    counts = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in years}
+    return {year: hours for year, hours in counts.items() if hours}
+
+
+def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.SymbolCoverage:
+    series, stored, never = known.series, read.stored, read.never
     coverage = Coverage(stored, never, series.absent, series.delisted)
     outside = windows.union(part for part in (series.absent, series.delisted) if part)
     expected = windows.count(windows.subtract(windows.union([within]), outside))
     missing = coverage.missing(within)
-    never_within = windows.clip(never, within)
-    lives = segments(life_of(series), never) if series.first is not None else ()
+    never_within = windows.subtract(windows.clip(never, within), outside)
+    lives = segments(known.life, never) if known.life.hours else ()
     return answers.SymbolCoverage(
         symbol=series.symbol,
         listing=answers.Listing(
@@ -149,6 +174,7 @@ def _report(series: Series, within: Window, stored: Windows, never: Windows) -> 
         missing_hours=windows.count(missing),
         missing=[_missing_window(window, series.failed_windows) for window in missing],
         percent=percent(expected - windows.count(missing), expected),
+        record_repaired=known.is_repaired or not read.is_counted,
     )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.segments import segments
-from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
 from candle_collector.reading.read_candles import complete_buckets
-from candle_collector.reading.report_coverage import life_of, split_years
+from candle_collector.reading.stored_series import split_years, stored_series
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Month:
         How many hours the month's part of the asked range has, for progress.
     segments
         For each candle the number, from 1, of the life of the symbol that it belongs to: names are used again.
+    correction
+        A sentence, where the series' record does not name the first and the last stored candle.
     """
 
     symbol: str
@@ -36,6 +38,7 @@ class Month:
     hours: int
     candles: Sequence[Candle]
     segments: Sequence[int]
+    correction: str | None = None
 
 
 def range_of_dates(start: str | None, end: str | None) -> Window:
@@ -55,9 +58,9 @@ def range_of_dates(start: str | None, end: str | None) -> Window:
     return within
 
 
-def hours_to_stream(series: Series, within: Window, grid: Grid) -> Window:
+def hours_to_stream(known: RepairedSeries, within: Window, grid: Grid) -> Window:
     """Return the hours that are read for an export: those of the range and the series' life, to whole buckets."""
-    life = life_of(series)
+    life = known.life
     if not life.clip(within).hours:
         return Window(0, 0)
     start = max(grid.ceil(within.start), grid.floor(life.start))
@@ -67,30 +70,37 @@ def hours_to_stream(series: Series, within: Window, grid: Grid) -> Window:
 def stream_months(
     candles: CandleStore, series: SeriesStore, symbol: str, within: Window, *, interval: str = "1h"
 ) -> Iterator[Month]:
-    """Yield a symbol's candles that open in `within`, month by month.
+    """Yield a symbol's candles that open in `within`, month by month, whatever the series' record says of them.
 
     Parameters
     ----------
     interval
         One of `INTERVAL_HOURS`; candles longer than an hour are there when nothing is missing in them.
     """
+    yield from stream_series(candles, stored_series(series.get(symbol), candles), within, interval=interval)
+
+
+def stream_series(
+    candles: CandleStore, known: RepairedSeries, within: Window, *, interval: str = "1h"
+) -> Iterator[Month]:
+    """Yield the candles of a series as `stream_months` does, where its first and its last have been read already."""
     grid = Grid(INTERVAL_HOURS[interval])
-    record = series.get(symbol)
-    lives = _lives(candles, record)
+    symbol = known.series.symbol
+    lives = _lives(candles, known)
     ends = [life.end for life in lives]
-    for month, part in _months(hours_to_stream(record, within, grid)):
+    for month, part in _months(hours_to_stream(known, within, grid)):
         found = candles.candles(symbol, part, limit=part.hours)
         if grid.hours > 1:
-            found = list(complete_buckets(candles, series, symbol, found, grid))
+            found = list(complete_buckets(candles, lambda: known.series, symbol, found, grid))
         numbers = [min(bisect_right(ends, candle.hour) + 1, len(lives)) for candle in found]
-        yield Month(symbol, month, part.hours, found, numbers)
+        yield Month(symbol, month, part.hours, found, numbers, known.correction)
 
 
-def _lives(candles: CandleStore, series: Series) -> Windows:
+def _lives(candles: CandleStore, known: RepairedSeries) -> Windows:
     """Return the segments of a series; the items of years that are full by its record are not read."""
-    _, short = split_years(series)
-    never = [window for year in short for window in candles.coverage(series.symbol, year).never_printed]
-    return segments(life_of(series), never)
+    _, short = split_years(known)
+    never = [window for year in short for window in candles.coverage(known.series.symbol, year).never_printed]
+    return segments(known.life, never)
 
 
 def _months(within: Window) -> Iterator[tuple[str, Window]]:

@@ -26,6 +26,9 @@ _BATCH_MOST = 25
 _BATCH_TRIES = 8
 _WAIT_MOST = 5.0
 
+_PAGE_DAYS_MOST = 366
+"""The most days that a page of a reading with a limit has."""
+
 _STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
 
 _HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
@@ -134,7 +137,7 @@ class CandlesTable:
         found: list[Candle] = []
         if not within.hours or limit <= 0:
             return found
-        days = min(limit // HOURS_A_DAY + 2, 366)
+        days = min(limit // HOURS_A_DAY + 2, _PAGE_DAYS_MOST)
         for item in self._query(symbol, within, Limit=days, ScanIndexForward=not newest):
             of_day = [candle for candle in _candles_of(item) if within.start <= candle.hour < within.end]
             found += reversed(of_day) if newest else of_day
@@ -142,26 +145,46 @@ class CandlesTable:
                 break
         return sorted(found[:limit])
 
-    def _query(self, symbol: str, within: Window, **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items of the days that `within` touches, page after page."""
-        names = {"#series": "series", "#day": "day"} | options.pop("ExpressionAttributeNames", {})
+    def first_hour(self, symbol: str) -> int | None:
+        """Return the hour of the first stored candle: one item, where it holds a candle."""
+        return next((hours[0] for hours in self._hours_by_day(symbol, newest=False)), None)
+
+    def last_hour(self, symbol: str) -> int | None:
+        """Return the hour of the last stored candle: one item, where it holds a candle."""
+        return next((hours[-1] for hours in self._hours_by_day(symbol, newest=True)), None)
+
+    def _hours_by_day(self, symbol: str, *, newest: bool) -> Iterator[list[int]]:
+        """Yield the stored hours of each day that has one; a day of never printed hours alone is stepped over."""
+        for item in self._query(symbol, None, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
+            midnight = windows.first_hour_of(item["day"]["S"])
+            if hours := [midnight + hour for hour, name in enumerate(_HOURS) if name in item]:
+                yield hours
+
+    def _query(self, symbol: str, within: Window | None, **options: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items of the days that `within` touches, of all days where it is None, page after page."""
+        names = {"#series": "series"} | options.pop("ExpressionAttributeNames", {})
         request: dict[str, Any] = {
             "TableName": self._table,
-            "KeyConditionExpression": "#series = :series AND #day BETWEEN :first AND :last",
+            "KeyConditionExpression": "#series = :series",
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                ":series": {"S": _series(symbol)},
-                ":first": {"S": windows.day_of(within.start)},
-                ":last": {"S": windows.day_of(within.end - 1)},
-            },
+            "ExpressionAttributeValues": {":series": {"S": _series(symbol)}},
             **options,
         }
+        if within:
+            request["KeyConditionExpression"] += " AND #day BETWEEN :first AND :last"
+            names["#day"] = "day"
+            request["ExpressionAttributeValues"] |= {
+                ":first": {"S": windows.day_of(within.start)},
+                ":last": {"S": windows.day_of(within.end - 1)},
+            }
         while True:
             page = self._call("query", **request)
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            if "Limit" in request:  # days without candles lie in between: few calls step over any number of them
+                request["Limit"] = min(2 * request["Limit"], _PAGE_DAYS_MOST)
 
     def _call(self, operation: str, **request: Any) -> Any:
         try:

@@ -42,9 +42,9 @@ class SeriesTable:
         return written
 
     def all(self) -> Iterator[Series]:
-        """Read every series' record, page after page."""
+        """Read every series' record, page after page, as of now: one just written is in an export of all."""
         with translate_errors():
-            for item in self._series.query(_SERIES):
+            for item in self._series.query(_SERIES, consistent_read=True):
                 yield _series(item)
 
 

@@ -1,0 +1,47 @@
+"""A series as readers take it: its record, with the first and the last candle that the candle table holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from candle_collector.domain import windows
+from candle_collector.domain.repaired_series import RepairedSeries, repair
+from candle_collector.domain.series import Series
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.ports import CandleStore, SeriesStore
+
+
+def stored_series(noted: Series, candles: CandleStore) -> RepairedSeries:
+    """Return a record held against what is stored, by two queries of an item each; by one where nothing is stored."""
+    first = candles.first_hour(noted.symbol)
+    last = None if first is None else candles.last_hour(noted.symbol)
+    return repair(noted, first, last)
+
+
+def stored_records(series: SeriesStore, candles: CandleStore) -> Iterator[Series]:
+    """Yield all records, by symbol; those that name no candle are held against what is stored."""
+    for noted in series.all():
+        yield noted if noted.last is not None else stored_series(noted, candles).series
+
+
+def is_stored(symbol: str, series: SeriesStore, candles: CandleStore) -> bool:
+    """Return whether anything is stored of a symbol, by its record or, where that names nothing, by the candles."""
+    return series.get(symbol).last is not None or candles.last_hour(symbol) is not None
+
+
+def split_years(known: RepairedSeries) -> tuple[Windows, Windows]:
+    """Split the span of a series into years that are full by its record, and those whose items are to be read.
+
+    A year is believed to be full where its count is that of all its hours between the first and the last stored candle:
+    then it has no candle that would be left out. Any other count, one that is too high as well, is not believed.
+    """
+    span, life = known.span, known.life
+    if not span.hours:
+        return (), ()
+    full: list[Window] = []
+    short: list[Window] = []
+    for year in windows.years_of(span):
+        part = windows.year_window(year).clip(span)
+        is_full = part == part.clip(life) and known.noted.years.get(year) == part.hours
+        (full if is_full else short).append(part)
+    return tuple(full), tuple(short)
