@@ -116,6 +116,10 @@ class FakeSeriesStore:
         self._series[series.symbol] = replace(series, revision=str(int(series.revision or "0") + 1))
         return self._series[series.symbol]
 
+    def overwrite(self, series: Series) -> None:
+        """Write a record whatever stands there, as a fault would."""
+        self.put(replace(series, revision=self.get(series.symbol).revision))
+
     def all(self) -> Iterator[Series]:
         """Yield every record."""
         for _, series in sorted(self._series.items()):

@@ -141,7 +141,7 @@ def test_an_export_follows_what_is_stored_and_says_whose_record_was_wrong(
 ) -> None:
     main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))])
     main(["import", write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")])
-    archive.series.put(Series("BTCUSDT", first=START + 50, last=START + 60))
+    archive.series.overwrite(Series("BTCUSDT", first=START + 50, last=START + 60))
     archive.series.put(Series("LOSTUSDT", first=START, last=START + 1))
     capsys.readouterr()
     assert main(["export", str(tmp_path / "all.csv")]) == 0

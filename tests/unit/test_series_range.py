@@ -102,7 +102,7 @@ def test_gap_fill_fetches_what_was_lost_at_the_ends(collected: World) -> None:
 def test_gap_fill_writes_a_wrong_record_again(collected: World) -> None:
     right = collected.series.get(SYMBOL)
     for noted in LIES:
-        collected.series.put(noted)
+        collected.series.overwrite(noted)
         collected.collect("gap_fill")
         series = collected.series.get(SYMBOL)
         assert (series.first, series.last, series.years) == (right.first, right.last, right.years)

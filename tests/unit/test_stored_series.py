@@ -83,7 +83,7 @@ def test_what_is_exported_is_what_is_stored_before_and_after_the_runs_that_follo
     system = World({SYMBOL: range(START - 500, NOW + 1)})
     system.collect(start=START, end=NOW - 30)
     assert not report_symbol_coverage(SYMBOL, coverage_ports(system)).record_repaired
-    system.series.put(wrong(system.series.get(SYMBOL)))
+    system.series.overwrite(wrong(system.series.get(SYMBOL)))
     before = report_symbol_coverage(SYMBOL, coverage_ports(system))
     assert before.record_repaired
     for mode in (None, "forward", "gap_fill"):
@@ -101,7 +101,7 @@ def test_an_export_says_which_record_was_wrong_and_what_is_stored(tmp_path: Path
     system = World({SYMBOL: range(START - 500, NOW + 1)})
     system.collect(start=START, end=LATER + 99)
     assert exported(system, tmp_path).corrections == {}
-    system.series.put(older(system.series.get(SYMBOL)))
+    system.series.overwrite(older(system.series.get(SYMBOL)))
     assert exported(system, tmp_path).corrections == {
         SYMBOL: "the record of BTCUSDT names 2025-05-01T00:00:00Z to 2025-05-05T02:00:00Z as stored; "
         "what is stored is 2024-12-25T00:00:00Z to 2025-05-05T02:00:00Z"
