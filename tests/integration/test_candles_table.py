@@ -40,8 +40,8 @@ class Recorder:
 
     Attributes
     ----------
-    calls
-        The names of the operations, in order.
+    calls, requests
+        The names of the operations, and their parameters, in order.
     leave
         How many items of each of the next batches are left unprocessed.
     """
@@ -49,12 +49,14 @@ class Recorder:
     def __init__(self, **_: object) -> None:
         self._client: Any = boto3.client("dynamodb")
         self.calls: list[str] = []
+        self.requests: list[dict[str, Any]] = []
         self.leave: list[int] = []
         self.fail: Exception | None = None
 
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> Any:
             self.calls.append(name)
+            self.requests.append(request)
             if self.fail:
                 raise self.fail
             if name == "batch_write_item" and self.leave:
@@ -102,6 +104,12 @@ def test_coverage_of_a_year_is_read_in_one_page_and_without_the_candles(recorder
     recorder.calls.clear()
     assert store.coverage(SYMBOL, within(0, 24 * 365)).stored == (within(0, 24 * 60),)
     assert recorder.calls == ["query"]
+
+
+def test_coverage_is_read_as_of_now(recorder: Recorder) -> None:
+    """What another worker stored a moment ago would else be fetched again; moto has no replica that is behind."""
+    CandlesTable("candles", client=recorder).coverage(SYMBOL, within(0, 24))
+    assert [request.get("ConsistentRead") for request in recorder.requests] == [True]
 
 
 def test_a_page_that_ends_early_is_followed_by_the_next(recorder: Recorder) -> None:

@@ -13,13 +13,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.exchange import RECORDED
 from tests.mutants.catalogue import PROJECT, Mutant
 from tests.mutants.plugin import NOTICED_BY
 
-MUTANT_SECONDS = 120
+RECORDINGS = RECORDED.parent
+
+MUTANT_SECONDS = 60
 """How long the tests of a mutant may take; one that never ends has been noticed."""
 
-_TEST_SECONDS = 40
+_TEST_SECONDS = 30
 _LEFT_OUT = (".git", ".venv", ".local", ".aws-sam", ".hypothesis", "__pycache__", ".*_cache", "logs", "exports")
 _PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin", "tests.mutants.plugin")
 """All that the tests need of what is installed; reading the others would take a second of each run."""
@@ -54,6 +57,8 @@ class Copy:
         self._process: subprocess.Popen[str] | None = None
         self._changes = 0
         shutil.copytree(PROJECT, self.root, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
+        # the recorded answers lie beside the project, where they are at all
+        (folder / RECORDINGS.name).symlink_to(RECORDINGS)
 
     def run(self, tests: Sequence[str], *, seconds: float) -> Result:
         """Run tests in the copy, up to the first that fails.
