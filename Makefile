@@ -76,10 +76,15 @@ setup: ## Install what is needed into .venv and .local, if it changed
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
 	@$(VENV)/python -m pytest $(TIERS)
+	@$(VENV)/python -m tests.mutants --sample 8
 
 .PHONY: faults
 faults: setup ## Run the longer tests of what can go wrong
 	@CORRUPTED_CASES=5000 $(VENV)/python -m pytest tests/unit/test_binance_rows.py tests/faults
+
+.PHONY: mutants
+mutants: setup ## Put one-line defects into the code, and see which test notices each: [ONLY=domain/plan]
+	@$(VENV)/python -m tests.mutants --only "$(ONLY)"
 
 .PHONY: bench
 bench: setup ## Measure it beside ccxt, freqtrade and the least there is
