@@ -181,3 +181,17 @@ def test_coverage_is_read_but_is_not_a_route_of_binance() -> None:
         "/api/v3/time",
         "/api/v3/ping",
     ]
+
+
+def test_of_two_calls_at_once_one_notes_the_use() -> None:
+    """The other read the record before the note was there; the store refuses what is noted already."""
+
+    class Behind(KeysInMemory):
+        def get(self, key_id: str) -> StoredKey | None:
+            found = super().get(key_id)
+            self.note_use(key_id, NOW, unless_after=NOW - timedelta(hours=1))
+            return found
+
+    store = Behind(STORED)
+    authorize({KEY.text}, needed=Scope.ADMIN, store=store, now=NOW)
+    assert store.notes == [(KEY.key_id, NOW)]
