@@ -8,7 +8,7 @@ import pytest
 
 from tests.mutants.__main__ import CONTROL
 from tests.mutants.catalogue import PROJECT, Mutant, WrongEntryError, read_mutants
-from tests.mutants.copies import Result
+from tests.mutants.copies import Copy, Result
 from tests.mutants.verdict import Judged, faults, summary
 
 MUTANTS = read_mutants()
@@ -96,3 +96,18 @@ def test_fewer_than_95_in_100_are_wrong_in_the_whole_list() -> None:
 def test_a_reason_to_survive_that_is_not_true_any_more_is_wrong() -> None:
     (wrong,) = faults([judged(1, noticed=True, survives="it is right")], whole=False)
     assert "said to survive" in wrong
+
+
+def test_a_copy_is_changed_and_put_right_again_so_that_python_sees_each_change(tmp_path: Path) -> None:
+    copy = Copy(tmp_path)
+    changed = copy.root / CONTROL.file
+    right, times = changed.read_text(), []
+    for _ in range(2):
+        with copy.changed(CONTROL):
+            assert changed.read_text() == CONTROL.apply(right) != right
+            times.append(int(changed.stat().st_mtime))
+        assert changed.read_text() == right
+        times.append(int(changed.stat().st_mtime))
+    assert times[1] == times[3] == int((PROJECT / CONTROL.file).stat().st_mtime)
+    assert len(set(times)) == 3, "compiled code is known by the second of its source"
+    assert (PROJECT / CONTROL.file).read_text() == right
