@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,17 +79,17 @@ def read_mutants(folder: Path = DEFECTS) -> list[Mutant]:
         An entry has a key too many or too few.
     """
     return [
-        _mutant(file, entry, area["tests"])
+        _mutant(file, {"tests": area["tests"], "slow": area.get("slow", False), **entry})
         for path in sorted(folder.glob("*.toml"))
         for file, area in tomllib.loads(path.read_text(encoding="utf-8")).items()
         for entry in area["mutants"]
     ]
 
 
-def _mutant(file: str, entry: Mapping[str, Any], tests: Sequence[str]) -> Mutant:
+def _mutant(file: str, entry: Mapping[str, Any]) -> Mutant:
     in_package = f"{PACKAGE}/{file}"
     path = in_package if (PROJECT / in_package).is_file() else file
     try:
-        return Mutant(path, **{**entry, "tests": tuple(entry.get("tests", tests))})
+        return Mutant(path, **{**entry, "tests": tuple(entry["tests"])})
     except TypeError as error:
         raise WrongEntryError(f"{file}: {dict(entry)}: {error}") from error
