@@ -75,6 +75,7 @@ class Copy:
         variables = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONHASHSEED": "0",  # sets have one order, so that a mutant is noticed always or never
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             NOTICED_BY: str(self._note),
         }
