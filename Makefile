@@ -76,6 +76,7 @@ setup: ## Install what is needed into .venv and .local, if it changed
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
 	@$(VENV)/python -m pytest $(TIERS)
+	@$(VENV)/python -m tests.mutants --sample 8
 
 .PHONY: faults
 faults: setup ## Run the longer tests of what can go wrong
@@ -86,6 +87,10 @@ faults: setup ## Run the longer tests of what can go wrong
 explore: setup ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters
 	@$(VENV)/python -m pytest tests/explore -q -k "worker and not reconciler" & \
 		$(VENV)/python -m pytest tests/explore -q -k "not (worker and not reconciler)" && wait $$!
+
+.PHONY: mutants
+mutants: setup ## Put one-line defects into the code, and see which test notices each: [ONLY=domain/plan]
+	@$(VENV)/python -m tests.mutants --only "$(ONLY)"
 
 .PHONY: bench
 bench: setup ## Measure it beside ccxt, freqtrade and the least there is

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import USE_NOTED_EVERY, Scope, StoredKey
@@ -117,3 +118,18 @@ def test_no_piece_of_a_secret_is_in_the_table(table: KeysTable) -> None:
     kept = str(boto3.client("dynamodb").scan(TableName="keys")["Items"])
     assert key.key_id in kept
     assert not any(key.secret[at : at + 8] in kept for at in range(len(key.secret) - 7))
+
+
+def test_a_record_is_read_as_of_now(table: KeysTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica that is behind would let a revoked key in; moto has none, so the request is looked at."""
+    consistent: list[object] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined] # the stubs leave out what is not public
+
+    def watched(client: BaseClient, operation: str, parameters: dict[str, object]) -> object:
+        if operation == "GetItem":
+            consistent.append(parameters.get("ConsistentRead"))
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", watched)
+    table.get(RECORD.key_id)
+    assert consistent == [True]

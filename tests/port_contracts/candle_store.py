@@ -49,6 +49,12 @@ class CandleStoreContract:
         assert store.coverage(SYMBOL, within(3, 3)).days == frozenset()
         assert store.candles(SYMBOL, within(3, 3), limit=5) == []
 
+    def test_a_window_that_ends_at_midnight_does_not_touch_the_next_day(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(23, 24), (), absent_days=frozenset())
+        known = store.coverage(SYMBOL, within(0, 24))
+        assert known.stored == (within(23, 24),)
+        assert known.days == {DAY}
+
     def test_a_stored_value_stays(self, store: CandleStore) -> None:
         store.store(SYMBOL, candles(3), (), absent_days=frozenset())
         other = synthetic_candle(SYMBOL, MIDNIGHT + 3)._replace(close="1", trade_count=1)

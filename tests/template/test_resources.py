@@ -124,6 +124,12 @@ def test_schedules_start_collection_unless_they_are_off() -> None:
     assert states(SchedulesEnabled="false") == states(SchedulesEnabled="false", GapFillSchedule="") == off
 
 
+def test_a_round_of_the_reconciler_that_failed_is_left_to_the_next(stack: Stack) -> None:
+    (config,) = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert config["Properties"]["FunctionName"] == {"Ref": "ReconcilerFunction"}
+    assert config["Properties"]["MaximumRetryAttempts"] == 0
+
+
 def test_a_schedule_names_the_mode_and_the_time_of_its_occurrence(prod: Stack) -> None:
     inputs = {
         schedule["Properties"]["Name"]: json.loads(schedule["Properties"]["Target"]["Input"])

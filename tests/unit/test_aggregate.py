@@ -129,6 +129,12 @@ def test_a_bucket_takes_the_first_open_the_last_close_the_extremes_and_exact_sum
     assert merge(Window(10, 12), candles) == merged
 
 
+def test_a_sum_of_more_digits_than_a_float_or_a_usual_decimal_has_is_not_rounded() -> None:
+    most = "9" * 20 + ".99999999"  # the most that Binance's decimals hold
+    candles = [Candle(hour, "1", "1", "1", "1", most, "1", 1, "1", "1") for hour in range(24)]
+    assert merge(Window(0, 24), candles).volume == "2399999999999999999999.99999976"
+
+
 @pytest.mark.parametrize(
     ("grid", "hour", "bucket"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -99,6 +100,22 @@ def test_a_record_belongs_to_its_own_secret_only(key: ApiKey, other: ApiKey) -> 
 
 def test_no_record_belongs_to_no_key() -> None:
     assert not belongs(ApiKey(key_id="a" * KEY_ID_LENGTH, secret="b" * SECRET_LENGTH), None)
+
+
+def test_a_secret_is_compared_in_a_time_that_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock would prove nothing on a busy machine, so the comparison itself is watched, with a record and without."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(first: bytes, second: bytes) -> bool:
+        compared.append((first, second))
+        return False
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    key = ApiKey(key_id="a" * KEY_ID_LENGTH, secret="b" * SECRET_LENGTH)
+    assert not belongs(key, stored(key))
+    assert not belongs(key, None)
+    own = key.secret_hash.encode()
+    assert compared == [(own, own), (own, b"0" * 64)]
 
 
 def test_a_key_is_live_until_the_moment_it_expires_or_is_revoked() -> None:

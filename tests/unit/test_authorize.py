@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +29,7 @@ STORED = StoredKey(
 )
 
 
-def refusal(offered: set[str], store: KeysInMemory, needed: Scope = Scope.ADMIN) -> tuple[int, str]:
+def refusal(offered: AbstractSet[str], store: KeysInMemory, needed: Scope = Scope.ADMIN) -> tuple[int, str]:
     with pytest.raises(RefusedError) as caught:
         authorize(offered, needed=needed, store=store, now=NOW)
     return HTTP_ERRORS[type(caught.value)]
@@ -45,7 +46,8 @@ def test_no_key_is_a_missing_key() -> None:
 
 def test_keys_that_disagree_are_refused_even_if_one_is_good() -> None:
     store = KeysInMemory(STORED)
-    assert refusal({KEY.text, "other"}, store) == (403, "INVALID_API_KEY")
+    for first, second in ((KEY.text, "other"), ("other", KEY.text)):  # whichever is looked at first
+        assert refusal({first: None, second: None}.keys(), store) == (403, "INVALID_API_KEY")
     assert store.reads == 0
 
 
@@ -181,3 +183,17 @@ def test_coverage_is_read_but_is_not_a_route_of_binance() -> None:
         "/api/v3/time",
         "/api/v3/ping",
     ]
+
+
+def test_of_two_calls_at_once_one_notes_the_use() -> None:
+    """The other read the record before the note was there; the store refuses what is noted already."""
+
+    class Behind(KeysInMemory):
+        def get(self, key_id: str) -> StoredKey | None:
+            found = super().get(key_id)
+            self.note_use(key_id, NOW, unless_after=NOW - timedelta(hours=1))
+            return found
+
+    store = Behind(STORED)
+    authorize({KEY.text}, needed=Scope.ADMIN, store=store, now=NOW)
+    assert store.notes == [(KEY.key_id, NOW)]

@@ -117,7 +117,13 @@ def test_a_delisted_symbol_is_in_break() -> None:
 
 @pytest.mark.parametrize(
     ("symbol", "base", "quote"),
-    [("BTCUSDT", "BTC", "USDT"), ("USDCUSDT", "USDC", "USDT"), ("ETHBTC", "ETH", "BTC"), ("USDTTRY", "USDT", "TRY")],
+    [
+        ("BTCUSDT", "BTC", "USDT"),
+        ("USDCUSDT", "USDC", "USDT"),
+        ("ETHBTC", "ETH", "BTC"),
+        ("USDTTRY", "USDT", "TRY"),
+        ("BNB", "BNB", ""),  # what cannot be cut keeps its name
+    ],
 )
 def test_a_symbol_is_cut_into_its_assets(symbol: str, base: str, quote: str) -> None:
     (listing,) = exchange_info({}, [Series(symbol, first=1, last=1)], NOW)["symbols"]

@@ -153,6 +153,14 @@ def test_one_wrong_row_refuses_the_file(tmp_path: Path, rows: list[list[str]]) -
         candle_file(path).check(closed_end=CLOSED_END)
 
 
+@pytest.mark.parametrize("again", [0, 2399])
+def test_an_hour_that_stands_in_two_batches_refuses_the_file(tmp_path: Path, again: int) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024.csv"
+    path.write_text(text([*(row(number) for number in range(2400)), row(again)]))
+    with pytest.raises(CandleFileError, match="at row 2401"):
+        candle_file(path).check(closed_end=CLOSED_END)
+
+
 def test_a_file_without_candles_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2024-01.csv"
     path.write_text("")

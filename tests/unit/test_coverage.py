@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.coverage import YOUNG_HOURS, Coverage, Settlement, extend, settle
+from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import given
@@ -54,7 +54,7 @@ def test_an_answer_without_rows_proves_the_delisting_of_a_series_that_has_ended_
 
 
 def test_hours_younger_than_a_day_prove_no_delisting() -> None:
-    young = CLOSED_END - YOUNG_HOURS
+    young = CLOSED_END - 24
     assert settled(Window(young, CLOSED_END), [], ended=True) == Settlement()
     assert settled(Window(young - 1, CLOSED_END), [], ended=True).delisted == Window(young - 1, CLOSED_END)
 
@@ -63,7 +63,7 @@ def test_hours_younger_than_a_day_prove_no_delisting() -> None:
 def test_no_hour_younger_than_a_day_is_ever_settled_by_its_absence(rows: frozenset[int], *, known_before: bool) -> None:
     proof = settled(Window(955, 1000), sorted(rows), known_before=known_before)
     absent = [proof.absent] if proof.absent else []
-    assert all(hour < CLOSED_END - YOUNG_HOURS for hour in hours([*proof.never_printed, *absent]))
+    assert all(hour < CLOSED_END - 24 for hour in hours([*proof.never_printed, *absent]))
     assert proof.delisted is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -167,6 +168,21 @@ def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:
     within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31")
     hours = [item.hour for month in archive.months("AUSDT", within=within) for item in month.candles]
     assert hours == list(range(START + 5, START + 48))
+
+
+def test_a_range_that_ends_before_it_starts_is_refused() -> None:
+    with pytest.raises(ValueError, match="before the start"):
+        range_of_dates("2024-02-01", "2024-01-31T23:00:00Z")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    named: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _: named.append((tmp_path / name).exists()))
+    export(archive.months("AUSDT"), tmp_path / name)
+    assert named == [False]
 
 
 def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:

@@ -76,6 +76,14 @@ def test_a_refused_call_is_logged_with_its_code_and_run() -> None:
     assert (line["status"], line["code"], line["run_id"]) == (409, "RUN_ENDED", RUN_ID)
 
 
+def test_a_call_is_logged_without_what_was_noted_of_the_one_before() -> None:
+    app = app_with_routes()
+    answered(app, event("POST", "/api/admin/collect/trigger"))
+    with written() as log:
+        answered(app, event("POST", "/api/admin/nowhere"))
+    assert "run_id" not in json.loads(log.getvalue())
+
+
 def test_what_cannot_be_a_run_id_is_not_logged() -> None:
     route = "/api/admin/collect/runs/{run_id}/retry"
     forged = 'x"}\r\n{"message": "forged"}'

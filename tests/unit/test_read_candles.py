@@ -151,3 +151,44 @@ def test_the_answer_is_that_of_whoever_looks_at_every_bucket(
     buckets = [grid.bucket(at) for at in range(first, DAY + 300, grid.hours)]
     expected = [bucket.start for bucket in buckets if is_answered(bucket)]
     assert there.opens(start, end, limit, grid) == (expected[-limit:] if start is None else expected[:limit])
+
+
+HOURLY = Grid(1)
+
+
+def test_hours_are_the_oldest_from_a_start_on_and_the_newest_without_one() -> None:
+    there = archive((Window(DAY, DAY + 20),))
+    assert there.opens(DAY + 2, None, 3, HOURLY) == [DAY + 2, DAY + 3, DAY + 4]
+    assert there.opens(None, None, 3, HOURLY) == [DAY + 17, DAY + 18, DAY + 19]
+    assert there.opens(None, DAY + 5, 3, HOURLY) == [DAY + 3, DAY + 4, DAY + 5]
+    assert there.opens(DAY + 2, DAY + 3, 9, HOURLY) == [DAY + 2, DAY + 3]
+
+
+def test_bounds_between_two_hours_take_as_many_as_there_are() -> None:
+    there = archive((Window(DAY, DAY + 20),))
+    found = read_candles(
+        there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS + 1, end_ms=(DAY + 9) * HOUR_MS - 1, limit=2
+    )
+    assert [candle.hour for candle in found] == [DAY + 1, DAY + 2]
+
+
+def test_a_candle_that_opened_late_is_bounded_by_its_own_time() -> None:
+    there = archive((Window(DAY, DAY + 3),))
+    late = synthetic_candle(SYMBOL, DAY + 3)._replace(offset_ms=1_694_789)
+    there.store.store(SYMBOL, [late], (), absent_days=frozenset())
+    opened = late.open_time_ms
+    for start_ms, end_ms, expected in ((opened, opened, [late]), (opened + 1, None, []), (opened - 1, opened - 1, [])):
+        assert read_candles(there.store, there.series, SYMBOL, start_ms=start_ms, end_ms=end_ms, limit=9) == expected
+
+
+@pytest.mark.parametrize(("grid", "hours"), [(HOURLY, 1001), (Grid(2), 2002)])
+def test_no_more_than_a_thousand_are_answered(grid: Grid, hours: int) -> None:
+    assert len(archive((Window(DAY, DAY + hours),)).opens(DAY, None, 5000, grid)) == 1000
+
+
+def test_a_bucket_that_the_reading_cut_is_read_whole_the_next_time() -> None:
+    # one candle is asked for, so the hours of two buckets are read: these two miss an hour each, and the third is cut
+    there = archive((Window(DAY + 1, DAY + 4), Window(DAY + 5, DAY + 12)))
+    found = read_candles(there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS, end_ms=None, limit=1, grid=Grid(4))
+    whole = [synthetic_candle(SYMBOL, hour) for hour in range(DAY + 8, DAY + 12)]
+    assert found == [merge(Window(DAY + 8, DAY + 12), whole)]

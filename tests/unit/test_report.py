@@ -144,3 +144,18 @@ def test_runs_are_listed_newest_first_and_page_by_page() -> None:
         outcomes(item) == item["total_cryptos"]
         for item in as_json(report_runs(limit=9, before=None, runs=system.runs))["runs"]
     )
+
+
+def test_a_page_that_is_not_full_is_the_last() -> None:
+    system = world()
+    system.collect(start=START, end=END)
+    assert report_runs(limit=2, before=None, runs=system.runs).next is None
+
+
+def test_a_run_that_lost_its_lease_before_it_ended_is_not_taken_for_the_last() -> None:
+    system = world()
+    ended = system.collect(start=START, end=END)
+    system.clock.advance(1)
+    system.start(start=START, end=END)
+    system.clock.advance(timedelta(days=2).total_seconds())
+    assert reported(system)["run_id"] == ended.run_id

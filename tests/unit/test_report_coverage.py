@@ -120,6 +120,12 @@ def test_the_list_says_the_same_as_each_series_by_itself(archive: Archive) -> No
     assert reported["symbols"] == [symbol_coverage(symbol, archive.ports) for symbol in ("AUSDT", "BUSDT", "CUSDT")]
 
 
+def test_an_hour_that_turned_up_after_all_is_not_called_never_printed(archive: Archive) -> None:
+    archive.hold(Series("AUSDT"), (Window(START, NOW - 5),), (Window(START + 7, START + 9),))
+    for reported in (symbol_coverage("AUSDT", archive.ports), *coverage(archive.ports)["symbols"]):
+        assert (reported["never_printed_hours"], reported["never_printed"]) == (0, [])
+
+
 def test_the_list_reads_no_items_of_full_years(archive: Archive) -> None:
     stored = Window(windows.year_window(2022).start + 5, NOW)
     archive.hold(Series("AUSDT"), (stored,))

@@ -78,6 +78,8 @@ def test_what_binance_lists_is_a_symbol(text: str) -> None:
         "BTC#1h",
         "BTC\n",
         "\u00e9USDT",
+        "\u20acUSDT",
+        "BTC\u200bUSDT",
         "../X",
         "A&B",
         "A%41",

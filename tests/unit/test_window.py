@@ -76,3 +76,22 @@ def test_a_year_has_the_hours_of_the_calendar(year: int, expected: int) -> None:
     assert windows.year_window(year).hours == expected
     whole = windows.year_window(year)
     assert windows.moment_of(whole.end) - windows.moment_of(whole.start) == timedelta(hours=expected)
+
+
+def test_a_window_that_ends_before_it_starts_holds_nothing() -> None:
+    assert Window(5, 3).hours == 0
+
+
+def test_a_window_touches_the_years_of_its_first_and_its_last_hour() -> None:
+    year = windows.year_window(2024)
+    assert list(windows.years_of(year)) == [2024]
+    assert list(windows.years_of(Window(year.start - 1, year.end + 1))) == [2023, 2024, 2025]
+    assert list(windows.years_of(Window(year.start, year.start))) == [2024]
+
+
+def test_a_window_touches_the_days_of_all_its_hours() -> None:
+    start = windows.first_hour_of("2025-03-01")
+    assert windows.days_in((Window(start, start + 24),)) == {"2025-03-01"}
+    assert windows.days_in((Window(start + 20, start + 25), Window(start + 72, start + 73))) == {
+        *("2025-03-01", "2025-03-02", "2025-03-04"),
+    }

@@ -1,0 +1,37 @@
+"""A request that is cut by its deadline: what has come by then is never taken for a whole answer."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from candle_collector.adapters.binance.bounded_http import BoundedSession, BrokenAnswerError
+
+WITHOUT_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+def trickling() -> Iterator[str]:
+    """Serve a body whose end is that of the connection, which never comes."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(WITHOUT_LENGTH + b"[]")
+                ended.wait(30)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        ended.set()
+        thread.join()
+
+
+def test_a_body_without_a_length_that_the_deadline_cuts_is_not_an_answer(trickling: str) -> None:
+    with pytest.raises(BrokenAnswerError, match="no whole answer within"):
+        BoundedSession().get(trickling, {}, seconds=0.5, most_bytes=1000)

@@ -1,0 +1,67 @@
+"""What a trigger's body is read as, and what is refused by the name of its field."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
+from candle_collector.api.trigger_body import read_trigger
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.domain import windows
+from candle_collector.errors import InvalidRequestError, RequestTooLargeError
+
+
+def read(**fields: Any) -> RunRequest:
+    return read_trigger(json.dumps({"mode": "backward", **fields}))[0]
+
+
+def refused(**fields: Any) -> str:
+    with pytest.raises(InvalidRequestError) as caught:
+        read(**fields)
+    return caught.value.field
+
+
+def test_only_the_mode_is_needed() -> None:
+    assert read_trigger('{"mode": "forward"}') == (RunRequest(mode="forward"), False)
+    assert read_trigger('{"mode": "forward", "dry_run": true}') == (RunRequest(mode="forward"), True)
+
+
+def test_both_dates_are_included() -> None:
+    request = read(start_date="2025-03-01", end_date="2025-03-02")
+    first = windows.first_hour_of("2025-03-01")
+    assert (request.start, request.end) == (first, first + 48)
+
+
+def test_a_symbol_that_is_named_twice_is_meant_once() -> None:
+    assert read(symbols=["ETHUSDT", "BTCUSDT", "ETHUSDT"]).symbols == ("ETHUSDT", "BTCUSDT")
+
+
+def test_symbols_replace_the_top_n_so_that_both_are_a_mistake() -> None:
+    assert read(top_n=SYMBOLS_MOST).top_n == SYMBOLS_MOST
+    assert refused(symbols=["BTCUSDT"], top_n=5) == "top_n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"top_n": SYMBOLS_MOST + 1}, "top_n"),
+        ({"top_n": "5"}, "top_n"),
+        ({"symbols": [f"S{number}USDT" for number in range(SYMBOLS_MOST + 1)]}, "symbols"),
+        ({"symbols": ["btcusdt"]}, "symbols"),
+        ({"recheck": 1}, "recheck"),
+        ({"colour": "red"}, "colour"),
+        ({"<script>": "red"}, "body"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(fields: dict[str, Any], named: str) -> None:
+    assert refused(**fields) == named
+
+
+def test_a_body_is_measured_in_bytes_before_it_is_read() -> None:
+    most = json.dumps({"mode": "backward"}).ljust(BODY_MOST_BYTES)
+    assert read_trigger(most)[0].mode == "backward"
+    for larger in (most + " ", "\u5e01" * (BODY_MOST_BYTES // 3 + 1)):
+        with pytest.raises(RequestTooLargeError):
+            read_trigger(larger)
