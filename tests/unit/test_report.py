@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.collecting.run_scope import RunPorts, RunRequest
+from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
-from candle_collector.domain.run import Failure
+from candle_collector.domain.run import Failure, Run, SymbolRecord
 from candle_collector.errors import ExchangeUnavailableError, NotFoundError
 from candle_collector.reading.report_runs import report_runs, report_status
 
 from tests.fakes.exchange import Asked
-from tests.fakes.world import World
+from tests.fakes.world import Crash, World
 from tests.unit.json_answers import as_json
 
 START = windows.first_hour_of("2025-05-01")
@@ -152,10 +156,31 @@ def test_a_page_that_is_not_full_is_the_last() -> None:
     assert report_runs(limit=2, before=None, runs=system.runs).next is None
 
 
-def test_a_run_that_lost_its_lease_before_it_ended_is_not_taken_for_the_last() -> None:
+def test_a_run_that_was_never_written_whole_is_not_taken_for_the_last() -> None:
     system = world()
     ended = system.collect(start=START, end=END)
     system.clock.advance(1)
-    system.start(start=START, end=END)
+    with pytest.raises(Crash):  # among the symbols
+        start_run(RunRequest("backward", START, END), system.defaults, _dying_while_writing(system))
     system.clock.advance(timedelta(days=2).total_seconds())
     assert reported(system)["run_id"] == ended.run_id
+
+
+def _dying_while_writing(system: World) -> RunPorts:
+    """Return ports whose process dies when it has written the run and one symbol."""
+    create = system.runs.create
+
+    def die(run: Run, records: Iterable[SymbolRecord]) -> None:
+        create(run, list(records)[:1])
+        raise Crash
+
+    runs = copy.copy(system.runs)
+    runs.create = die  # type: ignore[method-assign] # for this trigger
+    return replace(system.run_ports(), runs=runs)
+
+
+def test_a_run_over_its_time_is_the_active_one_until_it_has_ended() -> None:
+    system = world()
+    run = system.start(start=START, end=END)
+    system.clock.advance(timedelta(days=2).total_seconds())
+    assert (reported(system)["run_id"], reported(system)["is_running"]) == (run.run_id, True)
