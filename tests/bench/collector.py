@@ -4,15 +4,17 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import NamedTuple
 
 from candle_collector.adapters.binance.client import Binance
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.ports import StoredDays
+from candle_collector.ports import Revised, StoredDays
 
 from cli.client import CollectorApi
 from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
@@ -47,6 +49,16 @@ class NoCandleStore:
         fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Take them."""
+
+    def revise(
+        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+    ) -> None:
+        """Have none."""
+        raise NotImplementedError((symbol, revisions, run_id, at, fence))
+
+    def revised(self, symbol: str) -> list[Revised]:
+        """Have none."""
+        raise NotImplementedError(symbol)
 
     def candles(self, _symbol: str, _within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Have none."""

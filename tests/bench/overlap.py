@@ -16,7 +16,8 @@ from dataclasses import replace
 from itertools import product
 
 from candle_collector.adapters.binance.client import Binance
-from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
+from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.windows import Window
 from candle_collector.ports import FetchedCandles
 from rich.console import Console

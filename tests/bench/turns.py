@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from candle_collector.collecting.collect_symbol import WorkerPorts
+from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore

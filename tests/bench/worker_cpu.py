@@ -21,7 +21,8 @@ from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
-from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
+from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain import windows
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, candle_from_line
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import StoredDays
+from candle_collector.ports import Revised, StoredDays
 
 
 class FakeCandleStore:
@@ -29,6 +31,7 @@ class FakeCandleStore:
         self.lines: dict[tuple[str, int], str] = {}
         self.writes: list[tuple[str, str]] = []
         self._never: dict[str, set[int]] = defaultdict(set)
+        self._revised: dict[str, list[Revised]] = defaultdict(list)
 
     def coverage(self, symbol: str, within: Window) -> StoredDays:
         """Return what is known of whole days."""
@@ -65,6 +68,20 @@ class FakeCandleStore:
         self._never[symbol] |= set(gone)
         touched = set(by_day) | {windows.day_of(hour) for hour in gone}
         self.writes += [(symbol, day) for day in sorted(touched)]
+
+    def revise(
+        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+    ) -> None:
+        """Replace candles."""
+        fence()
+        for stored, offered in revisions:
+            if self.lines.get((symbol, stored.hour)) == stored.line():
+                self.lines[symbol, stored.hour] = offered.line()
+                self._revised[symbol].append(Revised(Revision(stored, offered), run_id, at))
+
+    def revised(self, symbol: str) -> list[Revised]:
+        """Return what was replaced."""
+        return sorted(self._revised[symbol], key=lambda item: (item.revision.stored.hour, item.run_id))
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return stored candles."""

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any, cast
 
 from candle_collector.collecting.close_symbols import ClosingPorts
-from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
+from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.reconcile_runs import Reconciled, reconcile_runs
 from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest
 from candle_collector.collecting.start_run import start_run
+from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import CandleStore
+from candle_collector.ports import CandleStore, Revised
 
 from tests.fakes.exchange import synthetic_candle
 
 MIDNIGHT = windows.first_hour_of("2025-03-01")
 DAY = "2025-03-01"
+AT = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
 SYMBOL = "BTCUSDT"
 
 
@@ -130,6 +134,34 @@ class CandleStoreContract:
         assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (None, None)
         store.store(SYMBOL, candles(-1, 25), (), absent_days=frozenset())
         assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT - 1, MIDNIGHT + 25)
+
+    def test_a_candle_is_replaced_while_it_is_as_it_was_read_and_both_values_are_kept(self, store: CandleStore) -> None:
+        store.store(SYMBOL, candles(3, 4, 30), (within(5, 6),), absent_days=frozenset())
+        pairs = [Revision(old, old._replace(volume="36", trade_count=9)) for old in candles(3, 30)]
+        for run_id in ("RUN1", "RUN1", "RUN2"):  # the second and the third find nothing as they read it
+            store.revise(SYMBOL, pairs, run_id=run_id, at=AT, fence=lambda: None)
+        now = [pairs[0].offered, *candles(4), pairs[1].offered]
+        assert store.candles(SYMBOL, within(0, 48), limit=10) == now
+        assert store.revised(SYMBOL) == [Revised(pair, "RUN1", AT) for pair in pairs]
+        later = Revision(pairs[0].offered, pairs[0].offered._replace(volume="40"))
+        store.revise(SYMBOL, [later], run_id="RUN3", at=AT, fence=lambda: None)
+        assert store.revised(SYMBOL)[:2] == [Revised(pairs[0], "RUN1", AT), Revised(later, "RUN3", AT)]
+        known = store.coverage(SYMBOL, within(0, 48))
+        assert (known.stored, known.never_printed) == ((within(3, 5), within(30, 31)), (within(5, 6),))
+        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT + 3, MIDNIGHT + 30)
+
+    def test_nothing_is_replaced_behind_a_fence_or_where_nothing_is_stored(self, store: CandleStore) -> None:
+        def lost() -> None:
+            raise StaleTurnError("the claim is over")
+
+        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
+        pair = Revision(candles(3)[0], candles(3)[0]._replace(volume="36"))
+        with pytest.raises(StaleTurnError):
+            store.revise(SYMBOL, [pair], run_id="RUN1", at=AT, fence=lost)
+        nowhere = Revision(candles(7)[0], candles(7)[0]._replace(volume="36"))
+        store.revise(SYMBOL, [nowhere], run_id="RUN1", at=AT, fence=lambda: None)
+        assert store.candles(SYMBOL, within(0, 48), limit=10) == candles(3)
+        assert store.revised(SYMBOL) == []
 
     def test_symbols_do_not_meet(self, store: CandleStore) -> None:
         store.store(SYMBOL, candles(3), (), absent_days=frozenset())

@@ -70,7 +70,7 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("candle_collector.collecting.start_run", "import functions.trigger.app"),
         (
             "candle_collector.adapters.binance.client",
-            "from candle_collector.collecting.collect_symbol import WorkerPorts",
+            "from candle_collector.collecting.worker_ports import WorkerPorts",
         ),
         ("candle_collector.adapters.binance.client", "from candle_collector.settings import Settings"),
         ("candle_collector.adapters.binance.client", "from aws_lambda_powertools import Logger"),

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from candle_collector.collecting.collect_symbol import WorkerPorts, collect_symbol
+from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window, hour_of

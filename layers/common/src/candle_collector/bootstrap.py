@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from candle_collector.adapters.dynamodb.item_table import ItemTable
     from candle_collector.api.authorize import Caller
     from candle_collector.collecting.close_symbols import ClosingPorts
-    from candle_collector.collecting.collect_symbol import WorkerPorts
     from candle_collector.collecting.run_scope import RunDefaults, RunPorts
+    from candle_collector.collecting.worker_ports import WorkerPorts
     from candle_collector.domain.api_key import Scope
     from candle_collector.ports import (
         ApiKeyStore,
@@ -199,7 +199,7 @@ class Container:
 
     def worker_ports(self, *, remaining_seconds: float) -> WorkerPorts:
         """Return what a worker's turn works with, for an invocation that has so much time left."""
-        from candle_collector.collecting.collect_symbol import WorkerPorts
+        from candle_collector.collecting.worker_ports import WorkerPorts
 
         return WorkerPorts(
             exchange=self.exchange,

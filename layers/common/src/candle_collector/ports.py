@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Failure, Run, SymbolRecord
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -141,6 +142,14 @@ class StoredDays:
     days: frozenset[str]
 
 
+class Revised(NamedTuple):
+    """A stored candle that was replaced, by which run, and when."""
+
+    revision: Revision
+    run_id: str
+    at: datetime
+
+
 class CandleStore(Protocol):
     """Where candles are kept: one item for each series and UTC day."""
 
@@ -165,6 +174,17 @@ class CandleStore(Protocol):
         fence
             Called immediately before each write; it raises where the caller has lost the right to it meanwhile.
         """
+
+    def revise(
+        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+    ) -> None:
+        """Replace stored candles that are still as a run read them, and keep both values; each in one step.
+
+        A candle that is not as it was read stays. Repeating it changes nothing.
+        """
+
+    def revised(self, symbol: str) -> list[Revised]:
+        """Return what was replaced of a series, by hour and time."""
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return up to `limit` stored candles of `within`, ascending: the oldest, or the newest."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from candle_collector.collecting.end_run import end_run, leave_run
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
-from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
 from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, RunStore, SeriesStore, find_run
@@ -119,7 +118,9 @@ def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPort
     series = ports.series.get(record.symbol)
     within = record.range or stored_range(run.mode, run.window, series, ports.candles)
     days = ports.candles.coverage(record.symbol, within)
-    coverage = Coverage(days.stored, days.never_printed, series.absent, None if record.trading else series.delisted)
+    if record.trading and series.delisted:
+        series = replace(series, delisted=None)
+    coverage = series.coverage(days.stored, days.never_printed)
     missing = coverage.missing(within)
     stored = windows.count(windows.clip(days.stored, within))
     records = 0 if record.stored_before is None else stored - record.stored_before

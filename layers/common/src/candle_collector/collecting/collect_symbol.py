@@ -5,23 +5,35 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
 
-from candle_collector.collecting.budget import OUT_OF_BUDGET, WeightBudget
+from candle_collector.collecting.budget import OUT_OF_BUDGET
 from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
 from candle_collector.collecting.end_run import leave_run
-from candle_collector.collecting.exchange_time import ExchangeTime
-from candle_collector.collecting.prefetch import Prefetch
+from candle_collector.collecting.look_before import ContradictionError, look_before
 from candle_collector.collecting.series_range import stored_range
-from candle_collector.domain import windows
-from candle_collector.domain.coverage import Coverage
+from candle_collector.collecting.symbol_requests import SymbolRequests
+from candle_collector.collecting.worker_ports import WorkerPorts
+from candle_collector.domain import dates, windows
+from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow, renew
-from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.progress import Progress, learn, window_to_read
+from candle_collector.domain.plan import Request, anchor_candles, unanchored, window_hours
+from candle_collector.domain.progress import (
+    Answer,
+    Head,
+    Learned,
+    Progress,
+    Revision,
+    head_of,
+    is_short,
+    is_vouched,
+    learn,
+    revisions,
+    window_to_read,
+)
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -35,60 +47,24 @@ from candle_collector.errors import (
     StaleTurnError,
 )
 from candle_collector.ports import (
-    CandleStore,
-    Clock,
-    CollectQueue,
-    EventBus,
-    Exchange,
     FetchedCandles,
-    RateLimiter,
-    RunStore,
-    SeriesStore,
 )
 
 log = logging.getLogger(__name__)
 
-FINISH_SECONDS = 2.0
-"""What a turn keeps of its time for storing its last answer and requeueing the rest."""
-
-LEAST_REQUEST_SECONDS = 0.5
-"""No request is begun with less time than this."""
-
 MOST_DELAY_SECONDS = 900
 """The longest delay that SQS gives a message."""
 
+ANSWERS_REFUSED_MOST = 2
+"""How often a window is asked for whose answers contradict what is known, before another run is to try."""
+
+REJECTED = "rejected_row"
+"""The kind of the failure where the exchange's row of an hour was wrong each time."""
+
 _NO_CANDLE = "the exchange has no candle for these hours yet"
-
-
-@dataclass(frozen=True)
-class WorkerPorts:
-    """What a worker needs for a turn.
-
-    Attributes
-    ----------
-    until
-        When the turn must have ended, in seconds of `monotonic`.
-    claim_seconds
-        How long a claim holds: longer than a worker lives, shorter than its message stays hidden.
-    weight_share_percent
-        How much of the exchange's limit all workers together use.
-    prefetch
-        A thread for the next request while an answer is stored; without one they follow each other.
-    """
-
-    exchange: Exchange
-    candles: CandleStore
-    series: SeriesStore
-    runs: RunStore
-    queue: CollectQueue
-    rate_limiter: RateLimiter
-    events: EventBus
-    clock: Clock
-    monotonic: Callable[[], float]
-    until: float
-    claim_seconds: float
-    weight_share_percent: int
-    prefetch: Executor | None = None
+_SHORT = "the exchange left out these hours and all that follow, though it has printed later ones"
+_CONTRADICTS = "two answers of the exchange contradict each other on the first candle of these hours"
+_DIFFERS = "the exchange's answer does not fit the candles that are stored before it; `candles verify` compares them"
 
 
 class _Next(Enum):
@@ -139,22 +115,19 @@ class _Turn:
         within = record.range or stored_range(run.mode, run.window, series, ports.candles)
         self._record = replace(record, range=within)
         self._progress, self._absent_days = self._read(series, within)
-        self._budget = WeightBudget(
-            run.limit,
-            run.limit.budget(ports.weight_share_percent),
-            ports.exchange.weights.candles,
-            rate_limiter=ports.rate_limiter,
-            time=ExchangeTime(ports.clock, ports.exchange, run.clock_offset_ms),
-        )
-        self._prefetch = Prefetch[FetchedCandles](ports.prefetch)
+        self._requests = SymbolRequests(record.symbol, run, ports)
         self._failed_windows: list[FailedWindow] = []
+        self._known: dict[int, Candle] = {}
+        self._refused = 0
+        self._looked_before: set[int] = set()
 
     def work(self) -> None:
         """Ask, settle and store until nothing is left to request, or the rest is requeued."""
         if self._must_stop():
             self._end()
             return
-        self._keep_series(self._progress.series)  # a crash may have left the record behind the candles
+        # a crash may have left the record behind the candles, and what is found without a record is not listed
+        self._keep_series(self._progress.series)
         stored = self._progress.stored_hours
         if self._record.stored_before is not None:  # the same
             self._record = replace(self._record, records=stored - self._record.stored_before)
@@ -170,7 +143,8 @@ class _Turn:
             while self._progress.to_ask and state is _Next.ASK:
                 state = _Next.STOP if self._must_stop() else self._ask()
         finally:
-            self._drain_prefetch()
+            if error := self._requests.drain():
+                self._close_rate_limiter(error)
         if state is not _Next.REQUEUED:
             self._end()
 
@@ -180,8 +154,8 @@ class _Turn:
         """Read the coverage of the range, and return it with the days that have no item."""
         read = window_to_read(self._run.mode, within)
         days = self._ports.candles.coverage(self._record.symbol, read)
-        never_printed = windows.subtract(days.never_printed, days.stored)
-        coverage = Coverage(days.stored, never_printed, series.absent, series.delisted)
+        series = series.updated(days.stored, read).rejecting({}, days.stored)
+        coverage = series.coverage(days.stored, days.never_printed)
         missing = coverage.missing(within)
         if self._run.recheck:
             left = Window(self._record.asked_to or within.start, within.end).clip(within)
@@ -190,66 +164,48 @@ class _Turn:
             within=within,
             read=read,
             trading=self._record.trading,
-            series=series.updated(days.stored, read),
+            series=series,
             coverage=coverage,
             to_ask=windows.subtract(missing, self._record.given_up),
+            window_hours=window_hours(self._run.mode, self._run.batch_size),
+            anchor_candles=anchor_candles(self._run.mode),
         )
         return progress, windows.days_in(windows.union([read])) - days.days
 
     # ask
 
     def _ask(self) -> _Next:
-        """Request the first window of the plan, if time, rate limiter and budget allow, and keep the answer."""
-        plan = plan_requests(self._progress.to_ask, self._run.batch_size)
-        requested, prefetched = plan[0], self._prefetch.take()
-        if prefetched is None and (refusal := self._check_before(len(plan))):
+        """Send the next request, if time, rate limiter and budget allow, and keep its answer."""
+        requests = self._requests
+        if not requests.is_under_way and (refusal := self._check_before(len(self._progress.windows_left))):
             return refusal
+        request = requests.next(self._next_request)
         try:
-            answer = prefetched.result() if prefetched else self._request(requested)()
+            answer = requests.fetch(request, attempts_made=self._record.attempts)
         except ExchangeError as error:
-            return self._after_failure(requested, error)
+            return self._after_failure(request.window, error)
         self._count(1 + answer.retries)
-        self._budget.observe(answer.used_weight)
-        self._keep(requested, answer)
-        return _Next.ASK
+        requests.budget.observe(answer.used_weight)
+        return self._check(request, answer)
+
+    def _next_request(self) -> Request:
+        """Return the next request; the stored candles that are to vouch for its answer are at hand."""
+        request = self._progress.next_request
+        anchor = set(range(*request.anchor))
+        if not anchor <= self._known.keys():
+            stored = self._ports.candles.candles(self._record.symbol, request.anchor, limit=request.anchor.hours)
+            self._known = {candle.hour: candle for candle in stored}
+        return request if anchor & self._known.keys() else unanchored(request.window)
 
     def _check_before(self, requests: int) -> _Next | None:
         """Return how the turn goes on instead of a request; None where one may be sent."""
-        if not self._has_time():
+        if not self._requests.has_time():
             return self._requeue(0)
         try:
-            granted = self._budget.reserve(requests)
+            granted = self._requests.budget.reserve(requests)
         except ExchangeBlockedError as error:
             return self._wait_for_exchange(error.failure, error.seconds)
-        return None if granted else self._requeue(self._budget.seconds_to_next_period())
-
-    def _request(self, requested: Window) -> Callable[[], FetchedCandles]:
-        """Return the request for a window; each attempt is granted first, as much may have changed since the last."""
-        ports, symbol, attempts_made = self._ports, self._record.symbol, self._record.attempts
-
-        def request() -> FetchedCandles:
-            return ports.exchange.fetch_candles(
-                symbol,
-                requested.start,
-                requested.hours,
-                attempts_made=attempts_made,
-                until=ports.until - FINISH_SECONDS,
-                grant=self._budget.grant,
-            )
-
-        return request
-
-    def _start_prefetch(self) -> None:
-        """Request the next window while an answer is stored: if time is left and its weight is granted."""
-        if self._progress.to_ask and self._budget.is_granted and self._has_time():
-            self._prefetch.start(self._request(plan_requests(self._progress.to_ask, self._run.batch_size)[0]))
-
-    def _drain_prefetch(self) -> None:
-        """Wait for a request whose answer nobody stores any more; a ban closes the rate limiter all the same."""
-        prefetched = self._prefetch.take()
-        error = prefetched.exception() if prefetched else None
-        if isinstance(error, ExchangeError):
-            self._close_rate_limiter(error)
+        return None if granted else self._requeue(self._requests.budget.seconds_to_next_period())
 
     def _must_stop(self) -> bool:
         """Whether the run is stopped or over its time; the reason is noted."""
@@ -273,15 +229,13 @@ class _Turn:
         if until is None or self._ports.clock.now() >= until:
             raise StaleTurnError("the worker was held up for longer than its claim")
 
-    def _has_time(self) -> bool:
-        return self._ports.monotonic() + LEAST_REQUEST_SECONDS <= self._ports.until - FINISH_SECONDS
-
     def _count(self, attempts: int) -> None:
         """Count what was requested: every attempt is a request, every one after the first of its window a retry."""
-        retries = max(0, attempts - (0 if self._record.attempts else 1))
-        self._record = replace(
-            self._record, requests=self._record.requests + attempts, retries=self._record.retries + retries
-        )
+        self._add_requests(attempts, retries=max(0, attempts - (0 if self._record.attempts else 1)))
+
+    def _add_requests(self, requests: int, *, retries: int) -> None:
+        record = self._record
+        self._record = replace(record, requests=record.requests + requests, retries=record.retries + retries)
 
     def _after_failure(self, requested: Window, error: ExchangeError) -> _Next:
         """Decide by the kind of a failure: wait, go on with another window, or stop."""
@@ -296,25 +250,29 @@ class _Turn:
                 return self._wait_for_exchange(failure, wait)
             case OutOfTimeError():
                 if error.cut:  # a request all the same, and the one that follows repeats it
-                    requests, retries = self._record.requests + 1, self._record.retries + 1
-                    self._record = replace(self._record, requests=requests, retries=retries)
+                    self._add_requests(1, retries=1)
                 reason = self._record.failure if failure.kind == OUT_OF_BUDGET else failure
                 self._record = replace(self._record, attempts=failure.attempts, failure=reason)
                 return self._requeue(error.wait)
             case ExchangeUnavailableError():
-                given_up = windows.union([*self._record.given_up, requested])
-                self._record = replace(self._record, attempts=0, failure=failure, given_up=given_up)
-                self._progress = self._progress.giving_up(requested)  # its other windows are requested all the same
-                return _Next.ASK
+                return self._give_up(requested, failure)
             case _:
                 return self._stop(failure)
+
+    def _give_up(self, window: Window, failure: Failure) -> _Next:
+        """Leave a window to another run; the symbol's other windows are requested all the same."""
+        given_up = windows.union([*self._record.given_up, window])
+        self._record = replace(self._record, attempts=0, failure=failure, given_up=given_up)
+        self._progress = self._progress.giving_up(window)
+        self._refused = 0
+        return _Next.ASK
 
     def _close_rate_limiter(self, error: ExchangeError) -> float:
         """Close the rate limiter for all workers where the exchange wants requests from none; return the wait."""
         if isinstance(error, ExchangeBlockedError):
-            return self._budget.block(error)
+            return self._requests.budget.block(error)
         if isinstance(error, ExchangeRefusedError):
-            self._budget.refuse(error, self._run.deadline)
+            self._requests.budget.refuse(error, self._run.deadline)
         return 0
 
     def _wait_for_exchange(self, failure: Failure, seconds: float) -> _Next:
@@ -330,15 +288,70 @@ class _Turn:
 
     # store
 
-    def _keep(self, requested: Window, answer: FetchedCandles) -> None:
-        """Store what an answer brings and proves, and write down how far the symbol is."""
-        learned = learn(self._progress, requested, answer.hours, answer.candles, closed_end=answer.closed_end)
-        self._progress = learned.progress
+    def _check(self, request: Request, fetched: FetchedCandles) -> _Next:
+        """Keep an answer that can be believed; one that cannot is asked for once more, and then left to another run."""
+        answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
+        vouched = is_vouched(request, answer, self._known)
+        if is_short(self._progress, request, answer.hours):
+            return self._refuse(request, Failure("short_answer", _SHORT))
+        if request.anchor.hours and not vouched:
+            return self._refuse(request, Failure("differs", _DIFFERS))
+        try:
+            before = head_of(request, answer)
+            head = self._look_before(before, answer) if before.hours else Head()
+        except ContradictionError:
+            return self._refuse(request, Failure("differs", _CONTRADICTS))
+        self._refused = 0
+        if vouched and self._run.mode == "forward":
+            self._revise(revisions(request, answer, self._known))
+        learned = learn(self._progress, request, answer, vouched=vouched, run_id=self._run.run_id, head=head)
         # said of what is missing in the end
-        self._failed_windows.append(FailedWindow(requested, 1 + answer.retries, _NO_CANDLE))
+        self._failed_windows.append(FailedWindow(request.window, 1 + fetched.retries, _NO_CANDLE))
+        if fetched.rejected:
+            self._record = replace(self._record, failure=_rejected(fetched.rejected))
+        self._keep(learned, fetched.candles)
+        return _Next.ASK
+
+    def _refuse(self, request: Request, failure: Failure) -> _Next:
+        """Store nothing of an answer that contradicts what is known."""
+        self._refused += 1
+        self._record = replace(self._record, attempts=0)
+        log.warning("answer refused", extra={"symbol": self._record.symbol, "reason": failure.message})
+        if self._refused < ANSWERS_REFUSED_MOST:
+            return _Next.ASK
+        self._failed_windows.append(FailedWindow(request.window, self._refused, failure.message))
+        return self._give_up(request.window, failure)
+
+    def _look_before(self, before: Window, answer: Answer) -> Head:
+        """Say what is known of the hours before an answer's first row: once a turn, by requests of their own."""
+        first = answer.candles[0] if answer.candles and answer.candles[0].hour == answer.hours[0] else None
+        if first is None or before.start in self._looked_before:
+            return Head()
+        self._looked_before.add(before.start)
+        return look_before(before, first, self._progress.series.first, self._fetch_oldest)
+
+    def _fetch_oldest(self, start: int) -> Candle | None:
+        """Return the first candle from an hour on; None where the exchange does not say."""
+        if not self._requests.has_time():
+            return None
+        try:
+            answer = self._requests.fetch_oldest(start)
+        except ExchangeError as error:
+            self._add_requests(error.failure.attempts, retries=0)
+            self._close_rate_limiter(error)
+            return None
+        self._add_requests(1 + answer.retries, retries=answer.retries)
+        self._requests.budget.observe(answer.used_weight)
+        return answer.candles[0] if answer.candles else None
+
+    def _keep(self, learned: Learned, candles: Sequence[Candle]) -> None:
+        """Store what an answer brings and proves, and write down how far the symbol is."""
+        self._progress = learned.progress
         records = self._progress.stored_hours - (self._record.stored_before or 0)
         self._record = replace(self._record, attempts=0, asked_to=learned.asked_to, records=records)
-        self._start_prefetch()
+        self._known = {candle.hour: candle for candle in candles}
+        if self._progress.to_ask:
+            self._requests.start_next(self._next_request)
         self._ports.candles.store(
             self._record.symbol,
             learned.candles,
@@ -352,9 +365,20 @@ class _Turn:
         if self._progress.to_ask:  # else the outcome follows
             self._save()
 
+    def _revise(self, found: Sequence[Revision]) -> None:
+        """Replace stored candles of the last hours that the exchange has revised since; both values are kept."""
+        for revision in found:
+            log.warning(
+                "the exchange has revised a candle",
+                extra={"symbol": self._record.symbol, "hour": dates.format_hour(revision.stored.hour)},
+            )
+        if found:
+            run_id, now = self._run.run_id, self._ports.clock.now()
+            self._ports.candles.revise(self._record.symbol, found, run_id=run_id, at=now, fence=self._check_claim)
+
     def _keep_series(self, series: Series) -> None:
         """Write the series' record where it changed."""
-        if series != self._kept_series:
+        if series != self._kept_series or series.revision is None:
             self._check_claim()
             self._kept_series = self._ports.series.put(replace(series, revision=self._kept_series.revision))
 
@@ -378,6 +402,8 @@ class _Turn:
     def _with_missing(self) -> SymbolRecord:
         """Note what stays missing, on the series' record and on the run's."""
         missing, within = self._progress.missing, self._progress.within
+        if self._record.failure and self._record.failure.kind == REJECTED:  # by this run; later ones know of it
+            missing = windows.union([*missing, *windows.clip(self._progress.coverage.rejected, within)])
         failed = renew(self._progress.series.failed_windows, self._failed_windows, missing, within)
         self._failed_windows = []
         series = replace(self._progress.series, failed_windows=failed)
@@ -396,3 +422,9 @@ class _Turn:
         ports = self._ports
         record = ports.runs.put_symbol(record.ended(outcome))
         leave_run(record, ports)
+
+
+def _rejected(rejected: Mapping[int, str]) -> Failure:
+    """Return the failure that names the hours whose row is wrong."""
+    named = "; ".join(f"{dates.format_hour(hour)}: {reason}" for hour, reason in sorted(rejected.items())[:3])
+    return Failure(REJECTED, f"the exchange's candle is wrong each time, {named}; a run with recheck asks again")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.coverage import Coverage, Settlement, settle
+from candle_collector.domain.coverage import Settlement, settle_stated
 from candle_collector.domain.failed_window import renew
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
@@ -196,11 +196,10 @@ def _proofs(series: Series, hours: Windows, stated: Windows, closed_end: int) ->
     """Return what the candles prove by what they leave out of the hours that were stated."""
     first_known = min(hour for hour in (series.first, hours[0].start) if hour is not None)
     return [
-        settle(
+        settle_stated(
             window,
             list(windows.hours_in(windows.clip(hours, window))),
             known_before=first_known < window.start,
-            ended=False,  # files say nothing of what comes after them
             closed_end=closed_end,
         )
         for window in windows.union(stated)
@@ -218,7 +217,7 @@ def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: Impo
     if fresh:
         ports.candles.store(symbol, (), fresh, absent_days=frozenset(), fence=lease.check)
     series = ports.series.get(symbol).updated(days.stored, years, *proofs)
-    known = Coverage(days.stored, windows.union([*days.never_printed, *fresh]), series.absent, series.delisted)
+    known = series.coverage(days.stored, windows.union([*days.never_printed, *fresh]))
     failed = renew(series.failed_windows, (), known.missing(years), years)
     ports.series.put(replace(series, failed_windows=failed))
     return windows.count(fresh)

@@ -17,8 +17,7 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
-from candle_collector.domain.coverage import Coverage
-from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.plan import plan_requests, window_hours
 from candle_collector.domain.run import KEPT_WINDOWS, RunSymbol
 from candle_collector.domain.windows import Windows
 from candle_collector.ports import CandleStore
@@ -70,7 +69,8 @@ def plan_run(
                 strict=True,
             )
         )
-    plans = {symbol: plan_requests(gaps, defaults.batch_size) for symbol, gaps in missing.items()}
+    most_hours = window_hours(request.mode, defaults.batch_size)
+    plans = {symbol: plan_requests(gaps, most_hours) for symbol, gaps in missing.items()}
     requests = sum(map(len, plans.values()))
     days = sum(len({windows.day_of(hour) for hour in windows.hours_in(gaps)}) for gaps in missing.values())
     weights = ports.exchange.weights
@@ -133,4 +133,4 @@ def _missing(request: RunRequest, scope: RunScope, item: RunSymbol, ports: RunPo
     days = candles.coverage(item.symbol, within)
     if request.recheck:
         return windows.subtract(windows.union([within]), days.stored)
-    return Coverage(days.stored, days.never_printed, series.absent, series.delisted).missing(within)
+    return series.coverage(days.stored, days.never_printed).missing(within)

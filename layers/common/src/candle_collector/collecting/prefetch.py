@@ -22,6 +22,11 @@ class Prefetch(Generic[Result]):
         self._executor = executor
         self._future: Future[Result] | None = None
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is a thread."""
+        return self._executor is not None
+
     def start(self, call: Callable[[], Result]) -> None:
         """Begin a call, if there is a thread."""
         if self._executor:

@@ -1,6 +1,6 @@
 """What is known of a series: which hours are stored, which never were, and which are missing.
 
-The rules by which an hour may be called never printed are all here, in `settle`.
+The rules by which an hour without a candle is settled are here and, where answers are compared, in `progress`.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ class Coverage:
         ``[asked_from, first)``: proven to lie before the first candle.
     delisted
         Proven to lie after the last candle of a symbol that does not trade.
+    rejected
+        The hours whose row at the exchange is wrong each time: not stored, and not asked for again.
     """
 
     stored: Windows = ()
     never_printed: Windows = ()
     absent: Window | None = None
     delisted: Window | None = None
+    rejected: Windows = ()
 
     def covered(self) -> Windows:
         """Return the hours that need no request."""
-        known = [*self.stored, *self.never_printed]
+        known = [*self.stored, *self.never_printed, *self.rejected]
         known += [window for window in (self.absent, self.delisted) if window]
         return windows.union(known)
 
@@ -49,48 +52,67 @@ class Coverage:
 
 
 class Settlement(NamedTuple):
-    """What an answer of the exchange proves besides the candles in it."""
+    """What is proven of hours that have no candle."""
 
     never_printed: Windows = ()
     absent: Window | None = None
     delisted: Window | None = None
 
 
-def settle(requested: Window, hours: Sequence[int], *, known_before: bool, ended: bool, closed_end: int) -> Settlement:
-    """Say what an answer proves about the hours it leaves out.
+class Silence(NamedTuple):
+    """A question without an end that brought nothing: no row from `window.start` on, as of `window.end`.
 
-    The request was ``startTime=asked.start, limit=asked.hours`` without an endTime, so the answer's rows are the oldest
-    candles from there on, and may lie past `asked`.
+    Attributes
+    ----------
+    run_id
+        The run that asked. A second run that hears the same proves it.
+    """
 
-    - An hour before the last row that has no row has no candle.
-    - Where no earlier candle is known, the hours before the first row are before the listing.
-    - Hours after the last row prove nothing. An answer without rows proves nothing either, unless the series has ended
-      for all else we know and the hours are older than a day: then they are after the delisting.
-    - An hour younger than a day stays missing.
+    window: Window
+    run_id: str
+
+
+def gaps_between(hours: Sequence[int], closed_end: int) -> Windows:
+    """Return the hours between the first and the last row of an answer that have no row and are older than a day.
 
     Parameters
     ----------
-    asked
-        The window of the request.
     hours
-        The hours of the answer's rows, ascending, the running one included.
-    known_before
-        Whether a candle before `asked` is known.
-    ended
-        Whether the symbol does not trade, no later candle is known, and the answer before this one had room for rows
-        of these hours and none either: one answer alone may be short by fault.
-    closed_end
-        The hour after the last closed one.
+        The hours of the rows, ascending, at least one.
     """
-    settled = closed_end - YOUNG_HOURS
+    between = Window(hours[0], min(hours[-1], closed_end - YOUNG_HOURS))
+    return windows.subtract(windows.union([between]), windows.from_hours(hours))
+
+
+def settle_stated(stated: Window, hours: Sequence[int], *, known_before: bool, closed_end: int) -> Settlement:
+    """Say what the exchange's own files prove by the hours that they leave out of the period that they state.
+
+    An hour between two candles was never printed. Those before the first one were never printed either if an earlier
+    candle is known, and are before the listing if none is. Hours after the last candle, and those younger than a day,
+    are not settled.
+    """
     if not hours:
-        return Settlement(delisted=Window(requested.start, closed_end) if ended and requested.start < settled else None)
-    first, last = hours[0], hours[-1]
-    before = Window(requested.start, min(first, settled))
-    gaps = windows.subtract(windows.union([Window(first, min(last, settled))]), windows.from_hours(hours))
+        return Settlement()
+    before = Window(stated.start, min(hours[0], closed_end - YOUNG_HOURS))
+    gaps = gaps_between(hours, closed_end)
     if known_before:
-        gaps = windows.union([before, *gaps])
-    return Settlement(never_printed=gaps, absent=before if before.hours and not known_before else None)
+        return Settlement(never_printed=windows.union([before, *gaps]))
+    return Settlement(never_printed=gaps, absent=before if before.hours else None)
+
+
+def settle_silence(start: int, kept: Silence | None, *, run_id: str, closed_end: int) -> tuple[Window | None, Silence]:
+    """Say what is proven by an answer without a row from `start` on, and what is kept of it.
+
+    One answer may be short by fault, and so may two in the same moment of trouble: what two runs have heard is proven,
+    where it was older than a day for the later one.
+    """
+    silence = Silence(Window(start, closed_end), run_id)
+    if kept is None:
+        return None, silence
+    if kept.run_id == run_id:
+        return None, kept if kept.window.start <= start else silence
+    proven = Window(max(kept.window.start, start), min(kept.window.end, closed_end - YOUNG_HOURS))
+    return (proven if proven.hours else None), silence
 
 
 def extend(old: Window | None, new: Window | None) -> Window | None:

@@ -3,8 +3,72 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import NamedTuple
 
+from candle_collector.domain import windows
+from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.run import Mode
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
+
+ROWS_MOST = 1000
+"""The most rows of an answer (Binance's rest-api.md)."""
+
+ANCHOR_CANDLES = 2
+"""How many stored candles are asked for again before a window: an answer that holds one of them unchanged is about
+this series, and begins where it was asked to. Two, because the exchange may have revised one."""
+
+RECENT_CANDLES = 24
+"""How many of the newest stored candles a forward run asks for again, as the exchange may have revised them since."""
+
+
+class Request(NamedTuple):
+    """A question to the exchange: for a window, and for stored candles before it that vouch for the answer.
+
+    Attributes
+    ----------
+    anchor
+        The hours of those candles; empty where none is known next to the window.
+    """
+
+    window: Window
+    anchor: Window
+
+    @property
+    def start(self) -> int:
+        """The hour that is asked from."""
+        return self.anchor.start
+
+    @property
+    def limit(self) -> int:
+        """How many rows are asked for."""
+        return self.anchor.hours + self.window.hours
+
+
+def anchor_candles(mode: Mode) -> int:
+    """Return how many stored candles a request of a run asks for again."""
+    return RECENT_CANDLES if mode == "forward" else ANCHOR_CANDLES
+
+
+def window_hours(mode: Mode, batch_size: int) -> int:
+    """Return the most hours of a window: an answer has to hold its anchor too."""
+    return min(batch_size, ROWS_MOST - anchor_candles(mode))
+
+
+def unanchored(window: Window) -> Request:
+    """Return the request for a window where no stored candle is known next to it."""
+    return Request(window, Window(window.start, window.start))
+
+
+def request_for(window: Window, coverage: Coverage, candles: int) -> Request:
+    """Return the request for a window, anchored in up to `candles` stored hours that end where it begins.
+
+    Between the two may lie hours that were never printed, which take no row of the answer, and rejected ones.
+    """
+    before = next((known for known in reversed(coverage.stored) if known.end <= window.start), None)
+    settled = windows.union([*coverage.never_printed, *coverage.rejected])
+    if before is None or not windows.contains_all(settled, Window(before.end, window.start)):
+        return unanchored(window)
+    return Request(window, Window(max(before.start, before.end - candles), before.end))
 
 
 def plan_requests(missing: Windows, batch_size: int) -> Windows:

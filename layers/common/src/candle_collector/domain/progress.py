@@ -1,13 +1,26 @@
-"""How far a worker is with a series, and what an answer of the exchange changes."""
+"""How far a worker is with a series, and what an answer of the exchange changes.
+
+An answer is believed as far as it can be checked. It may be cut at its head or tail, older than it seems, or about
+another symbol. So the hours that it leaves out prove something only between rows, and only if it holds a candle that is
+stored already, unchanged (`is_vouched`). Hours before its first row are asked for once more by themselves (`Head`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.coverage import Coverage, settle
+from candle_collector.domain.coverage import (
+    YOUNG_HOURS,
+    Coverage,
+    Settlement,
+    gaps_between,
+    settle_silence,
+)
+from candle_collector.domain.plan import RECENT_CANDLES, Request, plan_requests, request_for
 from candle_collector.domain.run import Mode
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
@@ -30,8 +43,8 @@ class Progress:
         Whether the symbol trades.
     to_ask
         The hours that are still to be requested.
-    nothing_from
-        The hour from which on the answer before had room for more rows and brought none; None where it had no room.
+    window_hours, anchor_candles
+        The most hours of a window, and of the stored candles that are asked for again before it.
     """
 
     within: Window
@@ -40,7 +53,8 @@ class Progress:
     series: Series
     coverage: Coverage
     to_ask: Windows
-    nothing_from: int | None = None
+    window_hours: int
+    anchor_candles: int
 
     @property
     def stored_hours(self) -> int:
@@ -52,9 +66,62 @@ class Progress:
         """The hours of the range that are missing."""
         return self.coverage.missing(self.within)
 
+    @property
+    def windows_left(self) -> Windows:
+        """The windows that are still to be requested."""
+        return plan_requests(self.to_ask, self.window_hours)
+
+    @property
+    def next_request(self) -> Request:
+        """The request for the first window that is left; there is one."""
+        return request_for(self.windows_left[0], self.coverage, self.anchor_candles)
+
     def giving_up(self, window: Window) -> Progress:
         """Return the progress without the hours of a window that could not be fetched."""
         return replace(self, to_ask=windows.subtract(self.to_ask, (window,)))
+
+
+class Answer(NamedTuple):
+    """What the exchange answered to a request for candles.
+
+    Attributes
+    ----------
+    hours
+        The hours of all rows, ascending, the running one and the rejected ones included.
+    candles
+        The closed candles among them.
+    rejected
+        The hours whose row was wrong each time it came, and why.
+    closed_end
+        The hour after the last closed one.
+    """
+
+    hours: Sequence[int]
+    candles: Sequence[Candle]
+    rejected: Mapping[int, str]
+    closed_end: int
+
+
+class Head(NamedTuple):
+    """What is known of the hours before the first row of an answer that nothing vouches for.
+
+    Attributes
+    ----------
+    proven
+        Whether they were never printed or lie before the listing.
+    to_ask
+        Hours that have a candle after all, and what follows them.
+    """
+
+    proven: Settlement = Settlement()
+    to_ask: Windows = ()
+
+
+class Revision(NamedTuple):
+    """A stored candle, and the one that the exchange has for its hour now."""
+
+    stored: Candle
+    offered: Candle
 
 
 @dataclass(frozen=True)
@@ -80,59 +147,122 @@ class Learned:
 
 
 def window_to_read(mode: Mode, within: Window) -> Window:
-    """Return the hours whose coverage is read, so that the counts of whole years can be set."""
-    if not within.hours or (mode == "forward" and within.hours <= SHORT_RANGE_HOURS):
+    """Return the hours whose coverage is read: whole years, so that their counts can be set, and a day before them.
+
+    In that day are the stored candles that vouch for the first answer.
+    """
+    if not within.hours:
         return within
+    if mode == "forward" and within.hours <= SHORT_RANGE_HOURS:
+        return Window(within.start - RECENT_CANDLES, within.end)
     first, last = (windows.year_window(windows.year_of(hour)) for hour in (within.start, within.end - 1))
-    return Window(first.start, last.end)
+    return Window(first.start - RECENT_CANDLES, last.end)
+
+
+def is_vouched(request: Request, answer: Answer, known: Mapping[int, Candle]) -> bool:
+    """Whether an answer holds one of the stored candles that were asked for with it, unchanged."""
+    return any(known.get(candle.hour) == candle for candle in _anchors(request, answer))
+
+
+def revisions(request: Request, answer: Answer, known: Mapping[int, Candle]) -> list[Revision]:
+    """Return the stored candles of a request's anchor that the exchange has another value for now.
+
+    A candle with fewer trades than the stored one is older than it, and revises nothing.
+    """
+    pairs = [Revision(known[candle.hour], candle) for candle in _anchors(request, answer) if candle.hour in known]
+    return [
+        pair for pair in pairs if pair.offered != pair.stored and pair.offered.trade_count >= pair.stored.trade_count
+    ]
+
+
+def head_of(request: Request, answer: Answer) -> Window:
+    """Return the hours before the first row of an answer without an anchor that are old enough to be settled."""
+    if request.anchor.hours or not answer.hours:
+        return Window(request.window.start, request.window.start)
+    return Window(request.window.start, min(answer.hours[0], answer.closed_end - YOUNG_HOURS))
 
 
 def learn(
-    progress: Progress, requested: Window, hours: Sequence[int], candles: Sequence[Candle], *, closed_end: int
+    progress: Progress, request: Request, answer: Answer, *, vouched: bool, run_id: str, head: Head | None = None
 ) -> Learned:
-    """Return what the answer to a request for `asked` brings.
+    """Return what an answer brings that has rows after the anchor, or that brings none and ends the asking.
 
     Parameters
     ----------
-    hours
-        The hours of all rows, ascending, the running one included.
-    candles
-        The closed candles among them.
-    closed_end
-        The hour after the last closed one.
+    vouched
+        Whether it holds a stored candle unchanged.
+    run_id
+        The run that asked.
+    head
+        What is known of the hours before its first row, where nothing vouches for it.
     """
+    hours = [hour for hour in answer.hours if hour >= request.anchor.end]
+    if not hours:
+        return _learn_silence(progress, request.window.start, run_id, answer.closed_end)
+    head = head or Head()
     series, coverage = progress.series, progress.coverage
-    # Of a symbol that does not trade an answer without rows may be the end: two that agree are believed, one is not.
-    again = progress.nothing_from is not None and progress.nothing_from <= requested.start
-    proof = settle(
-        requested,
-        hours,
-        known_before=series.first is not None and series.first < requested.start,
-        ended=again and not progress.trading and (series.last is None or series.last < requested.start),
-        closed_end=closed_end,
-    )
-    new = _wanted(candles, progress.to_ask, requested, hours)
+    asked_to = hours[-1] + 1
+    gaps = gaps_between(answer.hours, answer.closed_end) if vouched else ()
+    proof = Settlement(windows.union([*gaps, *head.proven.never_printed]), head.proven.absent)
+    rejected = {hour: reason for hour, reason in answer.rejected.items() if hour >= request.anchor.end}
+    new = _wanted(answer.candles, progress, request, asked_to)
     stored = windows.union([*coverage.stored, *windows.from_hours(candle.hour for candle in new)])
-    series = series.updated(stored, progress.read, proof)
-    known = Coverage(stored, coverage.never_printed, series.absent, series.delisted)
+    series = series.updated(stored, progress.read, proof).rejecting(rejected, stored)
+    if series.silence and asked_to > series.silence.window.start:
+        series = replace(series, silence=None)
+    known = series.coverage(stored, coverage.never_printed)
     fresh = windows.clip(windows.subtract(proof.never_printed, known.covered()), progress.within)
     known = replace(known, never_printed=windows.union([*known.never_printed, *fresh]))
-    if hours:  # all up to the last row is settled; what follows needs another request, unless this one brought nothing
-        asked_to = hours[-1] + 1
-        nothing_from = asked_to if len(hours) < requested.hours else None
-    else:
-        asked_to = requested.end if again or progress.trading else requested.start
-        nothing_from = requested.start
-    settled = [Window(requested.start, asked_to), *(window for window in (proof.absent, proof.delisted) if window)]
+    # between the rows of an answer that nothing vouches for, hours are asked for again, now with its candles as anchor
+    doubtful = () if vouched else gaps_between(hours, answer.closed_end)
+    done = windows.subtract(windows.union([Window(request.window.start, asked_to)]), doubtful)
+    settled = [*done, *proof.never_printed, *(window for window in (proof.absent,) if window)]
     # what seemed to lie before the listing is requested when an earlier candle has turned up
     released = windows.clip(windows.subtract(coverage.covered(), known.covered()), progress.within)
-    to_ask = windows.subtract(windows.union([*progress.to_ask, *released]), windows.union(settled))
-    after = replace(progress, series=series, coverage=known, to_ask=to_ask, nothing_from=nothing_from)
+    left = windows.subtract(windows.union([*progress.to_ask, *released]), windows.union(settled))
+    again = windows.clip(head.to_ask, progress.within)
+    to_ask = windows.subtract(windows.union([*left, *again]), windows.union([*stored, *known.rejected]))
+    after = replace(progress, series=series, coverage=known, to_ask=to_ask)
     return Learned(after, new, fresh, asked_to)
 
 
-def _wanted(candles: Sequence[Candle], to_ask: Windows, requested: Window, hours: Sequence[int]) -> list[Candle]:
-    """Return the candles whose hours are to be requested; rows past the window are kept too."""
-    reach = Window(requested.start, max(requested.end, hours[-1] + 1)) if hours else requested
-    wanted = set(windows.hours_in(windows.clip(to_ask, reach)))
+def _learn_silence(progress: Progress, start: int, run_id: str, closed_end: int) -> Learned:
+    """Return what an answer without a new row brings: nothing more is asked for, and two runs that hear it prove it.
+
+    The question had no end, so the answer is about all that follows. Of a symbol that trades and has candles it proves
+    nothing: the exchange may be failing.
+    """
+    series = progress.series
+    is_without_candle = series.first is None
+    proof = Settlement()
+    if is_without_candle or not progress.trading:
+        proven, silence = settle_silence(start, series.silence, run_id=run_id, closed_end=closed_end)
+        series = replace(series, silence=silence)
+        if not is_without_candle and series.delisted and series.delisted.start <= start <= series.delisted.end:
+            proven = Window(
+                start, max(start, closed_end - YOUNG_HOURS)
+            )  # that it has ended is known; nothing came since
+        if proven and proven.hours:
+            proof = Settlement(absent=proven) if is_without_candle else Settlement(delisted=proven)
+    series = series.updated(progress.coverage.stored, progress.read, proof)
+    known = series.coverage(progress.coverage.stored, progress.coverage.never_printed)
+    to_ask = windows.clip(progress.to_ask, Window(progress.within.start, max(progress.within.start, start)))
+    return Learned(replace(progress, series=series, coverage=known, to_ask=to_ask), (), (), progress.within.end)
+
+
+def is_short(progress: Progress, request: Request, hours: Collection[int]) -> bool:
+    """Whether an answer has no new row though a later candle is stored: it is short by fault, and proves nothing."""
+    last = progress.series.last
+    return last is not None and last >= request.window.start and all(hour < request.anchor.end for hour in hours)
+
+
+def _anchors(request: Request, answer: Answer) -> list[Candle]:
+    return [candle for candle in answer.candles if request.anchor.start <= candle.hour < request.anchor.end]
+
+
+def _wanted(candles: Sequence[Candle], progress: Progress, request: Request, asked_to: int) -> list[Candle]:
+    """Return the candles to store: of hours that are to be requested, past the window too, and of the anchor's gap."""
+    reach = Window(request.window.start, max(request.window.end, asked_to))
+    between = windows.subtract((Window(request.anchor.end, request.window.start),), progress.coverage.stored)
+    wanted = set(windows.hours_in(windows.union([*windows.clip(progress.to_ask, reach), *between])))
     return [candle for candle in candles if candle.hour in wanted]

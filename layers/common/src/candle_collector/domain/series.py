@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from candle_collector.domain import windows
-from candle_collector.domain.coverage import Settlement, extend
+from candle_collector.domain.coverage import Coverage, Settlement, Silence, extend
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.windows import Window, Windows
+
+KEPT_REJECTED = 500
+"""How many hours with a wrong row a record names; the oldest are forgotten, and asked for again."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Series:
         How many hours are stored, by UTC year, set from full reads of the year.
     failed_windows
         The windows that were requested and are still missing.
+    rejected
+        The hours whose row at the exchange was wrong, with the reason; they are asked for again on a recheck alone.
+    silence
+        What one run was not answered: a delisting, or a symbol without any candle, if another run hears the same.
     revision
         The name of the write that this record was read from; None where it was never written.
     """
@@ -39,8 +47,27 @@ class Series:
     delisted: Window | None = None
     years: dict[int, int] = field(default_factory=dict)
     failed_windows: tuple[FailedWindow, ...] = ()
+    rejected: tuple[FailedWindow, ...] = ()
+    silence: Silence | None = None
     version: int = RECORD_VERSION
     revision: str | None = field(default=None, compare=False)
+
+    def coverage(self, stored: Windows, never_printed: Windows) -> Coverage:
+        """Return what is known of the series, with the hours of a range that are stored or were never printed."""
+        return Coverage(
+            stored,
+            windows.subtract(never_printed, stored),
+            self.absent,
+            self.delisted,
+            windows.subtract(windows.union(item.window for item in self.rejected), stored),
+        )
+
+    def rejecting(self, rejected: Mapping[int, str], stored: Windows) -> Series:
+        """Return the record with the hours whose row is wrong, by reason; those that are stored now are forgotten."""
+        kept = [item for item in self.rejected if not windows.contains(stored, item.window.start)]
+        kept = [item for item in kept if item.window.start not in rejected]
+        kept += [FailedWindow(Window(hour, hour + 1), 1, reason) for hour, reason in rejected.items()]
+        return replace(self, rejected=tuple(sorted(kept)[-KEPT_REJECTED:]))
 
     def updated(self, stored: Windows, read: Window, *proofs: Settlement) -> Series:
         """Return the record after a read, or after candles and proofs were added to what was read.

@@ -136,6 +136,11 @@ def contains(windows: Windows, hour: int) -> bool:
     return any(start <= hour < end for start, end in windows)
 
 
+def contains_all(windows: Windows, within: Window) -> bool:
+    """Return whether every hour of `within` lies in `windows`."""
+    return not subtract((within,), windows) if within.hours else True
+
+
 def days_in(windows: Windows) -> frozenset[str]:
     """Return the UTC days that `windows` touch, each as ``2025-01-31``."""
     midnights = (range(start - start % HOURS_A_DAY, end, HOURS_A_DAY) for start, end in windows)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import HOURLY, Grid, by_bucket, merge
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
@@ -118,6 +117,6 @@ def _missing(store: CandleStore, known: Series, symbol: str, within: Windows) ->
     missing: list[Window] = []
     for window in within:
         days = store.coverage(symbol, window)
-        coverage = Coverage(days.stored, days.never_printed, known.absent, known.delisted)
+        coverage = known.coverage(days.stored, days.never_printed)
         missing += coverage.missing(window)
     return windows.union(missing)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from candle_collector import answers
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
-from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.segments import segments
@@ -147,7 +146,7 @@ def _by_year(stored: Windows) -> dict[int, int]:
 
 def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.SymbolCoverage:
     series, stored, never = known.series, read.stored, read.never
-    coverage = Coverage(stored, never, series.absent, series.delisted)
+    coverage = series.coverage(stored, never)
     outside = windows.union(part for part in (series.absent, series.delisted) if part)
     expected = windows.count(windows.subtract(windows.union([within]), outside))
     missing = coverage.missing(within)

@@ -13,6 +13,7 @@ from pynamodb.attributes import Attribute
 from pynamodb.constants import LIST, NUMBER, STRING
 
 from candle_collector.domain import windows
+from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Failure, RunSymbol
 from candle_collector.domain.windows import Window, Windows
@@ -169,6 +170,21 @@ class FailedWindowsAttribute(Attribute[tuple[FailedWindow, ...]]):
     def deserialize(self, value: str) -> tuple[FailedWindow, ...]:
         """Read failed windows."""
         return tuple(FailedWindow(_window(text), attempts, error) for text, attempts, error in json.loads(value))
+
+
+class SilenceAttribute(Attribute[Silence]):
+    """What one run was not answered, as ``2025-01-31T12/2025-02-01T00 01JWNP30F0AAAAAAAAAAAAAAAA``."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Silence) -> str:
+        """Write a silence."""
+        return f"{_window_text(value.window)} {value.run_id}"
+
+    def deserialize(self, value: str) -> Silence:
+        """Read a silence."""
+        window, run_id = value.split(" ")
+        return Silence(_window(window), run_id)
 
 
 def _hour_text(hour: int) -> str:

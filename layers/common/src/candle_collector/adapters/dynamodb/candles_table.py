@@ -10,15 +10,17 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
-from candle_collector.errors import CollectorError, StoredCandleDamagedError
-from candle_collector.ports import StoredDays
+from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
+from candle_collector.ports import Revised, StoredDays
 
 _BATCH_MOST = 25
 """The most items of a BatchWriteItem (AWS's limit)."""
@@ -30,6 +32,9 @@ _PAGE_DAYS_MOST = 366
 """The most days that a page of a reading with a limit has."""
 
 _STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
+
+_REVISED = "#revised"
+"""What the keys of replaced candles end with, so that no query for a series meets them."""
 
 _HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
 
@@ -58,7 +63,7 @@ class CandlesTable:
         never: list[int] = []
         days: list[str] = []
         for item in self._query(
-            symbol,
+            _series(symbol),
             within,
             ProjectionExpression="#day, #stored, never_printed",
             ExpressionAttributeNames=_STORED,
@@ -132,13 +137,51 @@ class CandlesTable:
             **names,
         )
 
+    def revise(
+        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+    ) -> None:
+        """Replace each candle in one transaction with the item that keeps both values."""
+        for stored, offered in revisions:
+            fence()
+            name = _HOURS[stored.hour % HOURS_A_DAY]
+            replaced = {
+                "TableName": self._table,
+                "Key": _key(symbol, windows.day_of(stored.hour)),
+                "UpdateExpression": f"SET {name} = :new",
+                "ConditionExpression": f"{name} = :old",
+                "ExpressionAttributeValues": {":old": {"S": stored.line()}, ":new": {"S": offered.line()}},
+            }
+            kept = {
+                **_revision_key(symbol, stored.hour, run_id),
+                "stored": {"S": stored.line()},
+                "offered": {"S": offered.line()},
+                "at": {"S": at.isoformat()},
+            }
+            try:
+                self._call(
+                    "transact_write_items",
+                    TransactItems=[{"Update": replaced}, {"Put": {"TableName": self._table, "Item": kept}}],
+                )
+            except StaleTurnError:
+                continue  # it was replaced already, perhaps by this very request whose reply was lost
+
+    def revised(self, symbol: str) -> list[Revised]:
+        """Read the items that keep both values."""
+        found = []
+        for item in self._query(f"{_series(symbol)}{_REVISED}", None):
+            day, run_id = item["day"]["S"].split(" ")
+            hour = windows.hour_of(datetime.fromisoformat(f"{day}:00+00:00"))
+            pair = (candle_from_line(hour, item[name]["S"]) for name in ("stored", "offered"))
+            found.append(Revised(Revision(*pair), run_id, datetime.fromisoformat(item["at"]["S"])))
+        return found
+
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return stored candles, reading no more days than their number needs."""
         found: list[Candle] = []
         if not within.hours or limit <= 0:
             return found
         days = min(limit // HOURS_A_DAY + 2, _PAGE_DAYS_MOST)
-        for item in self._query(symbol, within, Limit=days, ScanIndexForward=not newest):
+        for item in self._query(_series(symbol), within, Limit=days, ScanIndexForward=not newest):
             of_day = [candle for candle in _candles_of(item) if within.start <= candle.hour < within.end]
             found += reversed(of_day) if newest else of_day
             if len(found) >= limit:
@@ -155,19 +198,19 @@ class CandlesTable:
 
     def _hours_by_day(self, symbol: str, *, newest: bool) -> Iterator[list[int]]:
         """Yield the stored hours of each day that has one; a day of never printed hours alone is stepped over."""
-        for item in self._query(symbol, None, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
+        for item in self._query(_series(symbol), None, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
             midnight = windows.first_hour_of(item["day"]["S"])
             if hours := [midnight + hour for hour, name in enumerate(_HOURS) if name in item]:
                 yield hours
 
-    def _query(self, symbol: str, within: Window | None, **options: Any) -> Iterator[dict[str, Any]]:
+    def _query(self, series: str, within: Window | None, **options: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of the days that `within` touches, of all days where it is None, page after page."""
         names = {"#series": "series"} | options.pop("ExpressionAttributeNames", {})
         request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "#series = :series",
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {":series": {"S": _series(symbol)}},
+            "ExpressionAttributeValues": {":series": {"S": series}},
             **options,
         }
         if within:
@@ -190,6 +233,9 @@ class CandlesTable:
         try:
             return getattr(self._client, operation)(**request)
         except (BotoCoreError, ClientError) as error:
+            reasons = getattr(error, "response", {}).get("CancellationReasons", ())
+            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                raise StaleTurnError("a candle is not as it was read") from error
             raise CollectorError(f"the candle table refused {operation}: {error}") from error
 
 
@@ -199,6 +245,13 @@ def _series(symbol: str) -> str:
 
 def _key(symbol: str, day: str) -> dict[str, Any]:
     return {"series": {"S": _series(symbol)}, "day": {"S": day}}
+
+
+def _revision_key(symbol: str, hour: int, run_id: str) -> dict[str, Any]:
+    return {
+        "series": {"S": f"{_series(symbol)}{_REVISED}"},
+        "day": {"S": f"{windows.moment_of(hour):%Y-%m-%dT%H} {run_id}"},
+    }
 
 
 def _whole_day(symbol: str, day: str, lines: Mapping[int, str]) -> dict[str, Any]:

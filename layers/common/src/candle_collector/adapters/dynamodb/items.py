@@ -23,6 +23,7 @@ from candle_collector.adapters.dynamodb.attributes import (
     IntAttribute,
     MomentAttribute,
     RunSymbolsAttribute,
+    SilenceAttribute,
     WindowAttribute,
     WindowsAttribute,
     YearsAttribute,
@@ -151,6 +152,8 @@ class SeriesItem(Item):
     delisted = WindowAttribute(null=True)
     years = YearsAttribute()
     failed_windows = FailedWindowsAttribute(null=True, attr_name="troubles")
+    rejected = FailedWindowsAttribute(null=True)
+    silence = SilenceAttribute(null=True)
     revision = UnicodeAttribute(null=True)
 
 
