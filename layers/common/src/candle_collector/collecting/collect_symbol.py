@@ -13,7 +13,6 @@ from enum import Enum
 from candle_collector.collecting.budget import OUT_OF_BUDGET
 from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
 from candle_collector.collecting.end_run import leave_run
-from candle_collector.collecting.look_before import ContradictionError, look_before
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.collecting.symbol_requests import SymbolRequests
 from candle_collector.collecting.worker_ports import WorkerPorts
@@ -23,12 +22,10 @@ from candle_collector.domain.failed_window import FailedWindow, renew
 from candle_collector.domain.plan import Request, anchor_candles, unanchored, window_hours
 from candle_collector.domain.progress import (
     Answer,
-    Head,
     Learned,
     Progress,
     Revision,
-    head_of,
-    is_short,
+    contradicts,
     is_vouched,
     learn,
     revisions,
@@ -62,9 +59,7 @@ REJECTED = "rejected_row"
 """The kind of the failure where the exchange's row of an hour was wrong each time."""
 
 _NO_CANDLE = "the exchange has no candle for these hours yet"
-_SHORT = "the exchange left out these hours and all that follow, though it has printed later ones"
-_CONTRADICTS = "two answers of the exchange contradict each other on the first candle of these hours"
-_DIFFERS = "the exchange's answer does not fit the candles that are stored before it; `candles verify` compares them"
+_DIFFERS = "the exchange's answer does not fit the candles that are stored beside it; `candles verify` compares them"
 
 
 class _Next(Enum):
@@ -119,7 +114,6 @@ class _Turn:
         self._failed_windows: list[FailedWindow] = []
         self._known: dict[int, Candle] = {}
         self._refused = 0
-        self._looked_before: set[int] = set()
 
     def work(self) -> None:
         """Ask, settle and store until nothing is left to request, or the rest is requeued."""
@@ -191,11 +185,11 @@ class _Turn:
     def _next_request(self) -> Request:
         """Return the next request; the stored candles that are to vouch for its answer are at hand."""
         request = self._progress.next_request
-        anchor = set(range(*request.anchor))
-        if not anchor <= self._known.keys():
-            stored = self._ports.candles.candles(self._record.symbol, request.anchor, limit=request.anchor.hours)
+        if not request.vouching <= self._known.keys():
+            within = Window(min(request.vouching), max(request.vouching) + 1)
+            stored = self._ports.candles.candles(self._record.symbol, within, limit=within.hours)
             self._known = {candle.hour: candle for candle in stored}
-        return request if anchor & self._known.keys() else unanchored(request.window)
+        return request if request.vouching & self._known.keys() else unanchored(request.window)
 
     def _check_before(self, requests: int) -> _Next | None:
         """Return how the turn goes on instead of a request; None where one may be sent."""
@@ -292,19 +286,12 @@ class _Turn:
         """Keep an answer that can be believed; one that cannot is asked for once more, and then left to another run."""
         answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
         vouched = is_vouched(request, answer, self._known)
-        if is_short(self._progress, request, answer.hours):
-            return self._refuse(request, Failure("short_answer", _SHORT))
-        if request.anchor.hours and not vouched:
-            return self._refuse(request, Failure("differs", _DIFFERS))
-        try:
-            before = head_of(request, answer)
-            head = self._look_before(before, answer) if before.hours else Head()
-        except ContradictionError:
-            return self._refuse(request, Failure("differs", _CONTRADICTS))
+        if contradicts(self._progress, request, answer, vouched=vouched):
+            return self._refuse(request)
         self._refused = 0
         if vouched and self._run.mode == "forward":
             self._revise(revisions(request, answer, self._known))
-        learned = learn(self._progress, request, answer, vouched=vouched, run_id=self._run.run_id, head=head)
+        learned = learn(self._progress, request, answer, vouched=vouched, run_id=self._run.run_id)
         # said of what is missing in the end
         self._failed_windows.append(FailedWindow(request.window, 1 + fetched.retries, _NO_CANDLE))
         if fetched.rejected:
@@ -312,8 +299,9 @@ class _Turn:
         self._keep(learned, fetched.candles)
         return _Next.ASK
 
-    def _refuse(self, request: Request, failure: Failure) -> _Next:
-        """Store nothing of an answer that contradicts what is known."""
+    def _refuse(self, request: Request) -> _Next:
+        """Store nothing of an answer that does not fit what is stored."""
+        failure = Failure("differs", _DIFFERS)
         self._refused += 1
         self._record = replace(self._record, attempts=0)
         log.warning("answer refused", extra={"symbol": self._record.symbol, "reason": failure.message})
@@ -321,28 +309,6 @@ class _Turn:
             return _Next.ASK
         self._failed_windows.append(FailedWindow(request.window, self._refused, failure.message))
         return self._give_up(request.window, failure)
-
-    def _look_before(self, before: Window, answer: Answer) -> Head:
-        """Say what is known of the hours before an answer's first row: once a turn, by requests of their own."""
-        first = answer.candles[0] if answer.candles and answer.candles[0].hour == answer.hours[0] else None
-        if first is None or before.start in self._looked_before:
-            return Head()
-        self._looked_before.add(before.start)
-        return look_before(before, first, self._progress.series.first, self._fetch_oldest)
-
-    def _fetch_oldest(self, start: int) -> Candle | None:
-        """Return the first candle from an hour on; None where the exchange does not say."""
-        if not self._requests.has_time():
-            return None
-        try:
-            answer = self._requests.fetch_oldest(start)
-        except ExchangeError as error:
-            self._add_requests(error.failure.attempts, retries=0)
-            self._close_rate_limiter(error)
-            return None
-        self._add_requests(1 + answer.retries, retries=answer.retries)
-        self._requests.budget.observe(answer.used_weight)
-        return answer.candles[0] if answer.candles else None
 
     def _keep(self, learned: Learned, candles: Sequence[Candle]) -> None:
         """Store what an answer brings and proves, and write down how far the symbol is."""

@@ -96,16 +96,6 @@ class SymbolRequests:
             return future.result()
         return self._call(request.start, request.limit, attempts_made)()
 
-    def fetch_oldest(self, start: int) -> FetchedCandles:
-        """Return the oldest row from the hour `start` on.
-
-        Raises
-        ------
-        ExchangeError
-            As for `fetch`.
-        """
-        return self._call(start, 1, 0)()
-
     def start_next(self, planned: Callable[[], Request]) -> None:
         """Send the next request now, if its weight is granted and time is left."""
         if self._prefetch.is_possible and self.budget.is_granted and self.has_time():

@@ -22,16 +22,20 @@ RECENT_CANDLES = 24
 
 
 class Request(NamedTuple):
-    """A question to the exchange: for a window, and for stored candles before it that vouch for the answer.
+    """A question to the exchange about a window, and about a stored candle beside it that vouches for the answer.
 
     Attributes
     ----------
     anchor
-        The hours of those candles; empty where none is known next to the window.
+        The hours of stored candles before the window, which are asked for again; empty where none is next to it.
+    neighbour
+        Without an anchor, the hour of the stored candle behind the window. Then one row is asked for: the first candle
+        from the window's start on. Such an answer cannot be cut at its head.
     """
 
     window: Window
     anchor: Window
+    neighbour: int | None = None
 
     @property
     def start(self) -> int:
@@ -41,7 +45,12 @@ class Request(NamedTuple):
     @property
     def limit(self) -> int:
         """How many rows are asked for."""
-        return self.anchor.hours + self.window.hours
+        return 1 if self.neighbour is not None else self.anchor.hours + self.window.hours
+
+    @property
+    def vouching(self) -> frozenset[int]:
+        """The hours of the stored candles that vouch for the answer."""
+        return frozenset(range(*self.anchor) if self.neighbour is None else (self.neighbour,))
 
 
 def anchor_candles(mode: Mode) -> int:
@@ -59,16 +68,21 @@ def unanchored(window: Window) -> Request:
     return Request(window, Window(window.start, window.start))
 
 
-def request_for(window: Window, coverage: Coverage, candles: int) -> Request:
-    """Return the request for a window, anchored in up to `candles` stored hours that end where it begins.
+def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, candles: int) -> Request:
+    """Return the request for the first hours of `to_ask`, with what vouches for its answer.
 
-    Between the two may lie hours that were never printed, which take no row of the answer, and rejected ones.
+    That are up to `candles` stored hours that end where the window begins, else the stored hour where all that is asked
+    for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones.
     """
+    window, whole = plan_requests(to_ask, window_hours)[0], to_ask[0]
+    settled = windows.subtract(coverage.covered(), coverage.stored)
     before = next((known for known in reversed(coverage.stored) if known.end <= window.start), None)
-    settled = windows.union([*coverage.never_printed, *coverage.rejected])
-    if before is None or not windows.contains_all(settled, Window(before.end, window.start)):
-        return unanchored(window)
-    return Request(window, Window(max(before.start, before.end - candles), before.end))
+    if before and windows.contains_all(settled, Window(before.end, window.start)):
+        return Request(window, Window(max(before.start, before.end - candles), before.end))
+    after = next((known for known in coverage.stored if known.start >= whole.end), None)
+    if after and windows.contains_all(settled, Window(whole.end, after.start)):
+        return unanchored(whole)._replace(neighbour=after.start)
+    return unanchored(window)
 
 
 def plan_requests(missing: Windows, batch_size: int) -> Windows:

@@ -2,12 +2,12 @@
 
 An answer is believed as far as it can be checked. It may be cut at its head or tail, older than it seems, or about
 another symbol. So the hours that it leaves out prove something only between rows, and only if it holds a candle that is
-stored already, unchanged (`is_vouched`). Hours before its first row are asked for once more by themselves (`Head`).
+stored already, unchanged (`is_vouched`). What nothing vouches for is asked for once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from candle_collector.domain.coverage import (
     gaps_between,
     settle_silence,
 )
-from candle_collector.domain.plan import RECENT_CANDLES, Request, plan_requests, request_for
+from candle_collector.domain.plan import RECENT_CANDLES, Request, next_request, plan_requests
 from candle_collector.domain.run import Mode
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
@@ -74,7 +74,7 @@ class Progress:
     @property
     def next_request(self) -> Request:
         """The request for the first window that is left; there is one."""
-        return request_for(self.windows_left[0], self.coverage, self.anchor_candles)
+        return next_request(self.to_ask, self.coverage, window_hours=self.window_hours, candles=self.anchor_candles)
 
     def giving_up(self, window: Window) -> Progress:
         """Return the progress without the hours of a window that could not be fetched."""
@@ -100,21 +100,6 @@ class Answer(NamedTuple):
     candles: Sequence[Candle]
     rejected: Mapping[int, str]
     closed_end: int
-
-
-class Head(NamedTuple):
-    """What is known of the hours before the first row of an answer that nothing vouches for.
-
-    Attributes
-    ----------
-    proven
-        Whether they were never printed or lie before the listing.
-    to_ask
-        Hours that have a candle after all, and what follows them.
-    """
-
-    proven: Settlement = Settlement()
-    to_ask: Windows = ()
 
 
 class Revision(NamedTuple):
@@ -161,7 +146,21 @@ def window_to_read(mode: Mode, within: Window) -> Window:
 
 def is_vouched(request: Request, answer: Answer, known: Mapping[int, Candle]) -> bool:
     """Whether an answer holds one of the stored candles that were asked for with it, unchanged."""
-    return any(known.get(candle.hour) == candle for candle in _anchors(request, answer))
+    return any(known.get(candle.hour) == candle for candle in answer.candles if candle.hour in request.vouching)
+
+
+def contradicts(progress: Progress, request: Request, answer: Answer, *, vouched: bool) -> bool:
+    """Whether an answer does not fit what is stored, so that nothing of it is believed.
+
+    It lacks every stored candle that was asked for with it, or has no new row though a later candle is stored.
+    """
+    new = [hour for hour in answer.hours if hour >= request.anchor.end]
+    last = progress.series.last
+    if not new and last is not None and last >= request.window.start:
+        return True
+    if request.neighbour is not None:  # one inside the window is news
+        return bool(new) and new[0] >= request.window.end and not vouched
+    return bool(request.anchor.hours) and not vouched
 
 
 def revisions(request: Request, answer: Answer, known: Mapping[int, Candle]) -> list[Revision]:
@@ -175,17 +174,8 @@ def revisions(request: Request, answer: Answer, known: Mapping[int, Candle]) -> 
     ]
 
 
-def head_of(request: Request, answer: Answer) -> Window:
-    """Return the hours before the first row of an answer without an anchor that are old enough to be settled."""
-    if request.anchor.hours or not answer.hours:
-        return Window(request.window.start, request.window.start)
-    return Window(request.window.start, min(answer.hours[0], answer.closed_end - YOUNG_HOURS))
-
-
-def learn(
-    progress: Progress, request: Request, answer: Answer, *, vouched: bool, run_id: str, head: Head | None = None
-) -> Learned:
-    """Return what an answer brings that has rows after the anchor, or that brings none and ends the asking.
+def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool, run_id: str) -> Learned:
+    """Return what an answer brings that does not contradict what is stored.
 
     Parameters
     ----------
@@ -193,17 +183,13 @@ def learn(
         Whether it holds a stored candle unchanged.
     run_id
         The run that asked.
-    head
-        What is known of the hours before its first row, where nothing vouches for it.
     """
     hours = [hour for hour in answer.hours if hour >= request.anchor.end]
     if not hours:
         return _learn_silence(progress, request.window.start, run_id, answer.closed_end)
-    head = head or Head()
     series, coverage = progress.series, progress.coverage
     asked_to = hours[-1] + 1
-    gaps = gaps_between(answer.hours, answer.closed_end) if vouched else ()
-    proof = Settlement(windows.union([*gaps, *head.proven.never_printed]), head.proven.absent)
+    proof = _proof(progress, request, answer, vouched=vouched)
     rejected = {hour: reason for hour, reason in answer.rejected.items() if hour >= request.anchor.end}
     new = _wanted(answer.candles, progress, request, asked_to)
     stored = windows.union([*coverage.stored, *windows.from_hours(candle.hour for candle in new)])
@@ -213,17 +199,42 @@ def learn(
     known = series.coverage(stored, coverage.never_printed)
     fresh = windows.clip(windows.subtract(proof.never_printed, known.covered()), progress.within)
     known = replace(known, never_printed=windows.union([*known.never_printed, *fresh]))
-    # between the rows of an answer that nothing vouches for, hours are asked for again, now with its candles as anchor
-    doubtful = () if vouched else gaps_between(hours, answer.closed_end)
+    doubtful = () if vouched else _doubtful(request, answer, hours, stored)
     done = windows.subtract(windows.union([Window(request.window.start, asked_to)]), doubtful)
     settled = [*done, *proof.never_printed, *(window for window in (proof.absent,) if window)]
     # what seemed to lie before the listing is requested when an earlier candle has turned up
     released = windows.clip(windows.subtract(coverage.covered(), known.covered()), progress.within)
     left = windows.subtract(windows.union([*progress.to_ask, *released]), windows.union(settled))
-    again = windows.clip(head.to_ask, progress.within)
-    to_ask = windows.subtract(windows.union([*left, *again]), windows.union([*stored, *known.rejected]))
+    to_ask = windows.subtract(left, windows.union([*stored, *known.rejected]))
     after = replace(progress, series=series, coverage=known, to_ask=to_ask)
+    if after.to_ask and after.next_request == request:  # nothing vouches for it: another run is to ask again
+        after = after.giving_up(request.window)
     return Learned(after, new, fresh, asked_to)
+
+
+def _proof(progress: Progress, request: Request, answer: Answer, *, vouched: bool) -> Settlement:
+    """Return what an answer proves of the hours that it leaves out."""
+    if not vouched:
+        return Settlement()
+    if request.neighbour is None:
+        return Settlement(gaps_between(answer.hours, answer.closed_end))
+    # its one row is the candle behind the window: the window has none
+    empty = request.window.clip(Window(request.window.start, answer.closed_end - YOUNG_HOURS))
+    first = progress.series.first
+    if first is not None and first < request.window.start:
+        return Settlement(windows.union([empty]))
+    return Settlement(absent=empty if empty.hours else None)
+
+
+def _doubtful(request: Request, answer: Answer, hours: Sequence[int], stored: Windows) -> Windows:
+    """Return the hours that an answer leaves out and that nothing vouches for: they are asked for once more.
+
+    Those between its rows then have its candles before them, and those before its first candle have that behind them.
+    """
+    gaps = list(gaps_between(hours, answer.closed_end))
+    if windows.contains(stored, hours[0]):
+        gaps.append(Window(request.window.start, hours[0]))
+    return windows.union(gaps)
 
 
 def _learn_silence(progress: Progress, start: int, run_id: str, closed_end: int) -> Learned:
@@ -248,12 +259,6 @@ def _learn_silence(progress: Progress, start: int, run_id: str, closed_end: int)
     known = series.coverage(progress.coverage.stored, progress.coverage.never_printed)
     to_ask = windows.clip(progress.to_ask, Window(progress.within.start, max(progress.within.start, start)))
     return Learned(replace(progress, series=series, coverage=known, to_ask=to_ask), (), (), progress.within.end)
-
-
-def is_short(progress: Progress, request: Request, hours: Collection[int]) -> bool:
-    """Whether an answer has no new row though a later candle is stored: it is short by fault, and proves nothing."""
-    last = progress.series.last
-    return last is not None and last >= request.window.start and all(hour < request.anchor.end for hour in hours)
 
 
 def _anchors(request: Request, answer: Answer) -> list[Candle]:
