@@ -1,0 +1,75 @@
+"""However an exchange lies, in a third of its answers: no hour that it has printed is lost for good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from candle_collector.domain import windows
+from candle_collector.domain.run import MODES
+from candle_collector.domain.windows import Window
+
+from tests.fakes.exchange import listing
+from tests.fakes.lying_exchange import LyingExchange, symbols_own_candle
+from tests.fakes.world import World
+
+WORLDS = 600
+A_TEST = 50
+START = windows.first_hour_of("2025-05-20")
+NOW = windows.first_hour_of("2025-06-01") + 12
+NAMES = ("AUSDT", "BUSDT", "CUSDT")
+
+
+def _printed(random: Random, *, ends: bool) -> frozenset[int]:
+    """Return the hours of a symbol: listed some time, with outages, perhaps delisted."""
+    listed = START + random.choice((-50, 0, random.randint(1, 150)))
+    end = NOW - random.randint(30, 100) if ends else NOW + 24 * 30
+    holes = {
+        hour + step
+        for hour in random.sample(range(listed + 1, NOW), random.randint(0, 4))
+        for step in range(random.randint(1, 30))
+    }
+    return frozenset(range(listed, max(listed + 1, end))) - holes
+
+
+def _world(random: Random) -> World:
+    ends = {name: random.random() < 1 / 4 for name in NAMES}
+    system = World({name: _printed(random, ends=ends[name]) for name in NAMES}, candle=symbols_own_candle)
+    printed, clock = system.exchange.printed, system.clock
+    listings = tuple(listing(name, "BREAK" if ends[name] else "TRADING") for name in NAMES)
+    system.exchange = LyingExchange(clock, printed, listings=listings, candle=symbols_own_candle)
+    system.defaults = replace(system.defaults, batch_size=random.choice((5, 24, 60, 1000)), collection_start=START)
+    return system
+
+
+def _collect(system: World, random: Random) -> None:
+    mode = random.choice(MODES)
+    start = START + random.randint(0, 100) if mode == "backward" else None
+    system.collect(mode, start=start, symbols=NAMES, recheck=random.random() < 1 / 8)
+    system.clock.advance(random.choice((60, 3600, 6 * 3600)))
+
+
+@pytest.mark.parametrize("first", range(0, WORLDS, A_TEST))
+def test_no_printed_hour_is_lost_for_good(first: int) -> None:
+    lies = 0
+    for seed in range(first, first + A_TEST):
+        random = Random(seed)
+        system = _world(random)
+        exchange = system.exchange
+        assert isinstance(exchange, LyingExchange)
+        exchange.random = random
+        for _ in range(random.randint(1, 4)):
+            _collect(system, random)
+        exchange.random = None
+        lies += exchange.lies
+        for _ in range(3):
+            system.clock.advance(3600)
+            end = windows.hour_of(system.clock.now())
+            run = system.collect(start=START, end=end, symbols=NAMES)
+        for name in NAMES:
+            lost = {hour for hour in exchange.printed[name] if START <= hour < end}
+            lost -= set(windows.hours_in(windows.clip(system.candles.hours(name), Window(START, end))))
+            record = system.record(run, name)
+            assert not lost, (seed, name, sorted(lost)[:5], len(lost), record.outcome, record.failure)
+    assert lies > A_TEST
