@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from candle_collector.collecting.ask_market import ask_market
 from candle_collector.collecting.close_symbols import CANCELLED, ClosingPorts, close_run
-from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, choose
+from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunScope
 from candle_collector.collecting.start_run import lease_for_new_run, new_run, send_messages, write_run
-from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
+from candle_collector.domain.run import Outcome, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError, StaleTurnError
 from candle_collector.ports import find_run
 
@@ -55,9 +54,15 @@ def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     names = tuple(item.symbol for item in old.symbols if item.symbol in left)
 
     with lease_for_new_run(ports) as (new_id, now):
-        scope = choose(RunRequest("backward", old.start, old.end, names), defaults, ports)
+        market = ask_market(
+            ports, share_percent=defaults.weight_share_percent, with_volumes=False, dry_run=False
+        ).market
+        trading = {listing.symbol for listing in market.listings if listing.trading}
+        symbols = tuple(
+            RunSymbol(name, name in trading) for name in names
+        )  # one that is not listed may still be served
+        scope = RunScope(old.start, old.end, symbols, market, note=f"a retry of {run_id}")
         run = new_run(new_id, now, old.mode, scope, defaults, recheck=old.recheck)
-        run = replace(run, start=old.start, end=old.end, note=f"a retry of {run_id}")
         records = [
             SymbolRecord(new_id, item.symbol, trading=item.trading, range=left[item.symbol].range)
             for item in run.symbols

@@ -140,7 +140,7 @@ def _range(request: RunRequest, defaults: RunDefaults, end_now: int) -> tuple[in
         raise InvalidRequestError(
             "start_date", f"no hour has closed since; the last closed one is {dates.format_hour(end_now - 1)}"
         )
-    return start, max(start, end), note
+    return min(start, end), end, note
 
 
 def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:
@@ -163,14 +163,17 @@ def _stored(
 ) -> tuple[RunSymbol, ...]:
     """Return the symbols outside the universe that hold data and belong into the run.
 
-    forward keeps those up to date that trade, unless a setting says otherwise; gap_fill repairs all.
+    forward keeps those up to date that trade, unless a setting says otherwise, and asks for the last hours of those
+    that no longer do, until their delisting is proven. gap_fill repairs all.
     """
     if mode == "backward" or (mode == "forward" and not defaults.keep_stored):
         return ()
     taken = {item.symbol for item in universe}
-    trading = {listing.symbol for listing in market.listings if listing.trading}
+    listed = {listing.symbol: listing.trading for listing in market.listings}
     return tuple(
-        RunSymbol(item.symbol, item.symbol in trading)
+        RunSymbol(item.symbol, listed.get(item.symbol, False))
         for item in series.all()
-        if item.last is not None and item.symbol not in taken and (mode == "gap_fill" or item.symbol in trading)
+        if item.last is not None
+        and item.symbol not in taken
+        and (mode == "gap_fill" or listed.get(item.symbol) or (item.symbol in listed and item.delisted is None))
     )

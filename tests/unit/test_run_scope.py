@@ -1,0 +1,97 @@
+"""Which symbols and hours a run is about: those of a delisting, and those of a retry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from candle_collector.collecting.control_run import retry_run
+from candle_collector.domain import windows
+from candle_collector.domain.run import Failure, Outcome
+from candle_collector.domain.windows import Window
+from candle_collector.errors import ExchangeUnavailableError
+
+from tests.fakes.exchange import Asked, listing
+from tests.fakes.world import World
+
+START = windows.first_hour_of("2025-05-01")
+NOW = windows.first_hour_of("2025-06-01") + 12
+SIX_HOURS = 6 * 3600
+NAMES = ("AUSDT", "BUSDT")
+
+
+def unavailable(_: Asked) -> None:
+    raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=1))
+
+
+def test_the_last_hours_before_a_delisting_are_collected_by_the_next_scheduled_run() -> None:
+    system = World({"AUSDT": range(START, NOW + 1000), "BUSDT": range(START, NOW + 4)})
+    system.defaults = replace(system.defaults, collection_start=START)
+    system.collect("forward")
+    system.clock.advance(SIX_HOURS)  # in between BUSDT traded for four hours more
+    system.exchange.listings = (listing("AUSDT"), listing("BUSDT", "BREAK"))
+    run = system.collect("forward")
+    assert system.record(run, "BUSDT").records == 4
+    assert system.candles.hours("BUSDT") == (Window(START, NOW + 4),)
+
+
+def test_a_delisted_symbol_is_left_alone_when_two_runs_have_heard_nothing_of_it() -> None:
+    system = World({"AUSDT": range(START, NOW + 1000), "BUSDT": range(START, NOW)})
+    system.defaults = replace(system.defaults, collection_start=START)
+    system.collect("forward")
+    system.exchange.listings = (listing("AUSDT"), listing("BUSDT", "BREAK"))
+    asked = []
+    for _ in range(12):
+        system.clock.advance(SIX_HOURS)
+        system.exchange.requested.clear()
+        system.collect("forward")
+        asked.append(sum(requested.symbol == "BUSDT" for requested in system.exchange.requested))
+    delisted = system.series.get("BUSDT").delisted
+    assert delisted is not None
+    assert delisted.start == NOW
+    assert asked[-1] == 0
+    assert sum(asked) <= 6, asked  # an hour younger than a day proves nothing: five runs of six hours
+    system.clock.advance(SIX_HOURS)
+    system.exchange.listings = (listing("AUSDT"), listing("BUSDT"))
+    system.exchange.print_also("BUSDT", range(NOW + 74, NOW + 1000))
+    system.collect("forward")
+    assert system.candles.hours("BUSDT") == (Window(START, NOW), Window(NOW + 74, NOW + 78))
+
+
+def test_a_symbol_that_is_listed_no_more_is_not_asked_for_by_schedules() -> None:
+    system = World({"AUSDT": range(START, NOW + 1000), "BUSDT": range(START, NOW)})
+    system.defaults = replace(system.defaults, collection_start=START)
+    system.collect("forward")
+    system.exchange.listings = (listing("AUSDT"),)
+    system.clock.advance(SIX_HOURS)
+    assert [item.symbol for item in system.collect("forward").symbols] == ["AUSDT"]
+
+
+def test_a_retry_goes_on_though_one_of_its_symbols_is_listed_no_more() -> None:
+    system = World(dict.fromkeys(NAMES, range(START, NOW + 1)))
+    system.exchange.before = unavailable
+    run = system.collect(start=START, end=START + 24)
+    assert run.counts is not None
+    assert run.counts["failed"] == 2
+    system.exchange.before = None
+    system.clock.advance(61)  # the listings are kept for a minute
+    system.exchange.listings = (listing("AUSDT"),)
+    again = retry_run(run.run_id, system.defaults, system.run_ports())
+    system.settle()
+    assert system.record(again, "AUSDT").outcome is Outcome.COMPLETE
+    assert [(item.symbol, item.trading) for item in again.symbols] == [("AUSDT", True), ("BUSDT", False)]
+
+
+def test_a_retry_of_a_forward_run_before_the_collection_start_date_keeps_its_symbols_ranges() -> None:
+    system = World({"AUSDT": range(START, NOW + 1)})
+    system.collect(start=START, end=NOW - 20)
+    system.defaults = replace(system.defaults, collection_start=windows.first_hour_of("2025-06-02"))
+    system.exchange.before = unavailable
+    run = system.collect("forward")
+    assert run.counts is not None
+    assert run.counts["failed"] == 1
+    system.exchange.before = None
+    again = retry_run(run.run_id, system.defaults, system.run_ports())
+    system.settle()
+    counts = system.ended(again.run_id).counts
+    assert counts is not None
+    assert counts["complete"] == 1
