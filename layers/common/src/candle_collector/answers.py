@@ -257,6 +257,10 @@ class SymbolCoverage:
     never_printed: Sequence[Window]
     missing_hours: Count
     missing: Sequence[MissingWindow]
+    rejected: Annotated[
+        Sequence[MissingWindow],
+        Schema(description="Hours whose row at the exchange was wrong each time; a recheck asks for them again."),
+    ]
     percent: Percent | None
     record_repaired: Annotated[
         bool, Schema(description="Whether the series' record did not fit the stored candles; they were believed.")

@@ -150,6 +150,8 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
     outside = windows.union(part for part in (series.absent, series.delisted) if part)
     expected = windows.count(windows.subtract(windows.union([within]), outside))
     missing = coverage.missing(within)
+    rejected = [item for item in series.rejected if windows.contains(coverage.rejected, item.window.start)]
+    rejected = [item for item in rejected if item.window.clip(within).hours]
     never_within = windows.subtract(windows.clip(never, within), outside)
     lives = segments(known.life, never) if known.life.hours else ()
     return answers.SymbolCoverage(
@@ -172,7 +174,8 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
         never_printed=[answers.window(window) for window in never_within],
         missing_hours=windows.count(missing),
         missing=[_missing_window(window, series.failed_windows) for window in missing],
-        percent=percent(expected - windows.count(missing), expected),
+        rejected=[_missing_window(item.window, (item,)) for item in rejected],
+        percent=percent(expected - windows.count(missing) - len(rejected), expected),
         record_repaired=known.is_repaired or not read.is_counted,
     )
 
