@@ -107,6 +107,7 @@ def test_a_series_is_reported_with_its_windows(archive: Archive) -> None:
             {**as_answer(lag), "attempts": 0, "last_error": None},
         ],
         "percent": 89.6,
+        "rejected": [],
         "record_repaired": False,
     }
 
@@ -256,3 +257,14 @@ def test_btcusdc_has_two_segments(archive: Archive) -> None:
     before, after = reported["segments"]
     assert (before["end"], after["start"]) == ("2022-09-29T03:00:00Z", "2023-03-12T06:00:00Z")
     assert reported["percent"] == 100.0
+
+
+def test_a_rejected_hour_is_named_and_is_neither_stored_nor_missing(archive: Archive) -> None:
+    stored = (Window(START, START + 50), Window(START + 51, NOW))
+    reason = FailedWindow(Window(START + 50, START + 51), 1, "the high is under the open")
+    archive.hold(Series("AUSDT", rejected=(reason,)), stored)
+    report = as_json(report_symbol_coverage("AUSDT", archive.ports))
+    hours = NOW - START
+    assert (report["expected"], report["stored"], report["missing_hours"]) == (hours, hours - 1, 0)
+    assert [(item["hours"], item["last_error"]) for item in report["rejected"]] == [(1, "the high is under the open")]
+    assert report["percent"] < 100

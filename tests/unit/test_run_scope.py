@@ -39,17 +39,17 @@ def test_a_delisted_symbol_is_left_alone_when_two_runs_have_heard_nothing_of_it(
     system.defaults = replace(system.defaults, collection_start=START)
     system.collect("forward")
     system.exchange.listings = (listing("AUSDT"), listing("BUSDT", "BREAK"))
-    asked = []
+    requests_a_run = []
     for _ in range(12):
         system.clock.advance(SIX_HOURS)
         system.exchange.requested.clear()
         system.collect("forward")
-        asked.append(sum(requested.symbol == "BUSDT" for requested in system.exchange.requested))
+        requests_a_run.append(sum(requested.symbol == "BUSDT" for requested in system.exchange.requested))
     delisted = system.series.get("BUSDT").delisted
     assert delisted is not None
     assert delisted.start == NOW
-    assert asked[-1] == 0
-    assert sum(asked) <= 6, asked  # an hour younger than a day proves nothing: five runs of six hours
+    assert requests_a_run[-1] == 0
+    assert sum(requests_a_run) <= 6, requests_a_run  # an hour younger than a day proves nothing: five runs of six hours
     system.clock.advance(SIX_HOURS)
     system.exchange.listings = (listing("AUSDT"), listing("BUSDT"))
     system.exchange.print_also("BUSDT", range(NOW + 74, NOW + 1000))

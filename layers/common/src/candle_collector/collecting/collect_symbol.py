@@ -171,7 +171,7 @@ class _Turn:
     def _ask(self) -> _Next:
         """Send the next request, if time, rate limiter and budget allow, and keep its answer."""
         requests = self._requests
-        if not requests.is_under_way and (refusal := self._check_before(len(self._progress.windows_left))):
+        if not requests.is_under_way and (refusal := self._check_before(self._progress.requests_left)):
             return refusal
         request = requests.next(self._next_request)
         try:

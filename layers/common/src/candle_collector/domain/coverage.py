@@ -103,7 +103,7 @@ def settle_stated(stated: Window, hours: Sequence[int], *, known_before: bool, c
 def settle_silence(start: int, kept: Silence | None, *, run_id: str, closed_end: int) -> tuple[Window | None, Silence]:
     """Say what is proven by an answer without a row from `start` on, and what is kept of it.
 
-    One answer may be short by fault, and so may two in the same moment of trouble: what two runs have heard is proven,
+    One answer may be short by fault, and so may two while the exchange is failing: what two runs have heard is proven,
     where it was older than a day for the later one.
     """
     silence = Silence(Window(start, closed_end), run_id)

@@ -74,7 +74,7 @@ def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, cand
     That are up to `candles` stored hours that end where the window begins, else the stored hour where all that is asked
     for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones.
     """
-    window, whole = plan_requests(to_ask, window_hours)[0], to_ask[0]
+    window, whole = first_span(to_ask, window_hours), to_ask[0]
     settled = windows.subtract(coverage.covered(), coverage.stored)
     before = next((known for known in reversed(coverage.stored) if known.end <= window.start), None)
     if before and windows.contains_all(settled, Window(before.end, window.start)):
@@ -92,28 +92,39 @@ def plan_requests(missing: Windows, batch_size: int) -> Windows:
     day is written once. A span begins and ends with a missing hour; spans may touch.
     """
     spans: list[Window] = []
-    left = _fewest(missing, batch_size, missing[0].start) if missing else 0
     at: int | None = missing[0].start if missing else None
+    left = count_requests(missing, batch_size)
     while at is not None:
-        end = at + batch_size
-        midnight = end - end % HOURS_A_DAY
-        resume = _next_missing(missing, midnight)
-        if midnight > at and (0 if resume is None else _fewest(missing, batch_size, resume)) < left:
-            end = midnight
-        spans.append(Window(at, _last_missing_before(missing, end) + 1))
-        at = _next_missing(missing, end)
+        span, at = _span_from(missing, batch_size, at, left)
+        spans.append(span)
         left -= 1
     return tuple(spans)
 
 
-def _fewest(missing: Windows, batch_size: int, start: int) -> int:
-    """Count the spans that the missing hours from `start` on need; taking each as long as it goes is least."""
-    spans = 0
-    at: int | None = start
-    while at is not None:
-        spans += 1
-        at = _next_missing(missing, at + batch_size)
+def first_span(missing: Windows, batch_size: int) -> Window:
+    """Return the first span of the plan for `missing` hours, of which there is one; the others are not worked out."""
+    return _span_from(missing, batch_size, missing[0].start, count_requests(missing, batch_size))[0]
+
+
+def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
+    """Return how many spans the missing hours from `start` on need: as many as if each were as long as it may be."""
+    spans, at = 0, start
+    for window in missing[bisect_right(missing, start, key=lambda window: window.end) :]:
+        begin = max(at, window.start)
+        if begin < window.end:
+            of_window = -(-(window.end - begin) // batch_size)
+            spans += of_window
+            at = begin + of_window * batch_size
     return spans
+
+
+def _span_from(missing: Windows, batch_size: int, at: int, left: int) -> tuple[Window, int | None]:
+    """Return the span that begins at the missing hour `at`, where `left` are needed, and the hour of the next one."""
+    end = at + batch_size
+    midnight = end - end % HOURS_A_DAY
+    if midnight > at and count_requests(missing, batch_size, midnight) < left:
+        end = midnight
+    return Window(at, _last_missing_before(missing, end) + 1), _next_missing(missing, end)
 
 
 def _next_missing(missing: Windows, hour: int) -> int | None:

@@ -20,7 +20,7 @@ from candle_collector.domain.coverage import (
     gaps_between,
     settle_silence,
 )
-from candle_collector.domain.plan import RECENT_CANDLES, Request, next_request, plan_requests
+from candle_collector.domain.plan import RECENT_CANDLES, Request, count_requests, next_request
 from candle_collector.domain.run import Mode
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
@@ -67,9 +67,9 @@ class Progress:
         return self.coverage.missing(self.within)
 
     @property
-    def windows_left(self) -> Windows:
-        """The windows that are still to be requested."""
-        return plan_requests(self.to_ask, self.window_hours)
+    def requests_left(self) -> int:
+        """How many requests are left, as far as the answers hold what is expected."""
+        return count_requests(self.to_ask, self.window_hours)
 
     @property
     def next_request(self) -> Request:
