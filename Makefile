@@ -96,6 +96,10 @@ mutants: setup ## Put one-line defects into the code, and see which test notices
 bench: setup ## Measure it beside ccxt, freqtrade and the least there is
 	@$(VENV)/python -m tests.bench
 
+.PHONY: long-runs
+long-runs: setup ## Count what long runs ask of an exchange that bans, gives little or has another time
+	@$(VENV)/python -m tests.bench.long_runs
+
 .PHONY: clients
 clients: setup ## Read the archive with Binance's clients (installs them: 630 MB)
 	@$(VENV)/python -m pytest tests/clients

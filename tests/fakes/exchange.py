@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -109,8 +110,9 @@ class FakeExchange:
         self.clock.advance(self.seconds)
         now_ms = round(self.clock.now().timestamp() * 1000) + self.clock_offset_ms
         running, closed_end = now_ms // HOUR_MS, closed_end_at(now_ms)
-        hours = [hour for hour in self._hours(symbol) if start <= hour <= running]
-        hours = hours[: limit if self.rows_most is None else min(limit, self.rows_most)]
+        printed, most = self._hours(symbol), limit if self.rows_most is None else min(limit, self.rows_most)
+        first = bisect_left(printed, start)
+        hours = printed[first : min(first + most, bisect_right(printed, running))]
         wrong = self.wrong_rows.get(symbol, {})
         return FetchedCandles(
             candles=tuple(self.candle(symbol, hour) for hour in hours if hour < closed_end and hour not in wrong),

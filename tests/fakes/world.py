@@ -120,6 +120,7 @@ class World:
             deadline=timedelta(hours=5),
             weight_share_percent=80,
         )
+        self.weight_share_percent = 80
         self.worker_seconds: float = WORKER_SECONDS
         self.prefetch: Executor | None = None
 
@@ -138,7 +139,7 @@ class World:
             monotonic=self.clock.monotonic,
             until=self.clock.monotonic() + self.worker_seconds,
             claim_seconds=CLAIM_SECONDS,
-            weight_share_percent=80,
+            weight_share_percent=self.weight_share_percent,
             prefetch=self.prefetch,
         )
 

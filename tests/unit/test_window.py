@@ -95,3 +95,8 @@ def test_a_window_touches_the_days_of_all_its_hours() -> None:
     assert windows.days_in((Window(start + 20, start + 25), Window(start + 72, start + 73))) == {
         *("2025-03-01", "2025-03-02", "2025-03-04"),
     }
+
+
+@given(HOUR_SETS)
+def test_days_are_counted_as_they_are_listed(covered: frozenset[int]) -> None:
+    assert windows.count_days(ordered(covered)) == len(windows.days_in(ordered(covered)))

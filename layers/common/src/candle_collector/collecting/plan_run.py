@@ -72,7 +72,7 @@ def plan_run(
     most_hours = window_hours(request.mode, defaults.batch_size)
     plans = {symbol: plan_requests(gaps, most_hours) for symbol, gaps in missing.items()}
     requests = sum(map(len, plans.values()))
-    days = sum(len({windows.day_of(hour) for hour in windows.hours_in(gaps)}) for gaps in missing.values())
+    days = sum(map(windows.count_days, missing.values()))
     weights = ports.exchange.weights
     market_weight = weights.listings + (weights.volumes if request.symbols is None else 0)
     weight = requests * weights.candles + market_weight

@@ -147,6 +147,15 @@ def days_in(windows: Windows) -> frozenset[str]:
     return frozenset(map(day_of, chain.from_iterable(midnights)))
 
 
+def count_days(windows: Windows) -> int:
+    """Return how many UTC days `windows` touch."""
+    days, last = 0, -1
+    for start, end in windows:
+        days += (end - 1) // HOURS_A_DAY - max(start // HOURS_A_DAY, last + 1) + 1
+        last = (end - 1) // HOURS_A_DAY
+    return days
+
+
 def hours_in(windows: Windows) -> Iterator[int]:
     """Yield every hour of `windows`, ascending."""
     for start, end in windows:

@@ -1,0 +1,281 @@
+"""Long runs against an exchange that is slow to give: what they ask for, by the exchange's own count.
+
+    python -m tests.bench.long_runs
+
+The use cases are the real ones; exchange, clock, queue and stores are in memory, and time passes as fast as it can be
+computed. Nothing is measured in seconds of anybody's clock but the CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.plan_run import plan_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.domain import windows
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.run import Failure
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.errors import ExchangeBlockedError, MarketUnavailableError
+from candle_collector.ports import StoredDays
+from rich.console import Console
+from rich.table import Table
+
+from tests.fakes.exchange import Asked, synthetic_candle
+from tests.fakes.stores import FakeCandleStore
+from tests.fakes.world import World
+
+NOW = windows.first_hour_of("2025-06-01") + 12
+MOST_HOURS = 12
+
+
+class WindowStore(FakeCandleStore):
+    """Keeps which hours are stored, and makes the candles again when they are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[str, Windows] = {}
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:
+        """Return what of whole days is stored."""
+        if not within.hours:
+            return StoredDays((), (), frozenset())
+        days = Window(within.start - within.start % 24, within.end + -within.end % 24)
+        stored = windows.clip(self._windows.get(symbol, ()), days)
+        return StoredDays(stored, (), windows.days_in(stored))
+
+    def store(self, symbol: str, candles: Sequence[Candle], never_printed: Windows, **options: Any) -> None:
+        """Remember the hours."""
+        assert not never_printed
+        options["fence"]()
+        hours = windows.from_hours(candle.hour for candle in candles)
+        self._windows[symbol] = windows.union([*self._windows.get(symbol, ()), *hours])
+
+    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+        """Make stored candles again."""
+        hours = list(windows.hours_in(windows.clip(self._windows.get(symbol, ()), within)))
+        return [synthetic_candle(symbol, hour) for hour in (hours[-limit:] if newest else hours[:limit])]
+
+    def first_hour(self, symbol: str) -> int | None:
+        """Return the first stored hour."""
+        stored = self._windows.get(symbol, ())
+        return stored[0].start if stored else None
+
+    def last_hour(self, symbol: str) -> int | None:
+        """Return the last stored hour."""
+        stored = self._windows.get(symbol, ())
+        return stored[-1].end - 1 if stored else None
+
+
+class Counts:
+    """What the exchange counts: the weight of each of its minutes, and requests during a ban."""
+
+    def __init__(self, system: World) -> None:
+        self._clock = system.clock
+        self.weights: Counter[int] = Counter()
+        self.requests = 0
+        self.during_ban = 0
+        self.banned_until: datetime | None = None
+
+    def count(self, _: Asked) -> None:
+        """Count a request for candles."""
+        now = self._clock.now()
+        self.requests += 1
+        self.weights[int(now.timestamp() // 60)] += 2
+        self.during_ban += bool(self.banned_until and now < self.banned_until)
+
+
+class SkewedClock:
+    """The clock of a machine that is wrong."""
+
+    def __init__(self, clock: Any, seconds: float) -> None:
+        self._clock = clock
+        self._skew = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        """Return the wrong time."""
+        return cast("datetime", self._clock.now() + self._skew)
+
+
+class SeenFrom:
+    """The exchange as a machine with a wrong clock knows it."""
+
+    def __init__(self, exchange: Any, seconds: float) -> None:
+        self._exchange = exchange
+        self._offset_ms = round(-1000 * seconds)
+        self.clock_offset_ms: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "fetch_candles":
+            self.clock_offset_ms = self._offset_ms  # its answer says the time
+        return getattr(self._exchange, name)
+
+
+class Measured(NamedTuple):
+    """What a scenario took."""
+
+    name: str
+    requests: int
+    most_a_minute: int
+    during_ban: int
+    longest_chain: int
+    simulated: str
+    cpu: float
+    outcome: str
+
+
+def _world(symbols: int, hours: int) -> World:
+    printed = frozenset(range(NOW - hours, NOW + 24))
+    system = World({f"S{number:03}USDT": printed for number in range(symbols)})
+    system.candles = WindowStore()
+    system.exchange.seconds = 0.1
+    return system
+
+
+def _finish(system: World, deliver: Callable[[], bool]) -> None:
+    began, tended = system.clock.now(), system.clock.now()
+    while system.runs.open_runs():
+        while deliver():
+            pass
+        now = system.clock.now()
+        following = min(tended + timedelta(seconds=300), system.queue.next_visible() or now + timedelta(seconds=300))
+        system.clock.advance(max(0.001, (following - now).total_seconds()))
+        if system.clock.now() >= tended + timedelta(seconds=300):
+            tended = system.clock.now()
+            system.tend()
+        assert system.clock.now() - began < timedelta(hours=MOST_HOURS)
+
+
+def _measured(
+    name: str, system: World, counts: Counts, deliver: Callable[[], bool] | None = None, **request: Any
+) -> Measured:
+    began, cpu = system.clock.now(), time.process_time()
+    run = system.start(**request)
+    _finish(system, deliver or system.deliver)
+    ended = system.ended(run.run_id)
+    assert ended.counts is not None
+    return Measured(
+        name,
+        counts.requests,
+        max(counts.weights.values()),
+        counts.during_ban,
+        max(record.turn for record in system.runs.symbols(run.run_id)),
+        str(system.clock.now() - began).split(".")[0],
+        time.process_time() - cpu,
+        ", ".join(f"{number} {outcome}" for outcome, number in ended.counts.items() if number),
+    )
+
+
+def banned_for_hours() -> Measured:
+    """Twenty symbols, and a 418 of four hours and a half at the first request."""
+    system = _world(20, 2000)
+    counts = Counts(system)
+
+    def ban_once(asked: Asked) -> None:
+        counts.count(asked)
+        if counts.banned_until is None:
+            counts.banned_until = system.clock.now() + timedelta(hours=4.5)
+            raise ExchangeBlockedError(Failure("blocked", "banned", 418, attempts=1), 4.5 * 3600)
+
+    system.exchange.before = ban_once
+    return _measured("418 of 4.5 h, 20 symbols", system, counts, start=NOW - 2000, end=NOW - 1)
+
+
+def small_share() -> Measured:
+    """Collect a hundred symbols, 3,000 days each, at a tenth of the exchange's weight."""
+    system = _world(100, 3000 * 24)
+    counts = Counts(system)
+    system.exchange.before = counts.count
+    system.weight_share_percent = 10
+    system.defaults = replace(system.defaults, weight_share_percent=10)
+    return _measured("100 symbols x 3000 days, share 10", system, counts, start=NOW - 3000 * 24, end=NOW - 1)
+
+
+def wrong_clocks() -> Measured:
+    """Workers whose clocks are three minutes fast and slow, at a tenth of the weight, and a 429 of two minutes."""
+    system = _world(20, 20_000)
+    counts = Counts(system)
+    system.weight_share_percent = 10
+    system.defaults = replace(system.defaults, weight_share_percent=10)
+
+    def ban_later(asked: Asked) -> None:
+        counts.count(asked)
+        if counts.requests == 100:
+            counts.banned_until = system.clock.now() + timedelta(seconds=120)
+            raise ExchangeBlockedError(Failure("blocked", "wait", 429, attempts=1), 120)
+
+    system.exchange.before = ban_later
+    machines = [(SkewedClock(system.clock, skew), SeenFrom(system.exchange, skew)) for skew in (180, -180, 0)]
+    turns = 0
+
+    def deliver() -> bool:
+        nonlocal turns
+        entry = system.queue.receive()
+        if entry is None:
+            return False
+        clock, exchange = machines[turns % len(machines)]
+        turns += 1
+        ports = replace(system.turn(), clock=clock, exchange=cast("Any", exchange))
+        collect_symbol(entry.message, ports)
+        system.queue.delete(entry)
+        return True
+
+    return _measured(
+        "clocks 3 minutes apart, share 10, a 429", system, counts, deliver, start=NOW - 20_000, end=NOW - 1
+    )
+
+
+def hour_by_hour() -> Measured:
+    """Eight years of one symbol by requests for one hour each."""
+    hours = 8 * 8766
+    system = _world(1, hours)
+    system.exchange.seconds = 0.02
+    counts = Counts(system)
+    system.exchange.before = counts.count
+    system.defaults = replace(system.defaults, batch_size=1, deadline=timedelta(hours=10))
+    return _measured("BatchSizeHours 1, 8 years", system, counts, start=NOW - hours, end=NOW - 1)
+
+
+def dry_runs_at_once() -> Measured:
+    """Fifty dry runs at the same moment."""
+    system = _world(100, 0)
+    cpu = time.process_time()
+
+    def plan(_: int) -> bool:
+        with suppress(MarketUnavailableError):
+            request = RunRequest("backward", windows.first_hour_of("2018-01-01"), NOW - 12)
+            plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+            return True
+        return False
+
+    with ThreadPoolExecutor(50) as threads:
+        answered = sum(threads.map(plan, range(50)))
+    asked = system.exchange.market_asked + system.exchange.volumes_asked
+    weight = 20 * system.exchange.market_asked + 80 * system.exchange.volumes_asked
+    name = "50 dry runs at once, 100 symbols from 2018"
+    return Measured(name, asked, weight, 0, 0, "-", time.process_time() - cpu, f"{answered} answered")
+
+
+def main() -> None:
+    """Print what each scenario takes."""
+    logging.disable(logging.CRITICAL)
+    table = Table(title="Long runs, by the exchange's own count")
+    for column in ("scenario", "requests", "most weight a minute", "in a ban", "turns", "run", "CPU s", "outcome"):
+        table.add_column(column, justify="left" if column in {"scenario", "outcome"} else "right")
+    for scenario in (banned_for_hours, small_share, wrong_clocks, hour_by_hour, dry_runs_at_once):
+        row = scenario()
+        table.add_row(*(f"{value:.1f}" if isinstance(value, float) else f"{value}" for value in row))
+    Console(width=170).print(table)
+
+
+if __name__ == "__main__":
+    main()
