@@ -211,7 +211,7 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     # what seemed to lie before the listing is requested when an earlier candle has turned up
     released = windows.clip(windows.subtract(coverage.covered(), known.covered()), progress.within)
     left = windows.subtract(windows.union([*progress.to_ask, *released]), windows.union(settled))
-    to_ask = windows.subtract(left, windows.union([*stored, *known.rejected]))
+    to_ask = windows.subtract(left, stored)
     after = replace(progress, series=series, coverage=known, to_ask=to_ask)
     is_stuck = (after.to_ask, after.coverage) == (progress.to_ask, coverage)
     if is_stuck or (after.to_ask and after.next_request == request):
