@@ -121,7 +121,7 @@ def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPort
     if record.trading and series.delisted:
         series = replace(series, delisted=None)
     coverage = series.coverage(days.stored, days.never_printed)
-    missing = coverage.missing(within)
+    missing = windows.union([*coverage.missing(within), *windows.subtract(record.rejected, days.stored)])
     stored = windows.count(windows.clip(days.stored, within))
     records = 0 if record.stored_before is None else stored - record.stored_before
     outcome = judge(missing=missing, records=records, worked=record.stored_before is not None)

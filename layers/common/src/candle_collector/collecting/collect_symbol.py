@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
@@ -34,7 +34,7 @@ from candle_collector.domain.progress import (
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.domain.windows import Window
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import (
     ExchangeBlockedError,
     ExchangeError,
@@ -113,7 +113,6 @@ class _Turn:
         self._requests = SymbolRequests(record.symbol, run, ports)
         self._failed_windows: list[FailedWindow] = []
         self._known: dict[int, Candle] = {}
-        self._refused = 0
 
     def work(self) -> None:
         """Ask, settle and store until nothing is left to request, or the rest is requeued."""
@@ -188,7 +187,7 @@ class _Turn:
         if not request.vouching <= self._known.keys():
             within = Window(min(request.vouching), max(request.vouching) + 1)
             stored = self._ports.candles.candles(self._record.symbol, within, limit=within.hours)
-            self._known = {candle.hour: candle for candle in stored}
+            self._known |= {candle.hour: candle for candle in stored}
         return request if request.vouching & self._known.keys() else unanchored(request.window)
 
     def _check_before(self, requests: int) -> _Next | None:
@@ -256,9 +255,8 @@ class _Turn:
     def _give_up(self, window: Window, failure: Failure) -> _Next:
         """Leave a window to another run; the symbol's other windows are requested all the same."""
         given_up = windows.union([*self._record.given_up, window])
-        self._record = replace(self._record, attempts=0, failure=failure, given_up=given_up)
+        self._record = replace(self._record, attempts=0, refused=0, failure=failure, given_up=given_up)
         self._progress = self._progress.giving_up(window)
-        self._refused = 0
         return _Next.ASK
 
     def _close_rate_limiter(self, error: ExchangeError) -> float:
@@ -288,34 +286,38 @@ class _Turn:
         vouched = is_vouched(request, answer, self._known)
         if contradicts(self._progress, request, answer, vouched=vouched):
             return self._refuse(request)
-        self._refused = 0
         if vouched and self._run.mode == "forward":
             self._revise(revisions(request, answer, self._known))
         learned = learn(self._progress, request, answer, vouched=vouched, run_id=self._run.run_id)
         # said of what is missing in the end
         self._failed_windows.append(FailedWindow(request.window, 1 + fetched.retries, _NO_CANDLE))
-        if fetched.rejected:
-            self._record = replace(self._record, failure=_rejected(fetched.rejected))
-        self._keep(learned, fetched.candles)
+        self._keep(learned)
         return _Next.ASK
 
     def _refuse(self, request: Request) -> _Next:
         """Store nothing of an answer that does not fit what is stored."""
         failure = Failure("differs", _DIFFERS)
-        self._refused += 1
-        self._record = replace(self._record, attempts=0)
+        refused = self._record.refused + 1
+        self._record = replace(self._record, attempts=0, refused=refused)
         log.warning("answer refused", extra={"symbol": self._record.symbol, "reason": failure.message})
-        if self._refused < ANSWERS_REFUSED_MOST:
+        if refused < ANSWERS_REFUSED_MOST:
             return _Next.ASK
-        self._failed_windows.append(FailedWindow(request.window, self._refused, failure.message))
+        self._failed_windows.append(FailedWindow(request.window, refused, failure.message))
         return self._give_up(request.window, failure)
 
-    def _keep(self, learned: Learned, candles: Sequence[Candle]) -> None:
+    def _keep(self, learned: Learned) -> None:
         """Store what an answer brings and proves, and write down how far the symbol is."""
-        self._progress = learned.progress
-        records = self._progress.stored_hours - (self._record.stored_before or 0)
-        self._record = replace(self._record, attempts=0, asked_to=learned.asked_to, records=records)
-        self._known = {candle.hour: candle for candle in candles}
+        self._progress, record = learned.progress, self._record
+        self._record = replace(
+            record,
+            attempts=0,
+            refused=0,
+            asked_to=max(record.asked_to or learned.asked_to, learned.asked_to),
+            given_up=windows.union([*record.given_up, *learned.left_out]),
+            rejected=windows.union([*record.rejected, *windows.from_hours(learned.rejected)]),
+            records=self._progress.stored_hours - (record.stored_before or 0),
+        )
+        self._known = {candle.hour: candle for candle in learned.candles}
         if self._progress.to_ask:
             self._requests.start_next(self._next_request)
         self._ports.candles.store(
@@ -368,14 +370,17 @@ class _Turn:
     def _with_missing(self) -> SymbolRecord:
         """Note what stays missing, on the series' record and on the run's."""
         missing, within = self._progress.missing, self._progress.within
-        if self._record.failure and self._record.failure.kind == REJECTED:  # by this run; later ones know of it
-            missing = windows.union([*missing, *windows.clip(self._progress.coverage.rejected, within)])
         failed = renew(self._progress.series.failed_windows, self._failed_windows, missing, within)
         self._failed_windows = []
         series = replace(self._progress.series, failed_windows=failed)
         self._progress = replace(self._progress, series=series)
         self._keep_series(series)
+        missing = windows.union([*missing, *self._rejected()])
         return with_missing(replace(self._record, first=series.first, last=series.last), missing)
+
+    def _rejected(self) -> Windows:
+        """Return the hours whose row was wrong in this run; of those that earlier runs found wrong, it says nothing."""
+        return windows.subtract(self._record.rejected, self._progress.coverage.stored)
 
     def _end(self) -> None:
         """Write the outcome, once, and end the run if this was its last symbol."""
@@ -383,6 +388,8 @@ class _Turn:
         outcome = judge(missing=record.missing, records=record.records, worked=record.stored_before is not None)
         if not record.missing:
             record = replace(record, failure=None)
+        elif (rejected := self._rejected()) and (record.failure is None or not self._progress.missing):
+            record = replace(record, failure=_rejected_failure(rejected, self._progress.series))
         elif record.failure is None:
             record = replace(record, failure=Failure("short_answer", _NO_CANDLE))
         ports = self._ports
@@ -390,7 +397,10 @@ class _Turn:
         leave_run(record, ports)
 
 
-def _rejected(rejected: Mapping[int, str]) -> Failure:
+def _rejected_failure(rejected: Windows, series: Series) -> Failure:
     """Return the failure that names the hours whose row is wrong."""
-    named = "; ".join(f"{dates.format_hour(hour)}: {reason}" for hour, reason in sorted(rejected.items())[:3])
+    named = "; ".join(
+        f"{dates.format_hour(item.window.start)}: {item.error}"
+        for item in [item for item in series.rejected if windows.contains(rejected, item.window.start)][:3]
+    )
     return Failure(REJECTED, f"the exchange's candle is wrong each time, {named}; a run with recheck asks again")

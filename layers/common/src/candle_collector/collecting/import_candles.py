@@ -140,7 +140,7 @@ def import_symbol(
     stated
         The hours that the exchange itself has said everything about with these candles: the periods of files of its own
         archive. Hours between two candles that are left out there were never printed, by the same rules as for answers
-        (`settle`). Of other candles nothing is known of what they leave out.
+        (`settle_stated`). Of other candles nothing is known of what they leave out.
     closed_end
         The hour after the last closed one.
     progress

@@ -31,11 +31,14 @@ class Request(NamedTuple):
     neighbour
         Without an anchor, the hour of the stored candle behind the window. Then one row is asked for: the first candle
         from the window's start on. Such an answer cannot be cut at its head.
+    rejected
+        How many hours with a wrong row lie between the window and the stored candles: each takes a row of the answer.
     """
 
     window: Window
     anchor: Window
     neighbour: int | None = None
+    rejected: int = 0
 
     @property
     def start(self) -> int:
@@ -45,7 +48,9 @@ class Request(NamedTuple):
     @property
     def limit(self) -> int:
         """How many rows are asked for."""
-        return 1 if self.neighbour is not None else self.anchor.hours + self.window.hours
+        if self.neighbour is not None:
+            return 1 + self.rejected
+        return min(ROWS_MOST, self.anchor.hours + self.rejected + self.window.hours)
 
     @property
     def vouching(self) -> frozenset[int]:
@@ -78,10 +83,12 @@ def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, cand
     settled = windows.subtract(coverage.covered(), coverage.stored)
     before = next((known for known in reversed(coverage.stored) if known.end <= window.start), None)
     if before and windows.contains_all(settled, Window(before.end, window.start)):
-        return Request(window, Window(max(before.start, before.end - candles), before.end))
+        rejected = windows.count(windows.clip(coverage.rejected, Window(before.end, window.start)))
+        return Request(window, Window(max(before.start, before.end - candles), before.end), rejected=rejected)
     after = next((known for known in coverage.stored if known.start >= whole.end), None)
     if after and windows.contains_all(settled, Window(whole.end, after.start)):
-        return unanchored(whole)._replace(neighbour=after.start)
+        rejected = windows.count(windows.clip(coverage.rejected, Window(whole.end, after.start)))
+        return unanchored(whole)._replace(neighbour=after.start, rejected=rejected)
     return unanchored(window)
 
 

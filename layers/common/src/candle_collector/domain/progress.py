@@ -121,6 +121,10 @@ class Learned:
         The candles that are wanted and not stored yet.
     never_printed
         The hours of the range that are newly proven to have no candle.
+    rejected
+        Why the row is wrong, by hour, of hours that were to be requested.
+    left_out
+        The hours that are missing all the same: this run asks for them no more.
     asked_to
         The hour up to which the answer settles the range.
     """
@@ -128,6 +132,8 @@ class Learned:
     progress: Progress
     candles: Sequence[Candle]
     never_printed: Windows
+    rejected: Mapping[int, str]
+    left_out: Windows
     asked_to: int
 
 
@@ -190,7 +196,7 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     series, coverage = progress.series, progress.coverage
     asked_to = hours[-1] + 1
     proof = _proof(progress, request, answer, vouched=vouched)
-    rejected = {hour: reason for hour, reason in answer.rejected.items() if hour >= request.anchor.end}
+    rejected = {hour: why for hour, why in answer.rejected.items() if windows.contains(progress.to_ask, hour)}
     new = _wanted(answer.candles, progress, request, asked_to)
     stored = windows.union([*coverage.stored, *windows.from_hours(candle.hour for candle in new)])
     series = series.updated(stored, progress.read, proof).rejecting(rejected, stored)
@@ -199,17 +205,18 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     known = series.coverage(stored, coverage.never_printed)
     fresh = windows.clip(windows.subtract(proof.never_printed, known.covered()), progress.within)
     known = replace(known, never_printed=windows.union([*known.never_printed, *fresh]))
-    doubtful = () if vouched else _doubtful(request, answer, hours, stored)
+    doubtful = () if vouched else _doubtful(request, answer, hours, known)
     done = windows.subtract(windows.union([Window(request.window.start, asked_to)]), doubtful)
     settled = [*done, *proof.never_printed, *(window for window in (proof.absent,) if window)]
     # what seemed to lie before the listing is requested when an earlier candle has turned up
     released = windows.clip(windows.subtract(coverage.covered(), known.covered()), progress.within)
     left = windows.subtract(windows.union([*progress.to_ask, *released]), windows.union(settled))
-    to_ask = windows.subtract(left, windows.union([*stored, *known.rejected]))
+    to_ask = windows.subtract(left, stored)
     after = replace(progress, series=series, coverage=known, to_ask=to_ask)
-    if after.to_ask and after.next_request == request:  # nothing vouches for it: another run is to ask again
-        after = after.giving_up(request.window)
-    return Learned(after, new, fresh, asked_to)
+    is_stuck = (after.to_ask, after.coverage) == (progress.to_ask, coverage)
+    if is_stuck or (after.to_ask and after.next_request == request):
+        after = after.giving_up(request.window)  # nothing vouches for it: another run is to ask again
+    return Learned(after, new, fresh, rejected, _left_out(progress, after), asked_to)
 
 
 def _proof(progress: Progress, request: Request, answer: Answer, *, vouched: bool) -> Settlement:
@@ -218,21 +225,24 @@ def _proof(progress: Progress, request: Request, answer: Answer, *, vouched: boo
         return Settlement()
     if request.neighbour is None:
         return Settlement(gaps_between(answer.hours, answer.closed_end))
-    # its one row is the candle behind the window: the window has none
-    empty = request.window.clip(Window(request.window.start, answer.closed_end - YOUNG_HOURS))
+    # its first row is the first candle from the window's start on, mostly the one behind the window
+    gaps = gaps_between(answer.hours, answer.closed_end)
+    empty = request.window.clip(
+        Window(request.window.start, min(answer.hours[0], answer.closed_end - YOUNG_HOURS)),
+    )
     first = progress.series.first
     if first is not None and first < request.window.start:
-        return Settlement(windows.union([empty]))
-    return Settlement(absent=empty if empty.hours else None)
+        return Settlement(windows.union([empty, *gaps]))
+    return Settlement(gaps, absent=empty if empty.hours else None)
 
 
-def _doubtful(request: Request, answer: Answer, hours: Sequence[int], stored: Windows) -> Windows:
+def _doubtful(request: Request, answer: Answer, hours: Sequence[int], known: Coverage) -> Windows:
     """Return the hours that an answer leaves out and that nothing vouches for: they are asked for once more.
 
     Those between its rows then have its candles before them, and those before its first candle have that behind them.
     """
     gaps = list(gaps_between(hours, answer.closed_end))
-    if windows.contains(stored, hours[0]):
+    if windows.contains((*known.stored, *known.rejected), hours[0]):
         gaps.append(Window(request.window.start, hours[0]))
     return windows.union(gaps)
 
@@ -258,7 +268,13 @@ def _learn_silence(progress: Progress, start: int, run_id: str, closed_end: int)
     series = series.updated(progress.coverage.stored, progress.read, proof)
     known = series.coverage(progress.coverage.stored, progress.coverage.never_printed)
     to_ask = windows.clip(progress.to_ask, Window(progress.within.start, max(progress.within.start, start)))
-    return Learned(replace(progress, series=series, coverage=known, to_ask=to_ask), (), (), progress.within.end)
+    after = replace(progress, series=series, coverage=known, to_ask=to_ask)
+    return Learned(after, (), (), {}, _left_out(progress, after), progress.within.end)
+
+
+def _left_out(before: Progress, after: Progress) -> Windows:
+    """Return the hours that were requested, are requested no more, and of which nothing is known."""
+    return windows.subtract(windows.subtract(before.to_ask, after.to_ask), after.coverage.covered())
 
 
 def _anchors(request: Request, answer: Answer) -> list[Candle]:

@@ -165,7 +165,12 @@ class SymbolRecord:
     asked_to
         With recheck, the hour up to which this run has asked.
     given_up
-        The windows for which every attempt failed; another turn does not ask for them again.
+        The windows for which every attempt failed, and the hours that answers left out without a proof; another turn
+        does not ask for them again.
+    refused
+        How many answers for the window at hand were refused, because they do not fit what is stored.
+    rejected
+        The hours whose row at the exchange was wrong each time this run asked.
     missing
         The windows that are missing, as far as they are kept here; `missing_hours` counts all.
     """
@@ -187,6 +192,8 @@ class SymbolRecord:
     due_at: datetime | None = None
     asked_to: int | None = None
     given_up: Windows = ()
+    refused: int = 0
+    rejected: Windows = ()
     missing: Windows = ()
     missing_hours: int = 0
     failure: Failure | None = None

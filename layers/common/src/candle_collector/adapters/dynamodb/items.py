@@ -86,6 +86,8 @@ class SymbolItem(Item):
     due_at = MomentAttribute(null=True)
     asked_to = HourAttribute(null=True)
     given_up = WindowsAttribute(null=True)
+    refused = IntAttribute(default=0)
+    rejected = WindowsAttribute(null=True)
     missing = WindowsAttribute(null=True)
     missing_hours = IntAttribute(default=0)
     failure = FailureAttribute(null=True)
