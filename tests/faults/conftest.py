@@ -8,7 +8,7 @@ import pytest
 from boto3.dynamodb.conditions import Key
 
 from tests.e2e.conftest import StackUnderTest, exchange, stack  # noqa: F401 - fixtures are found here by their names
-from tests.e2e.driving import RUNS, STATUS, Api
+from tests.e2e.driving import RUNS, STATUS, Api, until
 
 DAY = {"#day": "day"}
 
@@ -19,12 +19,13 @@ def api(stack: StackUnderTest) -> Api:  # noqa: F811 - the fixture of that name
 
 
 @pytest.fixture(autouse=True)
-def _as_new(stack: StackUnderTest) -> None:  # noqa: F811 - the fixture of that name
+def _as_new(stack: StackUnderTest, api: Api, reconciler: Callable[[], dict[str, Any]]) -> None:  # noqa: F811 - the fixture of that name
     """Let each test begin with no active run, no candle, and nothing noted of any series."""
-    api = Api(stack)
     left = api.get(STATUS).json()
     if left["is_running"]:  # by a test that failed
         assert api.post(f"{RUNS}/{left['run_id']}/cancel").status_code == 200
+        # what a dead worker holds ends when its claim is over
+        until(lambda: bool(reconciler()) and not api.status(left["run_id"])["is_running"], "it has not ended", poll_s=3)
     tables: Any = stack.aws.resource("dynamodb", endpoint_url=stack.aws_endpoint_url)
     everything = tables.meta.client.get_paginator("scan").paginate(
         TableName=stack.output("CandlesTableName"), ProjectionExpression="series, #day", ExpressionAttributeNames=DAY
