@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from candle_collector.domain import dates, windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Failure, Outcome, SymbolRecord
+from candle_collector.domain.progress import Revision
+from candle_collector.domain.run import Failure, Mode, Outcome, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -23,11 +25,12 @@ from candle_collector.errors import (
     OutOfTimeError,
     SymbolRefusedError,
 )
+from candle_collector.ports import FetchedCandles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.exchange import Asked, listing, synthetic_candle
-from tests.fakes.world import World
+from tests.fakes.world import AtOnce, World
 
 START, END = windows.first_hour_of("2025-01-01"), windows.first_hour_of("2025-04-01")
 NOW = windows.first_hour_of("2025-06-01") + 12
@@ -789,3 +792,167 @@ def test_missing_windows_are_named_up_to_a_hundred_and_counted_whole() -> None:
     record = system.record(system.collect(start=START, end=NOW))
     assert record.missing == tuple(Window(hour, hour + 1) for hour in range(NOW - 23, NOW - 1, 2))
     assert record.missing_hours == 11
+
+
+def shortened(system: World, cut: Callable[[tuple[int, ...], int], Sequence[int]], *, from_request: int = 1) -> None:
+    """Let the exchange answer fewer rows, chosen by `cut` of all hours from the start on and the limit."""
+    fetch = system.exchange.fetch_candles
+
+    def fetch_candles(symbol: str, start: int, limit: int, **options: Any) -> FetchedCandles:
+        if len(system.exchange.requested) + 1 < from_request:
+            return fetch(symbol, start, limit, **options)
+        answer = fetch(symbol, start, 1_000_000, **options)
+        system.exchange.requested[-1] = Asked(symbol, start, limit)
+        kept = frozenset(cut(answer.hours, limit))
+        candles = tuple(candle for candle in answer.candles if candle.hour in kept)
+        return replace(answer, hours=tuple(hour for hour in answer.hours if hour in kept), candles=candles)
+
+    system.exchange.fetch_candles = fetch_candles  # type: ignore[method-assign] # stands in for one method
+
+
+def honest(system: World) -> None:
+    del system.exchange.fetch_candles  # the class's own is there again
+
+
+def test_an_exchange_that_ignores_where_to_start_proves_nothing_and_every_hour_comes_later() -> None:
+    """It answers the newest rows, whatever is asked for."""
+    system = world()
+    shortened(system, lambda hours, limit: hours[-limit:])
+    run = system.collect(start=START, end=NOW)
+    record = system.record(run)
+    assert record.outcome is Outcome.PARTIAL
+    assert differs(record)
+    newest = Window(NOW - 983, NOW)
+    assert system.candles.hours(SYMBOL) == (newest,)
+    assert record.missing == (Window(START, NOW - 983),)
+    assert (system.candles.never_printed(SYMBOL), system.series.get(SYMBOL).absent) == ((), None)
+    assert system.exchange.requested == [Asked(SYMBOL, START, 984)] + [Asked(SYMBOL, START, 1)] * 2
+    honest(system)
+    assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
+    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
+
+
+def test_an_exchange_that_ignores_where_to_start_is_refused_where_candles_are_stored() -> None:
+    system = collected(world())
+    shortened(system, lambda hours, limit: hours[-limit:])
+    run = system.collect(start=START, end=NOW)
+    assert differs(system.record(run))
+    assert (system.record(run).outcome, system.record(run).records) == (Outcome.FAILED, 0)
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
+    honest(system)
+    assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
+
+
+def test_an_answer_that_is_cut_at_its_head_is_refused_and_asked_for_once_more() -> None:
+    system = world()
+    cuts = [500]
+
+    def cut(hours: tuple[int, ...], limit: int) -> Sequence[int]:
+        return hours[:limit][cuts.pop() if cuts else 0 :]
+
+    shortened(system, cut, from_request=2)
+    run = system.collect(start=START, end=END)
+    record = system.record(run)
+    assert (record.outcome, record.requests) == (Outcome.COMPLETE, 4)
+    assert system.exchange.requested[1] == system.exchange.requested[2] == Asked(SYMBOL, START + 982, 986)
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.never_printed(SYMBOL) == ()
+
+
+def test_a_first_answer_that_is_cut_at_its_head_proves_nothing() -> None:
+    system = world()
+    cuts = [500]
+    shortened(system, lambda hours, limit: hours[:limit][cuts.pop() if cuts else 0 :])
+    run = system.collect(start=START, end=END)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert (system.candles.never_printed(SYMBOL), system.series.get(SYMBOL).absent) == ((), None)
+
+
+@pytest.mark.parametrize("prefetch", [None, AtOnce()])
+def test_a_refused_answer_is_asked_for_once_more_over_turns_too(prefetch: Executor | None) -> None:
+    """Turns have time for one request each: the second refusal is counted with that of the turn before."""
+    system = collected(world())
+    system.exchange.candle = another
+    system.exchange.seconds, system.worker_seconds, system.prefetch = 2, 3.6, prefetch
+    run = system.collect(start=START, end=NOW)
+    assert differs(system.record(run))
+    assert system.record(run).turn == 2
+    assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+
+
+def test_young_hours_that_are_left_out_are_asked_for_once_a_run_over_turns_too() -> None:
+    """Turns have time for one request of one hour each: the same hour must not take all of them."""
+    system = world([NOW - 5, NOW - 3])
+    system.defaults = replace(system.defaults, batch_size=1)
+    system.exchange.seconds, system.worker_seconds = 2, 3.6
+    run = system.collect(start=NOW - 8, end=NOW)
+    assert system.record(run).missing == (Window(NOW - 5, NOW - 4), Window(NOW - 3, NOW - 2))
+    assert len(system.exchange.requested) == 6
+    assert system.candles.hours(SYMBOL) == (Window(NOW - 8, NOW - 5), Window(NOW - 4, NOW - 3), Window(NOW - 2, NOW))
+
+
+def revising(system: World, changed: Mapping[int, Mapping[str, Any]]) -> None:
+    """Let the exchange have another value for some hours from now on."""
+    system.exchange.candle = lambda symbol, hour: synthetic_candle(symbol, hour)._replace(**changed.get(hour, {}))
+
+
+def test_a_last_candle_that_the_exchange_has_revised_is_replaced_by_the_next_forward_run_and_both_are_kept() -> None:
+    system = world()
+    revising(system, {NOW - 2: {"volume": "16", "trade_count": 4}})
+    collected(system, end=NOW - 1)
+    stored = system.exchange.candle(SYMBOL, NOW - 2)
+    revising(system, {NOW - 2: {"volume": "36", "trade_count": 9}})
+    offered = system.exchange.candle(SYMBOL, NOW - 2)
+    run = system.collect("forward")
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.candles(SYMBOL, Window(NOW - 2, NOW - 1), limit=1) == [offered]
+    (revised,) = system.candles.revised(SYMBOL)
+    assert (revised.revision, revised.run_id) == (Revision(stored, offered), run.run_id)
+    system.assert_exact()
+    system.collect("forward")
+    assert len(system.candles.revised(SYMBOL)) == 1
+
+
+@pytest.mark.parametrize("hours_ago", [3, 25])
+def test_a_forward_run_looks_at_the_last_day_of_candles(hours_ago: int) -> None:
+    system = collected(world(), end=NOW - 1)
+    revising(system, {NOW - hours_ago: {"volume": "36", "trade_count": 9}})
+    system.collect("forward")
+    assert [item.revision.stored.hour for item in system.candles.revised(SYMBOL)] == [NOW - hours_ago]
+    system = collected(world(), end=NOW - 1)
+    revising(system, {NOW - 26: {"volume": "36", "trade_count": 9}})
+    system.collect("forward")
+    assert system.candles.revised(SYMBOL) == []
+
+
+def test_a_staler_candle_replaces_nothing() -> None:
+    system = collected(world(), end=NOW - 1)
+    revising(system, {NOW - 2: {"volume": "3", "trade_count": 6}})
+    run = system.collect("forward")
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.candles(SYMBOL, Window(NOW - 2, NOW - 1), limit=1) == [synthetic_candle(SYMBOL, NOW - 2)]
+
+
+def test_no_candle_is_replaced_where_none_that_was_asked_for_with_it_is_equal() -> None:
+    system = collected(world(), end=NOW - 1)
+    revising(system, {hour: {"trade_count": 9} for hour in range(NOW - 30, NOW)})
+    run = system.collect("forward")
+    assert differs(system.record(run))
+    assert (system.candles.revised(SYMBOL), system.record(run).records) == ([], 0)
+    assert system.candles.last_hour(SYMBOL) == NOW - 2
+
+
+@pytest.mark.parametrize("mode", ["backward", "gap_fill"])
+def test_other_modes_replace_nothing(mode: Mode) -> None:
+    system = collected(world(), end=NOW - 1)
+    system.candles.remove(SYMBOL, (Window(NOW - 5, NOW - 4),))
+    revising(system, {NOW - 7: {"trade_count": 9}})
+    run = system.collect(mode, start=START, end=NOW - 1)
+    assert system.exchange.requested == [Asked(SYMBOL, NOW - 7, 3)]
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.candles(SYMBOL, Window(NOW - 7, NOW - 6), limit=1) == [synthetic_candle(SYMBOL, NOW - 7)]

@@ -332,6 +332,8 @@ class _Turn:
         )
         written = [*windows.from_hours(candle.hour for candle in learned.candles), *learned.never_printed]
         self._absent_days -= windows.days_in(windows.union(written))
+        if learned.rejected:  # before the series' record, by which they are not asked for again
+            self._save()
         self._keep_series(self._progress.series)
         if self._progress.to_ask:  # else the outcome follows
             self._save()
