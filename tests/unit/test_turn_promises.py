@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.collecting.budget import WeightBudget
 from candle_collector.collecting.control_run import cancel_run, retry_run
 from candle_collector.collecting.end_run import end_run
+from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
@@ -17,6 +19,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import MAX_RESENDS, Failure, Outcome, Run, RunState, SymbolRecord
 from candle_collector.domain.series import Series
+from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     CollectionInProgressError,
@@ -359,6 +362,20 @@ def test_a_wrong_row_is_named_by_the_run_that_met_it_and_not_asked_for_by_the_ne
     assert system.series.get(SYMBOL).rejected == ()
 
 
+def test_an_hour_whose_row_comes_right_with_the_next_answer_is_not_missing() -> None:
+    system = world(batch_size=24)
+    system.exchange.wrong_rows = {SYMBOL: {START + 23: "a price is zero"}}
+
+    def mend(asked: Asked) -> None:
+        if asked.start > START:
+            system.exchange.wrong_rows = {}
+
+    system.exchange.before = mend
+    record = system.record(system.collect(start=START, end=END))
+    assert (record.outcome, record.records, record.missing) == (Outcome.COMPLETE, 48, ())
+    assert record.rejected == (Window(START + 23, START + 24),)
+
+
 # turns
 
 
@@ -390,6 +407,47 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_by_no_later_turn_of_th
     assert record.missing == (Window(START + 31, END),)
     asked = [requested.start for requested in system.exchange.requested]
     assert len(asked) == len(set(asked))
+
+
+def test_a_window_that_was_given_up_is_left_to_another_run() -> None:
+    system = world(batch_size=24)
+    system.exchange.seconds = 2
+    system.worker_seconds = 4.6  # a turn has time for one answer
+    system.exchange.before = lambda asked: unavailable(asked) if asked.start == START else None
+    run = system.start(start=START, end=END)
+    for _ in range(3):  # and not until it ends, which it would never do
+        system.deliver()
+    assert [asked.start for asked in system.exchange.requested].count(START) == 1
+    assert system.record(run).missing == (Window(START, START + 24),)
+
+
+def test_a_recheck_goes_on_where_the_turn_before_it_ended() -> None:
+    holes = range(START, START + 120, 40)
+    system = collected(world(holes=holes, batch_size=10), START + 120)
+    system.exchange.seconds = 2
+    system.worker_seconds = 4.6  # a turn has time for one answer
+    run = system.start(start=START, end=START + 120, recheck=True)
+    for _ in range(4):
+        system.deliver()
+    asked = [asked.start for asked in system.exchange.requested]
+    assert len(asked) == len(set(asked)) == len(holes)
+    assert system.record(run).outcome is Outcome.COMPLETE
+
+
+def test_weight_that_is_not_enough_for_a_request_is_left_to_others() -> None:
+    system = world()
+    budget = WeightBudget(
+        WeightLimit(100, 60),
+        5,
+        2,
+        rate_limiter=system.rate_limiter,
+        time=ExchangeTime(system.clock, system.exchange, 0),
+    )
+    for _ in range(2):
+        budget.reserve(1)
+        budget.grant()
+    assert not budget.reserve(1)
+    assert system.rate_limiter.state().reserved == 4
 
 
 def test_attempts_take_no_weight_but_what_was_granted() -> None:
