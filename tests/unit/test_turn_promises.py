@@ -14,6 +14,7 @@ from candle_collector.collecting.end_run import end_run
 from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
+from candle_collector.collecting.symbol_requests import FINISH_SECONDS
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow
@@ -398,21 +399,22 @@ def test_a_turn_that_waits_says_when_its_message_arrives() -> None:
 
 
 def test_hours_that_the_exchange_leaves_out_are_asked_for_by_no_later_turn_of_the_run() -> None:
-    system = world(last=START + 30, batch_size=24)
+    system = world(holes=[NOW - 20], batch_size=24)
     system.exchange.seconds = 2
-    system.worker_seconds = 5
-    run = system.collect(start=START - 10, end=END)
+    system.worker_seconds = 4.4  # a turn has time for one answer
+    run = system.start(start=NOW - 60, end=NOW)
+    for _ in range(6):  # and not until it ends, which it would never do
+        system.deliver()
     record = system.record(run)
-    assert record.turn > 1
-    assert record.missing == (Window(START + 31, END),)
+    assert (record.outcome, record.missing) == (Outcome.PARTIAL, (Window(NOW - 20, NOW - 19),))
     asked = [requested.start for requested in system.exchange.requested]
-    assert len(asked) == len(set(asked))
+    assert len(asked) == len(set(asked)) == record.turn > 1
 
 
 def test_a_window_that_was_given_up_is_left_to_another_run() -> None:
     system = world(batch_size=24)
     system.exchange.seconds = 2
-    system.worker_seconds = 4.6  # a turn has time for one answer
+    system.worker_seconds = 4.4  # a turn has time for one answer
     system.exchange.before = lambda asked: unavailable(asked) if asked.start == START else None
     run = system.start(start=START, end=END)
     for _ in range(3):  # and not until it ends, which it would never do
@@ -425,13 +427,30 @@ def test_a_recheck_goes_on_where_the_turn_before_it_ended() -> None:
     holes = range(START, START + 120, 40)
     system = collected(world(holes=holes, batch_size=10), START + 120)
     system.exchange.seconds = 2
-    system.worker_seconds = 4.6  # a turn has time for one answer
+    system.worker_seconds = 4.4  # a turn has time for one answer
     run = system.start(start=START, end=START + 120, recheck=True)
     for _ in range(4):
         system.deliver()
     asked = [asked.start for asked in system.exchange.requested]
     assert len(asked) == len(set(asked)) == len(holes)
     assert system.record(run).outcome is Outcome.COMPLETE
+
+
+def test_an_answer_is_waited_for_until_two_seconds_before_the_end_of_the_turn() -> None:
+    system = world()
+    ends: list[float] = []
+    fetch = system.exchange.fetch_candles
+
+    def note(*args: Any, until: float, **options: Any) -> Any:
+        ends.append(until)
+        return fetch(*args, until=until, **options)
+
+    system.exchange.fetch_candles = note  # type: ignore[method-assign] # notes how long it may take
+    system.start(start=START, end=END)
+    system.worker_seconds = 30
+    system.deliver()
+    assert ends == [system.clock.monotonic() + 30 - FINISH_SECONDS]
+    assert FINISH_SECONDS == 2
 
 
 def test_weight_that_is_not_enough_for_a_request_is_left_to_others() -> None:
