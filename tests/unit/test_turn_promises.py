@@ -25,6 +25,7 @@ from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     CollectionInProgressError,
     CollectorError,
+    CreationTooSlowError,
     ExchangeUnavailableError,
     InvalidRequestError,
     OutOfTimeError,
@@ -507,6 +508,23 @@ def test_the_lease_of_a_trigger_that_dies_ends_within_a_minute() -> None:
     assert system.collect(start=START, end=END).state is RunState.ENDED
 
 
+@pytest.mark.parametrize("seconds", [39, 40])
+def test_no_symbol_is_begun_to_be_written_in_the_last_twenty_seconds_of_the_lease(seconds: int) -> None:
+    system = world()
+    create = system.runs.create
+
+    def slowly(*args: Any) -> None:
+        system.clock.advance(seconds)
+        create(*args)
+
+    system.runs.create = slowly  # type: ignore[method-assign] # slower than usual
+    if seconds < 40:
+        assert system.start(start=START, end=END).open == {SYMBOL}
+    else:
+        with pytest.raises(CreationTooSlowError):
+            system.start(start=START, end=END)
+
+
 def test_a_start_that_is_refused_leaves_no_lease() -> None:
     system = world()
     with pytest.raises(InvalidRequestError):
@@ -526,6 +544,20 @@ def test_a_retry_is_of_what_was_partial_too_and_rechecks_as_the_run_did() -> Non
     system.settle()
     assert (again.recheck, system.record(again).outcome) == (True, Outcome.COMPLETE)
     assert system.candles.hours(SYMBOL) == (Window(START, END),)
+
+
+def test_a_retry_of_a_forward_run_fetches_what_it_left_out_before_its_last_candle() -> None:
+    system = collected(world(batch_size=24), START + 24)
+    system.exchange.before = lambda asked: unavailable(asked) if asked.start == START else None
+    run = system.collect("forward", end=START + 72)
+    assert system.record(run).outcome is Outcome.PARTIAL
+    missing = system.record(run).missing
+    assert system.candles.last_hour(SYMBOL) == START + 71
+    system.exchange.before = None
+    again = retry_run(run.run_id, system.defaults, system.run_ports())
+    system.settle()
+    assert system.record(again).records == windows.count(missing) > 0
+    assert system.candles.hours(SYMBOL) == (Window(START, START + 72),)
 
 
 def test_forward_leaves_alone_what_is_stored_outside_the_universe_where_a_setting_says_so() -> None:
