@@ -517,7 +517,7 @@ def test_no_symbol_is_begun_to_be_written_in_the_last_twenty_seconds_of_the_leas
         system.clock.advance(seconds)
         create(*args)
 
-    system.runs.create = slowly  # type: ignore[method-assign] # slower than usual
+    system.runs.create = slowly  # type: ignore[method-assign,assignment] # slower than usual
     if seconds < 40:
         assert system.start(start=START, end=END).open == {SYMBOL}
     else:
