@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.domain import windows
-from candle_collector.domain.run import Failure, Outcome
+from candle_collector.domain import dates, windows
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.coverage import Silence
+from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.progress import Revision
+from candle_collector.domain.run import Failure, Mode, Outcome, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     ExchangeBlockedError,
+    ExchangeError,
     ExchangeRefusedError,
     ExchangeUnavailableError,
     OutOfTimeError,
     SymbolRefusedError,
 )
+from candle_collector.ports import FetchedCandles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.exchange import Asked, listing
-from tests.fakes.world import World
+from tests.fakes.exchange import Asked, listing, synthetic_candle
+from tests.fakes.world import AtOnce, World
 
 START, END = windows.first_hour_of("2025-01-01"), windows.first_hour_of("2025-04-01")
 NOW = windows.first_hour_of("2025-06-01") + 12
@@ -68,7 +75,7 @@ def test_one_missing_hour_costs_one_request_and_one_write() -> None:
     hour = START + 500
     system.candles.remove(SYMBOL, (Window(hour, hour + 1),))
     run = system.collect("gap_fill", start=START, end=END)
-    assert system.exchange.requested == [Asked(SYMBOL, hour, 1)]
+    assert system.exchange.requested == [Asked(SYMBOL, hour - 2, 3)]  # with the two candles before it
     assert system.candles.writes == [(SYMBOL, windows.day_of(hour))]
     assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 1)
     assert system.candles.hours(SYMBOL) == (Window(START, END),)
@@ -81,8 +88,10 @@ def test_a_gap_fill_writes_no_item_but_those_that_lack_hours_and_asks_the_fewest
     system.candles.remove(SYMBOL, windows.from_hours(gone))
     run = system.collect("gap_fill")
     assert system.candles.hours(SYMBOL) == (Window(START, START + 401),)
-    assert len(system.exchange.requested) == 1
-    assert system.candles.writes == sorted((SYMBOL, day) for day in {windows.day_of(hour) for hour in gone})
+    # without its first candle, one row is asked for first, that which is then at its head
+    assert len(system.exchange.requested) == (2 if START in gone and len(gone) > 1 else 1)
+    assert set(system.candles.writes) == {(SYMBOL, windows.day_of(hour)) for hour in gone}
+    assert len(system.candles.writes) - len(set(system.candles.writes)) <= (START in gone)
     assert system.record(run).records == len(gone)
 
 
@@ -110,7 +119,7 @@ def test_a_recheck_asks_for_never_printed_hours_once_more_and_stores_what_came()
     system = collected(world(holes))
     system.exchange.print_also(SYMBOL, [START + 30])
     run = system.collect(start=START, end=END, recheck=True)
-    assert system.exchange.requested == [Asked(SYMBOL, START + 30, 2)]
+    assert system.exchange.requested == [Asked(SYMBOL, START + 28, 4)]
     assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 1)
     assert system.candles.hours(SYMBOL) == windows.subtract((Window(START, END),), (Window(START + 31, START + 32),))
     system.exchange.requested.clear()
@@ -129,19 +138,20 @@ def test_a_recheck_that_is_requeued_ends() -> None:
     assert len(system.exchange.requested) == len(holes)
 
 
-def test_what_lies_before_the_listing_is_covered_by_one_request_and_an_earlier_start_asks_from_there() -> None:
+def test_a_listing_inside_the_range_costs_one_request_more_and_an_earlier_start_one() -> None:
     listed = START + 1500
     system = world(first=listed)
     run = system.collect(start=START, end=END)
     assert system.record(run).outcome is Outcome.COMPLETE
     assert system.record(run).records == END - listed
+    assert system.exchange.requested == [Asked(SYMBOL, START, 984), Asked(SYMBOL, START, 1)]
     assert system.series.get(SYMBOL).absent == Window(START, listed)
     assert system.series.get(SYMBOL).first == listed
     system.exchange.requested.clear()
     system.collect(start=START, end=END)
     assert system.exchange.requested == []
     system.collect(start=START - 100, end=END)
-    assert system.exchange.requested == [Asked(SYMBOL, START - 100, 100)]
+    assert system.exchange.requested == [Asked(SYMBOL, START - 100, 1)]
     assert system.series.get(SYMBOL).absent == Window(START - 100, listed)
 
 
@@ -161,7 +171,11 @@ def test_an_answer_that_reaches_over_such_an_outage_calls_it_never_printed() -> 
     system.exchange.requested.clear()
     run = system.collect(start=START - 48, end=END)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.exchange.requested == [Asked(SYMBOL, START - 48, 48)]
+    assert system.exchange.requested == [
+        Asked(SYMBOL, START - 48, 1),  # it brings the first candle
+        Asked(SYMBOL, START - 48, 1),  # which is then the one behind the window
+        Asked(SYMBOL, START - 10, 12),
+    ]
     assert system.candles.never_printed(SYMBOL) == (Window(START, START + 2),)
     assert system.series.get(SYMBOL).absent == Window(START - 48, START - 10)
 
@@ -192,10 +206,11 @@ def test_the_hours_after_a_delisting_are_covered_and_asked_for_when_it_trades_ag
     system = world(last=last)
     system.exchange.listings = (listing(SYMBOL, "BREAK"),)
     run = system.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert system.record(run).outcome is Outcome.PARTIAL
+    assert system.series.get(SYMBOL).delisted is None
+    run = system.collect(start=START, end=END, symbols=(SYMBOL,))
     assert system.record(run).outcome is Outcome.COMPLETE
-    delisted = system.series.get(SYMBOL).delisted
-    assert delisted is not None
-    assert delisted.start == last + 1
+    assert system.series.get(SYMBOL).delisted == Window(last + 1, NOW - 24)
     system.exchange.requested.clear()
     assert system.record(system.collect(start=START, end=END, symbols=(SYMBOL,))).outcome is Outcome.SKIPPED
     assert system.exchange.requested == []
@@ -212,6 +227,7 @@ def test_the_hours_after_a_delisting_are_covered_and_asked_for_when_it_trades_ag
 @pytest.mark.parametrize("rows", [0, 1, 500], ids=["empty", "of one row", "half"])
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_one_answer_that_is_short_by_fault_does_not_delist_a_symbol_in_break(at: int, rows: int) -> None:
+    """One that ends with a stored candle, or that has no row though none is stored, ends the asking for this run."""
     system = world(last=END + 100)
     system.exchange.listings = (listing(SYMBOL, "BREAK"),)
 
@@ -220,21 +236,105 @@ def test_one_answer_that_is_short_by_fault_does_not_delist_a_symbol_in_break(at:
 
     system.exchange.before = shorten
     run = system.collect(start=START, end=END, symbols=(SYMBOL,))
-    assert system.record(run).outcome is Outcome.COMPLETE
+    is_silent = (rows == 0 and at == 1) or (rows == 1 and at > 1)
+    stored = 984 * (at - 1) if is_silent else END - START
+    expected = Outcome.COMPLETE if not is_silent else Outcome.PARTIAL if stored else Outcome.FAILED
+    assert (system.record(run).outcome, system.record(run).records) == (expected, stored)
+    assert system.series.get(SYMBOL).delisted is None
+    system.exchange.before, system.exchange.rows_most = None, None
+    again = system.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert system.record(again).outcome is (Outcome.COMPLETE if is_silent else Outcome.SKIPPED)
     assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.series.get(SYMBOL).delisted is None
+    assert system.series.get(SYMBOL).silence is None
+
+
+def test_the_end_of_a_delisted_series_is_proven_by_two_runs_that_hear_the_same() -> None:
+    system = world(last=START + 100)
+    system.exchange.listings = (listing(SYMBOL, "BREAK"),)
+    run = system.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert (system.record(run).outcome, system.record(run).missing) == (
+        Outcome.PARTIAL,
+        (Window(START + 101, END),),
+    )
+    assert system.series.get(SYMBOL).silence == Silence(Window(START + 101, NOW), run.run_id)
+    run = system.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert (system.record(run).outcome, system.record(run).missing) == (Outcome.COMPLETE, ())
+    assert system.exchange.requested == [
+        Asked(SYMBOL, START, 984),
+        Asked(SYMBOL, START + 99, 981),
+        Asked(SYMBOL, START + 99, 981),
+    ]
+    run = system.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert (system.record(run).outcome, len(system.exchange.requested)) == (Outcome.SKIPPED, 3)
+
+
+def test_what_follows_a_proven_delisting_is_settled_at_once() -> None:
+    system = world(last=START + 100)
+    system.exchange.listings = (listing(SYMBOL, "BREAK"),)
+    for _ in range(2):
+        system.collect(start=START, end=END, symbols=(SYMBOL,))
+    assert system.series.get(SYMBOL).delisted == Window(START + 101, NOW - 24)
+    system.exchange.requested.clear()
+    system.clock.advance(7 * 86_400)
+    run = system.collect(start=START, end=NOW + 100, symbols=(SYMBOL,))
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.series.get(SYMBOL).delisted == Window(START + 101, NOW + 6 * 24)
+    assert len(system.exchange.requested) == 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 100, 1000])
+@pytest.mark.parametrize("status", ["TRADING", "BREAK"])
+def test_a_symbol_without_any_candle_is_asked_for_once_a_run_and_not_after_two(batch_size: int, status: str) -> None:
+    system = world(last=START - 100)
+    system.exchange.listings = (listing(SYMBOL, status),)
+    system.defaults = replace(system.defaults, batch_size=batch_size)
+    outcomes = []
+    for _ in range(3):
+        run = system.collect(start=START, end=END, symbols=(SYMBOL,))
+        outcomes.append((system.record(run).outcome, len(system.exchange.requested)))
+    assert outcomes == [(Outcome.FAILED, 1), (Outcome.COMPLETE, 2), (Outcome.SKIPPED, 2)]
+    assert system.series.get(SYMBOL).absent == Window(START, NOW - 24)
+    assert system.candles.never_printed(SYMBOL) == ()
+
+
+def test_a_symbol_that_is_listed_after_all_is_collected_from_its_first_candle() -> None:
+    system = world(first=NOW, last=NOW)
+    system.exchange.printed[SYMBOL] = frozenset()
+    for _ in range(2):
+        system.collect(start=START, end=NOW, symbols=(SYMBOL,))
+    system.exchange.print_also(SYMBOL, range(NOW + 5, NOW + 49))
+    system.clock.advance(48 * 3600)
+    run = system.collect(start=START, end=NOW + 48, symbols=(SYMBOL,))
+    # nobody has proven yet that nothing came in the day before the second run
+    assert system.candles.hours(SYMBOL) == (Window(NOW + 5, NOW + 48),)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.series.get(SYMBOL).absent == Window(START, NOW + 5)
+    assert system.series.get(SYMBOL).silence is None
+
+
+def test_answers_that_lack_the_last_hours_of_all_symbols_in_break_delist_none() -> None:
+    """All symbols are in BREAK for an upgrade of the exchange, while its answers lack the last 30 hours."""
+    system = world()
+    system.exchange.listings = (listing(SYMBOL, "BREAK"),)
+    served = system.exchange.printed[SYMBOL]
+    system.exchange.printed[SYMBOL] = frozenset(hour for hour in served if hour < NOW - 30)
+    run = system.collect(start=START, end=NOW, symbols=(SYMBOL,))
+    assert system.record(run).missing == (Window(NOW - 30, NOW),)
+    system.exchange.printed[SYMBOL] = served
+    run = system.collect(start=START, end=NOW, symbols=(SYMBOL,))
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
     assert system.series.get(SYMBOL).delisted is None
 
 
-def test_the_end_of_a_delisted_series_costs_two_answers_that_agree() -> None:
-    system = world(last=START + 100)
+def test_an_hour_of_a_delisted_symbol_younger_than_a_day_stays_missing() -> None:
+    system = world(last=NOW - 31)
     system.exchange.listings = (listing(SYMBOL, "BREAK"),)
-    system.collect(start=START, end=END, symbols=(SYMBOL,))
-    assert len(system.exchange.requested) == 2
-    system = world(last=START - 100)
-    system.exchange.listings = (listing(SYMBOL, "BREAK"),)
-    run = system.collect(start=START, end=END, symbols=(SYMBOL,))
-    assert system.record(run).outcome is Outcome.COMPLETE
-    assert len(system.exchange.requested) == 2
+    for _ in range(3):
+        run = system.collect(start=START, end=NOW, symbols=(SYMBOL,))
+    assert system.series.get(SYMBOL).delisted == Window(NOW - 30, NOW - 24)
+    assert system.record(run).missing == (Window(NOW - 24, NOW),)
 
 
 def test_an_empty_answer_for_a_symbol_that_trades_proves_nothing() -> None:
@@ -262,7 +362,7 @@ def test_what_an_answer_has_settled_beyond_its_window_is_not_asked_for() -> None
     listed = END - 10
     system = world(first=listed)
     system.collect(start=START, end=END)
-    assert len(system.exchange.requested) == 1
+    assert system.exchange.requested == [Asked(SYMBOL, START, 984), Asked(SYMBOL, START, 1)]
 
 
 def test_a_window_that_fails_does_not_stop_the_others() -> None:
@@ -442,7 +542,122 @@ def test_an_hour_whose_row_is_wrong_each_time_is_missing_and_its_neighbours_are_
     record = system.record(run)
     assert record.outcome is Outcome.PARTIAL
     assert record.missing == (Window(START + 3, START + 4),)
+    assert record.failure is not None
+    assert record.failure.kind == "rejected_row"
+    assert f"{dates.format_hour(START + 3)}: a price is zero" in record.failure.message
     assert system.candles.hours(SYMBOL) == (Window(START, START + 3), Window(START + 4, END))
+    assert len(system.exchange.requested) == 3
+    later = system.collect(start=START, end=END)
+    assert (system.record(later).outcome, system.record(later).missing) == (Outcome.SKIPPED, ())
+    assert len(system.exchange.requested) == 3
+
+
+def test_a_recheck_asks_again_for_an_hour_whose_row_was_wrong() -> None:
+    system = world()
+    system.exchange.wrong_rows = {SYMBOL: {START + 3: "a price is zero"}}
+    collected(system)
+    run = system.collect(start=START, end=END, recheck=True)
+    assert system.exchange.requested == [Asked(SYMBOL, START + 1, 3)]
+    assert system.record(run).missing == (Window(START + 3, START + 4),)
+    assert system.series.get(SYMBOL).rejected == (FailedWindow(Window(START + 3, START + 4), 1, "a price is zero"),)
+    system.exchange.wrong_rows = {}
+    run = system.collect(start=START, end=END, recheck=True)
+    assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 1)
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.series.get(SYMBOL).rejected == ()
+
+
+def test_a_wrong_row_is_named_whatever_befalls_the_requests_after_it() -> None:
+    system = world()
+    system.exchange.wrong_rows = {SYMBOL: {START + 3: "a price is zero"}}
+    errors: list[ExchangeError] = [
+        OutOfTimeError(Failure("unavailable", "our own time ended"), wait=1),
+        ExchangeBlockedError(Failure("blocked", "429", 429, attempts=1), 5),
+    ]
+
+    def fail(_: Asked) -> None:
+        if len(system.exchange.requested) > 1 and errors:
+            raise errors.pop()
+
+    system.exchange.before = fail
+    record = system.record(system.collect(start=START, end=END))
+    assert errors == []
+    assert (record.outcome, record.missing) == (Outcome.PARTIAL, (Window(START + 3, START + 4),))
+    assert record.failure is not None
+    assert record.failure.kind == "rejected_row"
+
+
+def test_hours_behind_a_wrong_row_are_asked_for_past_it() -> None:
+    """A remembered wrong row takes one of the rows that are asked for, between the stored candles and the window."""
+    system = world()
+    system.exchange.wrong_rows = {SYMBOL: {START + 3: "a price is zero", START + 4: "a price is zero"}}
+    system.collect(start=START, end=START + 5)
+    system.exchange.requested.clear()
+    system.defaults = replace(system.defaults, batch_size=1)
+    run = system.collect(start=START, end=START + 7)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.hours(SYMBOL) == (Window(START, START + 3), Window(START + 5, START + 7))
+    assert system.exchange.requested == [Asked(SYMBOL, START + 1, 5), Asked(SYMBOL, START + 5, 2)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 1000])
+def test_a_listing_whose_first_rows_are_wrong_is_proven_all_the_same(batch_size: int) -> None:
+    system = world(first=START + 30)
+    system.exchange.wrong_rows = {SYMBOL: {START + 30: "a price is zero", START + 31: "a price is zero"}}
+    system.defaults = replace(system.defaults, batch_size=batch_size)
+    run = system.collect(start=START, end=START + 40)
+    if batch_size == 1:  # no stored candle vouches for the first answer, which has but a wrong row
+        assert system.record(run).missing == (Window(START, START + 32),)
+        assert [requested.start for requested in system.exchange.requested].count(START) == 1
+        assert len(system.exchange.requested) == 10
+        run = system.collect(start=START, end=START + 40)
+        assert system.exchange.requested[-1] == Asked(SYMBOL, START, 3)
+        assert (system.record(run).outcome, system.record(run).missing) == (Outcome.COMPLETE, ())
+    else:
+        assert system.record(run).missing == (Window(START + 30, START + 32),)
+    assert system.series.get(SYMBOL).absent == Window(START, START + 30)
+    assert system.record(system.collect(start=START, end=START + 40)).outcome is Outcome.SKIPPED
+    system.exchange.requested.clear()
+    run = system.collect(start=START - 10, end=START + 40)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.exchange.requested == [Asked(SYMBOL, START - 10, 3)]  # past both, to the first stored candle
+
+
+def test_a_forward_run_that_passes_a_known_wrong_row_again_does_not_report_it_again() -> None:
+    system = collected(world(), end=NOW - 2)
+    system.exchange.wrong_rows = {SYMBOL: {NOW - 2: "a price is zero"}}
+    run = system.collect("forward", end=NOW - 1)
+    assert system.record(run).missing == (Window(NOW - 2, NOW - 1),)
+    system.exchange.requested.clear()
+    run = system.collect("forward")
+    assert system.exchange.requested == [Asked(SYMBOL, NOW - 26, 26)]  # the wrong row takes one of them
+    assert (system.record(run).outcome, system.record(run).missing) == (Outcome.COMPLETE, ())
+    assert system.candles.hours(SYMBOL) == (Window(START, NOW - 2), Window(NOW - 1, NOW))
+
+
+def another(symbol: str, hour: int) -> Candle:
+    """Return a candle of another symbol."""
+    return synthetic_candle(f"{symbol}X", hour)
+
+
+def differs(record: SymbolRecord) -> bool:
+    return record.failure is not None and record.failure.kind == "differs"
+
+
+def test_an_answer_about_another_symbol_is_refused_where_a_stored_candle_vouches_for_it() -> None:
+    system = collected(world())
+    system.exchange.candle = another
+    run = system.collect(start=START, end=NOW)
+    record = system.record(run)
+    assert differs(record)
+    assert (record.outcome, record.records) == (Outcome.FAILED, 0)
+    assert record.missing == (Window(END, NOW),)
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    # the windows after it would be asked for without a stored candle before them
+    assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
+    system.exchange.candle = synthetic_candle
+    assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
+    system.assert_exact()
 
 
 def test_without_weight_a_turn_waits_for_the_next_minute_and_asks_nothing() -> None:
@@ -516,7 +731,7 @@ def test_forward_asks_from_the_last_stored_candle_to_the_last_closed_hour() -> N
     system.candles.remove(SYMBOL, (Window(END - 100, END),))
     system.series.put(replace(system.series.get(SYMBOL), last=END - 101))
     run = system.collect("forward")
-    assert system.exchange.requested[0] == Asked(SYMBOL, END - 100, 988)
+    assert system.exchange.requested[0] == Asked(SYMBOL, END - 124, 988)  # with the candles of a day before
     assert system.record(run).outcome is Outcome.COMPLETE
     assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
 
@@ -524,7 +739,7 @@ def test_forward_asks_from_the_last_stored_candle_to_the_last_closed_hour() -> N
 def test_forward_writes_one_item_for_an_hour() -> None:
     system = collected(world(), end=NOW - 1)
     run = system.collect("forward")
-    assert system.exchange.requested == [Asked(SYMBOL, NOW - 1, 1)]
+    assert system.exchange.requested == [Asked(SYMBOL, NOW - 25, 25)]
     assert system.candles.writes == [(SYMBOL, windows.day_of(NOW - 1))]
     assert system.series.get(SYMBOL).last == NOW - 1
     assert system.record(run).records == 1
@@ -577,3 +792,167 @@ def test_missing_windows_are_named_up_to_a_hundred_and_counted_whole() -> None:
     record = system.record(system.collect(start=START, end=NOW))
     assert record.missing == tuple(Window(hour, hour + 1) for hour in range(NOW - 23, NOW - 1, 2))
     assert record.missing_hours == 11
+
+
+def shortened(system: World, cut: Callable[[tuple[int, ...], int], Sequence[int]], *, from_request: int = 1) -> None:
+    """Let the exchange answer fewer rows, chosen by `cut` of all hours from the start on and the limit."""
+    fetch = system.exchange.fetch_candles
+
+    def fetch_candles(symbol: str, start: int, limit: int, **options: Any) -> FetchedCandles:
+        if len(system.exchange.requested) + 1 < from_request:
+            return fetch(symbol, start, limit, **options)
+        answer = fetch(symbol, start, 1_000_000, **options)
+        system.exchange.requested[-1] = Asked(symbol, start, limit)
+        kept = frozenset(cut(answer.hours, limit))
+        candles = tuple(candle for candle in answer.candles if candle.hour in kept)
+        return replace(answer, hours=tuple(hour for hour in answer.hours if hour in kept), candles=candles)
+
+    system.exchange.fetch_candles = fetch_candles  # type: ignore[method-assign] # stands in for one method
+
+
+def honest(system: World) -> None:
+    del system.exchange.fetch_candles  # the class's own is there again
+
+
+def test_an_exchange_that_ignores_where_to_start_proves_nothing_and_every_hour_comes_later() -> None:
+    """It answers the newest rows, whatever is asked for."""
+    system = world()
+    shortened(system, lambda hours, limit: hours[-limit:])
+    run = system.collect(start=START, end=NOW)
+    record = system.record(run)
+    assert record.outcome is Outcome.PARTIAL
+    assert differs(record)
+    newest = Window(NOW - 983, NOW)
+    assert system.candles.hours(SYMBOL) == (newest,)
+    assert record.missing == (Window(START, NOW - 983),)
+    assert (system.candles.never_printed(SYMBOL), system.series.get(SYMBOL).absent) == ((), None)
+    assert system.exchange.requested == [Asked(SYMBOL, START, 984)] + [Asked(SYMBOL, START, 1)] * 2
+    honest(system)
+    assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
+    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
+
+
+def test_an_exchange_that_ignores_where_to_start_is_refused_where_candles_are_stored() -> None:
+    system = collected(world())
+    shortened(system, lambda hours, limit: hours[-limit:])
+    run = system.collect(start=START, end=NOW)
+    assert differs(system.record(run))
+    assert (system.record(run).outcome, system.record(run).records) == (Outcome.FAILED, 0)
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
+    honest(system)
+    assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
+
+
+def test_an_answer_that_is_cut_at_its_head_is_refused_and_asked_for_once_more() -> None:
+    system = world()
+    cuts = [500]
+
+    def cut(hours: tuple[int, ...], limit: int) -> Sequence[int]:
+        return hours[:limit][cuts.pop() if cuts else 0 :]
+
+    shortened(system, cut, from_request=2)
+    run = system.collect(start=START, end=END)
+    record = system.record(run)
+    assert (record.outcome, record.requests) == (Outcome.COMPLETE, 4)
+    assert system.exchange.requested[1] == system.exchange.requested[2] == Asked(SYMBOL, START + 982, 986)
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.never_printed(SYMBOL) == ()
+
+
+def test_a_first_answer_that_is_cut_at_its_head_proves_nothing() -> None:
+    system = world()
+    cuts = [500]
+    shortened(system, lambda hours, limit: hours[:limit][cuts.pop() if cuts else 0 :])
+    run = system.collect(start=START, end=END)
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert (system.candles.never_printed(SYMBOL), system.series.get(SYMBOL).absent) == ((), None)
+
+
+@pytest.mark.parametrize("prefetch", [None, AtOnce()])
+def test_a_refused_answer_is_asked_for_once_more_over_turns_too(prefetch: Executor | None) -> None:
+    """Turns have time for one request each: the second refusal is counted with that of the turn before."""
+    system = collected(world())
+    system.exchange.candle = another
+    system.exchange.seconds, system.worker_seconds, system.prefetch = 2, 3.6, prefetch
+    run = system.collect(start=START, end=NOW)
+    assert differs(system.record(run))
+    assert system.record(run).turn == 2
+    assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
+    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+
+
+def test_young_hours_that_are_left_out_are_asked_for_once_a_run_over_turns_too() -> None:
+    """Turns have time for one request of one hour each: the same hour must not take all of them."""
+    system = world([NOW - 5, NOW - 3])
+    system.defaults = replace(system.defaults, batch_size=1)
+    system.exchange.seconds, system.worker_seconds = 2, 3.6
+    run = system.collect(start=NOW - 8, end=NOW)
+    assert system.record(run).missing == (Window(NOW - 5, NOW - 4), Window(NOW - 3, NOW - 2))
+    assert len(system.exchange.requested) == 6
+    assert system.candles.hours(SYMBOL) == (Window(NOW - 8, NOW - 5), Window(NOW - 4, NOW - 3), Window(NOW - 2, NOW))
+
+
+def revising(system: World, changed: Mapping[int, Mapping[str, Any]]) -> None:
+    """Let the exchange have another value for some hours from now on."""
+    system.exchange.candle = lambda symbol, hour: synthetic_candle(symbol, hour)._replace(**changed.get(hour, {}))
+
+
+def test_a_last_candle_that_the_exchange_has_revised_is_replaced_by_the_next_forward_run_and_both_are_kept() -> None:
+    system = world()
+    revising(system, {NOW - 2: {"volume": "16", "trade_count": 4}})
+    collected(system, end=NOW - 1)
+    stored = system.exchange.candle(SYMBOL, NOW - 2)
+    revising(system, {NOW - 2: {"volume": "36", "trade_count": 9}})
+    offered = system.exchange.candle(SYMBOL, NOW - 2)
+    run = system.collect("forward")
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.candles(SYMBOL, Window(NOW - 2, NOW - 1), limit=1) == [offered]
+    (revised,) = system.candles.revised(SYMBOL)
+    assert (revised.revision, revised.run_id) == (Revision(stored, offered), run.run_id)
+    system.assert_exact()
+    system.collect("forward")
+    assert len(system.candles.revised(SYMBOL)) == 1
+
+
+@pytest.mark.parametrize("hours_ago", [3, 25])
+def test_a_forward_run_looks_at_the_last_day_of_candles(hours_ago: int) -> None:
+    system = collected(world(), end=NOW - 1)
+    revising(system, {NOW - hours_ago: {"volume": "36", "trade_count": 9}})
+    system.collect("forward")
+    assert [item.revision.stored.hour for item in system.candles.revised(SYMBOL)] == [NOW - hours_ago]
+    system = collected(world(), end=NOW - 1)
+    revising(system, {NOW - 26: {"volume": "36", "trade_count": 9}})
+    system.collect("forward")
+    assert system.candles.revised(SYMBOL) == []
+
+
+def test_a_staler_candle_replaces_nothing() -> None:
+    system = collected(world(), end=NOW - 1)
+    revising(system, {NOW - 2: {"volume": "3", "trade_count": 6}})
+    run = system.collect("forward")
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.candles(SYMBOL, Window(NOW - 2, NOW - 1), limit=1) == [synthetic_candle(SYMBOL, NOW - 2)]
+
+
+def test_no_candle_is_replaced_where_none_that_was_asked_for_with_it_is_equal() -> None:
+    system = collected(world(), end=NOW - 1)
+    revising(system, {hour: {"trade_count": 9} for hour in range(NOW - 30, NOW)})
+    run = system.collect("forward")
+    assert differs(system.record(run))
+    assert (system.candles.revised(SYMBOL), system.record(run).records) == ([], 0)
+    assert system.candles.last_hour(SYMBOL) == NOW - 2
+
+
+@pytest.mark.parametrize("mode", ["backward", "gap_fill"])
+def test_other_modes_replace_nothing(mode: Mode) -> None:
+    system = collected(world(), end=NOW - 1)
+    system.candles.remove(SYMBOL, (Window(NOW - 5, NOW - 4),))
+    revising(system, {NOW - 7: {"trade_count": 9}})
+    run = system.collect(mode, start=START, end=NOW - 1)
+    assert system.exchange.requested == [Asked(SYMBOL, NOW - 7, 3)]
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.candles(SYMBOL, Window(NOW - 7, NOW - 6), limit=1) == [synthetic_candle(SYMBOL, NOW - 7)]

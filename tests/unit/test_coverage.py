@@ -9,7 +9,15 @@ from functools import cache
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.coverage import Coverage, Settlement, extend, settle
+from candle_collector.domain.coverage import (
+    Coverage,
+    Settlement,
+    Silence,
+    extend,
+    gaps_between,
+    settle_silence,
+    settle_stated,
+)
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import given
@@ -23,70 +31,120 @@ CLOSED_END = 1000
 ASKED = Window(100, 200)
 
 
-def settled(requested: Window, rows: list[int], *, known_before: bool = True, ended: bool = False) -> Settlement:
-    return settle(requested, rows, known_before=known_before, ended=ended, closed_end=CLOSED_END)
+def stated(requested: Window, rows: list[int], *, known_before: bool = True) -> Settlement:
+    return settle_stated(requested, rows, known_before=known_before, closed_end=CLOSED_END)
 
 
-def test_an_hour_between_rows_was_never_printed() -> None:
+def test_an_hour_between_rows_is_a_gap() -> None:
     rows = [hour for hour in range(100, 200) if hour not in (150, 151)]
-    assert settled(ASKED, rows) == Settlement(never_printed=(Window(150, 152),))
+    assert gaps_between(rows, CLOSED_END) == (Window(150, 152),)
+    assert gaps_between([700, 701, 703], CLOSED_END) == (Window(702, 703),)
+
+
+def test_one_row_has_nothing_between_its_rows() -> None:
+    assert gaps_between([100], CLOSED_END) == gaps_between([100, 101], CLOSED_END) == ()
+
+
+def test_a_gap_ends_where_hours_are_younger_than_a_day() -> None:
+    assert gaps_between([970, 990], CLOSED_END) == (Window(971, 976),)
+    assert gaps_between([975, 990], CLOSED_END) == gaps_between([976, 990], CLOSED_END) == ()
+
+
+@given(rows=st.frozensets(st.integers(900, 1005), min_size=1, max_size=40))
+def test_gaps_are_the_older_hours_between_the_first_and_the_last_row_that_have_none(rows: frozenset[int]) -> None:
+    gaps = gaps_between(sorted(rows), CLOSED_END)
+    assert hours(gaps) == {hour for hour in range(min(rows), max(rows)) if hour < CLOSED_END - 24} - rows
 
 
 def test_hours_before_the_first_row_were_never_printed_where_an_earlier_candle_is_known() -> None:
-    assert settled(ASKED, [130, 131]).never_printed == (Window(100, 130),)
+    assert stated(ASKED, [130, 131]) == Settlement(never_printed=(Window(100, 130),))
 
 
 def test_hours_before_the_first_row_are_before_the_listing_where_no_earlier_candle_is_known() -> None:
-    assert settled(ASKED, [130, 131], known_before=False) == Settlement(absent=Window(100, 130))
+    assert stated(ASKED, [130, 131], known_before=False) == Settlement(absent=Window(100, 130))
 
 
-def test_rows_past_the_window_prove_all_of_it_and_what_lies_between() -> None:
-    assert settled(ASKED, [700, 701, 703]).never_printed == (Window(100, 700), Window(702, 703))
+def test_files_that_begin_with_their_period_prove_nothing_before_it() -> None:
+    assert stated(ASKED, [100, 101]) == stated(ASKED, [100, 101], known_before=False) == Settlement()
 
 
-def test_hours_after_the_last_row_prove_nothing() -> None:
-    assert settled(ASKED, [100, 101]) == settled(ASKED, [100, 101], ended=True) == Settlement()
-
-
-def test_an_answer_without_rows_proves_the_delisting_of_a_series_that_has_ended_for_all_else_we_know() -> None:
-    assert settled(ASKED, []) == Settlement()
-    assert settled(ASKED, [], ended=True) == Settlement(delisted=Window(100, CLOSED_END))
-
-
-def test_hours_younger_than_a_day_prove_no_delisting() -> None:
-    young = CLOSED_END - 24
-    assert settled(Window(young, CLOSED_END), [], ended=True) == Settlement()
-    assert settled(Window(young - 1, CLOSED_END), [], ended=True).delisted == Window(young - 1, CLOSED_END)
+def test_hours_after_the_last_row_prove_nothing_and_neither_do_files_without_a_row() -> None:
+    assert stated(ASKED, [100, 101]) == stated(ASKED, []) == stated(ASKED, [], known_before=False) == Settlement()
 
 
 @given(rows=st.frozensets(st.integers(960, 1005), max_size=40), known_before=st.booleans())
 def test_no_hour_younger_than_a_day_is_ever_settled_by_its_absence(rows: frozenset[int], *, known_before: bool) -> None:
-    proof = settled(Window(955, 1000), sorted(rows), known_before=known_before)
+    proof = stated(Window(955, 1000), sorted(rows), known_before=known_before)
     absent = [proof.absent] if proof.absent else []
     assert all(hour < CLOSED_END - 24 for hour in hours([*proof.never_printed, *absent]))
     assert proof.delisted is None
 
 
-@given(rows=st.frozensets(st.integers(100, 400), max_size=60), known_before=st.booleans(), ended=st.booleans())
-def test_nothing_that_the_answer_holds_is_called_missing(
-    rows: frozenset[int], *, known_before: bool, ended: bool
+@given(rows=st.frozensets(st.integers(100, 199), max_size=60), known_before=st.booleans())
+def test_files_settle_what_they_leave_out_up_to_their_last_row_and_nothing_else(
+    rows: frozenset[int], *, known_before: bool
 ) -> None:
-    proof = settled(ASKED, sorted(rows), known_before=known_before, ended=ended)
-    proven = [window for window in (*proof.never_printed, proof.absent, proof.delisted) if window]
-    assert not hours(proven) & rows
-    assert all(window.start >= ASKED.start for window in proven)
-    last = max(rows, default=ASKED.start)
-    assert all(window.end <= last for window in proof.never_printed)
+    proof = stated(ASKED, sorted(rows), known_before=known_before)
+    left_out = set(range(100, max(rows, default=100))) - rows
+    before = {hour for hour in left_out if hour < min(rows, default=0)}
+    absent = [proof.absent] if proof.absent else []
+    assert hours(absent) == (set() if known_before else before)
+    assert hours(proof.never_printed) == left_out - hours(absent)
+    assert proof.delisted is None
 
 
-@given(HOUR_SETS, HOUR_SETS, st.integers(0, 60), st.integers(0, 60))
-def test_missing_is_what_is_neither_stored_nor_proven(
-    stored: frozenset[int], never: frozenset[int], item: int, other: int
+def silence(
+    start: int, kept: Silence | None, *, run_id: str = "B", closed_end: int = CLOSED_END
+) -> tuple[object, Silence]:
+    return settle_silence(start, kept, run_id=run_id, closed_end=closed_end)
+
+
+def test_one_run_that_hears_nothing_proves_nothing_and_is_remembered() -> None:
+    assert silence(100, None) == (None, Silence(Window(100, CLOSED_END), "B"))
+
+
+def test_a_second_run_that_hears_the_same_proves_what_was_older_than_a_day_for_it() -> None:
+    kept = Silence(Window(100, CLOSED_END), "A")
+    assert silence(100, kept)[0] == Window(100, CLOSED_END - 24)
+    assert silence(100, kept, closed_end=CLOSED_END + 24)[0] == Window(100, CLOSED_END)
+
+
+def test_a_second_run_proves_nothing_that_the_first_has_not_heard() -> None:
+    kept = Silence(Window(100, 500), "A")
+    assert silence(50, kept)[0] == silence(100, kept)[0] == Window(100, 500)
+    assert silence(300, kept)[0] == Window(300, 500)
+    assert silence(500, kept)[0] is None
+
+
+def test_the_same_run_proves_nothing_however_often_it_hears_nothing() -> None:
+    kept = Silence(Window(100, 900), "B")
+    assert silence(100, kept) == silence(200, kept) == (None, kept)
+    assert silence(50, kept) == (None, Silence(Window(50, CLOSED_END), "B"))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 60), st.integers(0, 90)), max_size=12))
+def test_what_is_proven_was_heard_by_two_runs_and_older_than_a_day(answers: list[tuple[str, int, int]]) -> None:
+    kept, closed_end = None, 0
+    heard: list[tuple[str, set[int]]] = []
+    for run_id, start, later in answers:
+        closed_end += later
+        proven, kept = settle_silence(start, kept, run_id=run_id, closed_end=closed_end)
+        proven_hours = hours([proven]) if proven else set()
+        assert all(hour < closed_end - 24 and hour >= start for hour in proven_hours)
+        assert not proven_hours or any(proven_hours <= others for other, others in heard if other != run_id)
+        assert proven is None or proven.hours
+        heard.append((run_id, set(range(start, closed_end))))
+
+
+@given(HOUR_SETS, HOUR_SETS, HOUR_SETS, st.integers(0, 60), st.integers(0, 60))
+def test_missing_is_what_is_neither_stored_nor_proven_nor_rejected(
+    stored: frozenset[int], never: frozenset[int], rejected: frozenset[int], item: int, other: int
 ) -> None:
-    absent, within = Window(0, min(item, other)), Window(0, 60)
-    coverage = Coverage(ordered(stored), ordered(never), absent=absent)
-    assert hours(coverage.missing(within)) == set(range(60)) - stored - never - hours([absent])
-    assert hours(coverage.covered()) == stored | never | hours([absent])
+    absent, delisted, within = Window(0, min(item, other)), Window(max(item, other), 60), Window(0, 60)
+    coverage = Coverage(ordered(stored), ordered(never), absent, delisted, ordered(rejected))
+    known = stored | never | rejected | hours([absent, delisted])
+    assert hours(coverage.missing(within)) == set(range(60)) - known
+    assert hours(coverage.covered()) == known
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
+from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Failure, Outcome, RunState
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectionInProgressError, ExchangeUnavailableError
+from candle_collector.ports import FetchedCandles
 
-from tests.fakes.exchange import Asked
+from tests.fakes.exchange import Asked, listing, synthetic_candle
 from tests.fakes.world import AtOnce, Crash, World
 
 START = windows.first_hour_of("2025-01-01")
@@ -73,6 +76,62 @@ def forward() -> World:
     return system
 
 
+def wrong_row() -> World:
+    """Return the first range, with a wrong row in it, by turns that have time for one window each."""
+    system = requeued()
+    system.exchange.wrong_rows = {"BTCUSDT": {START + 50: "a price is zero"}}
+    return system
+
+
+def revised() -> World:
+    """Return a series that lacks its last hours, and whose last candle the exchange has revised since."""
+    system = forward()
+
+    def candle(symbol: str, hour: int) -> Candle:
+        made = synthetic_candle(symbol, hour)
+        return made._replace(volume="36", trade_count=9) if hour == NOW - 31 else made
+
+    system.exchange.candle = candle
+    return system
+
+
+def gone() -> World:
+    """Return a symbol that does not trade and has ended within the range."""
+    system = complete()
+    system.exchange.printed["BTCUSDT"] = frozenset(range(START + 20, START + 150))
+    system.exchange.listings = (listing("BTCUSDT", "BREAK"),)
+    return system
+
+
+def gone_for_a_second_run() -> World:
+    """Return the same, after a run that has heard nothing after its end."""
+    system = gone()
+    system.collect(start=START, end=END, symbols=("BTCUSDT",))
+    return system
+
+
+def without_candles() -> World:
+    """Return a symbol without any candle, after a run that has heard of none."""
+    system = complete()
+    system.exchange.printed["BTCUSDT"] = frozenset()
+    system.collect(start=START, end=END)
+    return system
+
+
+def headless() -> World:
+    """Return the first range, where all answers but the first are cut at their head, by turns for one window each."""
+    system = requeued()
+    fetch = system.exchange.fetch_candles
+
+    def fetch_candles(symbol: str, start: int, limit: int, **options: Any) -> FetchedCandles:
+        answer = fetch(symbol, start, limit, **options)
+        cut = 0 if start == START else 2
+        return replace(answer, hours=answer.hours[cut:], candles=answer.candles[cut:])
+
+    system.exchange.fetch_candles = fetch_candles  # type: ignore[method-assign] # stands in for one method
+    return system
+
+
 SCENES: list[tuple[Callable[[], World], RunRequest]] = [
     (complete, RunRequest("backward", START, END)),
     (partial, RunRequest("backward", START, END)),
@@ -81,20 +140,35 @@ SCENES: list[tuple[Callable[[], World], RunRequest]] = [
     (stored, RunRequest("backward", START, END)),
     (forward, RunRequest("forward")),
     (stored, RunRequest("gap_fill", recheck=True)),
+    (wrong_row, RunRequest("backward", START, END)),
+    (revised, RunRequest("forward")),
+    (gone, RunRequest("backward", START, END, symbols=("BTCUSDT",))),
+    (gone_for_a_second_run, RunRequest("backward", START, END, symbols=("BTCUSDT",))),
+    (without_candles, RunRequest("backward", START, END)),
+    (headless, RunRequest("backward", START, END)),
 ]
 scenes = pytest.mark.parametrize(("scene", "request_"), SCENES, ids=lambda part: getattr(part, "__name__", None))
 moments = pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before its effect", "after its effect"])
 
 
 def reported(system: World, run_id: str) -> tuple[object, ...]:
-    """Return what must be the same after any crash: candles, proofs, the series, and the run's counts and outcomes."""
+    """Return what must be the same after any crash: candles, proofs, the series, and the run's counts and outcomes.
+
+    A silence is reported as whether it was this run's.
+    """
     system.assert_exact()
     run = system.ended(run_id)
-    outcomes = [(item.symbol, item.outcome, item.records, item.missing) for item in system.runs.symbols(run_id)]
+    outcomes = [
+        (item.symbol, item.outcome, item.records, item.missing, item.failure and item.failure.kind)
+        for item in system.runs.symbols(run_id)
+    ]
     symbols = sorted(system.exchange.printed)
-    series = [replace(item, failed_windows=()) for item in system.series.all()]
+    series = [replace(item, failed_windows=(), silence=None) for item in system.series.all()]
+    silences = [item.silence and (item.silence.window, item.silence.run_id == run_id) for item in system.series.all()]
+    revised = [item.revision for symbol in symbols for item in system.candles.revised(symbol)]
     never = [system.candles.never_printed(symbol) for symbol in symbols]
-    return dict(system.candles.lines), never, series, run.counts, outcomes, system.leases.holder(system.clock.now())
+    holder = system.leases.holder(system.clock.now())
+    return dict(system.candles.lines), never, revised, series, silences, run.counts, outcomes, holder
 
 
 def without_faults(scene: Callable[[], World], request: RunRequest) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.plan import plan_requests, window_hours
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window, hour_of
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
@@ -149,7 +149,7 @@ def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:
     system.exchange.before = refuse_second
     run = started(system)
     system.deliver()
-    assert system.record(run).records == plan_requests((Window(START, END),), 1000)[0].hours
+    assert system.record(run).records == plan_requests((Window(START, END),), window_hours("backward", 1000))[0].hours
     assert len(system.exchange.requested) == 2
     assert system.queue.next_visible() is not None
     system.settle()

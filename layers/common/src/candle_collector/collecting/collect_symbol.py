@@ -295,7 +295,10 @@ class _Turn:
         return _Next.ASK
 
     def _refuse(self, request: Request) -> _Next:
-        """Store nothing of an answer that does not fit what is stored."""
+        """Store nothing of an answer that does not fit what is stored.
+
+        With a window are given up the hours that follow it: they would be asked for without a candle before them.
+        """
         failure = Failure("differs", _DIFFERS)
         refused = self._record.refused + 1
         self._record = replace(self._record, attempts=0, refused=refused)
@@ -303,7 +306,7 @@ class _Turn:
         if refused < ANSWERS_REFUSED_MOST:
             return _Next.ASK
         self._failed_windows.append(FailedWindow(request.window, refused, failure.message))
-        return self._give_up(request.window, failure)
+        return self._give_up(self._progress.stretch(request.window), failure)
 
     def _keep(self, learned: Learned) -> None:
         """Store what an answer brings and proves, and write down how far the symbol is."""
@@ -329,6 +332,8 @@ class _Turn:
         )
         written = [*windows.from_hours(candle.hour for candle in learned.candles), *learned.never_printed]
         self._absent_days -= windows.days_in(windows.union(written))
+        if learned.rejected:  # before the series' record, by which they are not asked for again
+            self._save()
         self._keep_series(self._progress.series)
         if self._progress.to_ask:  # else the outcome follows
             self._save()

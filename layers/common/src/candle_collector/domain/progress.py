@@ -76,6 +76,11 @@ class Progress:
         """The request for the first window that is left; there is one."""
         return next_request(self.to_ask, self.coverage, window_hours=self.window_hours, candles=self.anchor_candles)
 
+    def stretch(self, window: Window) -> Window:
+        """Return a window with the hours that follow it without a break and are still to be requested."""
+        ends = [item.end for item in self.to_ask if item.start <= window.end <= item.end]
+        return Window(window.start, max(ends, default=window.end))
+
     def giving_up(self, window: Window) -> Progress:
         """Return the progress without the hours of a window that could not be fetched."""
         return replace(self, to_ask=windows.subtract(self.to_ask, (window,)))
@@ -215,7 +220,8 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     after = replace(progress, series=series, coverage=known, to_ask=to_ask)
     is_stuck = (after.to_ask, after.coverage) == (progress.to_ask, coverage)
     if is_stuck or (after.to_ask and after.next_request == request):
-        after = after.giving_up(request.window)  # nothing vouches for it: another run is to ask again
+        # nothing vouches for it: another run is to ask again, also for what the answer passed over
+        after = after.giving_up(Window(request.window.start, max(request.window.end, hours[0])))
     return Learned(after, new, fresh, rejected, _left_out(progress, after), asked_to)
 
 
