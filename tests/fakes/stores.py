@@ -79,9 +79,10 @@ class FakeCandleStore:
                 self.lines[symbol, stored.hour] = offered.line()
                 self._revised[symbol].append(Revised(Revision(stored, offered), run_id, at))
 
-    def revised(self, symbol: str) -> list[Revised]:
+    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
         """Return what was replaced."""
-        return sorted(self._revised[symbol], key=lambda item: (item.revision.stored.hour, item.run_id))
+        found = [item for item in self._revised[symbol] if not within or item.revision.stored.hour in range(*within)]
+        return sorted(found, key=lambda item: (item.revision.stored.hour, item.run_id))
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return stored candles."""

@@ -38,6 +38,9 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
 def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     """Start a run of what another left partial or failed, over the same hours; what it stored is not asked for again.
 
+    A verification compares all hours of these symbols again, and repairs if the other did. With a sample it draws other
+    windows.
+
     Raises
     ------
     NotFoundError, CollectionInProgressError, NothingToRetryError, MarketUnavailableError
@@ -55,8 +58,12 @@ def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     names = tuple(item.symbol for item in old.symbols if item.symbol in left)
 
     with lease_for_new_run(ports) as (new_id, now):
-        scope = choose(RunRequest("backward", old.start, old.end, names), defaults, ports)
-        run = new_run(new_id, now, old.mode, scope, defaults, recheck=old.recheck)
+        again = RunRequest(
+            old.mode, old.start, old.end, names, recheck=old.recheck, repair=old.repair, sample=old.sample
+        )
+        # a collecting run's range was chosen by its mode: it is taken as it is
+        scope = choose(again if old.mode == "verify" else replace(again, mode="backward"), defaults, ports)
+        run = new_run(new_id, now, again, scope, defaults)
         run = replace(run, start=old.start, end=old.end, note=f"a retry of {run_id}")
         records = [
             SymbolRecord(new_id, item.symbol, trading=item.trading, range=left[item.symbol].range)

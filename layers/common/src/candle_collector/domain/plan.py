@@ -63,6 +63,11 @@ def window_hours(mode: Mode, batch_size: int) -> int:
     return min(batch_size, ROWS_MOST - anchor_candles(mode))
 
 
+def verified_hours(batch_size: int) -> int:
+    """Return the most hours of a window that is compared with what is stored."""
+    return min(batch_size, ROWS_MOST)
+
+
 def unanchored(window: Window) -> Request:
     """Return the request for a window where no stored candle is known next to it."""
     return Request(window, Window(window.start, window.start))
