@@ -67,8 +67,8 @@ def plan_run(
     check_range(request, ports.clock.now())
     scope = choose(request, defaults, ports, dry_run=True)
     with ThreadPoolExecutor(_READERS) as readers:
-        plan = partial(_symbol_plan, request, defaults, scope, records=ports.series, candles=candles)
-        plans = list(readers.map(plan, scope.symbols))
+        plan_symbol = partial(_symbol_plan, request, defaults, scope, records=ports.series, candles=candles)
+        plans = list(readers.map(plan_symbol, scope.symbols))
     requests = sum(len(plan.windows) for plan in plans)
     days = sum(len(windows.days_in(plan.missing)) for plan in plans)
     weights = ports.exchange.weights
@@ -162,8 +162,9 @@ def _symbol_plan(
     within = stored_range(request.mode, whole, series, candles)
     days = candles.coverage(item.symbol, within)
     if request.mode == "verify":
+        known = windows.union([*days.stored, *days.never_printed])
         hours = verified_hours(defaults.batch_size)
-        chosen = windows_to_compare(days.stored, within, hours=hours, sample=request.sample)
+        chosen = windows_to_compare(known, within, hours=hours, sample=request.sample)
         return _SymbolPlan(item.symbol, (), chosen, chosen, within.hours + windows.count(chosen))
     if request.recheck:
         missing = windows.subtract(windows.union([within]), days.stored)

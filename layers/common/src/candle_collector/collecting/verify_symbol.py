@@ -53,7 +53,7 @@ class VerifyTurn(SymbolTurn):
         self._stored, self._never_printed = days.stored, days.never_printed
         self._series = self._kept_series.updated(self._stored, self._read).rejecting({}, self._stored)
         chosen = windows_to_compare(
-            self._stored,
+            windows.union([*days.stored, *days.never_printed]),
             within,
             hours=verified_hours(run.batch_size),
             sample=run.sample,
@@ -173,6 +173,9 @@ class VerifyTurn(SymbolTurn):
             for item in part.differences
             if item.hour not in repaired and (item.stored or not windows.contains(self._stored, item.hour))
         ]
+        if self._run.repair:
+            denied = [item.hour for item in left if not item.offered]
+            self._series = self._series.denying(part.window, denied)
         self._comparison = self._comparison.counting(compared=part.compared, replaced=len(repaired), left=left)
         self._count_added()
 

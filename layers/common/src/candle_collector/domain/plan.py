@@ -80,11 +80,11 @@ def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, cand
     for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones.
     """
     window, whole = plan_requests(to_ask, window_hours)[0], to_ask[0]
-    settled = windows.subtract(coverage.covered(), coverage.stored)
-    before = next((known for known in reversed(coverage.stored) if known.end <= window.start), None)
+    settled = windows.subtract(coverage.covered(), coverage.offered)
+    before = next((known for known in reversed(coverage.offered) if known.end <= window.start), None)
     if before and windows.contains_all(settled, Window(before.end, window.start)):
         return Request(window, Window(max(before.start, before.end - candles), before.end))
-    after = next((known for known in coverage.stored if known.start >= whole.end), None)
+    after = next((known for known in coverage.offered if known.start >= whole.end), None)
     if after and windows.contains_all(settled, Window(whole.end, after.start)):
         return unanchored(whole)._replace(neighbour=after.start)
     return unanchored(window)

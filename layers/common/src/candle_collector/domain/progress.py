@@ -62,6 +62,14 @@ class Progress:
         return windows.count(windows.clip(self.coverage.stored, self.within))
 
     @property
+    def last_offered(self) -> int | None:
+        """The hour of the last stored candle that the exchange has too, as far as is known."""
+        last, offered = self.series.last, self.coverage.offered
+        if last is None or not windows.contains(self.coverage.denied, last):
+            return last
+        return offered[-1].end - 1 if offered else None
+
+    @property
     def missing(self) -> Windows:
         """The hours of the range that are missing."""
         return self.coverage.missing(self.within)
@@ -155,7 +163,7 @@ def contradicts(progress: Progress, request: Request, answer: Answer, *, vouched
     It lacks every stored candle that was asked for with it, or has no new row though a later candle is stored.
     """
     new = [hour for hour in answer.hours if hour >= request.anchor.end]
-    last = progress.series.last
+    last = progress.last_offered
     if not new and last is not None and last >= request.window.start:
         return True
     if request.neighbour is not None:  # one inside the window is news

@@ -97,12 +97,14 @@ class Verdict:
 
 
 def windows_to_compare(
-    stored: Windows, within: Window, *, hours: int, sample: int = 100, seed: str = ""
+    known: Windows, within: Window, *, hours: int, sample: int = 100, seed: str = ""
 ) -> tuple[Window, ...]:
-    """Return the windows of a range that are asked for: those that hold a stored candle, or a share of them.
+    """Return the windows of a range that are asked for: those of which something is known, or a share of them.
 
     Parameters
     ----------
+    known
+        The hours that are stored or called never printed. What is missing is for collection.
     hours
         The most hours of a window.
     sample
@@ -111,7 +113,7 @@ def windows_to_compare(
         Which ones: the same for the same text.
     """
     cut = (Window(start, min(start + hours, within.end)) for start in range(within.start, within.end, hours))
-    whole = [window for window in cut if windows.clip(stored, window)]
+    whole = [window for window in cut if windows.clip(known, window)]
     taken = -(-len(whole) * sample // 100)
     return tuple(sorted(random.Random(seed).sample(whole, taken)))  # noqa: S311 - a sample, no secret
 

@@ -157,6 +157,7 @@ class SeriesItem(Item):
     years = YearsAttribute()
     failed_windows = FailedWindowsAttribute(null=True, attr_name="troubles")
     rejected = FailedWindowsAttribute(null=True)
+    denied = WindowsAttribute(null=True)
     silence = SilenceAttribute(null=True)
     revision = UnicodeAttribute(null=True)
 
