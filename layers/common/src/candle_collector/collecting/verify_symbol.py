@@ -176,6 +176,7 @@ class VerifyTurn(SymbolTurn):
         if self._run.repair:
             denied = [item.hour for item in left if not item.offered]
             self._series = self._series.denying(part.window, denied)
+            self._keep_series(self._series)
         self._comparison = self._comparison.counting(compared=part.compared, replaced=len(repaired), left=left)
         self._count_added()
 
@@ -196,7 +197,6 @@ class VerifyTurn(SymbolTurn):
             added = windows.from_hours(candle.hour for candle in lacking)
             self._stored = windows.union([*self._stored, *added])
             self._series = self._series.updated(self._stored, self._read).rejecting({}, self._stored)
-            self._keep_series(self._series)
 
     def _replaced(self, window: Window) -> frozenset[int]:
         """Return the hours of a window that this run has replaced, before a worker died too."""

@@ -274,8 +274,14 @@ def _anchors(request: Request, answer: Answer) -> list[Candle]:
 
 
 def _wanted(candles: Sequence[Candle], progress: Progress, request: Request, asked_to: int) -> list[Candle]:
-    """Return the candles to store: of hours that are to be requested, past the window too, and of the anchor's gap."""
+    """Return the candles to store: of hours that are to be requested, past the window too, and of the anchor's gap.
+
+    Where nothing is stored yet, a candle also denies what silence alone has proven.
+    """
     reach = Window(request.window.start, max(request.window.end, asked_to))
     between = windows.subtract((Window(request.anchor.end, request.window.start),), progress.coverage.stored)
-    wanted = set(windows.hours_in(windows.union([*windows.clip(progress.to_ask, reach), *between])))
+    absent = progress.coverage.absent
+    silent = (absent,) if absent and progress.series.first is None else ()
+    to_ask = windows.union([*progress.to_ask, *windows.clip(silent, progress.within)])
+    wanted = set(windows.hours_in(windows.union([*windows.clip(to_ask, reach), *between])))
     return [candle for candle in candles if candle.hour in wanted]
