@@ -40,8 +40,9 @@ class FakeCandleStore:
         days = Window(_midnight(within.start), _midnight(within.end - 1) + HOURS_A_DAY)
         stored = [hour for hour in range(*days) if (symbol, hour) in self.lines]
         never = [hour for hour in self._never[symbol] if days.start <= hour < days.end]
-        touched = frozenset(windows.day_of(hour) for hour in [*stored, *never])
-        return StoredDays(windows.from_hours(stored), windows.from_hours(never), touched)
+        stored_windows, never_windows = windows.from_hours(stored), windows.from_hours(never)
+        touched = windows.days_in((*stored_windows, *never_windows))
+        return StoredDays(stored_windows, never_windows, touched)
 
     def store(
         self,
