@@ -151,7 +151,7 @@ def test_without_a_candle_before_the_first_row_must_be_the_one_behind() -> None:
     before = progress(stored=[START + 48, START + 49])
     request = before.next_request
     assert request == Request(ASKED, Window(START, START), START + 48)
-    assert (request.start, request.limit, request.vouching) == (START, 1, {START + 48})
+    assert (request.start, request.limit, request.vouching) == (START, 1, frozenset({START + 48}))
     after = learned(before, answer([START + 48]))
     assert after.progress.series.absent == ASKED
     assert (after.candles, after.never_printed, after.progress.to_ask, after.progress.missing) == ([], (), (), ())
