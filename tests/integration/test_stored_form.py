@@ -143,7 +143,7 @@ def test_a_symbols_record_is_read_and_written_again_in_the_same_form(table: Item
     assert record.missing == (Window(JANUARY + 24, JANUARY + 48),)
     assert record.failure == Failure("unavailable", "503", 503, None, 4)
     written = runs.put_symbol(record)
-    assert stored(SYMBOL) == SYMBOL | {"revision": {"S": written.revision}}
+    assert stored(SYMBOL) == SYMBOL | {"revision": {"S": written.revision}, "refused": {"N": "0"}}
 
 
 def test_a_series_is_read_and_written_again_in_the_same_form(table: ItemTable) -> None:

@@ -30,6 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.exchange import Asked, listing, synthetic_candle
+from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import AtOnce, World
 
 START, END = windows.first_hour_of("2025-01-01"), windows.first_hour_of("2025-04-01")
@@ -892,6 +893,27 @@ def test_young_hours_that_are_left_out_are_asked_for_once_a_run_over_turns_too()
     assert system.record(run).missing == (Window(NOW - 5, NOW - 4), Window(NOW - 3, NOW - 2))
     assert len(system.exchange.requested) == 6
     assert system.candles.hours(SYMBOL) == (Window(NOW - 8, NOW - 5), Window(NOW - 4, NOW - 3), Window(NOW - 2, NOW))
+
+
+class Unreadable(FakeCandleStore):
+    """A store that says which hours are stored, and reads none of their candles."""
+
+    def candles(self, *_: Any, **__: Any) -> list[Candle]:
+        """Return none."""
+        return []
+
+
+@pytest.mark.parametrize("batch_size", [1, 1000])
+def test_stored_candles_that_cannot_be_read_vouch_for_nothing_and_the_run_ends(batch_size: int) -> None:
+    system = collected(world([START + 30, START + 31]), end=START + 100)
+    lines = system.candles.lines
+    system.candles = Unreadable()
+    system.candles.lines = lines
+    system.defaults = replace(system.defaults, batch_size=batch_size)
+    run = system.collect(start=START, end=START + 100)
+    assert system.record(run).missing == (Window(START + 30, START + 32),)
+    assert len(system.exchange.requested) == 1
+    assert system.candles.never_printed(SYMBOL) == ()
 
 
 def revising(system: World, changed: Mapping[int, Mapping[str, Any]]) -> None:

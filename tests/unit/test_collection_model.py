@@ -10,7 +10,7 @@ from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
-from candle_collector.domain.run import MODES, Failure, RunState, SymbolRecord
+from candle_collector.domain.run import MODES, Failure, Outcome, RunState, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     ExchangeBlockedError,
@@ -194,7 +194,10 @@ class Collection(RuleBasedStateMachine):
                 self.system.ended(run_id)
 
     def teardown(self) -> None:
-        """Let everything end, and run once more without faults: all is there, and nothing is asked again."""
+        """Let everything end, and run twice more without faults: all is there, and nothing is asked again.
+
+        Of the delisted symbol, a second run proves what one alone cannot: that it has no more candles.
+        """
         if not hasattr(self, "system"):
             return
         system = self.system
@@ -205,6 +208,12 @@ class Collection(RuleBasedStateMachine):
         system.settle()
         system.clock.advance(120)
         assert system.leases.holder(system.clock.now()) is None
+        run = system.collect(start=START, end=NOW - 30, symbols=NAMES)
+        for name in NAMES:
+            record = system.record(run, name)
+            after_its_last = (Window(max(system.exchange.printed[name]) + 1, NOW - 30),)
+            assert record.missing == () or (name == "CUSDT" and record.missing == after_its_last)
+            assert record.missing or record.outcome in {Outcome.COMPLETE, Outcome.SKIPPED}
         run = system.collect(start=START, end=NOW - 30, symbols=NAMES)
         assert run.counts is not None
         assert run.counts["complete"] + run.counts["skipped"] == len(NAMES)

@@ -6,7 +6,16 @@ from functools import cache
 from itertools import pairwise
 
 from candle_collector.domain import windows
-from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.plan import (
+    Request,
+    count_requests,
+    first_span,
+    next_request,
+    plan_requests,
+    window_hours,
+)
+from candle_collector.domain.run import MODES
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -88,3 +97,60 @@ def test_eleven_months_are_nine_requests_each_of_which_ends_at_midnight_but_none
 
 def test_a_cut_at_midnight_is_given_up_where_it_would_cost_a_request() -> None:
     assert plan_requests((Window(1, 51),), 25) == (Window(1, 26), Window(26, 51))
+
+
+SETS = st.frozensets(st.integers(0, 60), max_size=30)
+
+
+@given(SETS, SETS, SETS, SETS, st.tuples(st.integers(1, 40), st.integers(1, 24)))
+def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_right_beside_them(
+    wanted: frozenset[int],
+    stored: frozenset[int],
+    never: frozenset[int],
+    rejected: frozenset[int],
+    sizes: tuple[int, int],
+) -> None:
+    most, candles = sizes
+    to_ask = ordered(wanted - stored)
+    if not to_ask:
+        return
+    coverage = Coverage(ordered(stored), ordered(never - stored), rejected=ordered(rejected - stored))
+    request = next_request(to_ask, coverage, window_hours=most, candles=candles)
+    window, settled = request.window, (never | rejected) - stored
+    assert request.start <= window.start == min(hours(to_ask))
+    before = {hour for hour in stored if hour < window.start}
+    after = {hour for hour in stored if hour >= to_ask[0].end}
+    if before and set(range(max(before) + 1, window.start)) <= settled:
+        assert window == plan_requests(to_ask, most)[0]
+        assert request.neighbour is None
+        assert request.anchor.end == max(before) + 1
+        assert request.vouching <= stored
+        assert 0 < len(request.vouching) <= candles
+        between = rejected & set(range(max(before) + 1, window.start)) - stored
+    elif after and set(range(to_ask[0].end, min(after))) <= settled:
+        assert window == to_ask[0]
+        assert (request.anchor.hours, request.neighbour, request.vouching) == (0, min(after), frozenset({min(after)}))
+        between = rejected & set(range(to_ask[0].end, min(after)))
+    else:
+        assert window == plan_requests(to_ask, most)[0]
+        assert (request.anchor.hours, request.neighbour, request.vouching) == (0, None, frozenset())
+        between = frozenset()
+    assert request.rejected == len(between)
+    rows = 1 if request.neighbour is not None else request.anchor.hours + window.hours
+    assert request.limit == rows + len(between)
+
+
+def test_an_answer_has_at_most_a_thousand_rows_those_asked_for_again_among_them() -> None:
+    assert [window_hours(mode, 1000) for mode in MODES] == [998, 976, 998]
+    assert [window_hours(mode, 1) for mode in MODES] == [1, 1, 1]
+    request = Request(Window(500, 1498), Window(98, 100), rejected=400)
+    assert request.limit == 1000
+
+
+@given(HOUR_SETS, BATCH_SIZES)
+def test_the_first_span_and_the_number_of_requests_are_those_of_the_plan(
+    missing: frozenset[int], batch_size: int
+) -> None:
+    plan = plan_requests(ordered(missing), batch_size)
+    assert count_requests(ordered(missing), batch_size) == len(plan)
+    assert not plan or first_span(ordered(missing), batch_size) == plan[0]

@@ -69,7 +69,7 @@ def progress(
 
 
 def answer(hours: Iterable[int], closed_end: int = LATER, rejected: Mapping[int, str] | None = None) -> Answer:
-    """Return an answer with these rows; that of the running hour is no candle yet."""
+    """Return an answer with these rows; that of the running hour has not closed."""
     wrong, rows = rejected or {}, sorted(hours)
     return Answer(rows, [candle(hour) for hour in rows if hour < closed_end and hour not in wrong], wrong, closed_end)
 
@@ -275,7 +275,7 @@ def test_a_wrong_row_is_remembered_and_neither_stored_nor_missing_nor_asked_for_
     assert after.progress.coverage.rejected == (Window(START + 5, START + 6),)
 
 
-def test_a_wrong_row_that_nobody_asked_for_is_no_news() -> None:
+def test_a_wrong_row_that_nobody_asked_for_is_not_reported() -> None:
     before = progress(stored=[START - 2, START - 1])
     wrong = {START - 2: "a price is zero", START + 48: "a price is zero"}
     after = learned(before, answer([START - 2, START - 1, *range(START, START + 49)], rejected=wrong))
@@ -422,8 +422,8 @@ def test_whatever_an_answer_holds_it_is_refused_or_changes_only_what_it_may(
     if not vouched:
         assert not fresh
         assert (after.progress.series.absent, after.progress.series.delisted) == (None, None)
-    asked = set_of(before.to_ask) - set_of(after.progress.to_ask)
-    assert asked == (asked & taken) | (asked & set_of(after.progress.coverage.covered())) | set_of(after.left_out)
+    left = set_of(before.to_ask) - set_of(after.progress.to_ask)
+    assert left == (left & taken) | (left & set_of(after.progress.coverage.covered())) | set_of(after.left_out)
     assert set_of(after.left_out) <= set_of(after.progress.missing)
     assert (after.progress.to_ask, after.progress.coverage) != (before.to_ask, before.coverage)
     assert set_of(after.progress.to_ask) <= set_of(before.to_ask)
