@@ -4,16 +4,15 @@ import argparse
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 from candle_collector.api.limits import SYMBOLS_MOST
 from candle_collector.domain import dates
-from candle_collector.domain.run import Mode
+from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.domain.universe import is_symbol
 
 from localstack.progress import StackError
 
-MODES: tuple[str, ...] = get_args(Mode)
 FIRST_LOOK_TOP = 20
 FIRST_LOOK_DAYS = 90
 
@@ -96,7 +95,7 @@ def _symbols(text: str) -> tuple[str, ...]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles collect` takes."""
-    parser.add_argument("--mode", choices=MODES, default="backward", help="default: backward")
+    parser.add_argument("--mode", choices=COLLECTING_MODES, default="backward", help="default: backward")
     parser.add_argument("--start", type=_moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
     parser.add_argument("--end", type=_moment, help="last day or hour, UTC, included (default: yesterday)")
     parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")

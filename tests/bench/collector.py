@@ -56,7 +56,7 @@ class NoCandleStore:
         """Have none."""
         raise NotImplementedError((symbol, revisions, run_id, at, fence))
 
-    def revised(self, symbol: str) -> list[Revised]:
+    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
         """Have none."""
         raise NotImplementedError(symbol)
 

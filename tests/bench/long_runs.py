@@ -180,8 +180,8 @@ def banned_for_hours() -> Measured:
     system = _world(20, 2000)
     counts = Counts(system)
 
-    def ban_once(asked: Asked) -> None:
-        counts.count(asked)
+    def ban_once(request: Asked) -> None:
+        counts.count(request)
         if counts.banned_until is None:
             counts.banned_until = system.clock.now() + timedelta(hours=4.5)
             raise ExchangeBlockedError(Failure("blocked", "banned", 418, attempts=1), 4.5 * 3600)
@@ -207,8 +207,8 @@ def wrong_clocks() -> Measured:
     system.weight_share_percent = 10
     system.defaults = replace(system.defaults, weight_share_percent=10)
 
-    def ban_later(asked: Asked) -> None:
-        counts.count(asked)
+    def ban_later(request: Asked) -> None:
+        counts.count(request)
         if counts.requests == 100:
             counts.banned_until = system.clock.now() + timedelta(seconds=120)
             raise ExchangeBlockedError(Failure("blocked", "wait", 429, attempts=1), 120)
@@ -259,10 +259,10 @@ def dry_runs_at_once() -> Measured:
 
     with ThreadPoolExecutor(50) as threads:
         answered = sum(threads.map(plan, range(50)))
-    asked = system.exchange.market_asked + system.exchange.volumes_asked
+    requests = system.exchange.market_asked + system.exchange.volumes_asked
     weight = 20 * system.exchange.market_asked + 80 * system.exchange.volumes_asked
     name = "50 dry runs at once, 100 symbols from 2018"
-    return Measured(name, asked, weight, 0, 0, "-", time.process_time() - cpu, f"{answered} answered")
+    return Measured(name, requests, weight, 0, 0, "-", time.process_time() - cpu, f"{answered} answered")
 
 
 def main() -> None:

@@ -40,8 +40,9 @@ class FakeCandleStore:
         days = Window(_midnight(within.start), _midnight(within.end - 1) + HOURS_A_DAY)
         stored = [hour for hour in range(*days) if (symbol, hour) in self.lines]
         never = [hour for hour in self._never[symbol] if days.start <= hour < days.end]
-        touched = frozenset(windows.day_of(hour) for hour in [*stored, *never])
-        return StoredDays(windows.from_hours(stored), windows.from_hours(never), touched)
+        stored_windows, never_windows = windows.from_hours(stored), windows.from_hours(never)
+        touched = windows.days_in((*stored_windows, *never_windows))
+        return StoredDays(stored_windows, never_windows, touched)
 
     def store(
         self,
@@ -79,9 +80,10 @@ class FakeCandleStore:
                 self.lines[symbol, stored.hour] = offered.line()
                 self._revised[symbol].append(Revised(Revision(stored, offered), run_id, at))
 
-    def revised(self, symbol: str) -> list[Revised]:
+    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
         """Return what was replaced."""
-        return sorted(self._revised[symbol], key=lambda item: (item.revision.stored.hour, item.run_id))
+        found = [item for item in self._revised[symbol] if not within or item.revision.stored.hour in range(*within)]
+        return sorted(found, key=lambda item: (item.revision.stored.hour, item.run_id))
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return stored candles."""

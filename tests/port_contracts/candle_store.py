@@ -150,6 +150,14 @@ class CandleStoreContract:
         assert (known.stored, known.never_printed) == ((within(3, 5), within(30, 31)), (within(5, 6),))
         assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT + 3, MIDNIGHT + 30)
 
+    def test_what_was_replaced_of_some_hours_is_found(self, store: CandleStore) -> None:
+        hours = (0, 3, 23, 24, 47, 48)
+        store.store(SYMBOL, candles(*hours), (), absent_days=frozenset())
+        pairs = [Revision(old, old._replace(volume="36")) for old in candles(*hours)]
+        store.revise(SYMBOL, pairs, run_id="RUN1", at=AT, fence=lambda: None)
+        for window, expected in [((0, 48), pairs[:5]), ((3, 24), pairs[1:3]), ((4, 23), []), ((24, 24), [])]:
+            assert [item.revision for item in store.revised(SYMBOL, within(*window))] == expected
+
     def test_nothing_is_replaced_behind_a_fence_or_where_nothing_is_stored(self, store: CandleStore) -> None:
         def lost() -> None:
             raise StaleTurnError("the claim is over")

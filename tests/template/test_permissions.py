@@ -21,7 +21,8 @@ ALLOWED = {
     },
     "WorkerFunction": {
         "RunsTable": KEEP_RUNS,
-        "CandlesTable": {"dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+        # a candle is replaced in one transaction, which is allowed by what it consists of
+        "CandlesTable": {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
         "CollectQueue": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"},
         "event-bus/default": {"events:PutEvents"},
     },

@@ -120,8 +120,21 @@ class Cancelled:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """An hour whose stored candle is not the exchange's: both as lines of fields, null where there is no candle."""
+
+    hour: Moment
+    stored: str | None
+    offered: str | None
+
+
+@dataclass(frozen=True)
 class SymbolResult:
-    """What became of one symbol; `missing` lists at most 100 windows, `missing_hours` counts all."""
+    """What became of one symbol; `missing` lists at most 100 windows, `missing_hours` counts all.
+
+    The last four are of a verification, null in other runs: how many hours were compared, differed, and were repaired,
+    and the first 20 that differed.
+    """
 
     symbol: Symbol
     status: OutcomeName
@@ -133,6 +146,10 @@ class SymbolResult:
     error: Failure | None
     first: Moment | None
     last: Moment | None
+    compared: Count | None
+    different: Count | None
+    repaired: Count | None
+    differences: Annotated[Sequence[Difference], Schema(maxItems=20)] | None
 
 
 @dataclass(frozen=True)

@@ -183,8 +183,8 @@ class CandleStore(Protocol):
         A candle that is not as it was read stays. Repeating it changes nothing.
         """
 
-    def revised(self, symbol: str) -> list[Revised]:
-        """Return what was replaced of a series, by hour and time."""
+    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
+        """Return what was replaced of a series, or of some hours of it, by hour and time."""
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return up to `limit` stored candles of `within`, ascending: the oldest, or the newest."""

@@ -28,6 +28,8 @@ class TriggerBody(BaseModel):
     symbols: Annotated[list[str], Field(min_length=1, max_length=SYMBOLS_MOST)] | None = None
     top_n: Annotated[int, Field(ge=1, le=SYMBOLS_MOST)] | None = None
     recheck: StrictBool = False
+    repair: StrictBool = False
+    sample: Annotated[int, Field(ge=1, le=100)] | None = None
     dry_run: StrictBool = False
 
 
@@ -51,6 +53,7 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
             raise InvalidRequestError("symbols", f"number {number} is not a symbol; one is written like BTCUSDT")
     if parsed.symbols is not None and parsed.top_n is not None:
         raise InvalidRequestError("top_n", "goes without symbols: they replace the top N")
+    _check_mode(parsed)
     request = RunRequest(
         mode=parsed.mode,
         start=_hour("start_date", parsed.start_date),
@@ -58,8 +61,23 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
         symbols=tuple(dict.fromkeys(parsed.symbols)) if parsed.symbols is not None else None,
         top_n=parsed.top_n,
         recheck=parsed.recheck,
+        repair=parsed.repair,
+        sample=100 if parsed.sample is None else parsed.sample,
     )
     return request, parsed.dry_run
+
+
+def _check_mode(body: TriggerBody) -> None:
+    """Refuse a field that has no meaning in the mode."""
+    if body.mode == "verify":
+        given = {"top_n": body.top_n is not None, "recheck": body.recheck}
+        why = "does not go with the mode verify"
+    else:
+        given = {"repair": body.repair, "sample": body.sample is not None}
+        why = "goes with the mode verify alone"
+    for field, is_given in given.items():
+        if is_given:
+            raise InvalidRequestError(field, why)
 
 
 def _hour(field: str, text: str | None) -> int | None:
@@ -83,7 +101,7 @@ def _refusal(error: ValidationError) -> InvalidRequestError:
             wrong = "has a field that does not exist" if named == "body" else "is not a field"
             return InvalidRequestError(named, f"{wrong}; the fields are {known}")
         case "missing":
-            return InvalidRequestError(field, "is missing; it takes backward, forward or gap_fill")
+            return InvalidRequestError(field, "is missing; it takes backward, forward, gap_fill or verify")
         case "json_invalid":
             return InvalidRequestError("body", "is not JSON")
         case _:

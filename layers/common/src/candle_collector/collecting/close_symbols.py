@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from candle_collector.collecting.end_run import end_run, leave_run
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
+from candle_collector.domain.comparison import Comparison
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
+from candle_collector.domain.verdict import explain, judge_comparison
+from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
 from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, RunStore, SeriesStore, find_run
 
@@ -113,10 +116,27 @@ def _closed(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPort
         return with_missing(replace(record, range=within, outcome=outcome, failure=reported), (within,))
 
 
+def _compared(run: Run, record: SymbolRecord, within: Window, failure: Failure) -> SymbolRecord:
+    """Return a verification's record closed, by what it says: it lacks at most the last window of a dead worker."""
+    left = Window(within.start if record.asked_to is None else record.asked_to, within.end)
+    missing = windows.union([*record.given_up, *windows.clip((left,), within)])
+    comparison = record.comparison or Comparison()
+    reported = (record.failure if failure.kind == "gave_up" else None) or failure
+    closed = replace(
+        record,
+        comparison=comparison,
+        outcome=judge_comparison(comparison, missing),
+        failure=explain(comparison, missing, reported, repair=run.repair),
+    )
+    return with_missing(closed, missing)
+
+
 def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
     """Read what is stored now, and judge by it: the record of a worker that died may be behind."""
     series = ports.series.get(record.symbol)
     within = record.range or stored_range(run.mode, run.window, series, ports.candles)
+    if run.mode == "verify":
+        return _compared(run, replace(record, range=within, first=series.first, last=series.last), within, failure)
     days = ports.candles.coverage(record.symbol, within)
     if record.trading and series.delisted:
         series = replace(series, delisted=None)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from enum import Enum
 
-from candle_collector.collecting.budget import OUT_OF_BUDGET
-from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
 from candle_collector.collecting.end_run import leave_run
 from candle_collector.collecting.series_range import stored_range
-from candle_collector.collecting.symbol_requests import SymbolRequests
+from candle_collector.collecting.symbol_turn import ANSWERS_REFUSED_MOST, Next, SymbolTurn
+from candle_collector.collecting.verify_symbol import VerifyTurn
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain import dates, windows
 from candle_collector.domain.candle import Candle
@@ -35,39 +31,16 @@ from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, ju
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.errors import (
-    ExchangeBlockedError,
-    ExchangeError,
-    ExchangeRefusedError,
-    ExchangeUnavailableError,
-    OutOfTimeError,
-    StaleTurnError,
-)
-from candle_collector.ports import (
-    FetchedCandles,
-)
+from candle_collector.errors import StaleTurnError
+from candle_collector.ports import FetchedCandles
 
 log = logging.getLogger(__name__)
-
-MOST_DELAY_SECONDS = 900
-"""The longest delay that SQS gives a message."""
-
-ANSWERS_REFUSED_MOST = 2
-"""How often a window is asked for whose answers contradict what is known, before another run is to try."""
 
 REJECTED = "rejected_row"
 """The kind of the failure where the exchange's row of an hour was wrong each time."""
 
 _NO_CANDLE = "the exchange has no candle for these hours yet"
 _DIFFERS = "the exchange's answer does not fit the candles that are stored beside it; `candles verify` compares them"
-
-
-class _Next(Enum):
-    """How the turn goes on after a request."""
-
-    ASK = "request the next window"
-    STOP = "nothing more can be requested"
-    REQUEUED = "another turn does the rest"
 
 
 def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
@@ -93,53 +66,46 @@ def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
         log.info("dropped: another turn or worker has the symbol", extra=where)
         return
     try:
-        _Turn(ports, run, ports.runs.put_symbol(claimed)).work()
+        turn = VerifyTurn if run.mode == "verify" else _CollectTurn
+        turn(ports, run, ports.runs.put_symbol(claimed)).work()
     except StaleTurnError as error:
         log.info("stopped: another process has the symbol", extra={**where, "reason": str(error)})
 
 
-class _Turn:
-    """One turn, from top to bottom: read, ask, store, end."""
+class _CollectTurn(SymbolTurn):
+    """Read what is stored, request what is missing, store after each answer."""
 
     def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
-        self._ports = ports
-        self._run = run
-        self._kept_series = series = ports.series.get(record.symbol)
+        super().__init__(ports, run, record)
+        series = self._kept_series
         if record.trading and series.delisted:  # it is listed again: what follows its delisting is requested
             series = replace(series, delisted=None)
         within = record.range or stored_range(run.mode, run.window, series, ports.candles)
         self._record = replace(record, range=within)
         self._progress, self._absent_days = self._read(series, within)
-        self._requests = SymbolRequests(record.symbol, run, ports)
         self._failed_windows: list[FailedWindow] = []
         self._known: dict[int, Candle] = {}
 
-    def work(self) -> None:
-        """Ask, settle and store until nothing is left to request, or the rest is requeued."""
-        if self._must_stop():
-            self._end()
-            return
+    @property
+    def _to_ask(self) -> Windows:
+        """The missing hours that are still to be requested."""
+        return self._progress.to_ask
+
+    def _requests_left(self) -> int:
+        """Return how many windows they lie in."""
+        return self._progress.requests_left
+
+    def _prepare(self) -> bool:
+        """Bring the series' record and this run's up to what is stored, and return whether anything is missing."""
         # a crash may have left the record behind the candles, and what is found without a record is not listed
         self._keep_series(self._progress.series)
         stored = self._progress.stored_hours
         if self._record.stored_before is not None:  # the same
             self._record = replace(self._record, records=stored - self._record.stored_before)
-        if not self._progress.to_ask:
-            self._end()
-            return
-        if self._record.stored_before is None:
+        elif self._to_ask:
             # written before anything is stored, so that what this run stored is known after any crash
             self._record = replace(self._record, stored_before=stored)
-        self._save()
-        state = _Next.ASK
-        try:
-            while self._progress.to_ask and state is _Next.ASK:
-                state = _Next.STOP if self._must_stop() else self._ask()
-        finally:
-            if error := self._requests.drain():
-                self._close_rate_limiter(error)
-        if state is not _Next.REQUEUED:
-            self._end()
+        return bool(self._to_ask)
 
     # read
 
@@ -167,20 +133,6 @@ class _Turn:
 
     # ask
 
-    def _ask(self) -> _Next:
-        """Send the next request, if time, rate limiter and budget allow, and keep its answer."""
-        requests = self._requests
-        if not requests.is_under_way and (refusal := self._check_before(self._progress.requests_left)):
-            return refusal
-        request = requests.next(self._next_request)
-        try:
-            answer = requests.fetch(request, attempts_made=self._record.attempts)
-        except ExchangeError as error:
-            return self._after_failure(request.window, error)
-        self._count(1 + answer.retries)
-        requests.budget.observe(answer.used_weight)
-        return self._check(request, answer)
-
     def _next_request(self) -> Request:
         """Return the next request; the stored candles that are to vouch for its answer are at hand."""
         request = self._progress.next_request
@@ -190,97 +142,17 @@ class _Turn:
             self._known |= {candle.hour: candle for candle in stored}
         return request if request.vouching & self._known.keys() else unanchored(request.window)
 
-    def _check_before(self, requests: int) -> _Next | None:
-        """Return how the turn goes on instead of a request; None where one may be sent."""
-        if not self._requests.has_time():
-            return self._requeue(0)
-        try:
-            granted = self._requests.budget.reserve(requests)
-        except ExchangeBlockedError as error:
-            return self._wait_for_exchange(error.failure, error.seconds)
-        return None if granted else self._requeue(self._requests.budget.seconds_to_next_period())
-
-    def _must_stop(self) -> bool:
-        """Whether the run is stopped or over its time; the reason is noted."""
-        if self._ports.clock.now() >= self._run.deadline:
-            self._stop(past_deadline(self._run))
-        elif self._run.end_reason or self._record.stopping:
-            self._stop(CANCELLED)
-        else:
-            return False
-        return True
-
-    def _check_claim(self) -> None:
-        """Refuse to write what another process may be writing: the claim is over, however this one was held up.
-
-        Raises
-        ------
-        StaleTurnError
-            It is over.
-        """
-        until = self._record.claimed_until
-        if until is None or self._ports.clock.now() >= until:
-            raise StaleTurnError("the worker was held up for longer than its claim")
-
-    def _count(self, attempts: int) -> None:
-        """Count what was requested: every attempt is a request, every one after the first of its window a retry."""
-        self._add_requests(attempts, retries=max(0, attempts - (0 if self._record.attempts else 1)))
-
-    def _add_requests(self, requests: int, *, retries: int) -> None:
-        record = self._record
-        self._record = replace(record, requests=record.requests + requests, retries=record.retries + retries)
-
-    def _after_failure(self, requested: Window, error: ExchangeError) -> _Next:
-        """Decide by the kind of a failure: wait, go on with another window, or stop."""
-        failure = error.failure
-        attempts = max(0, failure.attempts - self._record.attempts)  # none where the rate limiter was closed before
-        self._count(attempts)
-        if attempts:
-            self._failed_windows.append(FailedWindow(requested, attempts, failure.message))
-        wait = self._close_rate_limiter(error)
-        match error:
-            case ExchangeBlockedError():
-                return self._wait_for_exchange(failure, wait)
-            case OutOfTimeError():
-                if error.cut:  # a request all the same, and the one that follows repeats it
-                    self._add_requests(1, retries=1)
-                reason = self._record.failure if failure.kind == OUT_OF_BUDGET else failure
-                self._record = replace(self._record, attempts=failure.attempts, failure=reason)
-                return self._requeue(error.wait)
-            case ExchangeUnavailableError():
-                return self._give_up(requested, failure)
-            case _:
-                return self._stop(failure)
-
-    def _give_up(self, window: Window, failure: Failure) -> _Next:
-        """Leave a window to another run; the symbol's other windows are requested all the same."""
-        given_up = windows.union([*self._record.given_up, window])
-        self._record = replace(self._record, attempts=0, refused=0, failure=failure, given_up=given_up)
+    def _leave_out(self, window: Window) -> None:
+        """Request the window no more in this run."""
         self._progress = self._progress.giving_up(window)
-        return _Next.ASK
 
-    def _close_rate_limiter(self, error: ExchangeError) -> float:
-        """Close the rate limiter for all workers where the exchange wants requests from none; return the wait."""
-        if isinstance(error, ExchangeBlockedError):
-            return self._requests.budget.block(error)
-        if isinstance(error, ExchangeRefusedError):
-            self._requests.budget.refuse(error, self._run.deadline)
-        return 0
-
-    def _wait_for_exchange(self, failure: Failure, seconds: float) -> _Next:
-        """Come back when the block is over; one past the run's deadline ends the symbol."""
-        if self._ports.clock.now() + timedelta(seconds=seconds) >= self._run.deadline:
-            return self._stop(failure)
-        self._record = replace(self._record, failure=failure)
-        return self._requeue(seconds)
-
-    def _stop(self, failure: Failure) -> _Next:
-        self._record = replace(self._record, failure=failure)
-        return _Next.STOP
+    def _note_failed(self, window: Window, attempts: int, error: str) -> None:
+        """Keep it for the series' record."""
+        self._failed_windows.append(FailedWindow(window, attempts, error))
 
     # store
 
-    def _check(self, request: Request, fetched: FetchedCandles) -> _Next:
+    def _check(self, request: Request, fetched: FetchedCandles) -> Next:
         """Keep an answer that can be believed; one that cannot is asked for once more, and then left to another run."""
         answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
         vouched = is_vouched(request, answer, self._known)
@@ -290,11 +162,11 @@ class _Turn:
             self._revise(revisions(request, answer, self._known))
         learned = learn(self._progress, request, answer, vouched=vouched, run_id=self._run.run_id)
         # said of what is missing in the end
-        self._failed_windows.append(FailedWindow(request.window, 1 + fetched.retries, _NO_CANDLE))
+        self._note_failed(request.window, 1 + fetched.retries, _NO_CANDLE)
         self._keep(learned)
-        return _Next.ASK
+        return Next.ASK
 
-    def _refuse(self, request: Request) -> _Next:
+    def _refuse(self, request: Request) -> Next:
         """Store nothing of an answer that does not fit what is stored.
 
         With a window are given up the hours that follow it: they would be asked for without a candle before them.
@@ -304,8 +176,8 @@ class _Turn:
         self._record = replace(self._record, attempts=0, refused=refused)
         log.warning("answer refused", extra={"symbol": self._record.symbol, "reason": failure.message})
         if refused < ANSWERS_REFUSED_MOST:
-            return _Next.ASK
-        self._failed_windows.append(FailedWindow(request.window, refused, failure.message))
+            return Next.ASK
+        self._note_failed(request.window, refused, failure.message)
         return self._give_up(self._progress.stretch(request.window), failure)
 
     def _keep(self, learned: Learned) -> None:
@@ -349,30 +221,9 @@ class _Turn:
             run_id, now = self._run.run_id, self._ports.clock.now()
             self._ports.candles.revise(self._record.symbol, found, run_id=run_id, at=now, fence=self._check_claim)
 
-    def _keep_series(self, series: Series) -> None:
-        """Write the series' record where it changed."""
-        if series != self._kept_series or series.revision is None:
-            self._check_claim()
-            self._kept_series = self._ports.series.put(replace(series, revision=self._kept_series.revision))
-
-    def _save(self) -> None:
-        self._record = self._ports.runs.put_symbol(self._record)
-
     # end
 
-    def _requeue(self, seconds: float) -> _Next:
-        """Let another turn do the rest, `seconds` from now and a little more, so that not all come at once."""
-        if seconds > 0:
-            seconds += random.uniform(0, min(10.0, 1 + seconds / 4))  # noqa: S311 - spreads load, guards nothing
-        due_at = self._ports.clock.now() + timedelta(seconds=min(MOST_DELAY_SECONDS, seconds))
-        record = self._ports.runs.put_symbol(replace(self._with_missing().requeued(), due_at=due_at))
-        self._ports.queue.enqueue(
-            [SymbolMessage(record.run_id, record.symbol, record.turn)],
-            delay_seconds=min(MOST_DELAY_SECONDS, math.ceil(seconds)),
-        )
-        return _Next.REQUEUED
-
-    def _with_missing(self) -> SymbolRecord:
+    def _noted(self) -> SymbolRecord:
         """Note what stays missing, on the series' record and on the run's."""
         missing, within = self._progress.missing, self._progress.within
         failed = renew(self._progress.series.failed_windows, self._failed_windows, missing, within)
@@ -387,9 +238,9 @@ class _Turn:
         """Return the hours whose row was wrong in this run; of those that earlier runs found wrong, it says nothing."""
         return windows.subtract(self._record.rejected, self._progress.coverage.stored)
 
-    def _end(self) -> None:
-        """Write the outcome, once, and end the run if this was its last symbol."""
-        record = self._with_missing()
+    def _judged(self) -> SymbolRecord:
+        """Return the record with the outcome that what is missing deserves."""
+        record = self._noted()
         outcome = judge(missing=record.missing, records=record.records, worked=record.stored_before is not None)
         if not record.missing:
             record = replace(record, failure=None)
@@ -397,9 +248,7 @@ class _Turn:
             record = replace(record, failure=_rejected_failure(rejected, self._progress.series))
         elif record.failure is None:
             record = replace(record, failure=Failure("short_answer", _NO_CANDLE))
-        ports = self._ports
-        record = ports.runs.put_symbol(record.ended(outcome))
-        leave_run(record, ports)
+        return replace(record, outcome=outcome)
 
 
 def _rejected_failure(rejected: Windows, series: Series) -> Failure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from candle_collector.collecting.ask_market import ask_market
 from candle_collector.collecting.close_symbols import CANCELLED, ClosingPorts, close_run
-from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunScope
+from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, RunScope
 from candle_collector.collecting.start_run import lease_for_new_run, new_run, send_messages, write_run
 from candle_collector.domain.run import Outcome, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError, StaleTurnError
@@ -37,6 +37,9 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
 def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     """Start a run of what another left partial or failed, over the same hours; what it stored is not asked for again.
 
+    A verification compares all hours of these symbols again, and repairs if the other did. With a sample it draws other
+    windows.
+
     Raises
     ------
     NotFoundError, CollectionInProgressError, NothingToRetryError, MarketUnavailableError
@@ -54,15 +57,16 @@ def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     names = tuple(item.symbol for item in old.symbols if item.symbol in left)
 
     with lease_for_new_run(ports) as (new_id, now):
-        market = ask_market(
-            ports, share_percent=defaults.weight_share_percent, with_volumes=False, dry_run=False
-        ).market
+        share = defaults.weight_share_percent
+        market = ask_market(ports, share_percent=share, with_volumes=False, dry_run=False).market
         trading = {listing.symbol for listing in market.listings if listing.trading}
-        symbols = tuple(
-            RunSymbol(name, name in trading) for name in names
-        )  # one that is not listed may still be served
+        # one that is no longer listed may still be served
+        symbols = tuple(RunSymbol(name, name in trading) for name in names)
         scope = RunScope(old.start, old.end, symbols, market, note=f"a retry of {run_id}")
-        run = new_run(new_id, now, old.mode, scope, defaults, recheck=old.recheck)
+        again = RunRequest(
+            old.mode, old.start, old.end, names, recheck=old.recheck, repair=old.repair, sample=old.sample
+        )
+        run = new_run(new_id, now, again, scope, defaults)
         records = [
             SymbolRecord(new_id, item.symbol, trading=item.trading, range=left[item.symbol].range)
             for item in run.symbols

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from candle_collector import answers
 from candle_collector.collecting.run_scope import (
@@ -17,10 +19,11 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
-from candle_collector.domain.plan import plan_requests, window_hours
+from candle_collector.domain.plan import plan_requests, verified_hours, window_hours
 from candle_collector.domain.run import KEPT_WINDOWS, RunSymbol
+from candle_collector.domain.verdict import windows_to_compare
 from candle_collector.domain.windows import Windows
-from candle_collector.ports import CandleStore
+from candle_collector.ports import CandleStore, SeriesStore
 
 PRICES: Mapping[str, float] = {
     "dynamodb_write_unit": 0.625e-6,
@@ -49,6 +52,8 @@ def plan_run(
 ) -> answers.Plan:
     """Return per symbol the missing hours, windows and requests, and in all weight, minutes and dollars.
 
+    A verification asks for windows of what is stored; which ones a sample takes is known when the run starts.
+
     Parameters
     ----------
     workers
@@ -62,23 +67,17 @@ def plan_run(
     check_range(request, ports.clock.now())
     scope = choose(request, defaults, ports, dry_run=True)
     with ThreadPoolExecutor(_READERS) as readers:
-        missing = dict(
-            zip(
-                (item.symbol for item in scope.symbols),
-                readers.map(lambda item: _missing(request, scope, item, ports, candles), scope.symbols),
-                strict=True,
-            )
-        )
-    most_hours = window_hours(request.mode, defaults.batch_size)
-    plans = {symbol: plan_requests(gaps, most_hours) for symbol, gaps in missing.items()}
-    requests = sum(map(len, plans.values()))
-    days = sum(map(windows.count_days, missing.values()))
+        plan_symbol = partial(_symbol_plan, request, defaults, scope, records=ports.series, candles=candles)
+        plans = list(readers.map(plan_symbol, scope.symbols))
+    requests = sum(len(plan.windows) for plan in plans)
+    days = sum(windows.count_days(plan.missing) for plan in plans)
     weights = ports.exchange.weights
-    market_weight = weights.listings + (weights.volumes if request.symbols is None else 0)
+    market_weight = weights.listings + (weights.volumes if request.is_ranked else 0)
     weight = requests * weights.candles + market_weight
     budget = scope.market.weight_limit * defaults.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
-    dollars = _dollars(requests, days, len(scope.symbols), read_days=(scope.end - scope.start) / windows.HOURS_A_DAY)
+    read_days = sum(plan.read_hours for plan in plans) / windows.HOURS_A_DAY
+    dollars = _dollars(requests, days, len(scope.symbols), read_days=read_days)
     return answers.Plan(
         dry_run=True,
         mode=request.mode,
@@ -88,14 +87,14 @@ def plan_run(
         total_cryptos=len(scope.symbols),
         symbols=[
             answers.PlannedSymbol(
-                symbol,
-                windows.count(gaps),
-                [answers.window(window) for window in gaps[:KEPT_WINDOWS]],
-                requests=len(plans[symbol]),
+                plan.symbol,
+                windows.count(plan.missing),
+                [answers.window(window) for window in plan.reported[:KEPT_WINDOWS]],
+                requests=len(plan.windows),
             )
-            for symbol, gaps in missing.items()
+            for plan in plans
         ],
-        missing_hours=sum(map(windows.count, missing.values())),
+        missing_hours=sum(windows.count(plan.missing) for plan in plans),
         requests=requests,
         weight=weight,
         estimated_minutes=round(seconds / 60, 2),
@@ -113,24 +112,63 @@ def _dollars(requests: int, days: int, symbols: int, *, read_days: float) -> dic
     days
         The days of candles that are written, over all symbols.
     read_days
-        The days of each symbol whose coverage is read.
+        The days that are read, over all symbols.
     """
     return {
         "dynamodb_writes": (days * DAY_WRITE_UNITS + requests * 2 + symbols * 6) * PRICES["dynamodb_write_unit"],
-        "dynamodb_reads": symbols * (read_days * DAY_READ_UNITS + 5) * PRICES["dynamodb_read_unit"],
+        "dynamodb_reads": (read_days * DAY_READ_UNITS + symbols * 5) * PRICES["dynamodb_read_unit"],
         "lambda": requests * REQUEST_SECONDS * WORKER_GB * PRICES["lambda_gb_second"]
         + symbols * PRICES["lambda_request"],
         "sqs": symbols * 3 * PRICES["sqs_request"],
     }
 
 
-def _missing(request: RunRequest, scope: RunScope, item: RunSymbol, ports: RunPorts, candles: CandleStore) -> Windows:
-    """Return what a worker would find missing."""
-    series = ports.series.get(item.symbol)
+class _SymbolPlan(NamedTuple):
+    """What a run would do for one symbol.
+
+    Attributes
+    ----------
+    missing
+        The hours that it would ask for because they are missing.
+    windows
+        The windows of its requests.
+    reported
+        The windows that are named: what is missing, or what is compared.
+    read_hours
+        How many hours it would read of what is stored.
+    """
+
+    symbol: str
+    missing: Windows
+    windows: Windows
+    reported: Windows
+    read_hours: int
+
+
+def _symbol_plan(
+    request: RunRequest,
+    defaults: RunDefaults,
+    scope: RunScope,
+    item: RunSymbol,
+    *,
+    records: SeriesStore,
+    candles: CandleStore,
+) -> _SymbolPlan:
+    """Return what a worker would find to do."""
+    series = records.get(item.symbol)
     if item.trading and series.delisted:
         series = replace(series, delisted=None)
-    within = stored_range(request.mode, windows.Window(scope.start, scope.end), series, candles)
+    whole = windows.Window(scope.start, scope.end)
+    within = stored_range(request.mode, whole, series, candles)
     days = candles.coverage(item.symbol, within)
+    if request.mode == "verify":
+        known = windows.union([*days.stored, *days.never_printed])
+        hours = verified_hours(defaults.batch_size)
+        chosen = windows_to_compare(known, within, hours=hours, sample=request.sample)
+        return _SymbolPlan(item.symbol, (), chosen, chosen, within.hours + windows.count(chosen))
     if request.recheck:
-        return windows.subtract(windows.union([within]), days.stored)
-    return series.coverage(days.stored, days.never_printed).missing(within)
+        missing = windows.subtract(windows.union([within]), days.stored)
+    else:
+        missing = series.coverage(days.stored, days.never_printed).missing(within)
+    asked_for = plan_requests(missing, window_hours(request.mode, defaults.batch_size))
+    return _SymbolPlan(item.symbol, missing, asked_for, missing, whole.hours)

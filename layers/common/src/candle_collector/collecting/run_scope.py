@@ -28,6 +28,8 @@ class RunRequest:
         Hours, half open; None for the mode's default.
     symbols
         Replaces the universe.
+    repair, sample
+        Of a verification: whether candles that differ are replaced, and how many percent of the windows are compared.
     occurrence
         The identity of a schedule's occurrence; the same one starts at most one run.
     """
@@ -38,7 +40,14 @@ class RunRequest:
     symbols: tuple[str, ...] | None = None
     top_n: int | None = None
     recheck: bool = False
+    repair: bool = False
+    sample: int = 100
     occurrence: str | None = None
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the run takes symbols by what is traded of them."""
+        return self.symbols is None and self.mode != "verify"
 
 
 @dataclass(frozen=True)
@@ -80,14 +89,16 @@ class RunScope:
 def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_run: bool = False) -> RunScope:
     """Ask the exchange what it lists, and decide on range and symbols."""
     answers = ask_market(
-        ports, share_percent=defaults.weight_share_percent, with_volumes=request.symbols is None, dry_run=dry_run
+        ports, share_percent=defaults.weight_share_percent, with_volumes=request.is_ranked, dry_run=dry_run
     )
     market = answers.market
     now = ports.clock.now()
     end_now = closed_end(now, market)
     start, end, note = _range(request, defaults, end_now)
     ranked: tuple[Ranked, ...] = ()
-    if request.symbols is not None:
+    if request.mode == "verify":
+        symbols = _with_candles(request.symbols, market, ports.series)
+    elif request.symbols is not None:
         symbols = _named(request.symbols, market)
     else:
         ranked = rank(market.listings, answers.volumes or {}, excluded=defaults.excluded, top_n=RANKED_MOST)
@@ -125,7 +136,7 @@ def _range(request: RunRequest, defaults: RunDefaults, end_now: int) -> tuple[in
     """Return start, end and a note on what was changed of them."""
     start = request.start
     if start is None:
-        start = dates.EARLIEST if request.mode == "gap_fill" else defaults.collection_start
+        start = dates.EARLIEST if request.mode in {"gap_fill", "verify"} else defaults.collection_start
     yesterday = end_now - end_now % windows.HOURS_A_DAY
     end = request.end if request.end is not None else (yesterday if request.mode == "backward" else end_now)
     note = None
@@ -156,6 +167,27 @@ def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:
     if unknown:
         raise InvalidRequestError("symbols", f"the exchange does not list {', '.join(unknown[:10])}")
     return tuple(RunSymbol(symbol, listed[symbol].trading) for symbol in symbols)
+
+
+def _with_candles(symbols: Sequence[str] | None, market: Market, series: SeriesStore) -> tuple[RunSymbol, ...]:
+    """Return the symbols whose stored candles are to be compared, whether the exchange still lists them or not.
+
+    Raises
+    ------
+    InvalidRequestError
+        Nothing is stored, or nothing of one that the exchange does not list either.
+    """
+    trading = {listing.symbol for listing in market.listings if listing.trading}
+    if symbols is None:
+        symbols = [item.symbol for item in series.all() if item.last is not None]
+    else:
+        listed = {listing.symbol for listing in market.listings}
+        unknown = [symbol for symbol in symbols if symbol not in listed and series.get(symbol).last is None]
+        if unknown:
+            raise InvalidRequestError("symbols", f"nothing is stored of {', '.join(unknown[:10])}")
+    if not symbols:
+        raise InvalidRequestError("mode", "nothing is stored yet that could be verified")
+    return tuple(RunSymbol(symbol, symbol in trading) for symbol in symbols)
 
 
 def _stored(

@@ -18,7 +18,7 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.domain import windows
 from candle_collector.domain.ids import new_run_id
-from candle_collector.domain.run import Mode, Run, SymbolRecord
+from candle_collector.domain.run import Run, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import (
     CollectionInProgressError,
@@ -61,7 +61,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
         if scope.ranked:
             day = windows.day_of(closed_end(now, scope.market))
             ports.universes.put(day, scope.ranked, run_id=run_id)
-        run = new_run(run_id, now, request.mode, scope, defaults, recheck=request.recheck)
+        run = new_run(run_id, now, request, scope, defaults)
         records = [SymbolRecord(run_id, item.symbol, trading=item.trading) for item in run.symbols]
         if not write_run(run, records, ports, occurrence=request.occurrence):
             return None
@@ -100,18 +100,20 @@ def _while_leased(records: Sequence[SymbolRecord], until: datetime, clock: Clock
         yield record
 
 
-def new_run(run_id: str, now: datetime, mode: Mode, scope: RunScope, defaults: RunDefaults, *, recheck: bool) -> Run:
+def new_run(run_id: str, now: datetime, request: RunRequest, scope: RunScope, defaults: RunDefaults) -> Run:
     """Return a run over a scope, still to be written."""
     return Run(
         run_id=run_id,
-        mode=mode,
+        mode=request.mode,
         start=scope.start,
         end=scope.end,
         symbols=scope.symbols,
         batch_size=defaults.batch_size,
         created_at=now,
         deadline=now + defaults.deadline,
-        recheck=recheck,
+        recheck=request.recheck,
+        repair=request.repair,
+        sample=request.sample,
         weight_limit=scope.market.weight_limit,
         weight_seconds=scope.market.weight_seconds,
         clock_offset_ms=scope.market.clock_offset_ms,

@@ -32,6 +32,8 @@ class Coverage:
         Proven to lie after the last candle of a symbol that does not trade.
     rejected
         The hours whose row at the exchange is wrong each time: not stored, and not asked for again.
+    denied
+        The hours whose stored candle the exchange does not have: they vouch for no answer.
     """
 
     stored: Windows = ()
@@ -39,6 +41,12 @@ class Coverage:
     absent: Window | None = None
     delisted: Window | None = None
     rejected: Windows = ()
+    denied: Windows = ()
+
+    @property
+    def offered(self) -> Windows:
+        """The hours whose candle is stored, as far as is known by the exchange too."""
+        return windows.subtract(self.stored, self.denied)
 
     def covered(self) -> Windows:
         """Return the hours that need no request."""

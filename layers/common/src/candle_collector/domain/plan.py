@@ -68,6 +68,11 @@ def window_hours(mode: Mode, batch_size: int) -> int:
     return min(batch_size, ROWS_MOST - anchor_candles(mode))
 
 
+def verified_hours(batch_size: int) -> int:
+    """Return the most hours of a window that is compared with what is stored."""
+    return min(batch_size, ROWS_MOST)
+
+
 def unanchored(window: Window) -> Request:
     """Return the request for a window where no stored candle is known next to it."""
     return Request(window, Window(window.start, window.start))
@@ -80,12 +85,12 @@ def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, cand
     for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones.
     """
     window, whole = first_span(to_ask, window_hours), to_ask[0]
-    settled = windows.subtract(coverage.covered(), coverage.stored)
-    before = next((known for known in reversed(coverage.stored) if known.end <= window.start), None)
+    settled = windows.subtract(coverage.covered(), coverage.offered)
+    before = next((known for known in reversed(coverage.offered) if known.end <= window.start), None)
     if before and windows.contains_all(settled, Window(before.end, window.start)):
         rejected = windows.count(windows.clip(coverage.rejected, Window(before.end, window.start)))
         return Request(window, Window(max(before.start, before.end - candles), before.end), rejected=rejected)
-    after = next((known for known in coverage.stored if known.start >= whole.end), None)
+    after = next((known for known in coverage.offered if known.start >= whole.end), None)
     if after and windows.contains_all(settled, Window(whole.end, after.start)):
         rejected = windows.count(windows.clip(coverage.rejected, Window(whole.end, after.start)))
         return unanchored(whole)._replace(neighbour=after.start, rejected=rejected)

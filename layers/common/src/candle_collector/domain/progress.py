@@ -62,6 +62,14 @@ class Progress:
         return windows.count(windows.clip(self.coverage.stored, self.within))
 
     @property
+    def last_offered(self) -> int | None:
+        """The hour of the last stored candle that the exchange has too, as far as is known."""
+        last, offered = self.series.last, self.coverage.offered
+        if last is None or not windows.contains(self.coverage.denied, last):
+            return last
+        return offered[-1].end - 1 if offered else None
+
+    @property
     def missing(self) -> Windows:
         """The hours of the range that are missing."""
         return self.coverage.missing(self.within)
@@ -166,7 +174,7 @@ def contradicts(progress: Progress, request: Request, answer: Answer, *, vouched
     It lacks every stored candle that was asked for with it, or has no new row though a later candle is stored.
     """
     new = [hour for hour in answer.hours if hour >= request.anchor.end]
-    last = progress.series.last
+    last = progress.last_offered
     if not new and last is not None and last >= request.window.start:
         return True
     if request.neighbour is not None:  # one inside the window is news
@@ -288,8 +296,14 @@ def _anchors(request: Request, answer: Answer) -> list[Candle]:
 
 
 def _wanted(candles: Sequence[Candle], progress: Progress, request: Request, asked_to: int) -> list[Candle]:
-    """Return the candles to store: of hours that are to be requested, past the window too, and of the anchor's gap."""
+    """Return the candles to store: of hours that are to be requested, past the window too, and of the anchor's gap.
+
+    Where nothing is stored yet, a candle also denies what silence alone has proven.
+    """
     reach = Window(request.window.start, max(request.window.end, asked_to))
     between = windows.subtract((Window(request.anchor.end, request.window.start),), progress.coverage.stored)
-    wanted = set(windows.hours_in(windows.union([*windows.clip(progress.to_ask, reach), *between])))
+    absent = progress.coverage.absent
+    silent = (absent,) if absent and progress.series.first is None else ()
+    to_ask = windows.union([*progress.to_ask, *windows.clip(silent, progress.within)])
+    wanted = set(windows.hours_in(windows.union([*windows.clip(to_ask, reach), *between])))
     return [candle for candle in candles if candle.hour in wanted]

@@ -1,4 +1,4 @@
-"""A run of collection and its symbols: their states, and which steps between them are legal."""
+"""A run of collection or verification and its symbols: their states, and which steps between them are legal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from enum import StrEnum
 from typing import Literal
 
 from candle_collector.domain import windows
+from candle_collector.domain.comparison import Comparison
 from candle_collector.domain.series import Series
 from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
 
-Mode = Literal["backward", "forward", "gap_fill"]
-MODES: tuple[Mode, ...] = ("backward", "forward", "gap_fill")
+Mode = Literal["backward", "forward", "gap_fill", "verify"]
+COLLECTING_MODES: tuple[Mode, ...] = ("backward", "forward", "gap_fill")
+MODES: tuple[Mode, ...] = (*COLLECTING_MODES, "verify")
 
 MAX_RESENDS = 5
 """How often the reconciler sends an open symbol's message again before it closes the symbol."""
@@ -56,7 +58,7 @@ class Failure:
     ----------
     kind
         A word for programs: ``unavailable``, ``blocked``, ``invalid_answer``, ``invalid_symbol``, ``refused``,
-        ``crashed``, ``deadline``, ``cancelled``.
+        ``crashed``, ``deadline``, ``cancelled``, ``differs``.
     message
         A sentence for people, with the remedy where there is one.
     http_status, exchange_code
@@ -87,11 +89,13 @@ class Run:
     Attributes
     ----------
     start, end
-        The range asked for, in hours, half open. In forward and gap_fill each symbol has its own part of it.
+        The range asked for, in hours, half open. In all modes but backward each symbol has its own part of it.
     symbols
         The symbols as they were ranked when the run started; they never change.
     batch_size
         The most hours a request asks for.
+    repair, sample
+        Of a verification: whether candles that differ are replaced, and how many percent of the windows are compared.
     weight_limit, weight_seconds
         The exchange's limit as it said it when the run started: so much weight in so many seconds.
     clock_offset_ms
@@ -114,6 +118,8 @@ class Run:
     created_at: datetime
     deadline: datetime
     recheck: bool = False
+    repair: bool = False
+    sample: int = 100
     weight_limit: int = 6000
     weight_seconds: int = 60
     clock_offset_ms: int = 0
@@ -152,7 +158,7 @@ class SymbolRecord:
     stored_before
         How many hours of the range were stored before this run stored any; None until something was found missing.
     records
-        How many candles this run stored.
+        How many candles this run stored or replaced.
     attempts
         How many attempts were made for the window at hand when the symbol was requeued.
     due_at
@@ -163,7 +169,7 @@ class SymbolRecord:
     stopping
         Whether the worker that holds the symbol is to stop after the answer in hand.
     asked_to
-        With recheck, the hour up to which this run has asked.
+        With recheck and in a verification, the hour up to which this run has asked.
     given_up
         The windows for which every attempt failed, and the hours that answers left out without a proof; another turn
         does not ask for them again.
@@ -172,7 +178,10 @@ class SymbolRecord:
     rejected
         The hours whose row at the exchange was wrong each time this run asked.
     missing
-        The windows that are missing, as far as they are kept here; `missing_hours` counts all.
+        The windows that are missing, in a verification those that were not compared, as far as they are kept here;
+        `missing_hours` counts all.
+    comparison
+        What a verification found; None in all other runs, and before it has begun.
     """
 
     run_id: str
@@ -200,6 +209,7 @@ class SymbolRecord:
     first: int | None = None
     last: int | None = None
     closed_by: str | None = None
+    comparison: Comparison | None = None
     version: int = RECORD_VERSION
     stopping: bool = False
     revision: str | None = field(default=None, compare=False)
@@ -244,7 +254,7 @@ def range_of(mode: Mode, requested: Window, series: Series) -> Window:
     """Return the hours of one series that a run with `mode` over `asked` is about, perhaps none.
 
     backward takes the range as asked. forward begins after the last stored candle, or with the range where none is
-    stored. gap_fill stays between the first and the last stored candle.
+    stored. gap_fill and verify stay between the first and the last stored candle.
     """
     if mode == "backward":
         return requested

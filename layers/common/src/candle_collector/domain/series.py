@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -14,6 +14,9 @@ from candle_collector.domain.windows import Window, Windows
 
 KEPT_REJECTED = 500
 """How many hours with a wrong row a record names; the oldest are forgotten, and asked for again."""
+
+KEPT_DENIED = 500
+"""How many windows of denied hours a record names."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Series:
         The windows that were requested and are still missing.
     rejected
         The hours whose row at the exchange was wrong, with the reason; they are asked for again on a recheck alone.
+    denied
+        The hours whose stored candle the exchange does not have, as a verification that repairs has found. They stay
+        stored, and vouch for no answer.
     silence
         What one run was not answered: a delisting, or a symbol without any candle, if another run hears the same.
     revision
@@ -48,6 +54,7 @@ class Series:
     years: dict[int, int] = field(default_factory=dict)
     failed_windows: tuple[FailedWindow, ...] = ()
     rejected: tuple[FailedWindow, ...] = ()
+    denied: Windows = ()
     silence: Silence | None = None
     version: int = RECORD_VERSION
     revision: str | None = field(default=None, compare=False)
@@ -60,6 +67,7 @@ class Series:
             self.absent,
             self.delisted,
             windows.subtract(windows.union(item.window for item in self.rejected), stored),
+            self.denied,
         )
 
     def rejecting(self, rejected: Mapping[int, str], stored: Windows) -> Series:
@@ -68,6 +76,11 @@ class Series:
         kept = [item for item in kept if item.window.start not in rejected]
         kept += [FailedWindow(Window(hour, hour + 1), 1, reason) for hour, reason in rejected.items()]
         return replace(self, rejected=tuple(sorted(kept)[-KEPT_REJECTED:]))
+
+    def denying(self, compared: Window, denied: Iterable[int]) -> Series:
+        """Return the record after a window was compared: with those of its hours that only we have a candle of."""
+        known = windows.union([*windows.subtract(self.denied, (compared,)), *windows.from_hours(denied)])
+        return replace(self, denied=known[:KEPT_DENIED])
 
     def updated(self, stored: Windows, read: Window, *proofs: Settlement) -> Series:
         """Return the record after a read, or after candles and proofs were added to what was read.

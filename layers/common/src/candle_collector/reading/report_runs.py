@@ -7,6 +7,7 @@ from datetime import datetime
 
 from candle_collector import answers
 from candle_collector.domain import dates
+from candle_collector.domain.comparison import Difference
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.ports import Clock, LeaseStore, RateLimiter, RunStore, find_run
 
@@ -102,6 +103,7 @@ def _results(run: Run, records: Sequence[SymbolRecord]) -> answers.Results:
 
 
 def _symbol_result(record: SymbolRecord) -> answers.SymbolResult:
+    found = record.comparison
     return answers.SymbolResult(
         symbol=record.symbol,
         status=record.outcome.value,
@@ -113,7 +115,15 @@ def _symbol_result(record: SymbolRecord) -> answers.SymbolResult:
         error=record.failure,
         first=None if record.first is None else dates.format_hour(record.first),
         last=None if record.last is None else dates.format_hour(record.last),
+        compared=found.compared if found else None,
+        different=found.different if found else None,
+        repaired=found.repaired if found else None,
+        differences=[_difference(item) for item in found.differences] if found else None,
     )
+
+
+def _difference(item: Difference) -> answers.Difference:
+    return answers.Difference(dates.format_hour(item.hour), item.stored or None, item.offered or None)
 
 
 def report_runs(*, limit: int, before: str | None, runs: RunStore) -> answers.Runs:

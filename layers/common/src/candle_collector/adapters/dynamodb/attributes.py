@@ -13,6 +13,7 @@ from pynamodb.attributes import Attribute
 from pynamodb.constants import LIST, NUMBER, STRING
 
 from candle_collector.domain import windows
+from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Failure, RunSymbol
@@ -128,6 +129,21 @@ class FailureAttribute(Attribute[Failure]):
     def deserialize(self, value: str) -> Failure:
         """Read a failure."""
         return Failure(**json.loads(value))
+
+
+class ComparisonAttribute(Attribute[Comparison]):
+    """What a verification found, as JSON: hours as numbers, and candles as the lines that are stored."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Comparison) -> str:
+        """Write a comparison."""
+        return json.dumps(asdict(value))
+
+    def deserialize(self, value: str) -> Comparison:
+        """Read a comparison."""
+        fields = json.loads(value)
+        return Comparison(**{**fields, "differences": tuple(Difference(*item) for item in fields["differences"])})
 
 
 class RunSymbolsAttribute(Attribute[tuple[RunSymbol, ...]]):

@@ -36,6 +36,9 @@ _STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
 _REVISED = "#revised"
 """What the keys of replaced candles end with, so that no query for a series meets them."""
 
+_HOUR = "%Y-%m-%dT%H"
+"""What the key of a replaced candle begins with."""
+
 _HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
 
 
@@ -64,7 +67,7 @@ class CandlesTable:
         days: list[str] = []
         for item in self._query(
             _series(symbol),
-            within,
+            _days(within),
             ProjectionExpression="#day, #stored, never_printed",
             ExpressionAttributeNames=_STORED,
             ConsistentRead=True,
@@ -165,10 +168,17 @@ class CandlesTable:
             except StaleTurnError:
                 continue  # it was replaced already, perhaps by this very request whose reply was lost
 
-    def revised(self, symbol: str) -> list[Revised]:
+    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
         """Read the items that keep both values."""
-        found = []
-        for item in self._query(f"{_series(symbol)}{_REVISED}", None):
+        found: list[Revised] = []
+        if within and not within.hours:
+            return found
+        # their keys are longer than a day, and "~" comes behind whatever follows it
+        ends = within and (
+            f"{windows.moment_of(within.start):{_HOUR}}",
+            f"{windows.moment_of(within.end - 1):{_HOUR}}~",
+        )
+        for item in self._query(f"{_series(symbol)}{_REVISED}", ends, ConsistentRead=True):
             day, run_id = item["day"]["S"].split(" ")
             hour = windows.hour_of(datetime.fromisoformat(f"{day}:00+00:00"))
             pair = (candle_from_line(hour, item[name]["S"]) for name in ("stored", "offered"))
@@ -181,7 +191,7 @@ class CandlesTable:
         if not within.hours or limit <= 0:
             return found
         days = min(limit // HOURS_A_DAY + 2, _PAGE_DAYS_MOST)
-        for item in self._query(_series(symbol), within, Limit=days, ScanIndexForward=not newest):
+        for item in self._query(_series(symbol), _days(within), Limit=days, ScanIndexForward=not newest):
             of_day = [candle for candle in _candles_of(item) if within.start <= candle.hour < within.end]
             found += reversed(of_day) if newest else of_day
             if len(found) >= limit:
@@ -203,8 +213,8 @@ class CandlesTable:
             if hours := [midnight + hour for hour, name in enumerate(_HOURS) if name in item]:
                 yield hours
 
-    def _query(self, series: str, within: Window | None, **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items of the days that `within` touches, of all days where it is None, page after page."""
+    def _query(self, series: str, ends: tuple[str, str] | None, **options: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items between two keys, which are included, or all of them, page after page."""
         names = {"#series": "series"} | options.pop("ExpressionAttributeNames", {})
         request: dict[str, Any] = {
             "TableName": self._table,
@@ -213,12 +223,12 @@ class CandlesTable:
             "ExpressionAttributeValues": {":series": {"S": series}},
             **options,
         }
-        if within:
+        if ends:
             request["KeyConditionExpression"] += " AND #day BETWEEN :first AND :last"
             names["#day"] = "day"
             request["ExpressionAttributeValues"] |= {
-                ":first": {"S": windows.day_of(within.start)},
-                ":last": {"S": windows.day_of(within.end - 1)},
+                ":first": {"S": ends[0]},
+                ":last": {"S": ends[1]},
             }
         while True:
             page = self._call("query", **request)
@@ -239,6 +249,11 @@ class CandlesTable:
             raise CollectorError(f"the candle table refused {operation}: {error}") from error
 
 
+def _days(within: Window) -> tuple[str, str]:
+    """Return the keys of the first and the last day that a window touches; it has hours."""
+    return windows.day_of(within.start), windows.day_of(within.end - 1)
+
+
 def _series(symbol: str) -> str:
     return f"{symbol}#{INTERVAL}"
 
@@ -250,7 +265,7 @@ def _key(symbol: str, day: str) -> dict[str, Any]:
 def _revision_key(symbol: str, hour: int, run_id: str) -> dict[str, Any]:
     return {
         "series": {"S": f"{_series(symbol)}{_REVISED}"},
-        "day": {"S": f"{windows.moment_of(hour):%Y-%m-%dT%H} {run_id}"},
+        "day": {"S": f"{windows.moment_of(hour):{_HOUR}} {run_id}"},
     }
 
 

@@ -16,6 +16,7 @@ from pynamodb.attributes import (
 from pynamodb.models import Model
 
 from candle_collector.adapters.dynamodb.attributes import (
+    ComparisonAttribute,
     EnumAttribute,
     FailedWindowsAttribute,
     FailureAttribute,
@@ -54,6 +55,8 @@ class RunItem(Item):
     created_at = MomentAttribute()
     deadline = MomentAttribute()
     recheck = BooleanAttribute()
+    repair = BooleanAttribute(null=True)
+    sample = IntAttribute(null=True)
     weight_limit = IntAttribute()
     weight_seconds = IntAttribute()
     clock_offset_ms = IntAttribute()
@@ -94,6 +97,7 @@ class SymbolItem(Item):
     first = HourAttribute(null=True)
     last = HourAttribute(null=True)
     closed_by = UnicodeAttribute(null=True)
+    comparison = ComparisonAttribute(null=True)
     stopping = BooleanAttribute(null=True)
     revision = UnicodeAttribute(null=True)
     expires_at = TTLAttribute()
@@ -155,6 +159,7 @@ class SeriesItem(Item):
     years = YearsAttribute()
     failed_windows = FailedWindowsAttribute(null=True, attr_name="troubles")
     rejected = FailedWindowsAttribute(null=True)
+    denied = WindowsAttribute(null=True)
     silence = SilenceAttribute(null=True)
     revision = UnicodeAttribute(null=True)
 

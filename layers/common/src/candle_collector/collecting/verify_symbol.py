@@ -1,0 +1,226 @@
+"""A worker's turn at one symbol of a verification: stored candles beside the exchange's, and repair where it is wanted.
+
+Without repair nothing is written but the run's own record.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from candle_collector.collecting.series_range import stored_range
+from candle_collector.collecting.symbol_turn import ANSWERS_REFUSED_MOST, Next, SymbolTurn
+from candle_collector.collecting.worker_ports import WorkerPorts
+from candle_collector.domain import dates, windows
+from candle_collector.domain.candle import candle_from_line
+from candle_collector.domain.comparison import Comparison, Difference
+from candle_collector.domain.failed_window import renew
+from candle_collector.domain.plan import Request, unanchored, verified_hours
+from candle_collector.domain.progress import Answer, Revision, window_to_read
+from candle_collector.domain.run import Failure, Run, SymbolRecord, with_missing
+from candle_collector.domain.verdict import (
+    Part,
+    Reading,
+    Verdict,
+    compare,
+    explain,
+    judge_comparison,
+    read_answer,
+    windows_to_compare,
+)
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.ports import FetchedCandles
+
+log = logging.getLogger(__name__)
+
+REPAIRED_AT_ONCE = 50
+"""How many candles are repaired before the turn's time is looked at: each is a transaction of some 10 to 30 ms."""
+
+_NO_ROW = "the exchange has no candle from there on, though some are stored"
+_DISAGREE = "the exchange's answers differ from each other"
+
+
+class VerifyTurn(SymbolTurn):
+    """Ask for the windows of what is stored, compare, and repair."""
+
+    def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
+        super().__init__(ports, run, record)
+        within = record.range or stored_range(run.mode, run.window, self._kept_series, ports.candles)
+        self._within = within
+        self._read = window_to_read(run.mode, within)
+        days = ports.candles.coverage(record.symbol, self._read)
+        self._stored, self._never_printed = days.stored, days.never_printed
+        self._series = self._kept_series.updated(self._stored, self._read).rejecting({}, self._stored)
+        chosen = windows_to_compare(
+            windows.union([*days.stored, *days.never_printed]),
+            within,
+            hours=verified_hours(run.batch_size),
+            sample=run.sample,
+            seed=f"{run.run_id} {record.symbol}",
+        )
+        asked_to = within.start if record.asked_to is None else record.asked_to
+        self._left = windows.clip(chosen, Window(asked_to, within.end))
+        self._first: Reading | None = None
+        self._empty = 0
+        stored_before = self._stored_hours if record.stored_before is None else record.stored_before
+        self._comparison = record.comparison or Comparison()
+        self._record = replace(record, range=within, stored_before=stored_before)
+        self._count_added()
+
+    @property
+    def _stored_hours(self) -> int:
+        """How many hours of the range are stored."""
+        return windows.count(windows.clip(self._stored, self._within))
+
+    def _count_added(self) -> None:
+        """Count what this run has stored by what is stored now, so that no crash loses any of it."""
+        added = self._stored_hours - (self._record.stored_before or 0)
+        self._comparison = replace(self._comparison, added=added)
+        self._write_down()
+
+    def _write_down(self) -> None:
+        """Bring the record up to the comparison."""
+        self._record = replace(self._record, comparison=self._comparison, records=self._comparison.repaired)
+
+    # ask
+
+    @property
+    def _to_ask(self) -> Windows:
+        """The windows that are still to be compared."""
+        return self._left
+
+    def _requests_left(self) -> int:
+        """Return how many windows these are."""
+        return len(self._left)
+
+    def _prepare(self) -> bool:
+        """Return whether anything is to be compared; with repair, bring the series' record up to what is stored."""
+        if self._run.repair:
+            self._keep_series(self._series)
+        return bool(self._left)
+
+    def _next_request(self) -> Request:
+        """Return the request for the first window, without an anchor: all of its candles are compared."""
+        return unanchored(self._left[0])
+
+    def _leave_out(self, window: Window) -> None:
+        """Go on behind the window."""
+        self._advance(window.end)
+
+    def _note_failed(self, window: Window, attempts: int, error: str) -> None:
+        """Keep nothing: the series' record names what is missing, and here nothing is."""
+
+    def _advance(self, hour: int) -> None:
+        """Go on at this hour, or where the next window begins."""
+        self._left = windows.clip(self._left, Window(hour, max(hour, self._within.end)))
+        asked_to = self._left[0].start if self._left else self._within.end
+        self._record = replace(self._record, attempts=0, asked_to=asked_to)
+        self._first = None
+        self._empty = 0
+
+    # compare
+
+    def _check(self, request: Request, fetched: FetchedCandles) -> Next:
+        """Compare an answer with what is stored; one that differs is asked for once more."""
+        window, symbol = request.window, self._record.symbol
+        self._record = replace(self._record, attempts=0)
+        answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
+        candles = self._ports.candles.candles(symbol, window, limit=window.hours)
+        stored = {candle.hour: candle.line() for candle in candles}
+        reading = read_answer(answer, window, stored)
+        if reading.end == window.start:
+            self._empty += 1
+            return Next.ASK if self._empty < ANSWERS_REFUSED_MOST else self._give_up(window, _no_row(window))
+        if self._first is None and reading.differing(stored):
+            self._first = reading
+            return Next.ASK
+        verdict = compare(window, stored, self._first or reading, reading)
+        if verdict.is_another_series:
+            log.warning(
+                "more than half of a window differs: perhaps the candles of another symbol are stored",
+                extra={"symbol": symbol, "window": [dates.format_hour(hour) for hour in verdict.window]},
+            )
+        return self._settle(verdict)
+
+    def _settle(self, verdict: Verdict) -> Next:
+        """Count what was compared and repair it, in parts, as far as the time goes."""
+        for number, part in enumerate(verdict.parts(REPAIRED_AT_ONCE)):
+            if number and self._run.repair and not self._requests.has_time():
+                return self._requeue(0)  # what is left of the window is compared again
+            self._keep(part)
+            self._advance(part.window.end)
+        if self._left:  # else the outcome follows
+            self._save()
+        return Next.ASK
+
+    def _keep(self, part: Part) -> None:
+        """Repair a part of a window, where that is wanted, and count it."""
+        if part.doubtful:
+            given_up = windows.union([*self._record.given_up, *part.doubtful])
+            self._record = replace(self._record, given_up=given_up, failure=Failure("invalid_answer", _DISAGREE))
+        repaired: frozenset[int] = frozenset()
+        if part.differences:
+            self._comparison = self._comparison.listing(part.differences)
+            self._write_down()
+        if self._run.repair:
+            if part.differences:
+                self._save()  # listed before they are repaired: afterwards a worker that died would find no difference
+                self._repair(part.differences)
+            repaired = self._replaced(part.window)
+        left = [
+            item
+            for item in part.differences
+            if item.hour not in repaired and (item.stored or not windows.contains(self._stored, item.hour))
+        ]
+        if self._run.repair:
+            denied = [item.hour for item in left if not item.offered]
+            self._series = self._series.denying(part.window, denied)
+            self._keep_series(self._series)
+        self._comparison = self._comparison.counting(compared=part.compared, replaced=len(repaired), left=left)
+        self._count_added()
+
+    # repair
+
+    def _repair(self, differences: Sequence[Difference]) -> None:
+        """Replace what differs and keep both values, and store what was not stored; nothing is deleted."""
+        candles, symbol = self._ports.candles, self._record.symbol
+        offered = [(item, candle_from_line(item.hour, item.offered)) for item in differences if item.offered]
+        wrong = [Revision(candle_from_line(item.hour, item.stored), candle) for item, candle in offered if item.stored]
+        lacking = [candle for item, candle in offered if not item.stored]
+        if wrong:
+            log.warning("candles are replaced", extra={"symbol": symbol, "candles": len(wrong)})
+            now = self._ports.clock.now()
+            candles.revise(symbol, wrong, run_id=self._run.run_id, at=now, fence=self._check_claim)
+        if lacking:
+            candles.store(symbol, lacking, (), absent_days=frozenset(), fence=self._check_claim)
+            added = windows.from_hours(candle.hour for candle in lacking)
+            self._stored = windows.union([*self._stored, *added])
+            self._series = self._series.updated(self._stored, self._read).rejecting({}, self._stored)
+
+    def _replaced(self, window: Window) -> frozenset[int]:
+        """Return the hours of a window that this run has replaced, before a worker died too."""
+        revised = self._ports.candles.revised(self._record.symbol, window)
+        return frozenset(item.revision.stored.hour for item in revised if item.run_id == self._run.run_id)
+
+    # end
+
+    def _noted(self) -> SymbolRecord:
+        """Note what was not compared on the run's record, and with repair what is missing on the series'."""
+        if self._run.repair:
+            coverage = self._series.coverage(self._stored, self._never_printed)
+            failed = renew(self._series.failed_windows, (), coverage.missing(self._within), self._within)
+            self._series = replace(self._series, failed_windows=failed)
+            self._keep_series(self._series)
+        missing = windows.union([*self._record.given_up, *self._left])
+        return with_missing(replace(self._record, first=self._series.first, last=self._series.last), missing)
+
+    def _judged(self) -> SymbolRecord:
+        """Return the record with the outcome that the comparison deserves."""
+        record = self._noted()
+        failure = explain(self._comparison, record.missing, record.failure, repair=self._run.repair)
+        return replace(record, outcome=judge_comparison(self._comparison, record.missing), failure=failure)
+
+
+def _no_row(window: Window) -> Failure:
+    return Failure("short_answer", f"{dates.format_hour(window.start)}: {_NO_ROW}")

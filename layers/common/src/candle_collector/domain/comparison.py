@@ -1,0 +1,70 @@
+"""What came of comparing a symbol's stored candles with the exchange's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+KEPT_DIFFERENCES = 20
+"""How many differences a symbol's record names; all are counted."""
+
+
+class Difference(NamedTuple):
+    """An hour whose stored line is not the one that the exchange offers; empty where one side has no candle."""
+
+    hour: int
+    stored: str
+    offered: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing a symbol's stored candles with the exchange's.
+
+    Attributes
+    ----------
+    compared
+        The hours that were compared: those with a stored candle, and those for which the exchange alone has one.
+    replaced, added
+        How many of them differed until this run replaced the stored candle, or stored one.
+    left
+        How many differ still.
+    first_left
+        The first hour that differs still.
+    differences
+        The first ones, by hour, those that were repaired among them.
+    """
+
+    compared: int = 0
+    replaced: int = 0
+    added: int = 0
+    left: int = 0
+    first_left: int | None = None
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def repaired(self) -> int:
+        """How many candles were replaced or added."""
+        return self.replaced + self.added
+
+    @property
+    def different(self) -> int:
+        """How many hours differed when they were compared."""
+        return self.repaired + self.left
+
+    def listing(self, found: Sequence[Difference]) -> Comparison:
+        """Return it with more differences by name; those listed already stay as they are."""
+        by_hour = {item.hour: item for item in (*found, *self.differences)}
+        return replace(self, differences=tuple(sorted(by_hour.values())[:KEPT_DIFFERENCES]))
+
+    def counting(self, *, compared: int, replaced: int, left: Sequence[Difference]) -> Comparison:
+        """Return it with hours that have been compared and, where that was asked for, repaired."""
+        first_left = self.first_left if self.first_left is not None else next((item.hour for item in left), None)
+        return replace(
+            self,
+            compared=self.compared + compared,
+            replaced=self.replaced + replaced,
+            left=self.left + len(left),
+            first_left=first_left,
+        )
