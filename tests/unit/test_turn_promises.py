@@ -210,8 +210,8 @@ def test_a_symbol_that_is_listed_again_is_asked_for_behind_its_delisting() -> No
     assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
 
 
-def test_a_symbol_is_closed_by_what_is_stored_and_not_by_what_its_dead_worker_had_noted() -> None:
-    system = world(batch_size=24)
+def died_before_it_noted_what_it_stored(system: World) -> Run:
+    """Return a run whose worker has stored the first 24 hours, and died before its record said so."""
     run = system.start(start=START, end=END)
     put, left = system.runs.put_symbol, [2]
 
@@ -221,15 +221,33 @@ def test_a_symbol_is_closed_by_what_is_stored_and_not_by_what_its_dead_worker_ha
             raise Crash
         return put(record)
 
-    system.runs.put_symbol = die  # type: ignore[method-assign] # dies before it notes what it has stored
+    system.runs.put_symbol = die  # type: ignore[method-assign] # dies
     with pytest.raises(Crash):
         system.deliver()
     system.runs.put_symbol = put  # type: ignore[method-assign] # the others live
-    assert system.record(run).records == 0
+    assert (system.record(run).records, system.candles.hours(SYMBOL)) == (0, (Window(START, START + 24),))
+    return run
+
+
+def test_a_symbol_is_closed_by_what_is_stored_and_not_by_what_its_dead_worker_had_noted() -> None:
+    system = world(batch_size=24)
+    run = died_before_it_noted_what_it_stored(system)
     system.clock.advance(CLAIM_SECONDS)
     cancel_run(run.run_id, system.closing_ports())
     record = system.record(run)
     assert (record.outcome, record.records, record.missing) == (Outcome.PARTIAL, 24, (Window(START + 24, END),))
+
+
+def test_a_worker_that_ends_a_stopped_symbol_counts_what_a_dead_one_had_stored() -> None:
+    system = world(batch_size=24)
+    run = died_before_it_noted_what_it_stored(system)
+    assert cancel_run(run.run_id, system.closing_ports()).state is RunState.ACTIVE  # the dead one may hold it
+    system.clock.advance(VISIBILITY.total_seconds())
+    system.deliver()
+    record = system.record(run)
+    assert (record.closed_by, len(system.exchange.requested)) == (None, 1)
+    assert (record.outcome, record.records, record.missing) == (Outcome.PARTIAL, 24, (Window(START + 24, END),))
+    assert system.ended(run.run_id).counts == {"complete": 0, "partial": 1, "failed": 0, "skipped": 0, "records": 24}
 
 
 def test_a_symbol_that_is_given_up_says_why_the_exchange_failed() -> None:
@@ -249,7 +267,7 @@ def test_a_symbol_that_is_given_up_says_why_the_exchange_failed() -> None:
 # ends
 
 
-def test_an_end_whose_last_step_was_lost_is_made_up_for_by_the_message() -> None:
+def test_an_end_whose_last_step_was_lost_is_done_by_the_message() -> None:
     system = world()
     run = system.start(start=START, end=END)
     ((message, _),) = system.queue.sent
@@ -355,9 +373,9 @@ def test_a_wrong_row_is_named_by_the_run_that_met_it_and_not_asked_for_by_the_ne
     assert first.failure is not None
     assert first.failure.kind == "rejected_row"
     assert "a price is zero" in first.failure.message
-    asked = len(system.exchange.requested)
+    before = len(system.exchange.requested)
     assert system.record(system.collect(start=START, end=END)).outcome is Outcome.SKIPPED
-    assert len(system.exchange.requested) == asked
+    assert len(system.exchange.requested) == before
     system.exchange.wrong_rows = {}
     again = system.record(system.collect(start=START, end=END, recheck=True))
     assert (again.outcome, again.records, again.missing) == (Outcome.COMPLETE, 1, ())
@@ -368,8 +386,8 @@ def test_an_hour_whose_row_comes_right_with_the_next_answer_is_not_missing() -> 
     system = world(batch_size=24)
     system.exchange.wrong_rows = {SYMBOL: {START + 23: "a price is zero"}}
 
-    def mend(asked: Asked) -> None:
-        if asked.start > START:
+    def mend(request: Asked) -> None:
+        if request.start > START:
             system.exchange.wrong_rows = {}
 
     system.exchange.before = mend
@@ -408,19 +426,19 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_by_no_later_turn_of_th
         system.deliver()
     record = system.record(run)
     assert (record.outcome, record.missing) == (Outcome.PARTIAL, (Window(NOW - 20, NOW - 19),))
-    asked = [requested.start for requested in system.exchange.requested]
-    assert len(asked) == len(set(asked)) == record.turn > 1
+    starts = [item.start for item in system.exchange.requested]
+    assert len(starts) == len(set(starts)) == record.turn > 1
 
 
 def test_a_window_that_was_given_up_is_left_to_another_run() -> None:
     system = world(batch_size=24)
     system.exchange.seconds = 2
     system.worker_seconds = 4.4  # a turn has time for one answer
-    system.exchange.before = lambda asked: unavailable(asked) if asked.start == START else None
+    system.exchange.before = lambda request: unavailable(request) if request.start == START else None
     run = system.start(start=START, end=END)
     for _ in range(3):  # and not until it ends, which it would never do
         system.deliver()
-    assert [asked.start for asked in system.exchange.requested].count(START) == 1
+    assert [item.start for item in system.exchange.requested].count(START) == 1
     assert system.record(run).missing == (Window(START, START + 24),)
 
 
@@ -432,8 +450,8 @@ def test_a_recheck_goes_on_where_the_turn_before_it_ended() -> None:
     run = system.start(start=START, end=START + 120, recheck=True)
     for _ in range(4):
         system.deliver()
-    asked = [asked.start for asked in system.exchange.requested]
-    assert len(asked) == len(set(asked)) == len(holes)
+    starts = [item.start for item in system.exchange.requested]
+    assert len(starts) == len(set(starts)) == len(holes)
     assert system.record(run).outcome is Outcome.COMPLETE
 
 
@@ -536,7 +554,7 @@ def test_a_start_that_is_refused_leaves_no_lease() -> None:
 
 def test_a_retry_is_of_what_was_partial_too_and_rechecks_as_the_run_did() -> None:
     system = world(batch_size=24)
-    system.exchange.before = lambda asked: unavailable(asked) if asked.start == START else None
+    system.exchange.before = lambda request: unavailable(request) if request.start == START else None
     run = system.collect(start=START, end=END, recheck=True)
     assert system.record(run).outcome is Outcome.PARTIAL
     system.exchange.before = None
@@ -548,7 +566,7 @@ def test_a_retry_is_of_what_was_partial_too_and_rechecks_as_the_run_did() -> Non
 
 def test_a_retry_of_a_forward_run_fetches_what_it_left_out_before_its_last_candle() -> None:
     system = collected(world(batch_size=24), START + 24)
-    system.exchange.before = lambda asked: unavailable(asked) if asked.start == START else None
+    system.exchange.before = lambda request: unavailable(request) if request.start == START else None
     run = system.collect("forward", end=START + 72)
     assert system.record(run).outcome is Outcome.PARTIAL
     missing = system.record(run).missing
