@@ -64,6 +64,7 @@ def test_the_date_of_a_retry_counts_from_the_answers_own_date_and_else_from_our_
     end = "Wed, 01 Jan 2025 02:00:00 GMT"
     assert retry_after(answer(Retry_After=end, Date="Wed, 01 Jan 2025 01:00:00 GMT"), NEW_YEAR) == 3600
     assert retry_after(answer(Retry_After=end), NEW_YEAR) == 7200
+    assert retry_after(answer(Retry_After="9999999999"), NEW_YEAR) == BLOCK_MOST.total_seconds()
     assert retry_after(answer(Retry_After="Tue, 31 Dec 2024 23:59:59 GMT"), NEW_YEAR) is None
 
 
@@ -88,6 +89,11 @@ def test_without_a_header_a_block_lasts_until_the_time_in_the_body(until_ms: int
     assert seconds_of(418, body) == seconds
     assert seconds_of(418, body, Retry_After="-5") == seconds
     assert seconds_of(418, body, Retry_After="7") == 7
+
+
+def test_a_weight_is_a_number_of_a_possible_length() -> None:
+    assert used_weight(answer(X_MBX_USED_WEIGHT_1M="999999999")) == 999_999_999
+    assert used_weight(answer(X_MBX_USED_WEIGHT_1M="9" * 5000)) is None
 
 
 def test_a_block_is_a_second_at_least_and_a_minute_where_nothing_is_said() -> None:

@@ -13,6 +13,7 @@ from candle_collector.domain.plan import (
     first_span,
     next_request,
     plan_requests,
+    unanchored,
     window_hours,
 )
 from candle_collector.domain.run import MODES
@@ -80,6 +81,17 @@ def test_a_plan_moves_with_its_days(start: int, length: int, batch_size: int) ->
 
 def test_nothing_missing_needs_no_request() -> None:
     assert plan_requests((), 1000) == ()
+
+
+def test_only_hours_that_are_known_lie_between_a_window_and_the_candle_that_vouches_for_it() -> None:
+    window = Window(100, 148)
+
+    def request(stored: Window, *never_printed: Window) -> Request:
+        return next_request((window,), Coverage((stored,), never_printed), window_hours=48, candles=2)
+
+    assert request(Window(80, 90)) == request(Window(153, 154)) == unanchored(window)
+    assert request(Window(80, 90), Window(90, 100)).anchor == Window(88, 90)
+    assert request(Window(153, 154), Window(148, 153)).neighbour == 153
 
 
 def test_neighbouring_gaps_share_a_request() -> None:

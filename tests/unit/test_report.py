@@ -12,7 +12,7 @@ import pytest
 from candle_collector.collecting.run_scope import RunPorts, RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
-from candle_collector.domain.run import Failure, Run, SymbolRecord
+from candle_collector.domain.run import Failure, Outcome, Run, SymbolRecord
 from candle_collector.errors import ExchangeUnavailableError, NotFoundError
 from candle_collector.reading.report_runs import report_runs, report_status
 
@@ -66,6 +66,7 @@ def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:
     status = reported(system)
     assert (status["is_running"], status["status"], status["progress"]["percent"]) == (False, "idle", 100)
     assert status["current_operation"] is status["elapsed_seconds"] is None
+    assert status["progress"]["eta_seconds"] == 0
 
 
 def test_the_time_left_is_computed_from_what_is_done() -> None:
@@ -105,6 +106,21 @@ def test_that_a_run_waits_for_the_exchange_is_reported_with_the_time() -> None:
     system.rate_limiter.block(90, Failure("blocked", "banned", 418), now=system.clock.now(), seen=None)
     assert reported(system)["waiting_for_exchange_until"] == "2025-06-01T12:06:30Z"
     system.clock.advance(91)
+    assert reported(system)["waiting_for_exchange_until"] is None
+
+
+def test_a_run_waits_for_the_first_of_its_delayed_messages_while_nobody_is_at_work() -> None:
+    system = world()
+    run = system.start(start=START, end=END)
+    now = system.clock.now()
+    for symbol, seconds in (("BTCUSDT", 90), ("ETHUSDT", 60), ("SOLUSDT", 30)):
+        record = system.record(run, symbol)
+        system.runs.put_symbol(replace(record, due_at=now + timedelta(seconds=seconds)))
+    system.runs.put_symbol(system.record(run, "SOLUSDT").ended(Outcome.FAILED))
+    assert reported(system)["waiting_for_exchange_until"] == "2025-06-01T12:06:00Z"
+    claimed = system.record(run, "BTCUSDT").claimed(1, now=now, until=now + timedelta(seconds=5))
+    assert claimed is not None
+    system.runs.put_symbol(claimed)
     assert reported(system)["waiting_for_exchange_until"] is None
 
 

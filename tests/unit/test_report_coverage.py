@@ -225,6 +225,9 @@ def test_an_exchange_whose_clock_is_behind_is_not_expected_to_have_printed_more(
     archive.hold(Series("AUSDT"), (Window(START, NOW - 48),))
     archive.rate_limiter.note_clock(round(timedelta(hours=-48).total_seconds() * 1000))
     assert symbol_coverage("AUSDT", archive.ports)["missing_hours"] == 0
+    archive.rate_limiter.note_clock(round(timedelta(hours=-72).total_seconds() * 1000))
+    reported = symbol_coverage("AUSDT", archive.ports)
+    assert (reported["expected"], reported["stored"]) == (NOW - 48 - START,) * 2
 
 
 def test_a_symbol_without_a_candle_is_reported_in_the_list_and_expects_nothing(archive: Archive) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from candle_collector.domain import windows
 from candle_collector.domain.coverage import Settlement
-from candle_collector.domain.series import Series, count_by_year
+from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.repaired_series import repair
+from candle_collector.domain.series import KEPT_REJECTED, Series, count_by_year
 from candle_collector.domain.windows import Window
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +57,28 @@ def test_a_delisting_begins_after_the_last_candle() -> None:
     assert series.delisted == Window(START, START + 50)
     assert series.updated(windows.from_hours([START + 20]), WHOLE).delisted == Window(START + 21, START + 50)
     assert series.updated(windows.from_hours([START + 60]), WHOLE).delisted is None
+
+
+def test_a_record_names_each_wrong_hour_once_and_forgets_those_that_are_stored_and_the_oldest() -> None:
+    series = Series("BTCUSDT").rejecting({START: "one", START + 1: "two"}, ())
+    again = series.rejecting({START: "other"}, (Window(START + 1, START + 2),))
+    assert again.rejected == (FailedWindow(Window(START, START + 1), 1, "other"),)
+    many = Series("BTCUSDT").rejecting({START + step: "wrong" for step in range(KEPT_REJECTED + 1)}, ())
+    assert (len(many.rejected), many.rejected[0].window.start) == (KEPT_REJECTED, START + 1)
+
+
+def test_an_hour_that_turned_up_after_all_is_stored_and_no_longer_said_to_be_missing_for_good() -> None:
+    hour = Window(START, START + 1)
+    coverage = Series("BTCUSDT").rejecting({START: "wrong"}, ()).coverage((hour,), (hour,))
+    assert (coverage.never_printed, coverage.rejected) == ((), ())
+
+
+def test_a_proof_gives_way_to_a_candle() -> None:
+    series = Series("BTCUSDT", absent=Window(START - 10, START + 20), delisted=Window(START + 30, START + 90))
+    at = series.updated((Window(START, START + 1), Window(START + 30, START + 31)), WHOLE)
+    assert (at.absent, at.delisted) == (Window(START - 10, START), Window(START + 31, START + 90))
+    found = repair(series, START, START + 30).series
+    assert (found.absent, found.delisted) == (Window(START - 10, START), Window(START + 31, START + 90))
+    repaired = repair(series, START - 10, START + 29)
+    assert repaired.is_repaired
+    assert (repaired.series.absent, repaired.series.delisted) == (None, series.delisted)
