@@ -36,6 +36,11 @@ collect: setup ## Collect candles on the local stack and watch it: [MODE= START=
 	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
 		--exchange "$(EXCHANGE)"
 
+.PHONY: verify
+verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= START= END= SAMPLE= REPAIR=1 EXCHANGE=]
+	@$(VENV)/candles verify --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)" --sample "$(SAMPLE)" \
+		--exchange "$(EXCHANGE)" $(if $(REPAIR),--repair)
+
 .PHONY: coverage
 coverage: setup ## Show how complete the archive on the local stack is: [SYMBOLS= START= END=]
 	@$(VENV)/candles coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
