@@ -221,7 +221,7 @@ def test_a_window_that_two_answers_say_nothing_of_is_not_compared_and_the_others
     assert record.comparison == Comparison(400)
 
 
-def test_a_row_that_is_wrong_is_no_difference() -> None:
+def test_a_row_that_is_wrong_does_not_count() -> None:
     system = collected()
     system.exchange.wrong_rows = {SYMBOL: {START + 5: "its high is below its low"}}
     run = system.collect("verify", repair=True)
