@@ -6,7 +6,8 @@ from functools import cache
 from itertools import pairwise
 
 from candle_collector.domain import windows
-from candle_collector.domain.plan import plan_requests
+from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.plan import next_request, plan_requests
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -67,6 +68,16 @@ def test_a_plan_moves_with_its_days(start: int, length: int, batch_size: int) ->
     plan = plan_requests((Window(start, start + length),), batch_size)
     moved = plan_requests((Window(start + day, start + length + day),), batch_size)
     assert moved == tuple(Window(span.start + day, span.end + day) for span in plan)
+
+
+def test_a_candle_that_the_exchange_does_not_have_vouches_for_no_answer() -> None:
+    stored, gap = (Window(0, 100), Window(120, 130)), (Window(100, 120),)
+    assert next_request(gap, Coverage(stored), window_hours=50, candles=2).anchor == Window(98, 100)
+    denied = (Window(95, 100),)
+    request = next_request(gap, Coverage(stored, denied=denied), window_hours=50, candles=2)
+    assert (request.anchor, request.window) == (Window(93, 95), Window(100, 120))
+    behind = next_request(gap, Coverage(stored[1:], denied=(Window(120, 123),)), window_hours=50, candles=2)
+    assert behind.neighbour == 123
 
 
 def test_nothing_missing_needs_no_request() -> None:

@@ -56,9 +56,10 @@ def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None
     names = ("compared", "different", "repaired", "differences")
     assert [before[name] for name in names] == [None] * 4
     right = system.candles.lines["BTCUSDT", START + 5]
-    system.candles.lines["BTCUSDT", START + 5] = wrong = right.replace(",", ".5,", 1)
+    system.candles.lines["BTCUSDT", START + 5] = wrong = f"1{right}"
     system.exchange.printed["BTCUSDT"] -= {START + 9}
     lacking = system.candles.lines["BTCUSDT", START + 9]
+    system.clock.advance(1)
     system.collect("verify", repair=True)
     results = reported(system)["last_results"]
     (found,) = results["details"]

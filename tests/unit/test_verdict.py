@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import KEPT_DIFFERENCES, Comparison, Difference
 from candle_collector.domain.run import Failure, Outcome
@@ -54,7 +56,7 @@ def test_the_parts_of_a_verdict_are_all_of_it(
     parts = list(verdict.parts(most))
     assert parts[0].window.start == 0
     assert parts[-1].window.end == verdict.window.end
-    assert all(part.window.end == following.window.start for part, following in zip(parts, parts[1:], strict=False))
+    assert all(part.window.end == following.window.start for part, following in pairwise(parts))
     assert sum(part.compared for part in parts) == len(verdict.compared)
     assert [item for part in parts for item in part.differences] == list(verdict.differences)
     assert all(len(part.differences) <= most for part in parts)
