@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from candle_collector.answers import SymbolResult
 from candle_collector.domain import dates
-from candle_collector.ports import Revised
+from candle_collector.domain.progress import Revision
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -36,8 +37,8 @@ def differences_table(symbols: Sequence[SymbolResult]) -> Table:
     return table
 
 
-def revisions_table(symbol: str, revised: Sequence[Revised]) -> Table:
-    """Return the table of the candles of a symbol that were replaced."""
+def revisions_table(symbol: str, revised: Sequence[tuple[Revision, str, datetime]]) -> Table:
+    """Return the table of the candles of a symbol that were replaced, each by which run and when."""
     table = _table(f"{symbol}: replaced candles (old -> new)", "hour (UTC)", "when", "run")
     for (stored, offered), run_id, at in revised:
         hour = _short(dates.format_hour(stored.hour))
