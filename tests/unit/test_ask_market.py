@@ -299,4 +299,6 @@ def test_a_refusal_does_not_hide_a_ban() -> None:
     system.rate_limiter.refuse(NOON + timedelta(hours=5), REFUSAL)
     with pytest.raises(MarketUnavailableError, match="asked us to wait"):
         system.start()
+    with pytest.raises(MarketUnavailableError, match="asked us to wait"):
+        plan(system)
     assert system.exchange.market_asked == 0

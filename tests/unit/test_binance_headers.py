@@ -7,9 +7,15 @@ from datetime import UTC, datetime
 import pytest
 from candle_collector.adapters.binance.bounded_http import HttpAnswer
 from candle_collector.adapters.binance.headers import BLOCK_MOST, clock_ms, date_of, retry_after, used_weight
-from candle_collector.adapters.binance.refusals import RETRY_AFTER_LEAST, refusal
+from candle_collector.adapters.binance.refusals import RETRY_AFTER_LEAST, AgainError, refusal
 from candle_collector.adapters.binance.rows import WrongAnswerError
-from candle_collector.errors import ExchangeBlockedError, ExchangeError
+from candle_collector.errors import (
+    ExchangeBlockedError,
+    ExchangeError,
+    ExchangeRefusedError,
+    ExchangeUnavailableError,
+    SymbolRefusedError,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +88,33 @@ def test_without_a_header_a_block_lasts_until_the_time_in_the_body(until_ms: int
     assert seconds_of(418, body) == seconds
     assert seconds_of(418, body, Retry_After="-5") == seconds
     assert seconds_of(418, body, Retry_After="7") == 7
+
+
+def test_a_block_is_a_second_at_least_and_a_minute_where_nothing_is_said() -> None:
+    assert (seconds_of(Retry_After="0"), seconds_of()) == (1, 60)
+    body = b'{"code":-1003,"msg":"banned until %d"}' % (NEW_YEAR_MS + 90_000)
+    assert seconds_of(418, body, Date="Wed, 01 Jan 2025 00:00:30 GMT") == 60  # by the exchange's own clock
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "error"),
+    [
+        *[(400, b'{"code":%d,"msg":"no"}' % code, "unavailable", AgainError) for code in (-1000, -1001, -1007, -1008)],
+        (400, b'{"code":-1121,"msg":"no"}', "invalid_symbol", SymbolRefusedError),
+        (400, b'{"code":-1100,"msg":"no"}', "refused", SymbolRefusedError),
+        (400, b"<html>", "unavailable", AgainError),
+        (500, b'{"code":-1100,"msg":"no"}', "unavailable", AgainError),
+        (302, b"", "invalid_answer", AgainError),
+        (403, b"<html>", "refused", AgainError),
+        (451, b'{"code":0,"msg":"no"}', "refused", ExchangeRefusedError),
+        (451, b"<html>", "unavailable", AgainError),
+    ],
+)
+def test_what_an_answer_that_is_not_good_means(status: int, body: bytes, kind: str, error: type[Exception]) -> None:
+    met = refusal(answer(status, body), NEW_YEAR)
+    assert (type(met), met.failure.kind) == (error, kind)
+    if isinstance(met, AgainError):
+        assert met.verdict is (ExchangeRefusedError if status == 403 else ExchangeUnavailableError)
 
 
 DATES = st.from_regex(r"(\w{3,9},? )?[-+\d]{0,5}[ -]\w{3}[ -][-\d]{0,6} [-\d:]{0,10}( [-+]?\w{0,9})?", fullmatch=True)

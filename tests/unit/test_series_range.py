@@ -112,3 +112,10 @@ def test_gap_fill_writes_a_wrong_record_again(collected: World) -> None:
 def test_gap_fill_is_about_nothing_where_nothing_is_stored_or_noted() -> None:
     assert not stored_range("gap_fill", Window(START, NOW), Series(SYMBOL), FakeCandleStore()).hours
     assert stored_range("forward", Window(START, NOW), Series(SYMBOL), FakeCandleStore()) == Window(START, NOW)
+
+
+def test_forward_to_an_end_before_the_last_candle_is_about_nothing_behind_it(collected: World) -> None:
+    last = collected.candles.last_hour(SYMBOL)
+    assert last is not None
+    run = collected.collect("forward", end=last - 5)
+    assert collected.record(run).range == Window(last + 1, last + 1)
