@@ -36,6 +36,11 @@ collect: setup ## Collect candles on the local stack and watch it: [MODE= START=
 	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
 		--exchange "$(EXCHANGE)"
 
+.PHONY: verify
+verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= START= END= SAMPLE= REPAIR=1 EXCHANGE=]
+	@$(VENV)/candles verify --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)" --sample "$(SAMPLE)" \
+		--exchange "$(EXCHANGE)" $(if $(REPAIR),--repair)
+
 .PHONY: coverage
 coverage: setup ## Show how complete the archive on the local stack is: [SYMBOLS= START= END=]
 	@$(VENV)/candles coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
@@ -85,8 +90,9 @@ faults: setup ## Run the longer tests of what can go wrong
 
 .PHONY: explore
 explore: setup ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters
-	@$(VENV)/python -m pytest tests/explore -q -k "worker and not reconciler" & \
-		$(VENV)/python -m pytest tests/explore -q -k "not (worker and not reconciler)" && wait $$!
+	@LYING_WORLDS=600 $(VENV)/python -m pytest tests/unit/test_lying_exchange.py tests/explore -q \
+		-k "not (interleavings and worker)" & \
+		$(VENV)/python -m pytest tests/explore/test_interleavings.py -q -k worker && wait $$!
 
 .PHONY: mutants
 mutants: setup ## Put one-line defects into the code, and see which test notices each: [ONLY=domain/plan]

@@ -40,6 +40,8 @@ COMMANDS = {
     "status": Command("stack", "show what of the local stack runs, and where"),
     "logs": Command("stack", "show the logs of the functions on the local stack"),
     "collect": Command("collect", "collect candles on the local stack and watch it"),
+    "verify": Command("verify", "compare stored candles with the exchange's, and repair them if asked to"),
+    "revisions": Command("revisions", "list the stored candles that were replaced"),
     "coverage": Command("coverage", "show how complete the archive is"),
     "export": Command("export", "write stored candles to a file or a folder"),
     "import": Command("import_", "store candles from files"),

@@ -70,7 +70,7 @@ class CollectionRequest:
         return self.mode == "backward" and not (self.start or self.end or self.top or self.symbols)
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """Take a date or a timestamp as the API does, which has the last word on its range."""
     try:
         dates.start_of(text)
@@ -85,24 +85,37 @@ def _top(text: str) -> int:
     return int(text)
 
 
-def _symbols(text: str) -> tuple[str, ...]:
-    symbols = tuple(symbol.strip() for symbol in text.split(","))
-    for symbol in symbols:
+def symbols(text: str) -> tuple[str, ...]:
+    """Take names separated by commas."""
+    named = tuple(symbol.strip() for symbol in text.split(","))
+    for symbol in named:
         if not is_symbol(symbol):
             raise argparse.ArgumentTypeError(f"{symbol!r} is not a symbol: write them as BTCUSDT,ETHUSDT")
-    return symbols
+    return named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles collect` takes."""
     parser.add_argument("--mode", choices=COLLECTING_MODES, default="backward", help="default: backward")
-    parser.add_argument("--start", type=_moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
-    parser.add_argument("--end", type=_moment, help="last day or hour, UTC, included (default: yesterday)")
+    parser.add_argument("--start", type=moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
+    parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: yesterday)")
     parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")
-    parser.add_argument("--symbols", type=_symbols, default=(), help="these instead of the top: BTCUSDT,ETHUSDT")
+    parser.add_argument("--symbols", type=symbols, default=(), help="these instead of the top: BTCUSDT,ETHUSDT")
     parser.add_argument(
         "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
     )
+
+
+def check_range(start: str | None, end: str | None) -> None:
+    """Refuse a range that ends before it begins.
+
+    Raises
+    ------
+    StackError
+        It does.
+    """
+    if start and end and dates.start_of(start) >= dates.end_of(end):
+        raise StackError(f"START {start} is after END {end}.", "give a START before END.")
 
 
 def request_of(arguments: argparse.Namespace) -> CollectionRequest:
@@ -116,6 +129,5 @@ def request_of(arguments: argparse.Namespace) -> CollectionRequest:
     start, end = arguments.start, arguments.end
     if arguments.symbols and arguments.top:
         raise StackError("TOP and SYMBOLS (--top, --symbols) exclude each other.", "give one of them.")
-    if start and end and dates.start_of(start) >= dates.end_of(end):
-        raise StackError(f"START {start} is after END {end}.", "give a START before END.")
+    check_range(start, end)
     return CollectionRequest(arguments.mode, start, end, arguments.top, arguments.symbols, arguments.exchange)

@@ -2,7 +2,14 @@
 
 from cli.client import Refusal
 
-_VARIABLES = {"start_date": "START", "end_date": "END", "symbols": "SYMBOLS", "top_n": "TOP", "mode": "MODE"}
+_VARIABLES = {
+    "start_date": "START",
+    "end_date": "END",
+    "symbols": "SYMBOLS",
+    "top_n": "TOP",
+    "mode": "MODE",
+    "sample": "SAMPLE",
+}
 _SERVER_ERROR = 500
 
 UNREACHABLE = "The local stack is not there. Start it with `make up`, then ask again."

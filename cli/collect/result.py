@@ -19,6 +19,12 @@ MEANINGS: dict[OutcomeName, str] = {
     "partial": "some stored, some missing",
     "failed": "none stored, some missing",
 }
+MEANINGS_OF_VERIFYING: dict[OutcomeName, str] = {
+    "complete": "nothing differs now",
+    "skipped": "nothing is stored there",
+    "partial": "something differs, or was not compared",
+    "failed": "nothing was compared",
+}
 STYLES: dict[OutcomeName, str] = {
     "complete": "green",
     "skipped": "blue",
@@ -37,10 +43,10 @@ def show_result(console: Console, results: Results) -> None:
     if results.end_reason:
         console.print(Text(f"The run was ended before it was done: {results.end_reason}.\n", style="yellow"))
     if results.total_cryptos <= LISTED_SYMBOLS:
-        console.print(_symbols(results.details))
+        console.print(_symbols(results.details, "repaired" if results.mode == "verify" else "stored"))
     amiss = having(results, "partial", "failed")
     if amiss:
-        _say_amiss(console, amiss)
+        _say_amiss(console, amiss, verifies=results.mode == "verify")
 
 
 def _table(title: str, *, footer: bool = False) -> Table:
@@ -56,10 +62,14 @@ def _table(title: str, *, footer: bool = False) -> Table:
 
 
 def _outcomes(results: Results) -> Table:
+    verifies = results.mode == "verify"
+    meanings = MEANINGS_OF_VERIFYING if verifies else MEANINGS
     table = _table("Result", footer=True)
     table.add_column("outcome", footer="total")
     table.add_column("cryptos", justify="right", footer=str(results.total_cryptos))
-    table.add_column("candles stored", justify="right", footer=f"{results.total_records:,}")
+    table.add_column(
+        "candles repaired" if verifies else "candles stored", justify="right", footer=f"{results.total_records:,}"
+    )
     table.add_column("requests", justify="right", footer=f"{requests_of(results):,}")
     table.add_column("meaning", style="dim")
     counts = (results.complete, results.skipped, results.partial, results.failed)
@@ -70,16 +80,16 @@ def _outcomes(results: Results) -> Table:
             str(count),
             f"{sum(symbol.records for symbol in symbols):,}",
             f"{sum(symbol.requests for symbol in symbols):,}",
-            MEANINGS[name],
+            meanings[name],
         )
     return table
 
 
-def _symbols(symbols: Sequence[SymbolResult]) -> Table:
+def _symbols(symbols: Sequence[SymbolResult], candles: str) -> Table:
     table = _table("By crypto")
     table.add_column("symbol")
     table.add_column("outcome")
-    table.add_column("stored", justify="right")
+    table.add_column(candles, justify="right")
     table.add_column("requests", justify="right")
     table.add_column("retries", justify="right")
     table.add_column("holds (UTC)", style="dim")
@@ -95,16 +105,23 @@ def _symbols(symbols: Sequence[SymbolResult]) -> Table:
     return table
 
 
-def _say_amiss(console: Console, symbols: Sequence[SymbolResult]) -> None:
-    """Print what is missing, once for each reason: one refusal by the exchange can fail every symbol alike."""
-    console.print(Text("What is missing, and why (UTC)", style="bold"))
+def _say_amiss(console: Console, symbols: Sequence[SymbolResult], *, verifies: bool) -> None:
+    """Print what is missing, once for each reason: one refusal by the exchange can fail every symbol alike.
+
+    Parameters
+    ----------
+    verifies
+        Whether it is a verification: then what was not compared is named in place of what is missing.
+    """
+    console.print(Text(f"What {'is amiss' if verifies else 'is missing'}, and why (UTC)", style="bold"))
     by_reason: dict[tuple[OutcomeName, str], list[SymbolResult]] = {}
     for symbol in symbols:
         by_reason.setdefault((symbol.status, reason(symbol.error)), []).append(symbol)
     for (name, why), alike in by_reason.items():
         console.print(Text.assemble((f" {len(alike)} {name}: ", STYLES[name]), why))
         for symbol in alike[:LISTED_SYMBOLS]:
-            for line in windows(symbol.missing, symbol.missing_hours) or ["no window is named"]:
+            nothing = "" if verifies else "no window is named"
+            for line in windows(symbol.missing, symbol.missing_hours) or [nothing]:
                 console.print(Text(f"   {symbol.symbol}  {line}"))
         if len(alike) > LISTED_SYMBOLS:
             console.print(f"   and {len(alike) - LISTED_SYMBOLS} more, which the run's status names")

@@ -1,10 +1,11 @@
-"""One `make collect` from the stack to the exit code: up, trigger, follow, say."""
+"""One run on the local stack, from the stack to the exit code: up, trigger, follow, say."""
 
 import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from candle_collector.answers import Status
 from rich.console import Console
@@ -38,6 +39,38 @@ class _StoppedError(Exception):
         self.lines = lines
 
 
+class Requested(Protocol):
+    """What a person asked for."""
+
+    @property
+    def exchange(self) -> str:
+        """The exchange to start the stack with; empty for the one that it has."""
+
+    def trigger_body(self, now: datetime) -> dict[str, Any]:
+        """Make the body of the trigger, by the exchange's clock."""
+
+    def describe(self, body: dict[str, Any]) -> str:
+        """Write what the body asks for."""
+
+
+class Ended(NamedTuple):
+    """A run that was followed to its end.
+
+    Attributes
+    ----------
+    is_ours
+        Whether it was started here, and not by somebody else before.
+    counted
+        How many candle requests the exchange counted meanwhile; None where that is not known.
+    """
+
+    run_id: str
+    status: Status
+    stack: Stack
+    is_ours: bool
+    counted: int | None
+
+
 def collect(
     request: CollectionRequest,
     places: Places,
@@ -45,12 +78,34 @@ def collect(
     bring_up: Callable[[str], None],
     wait: Wait = time.sleep,
 ) -> int:
-    """Collect as asked, and say.
+    """Collect as requested, say what came of it, and return the exit code as `follow` does, or by the outcomes."""
+    ended = follow(request, places, console, bring_up, wait)
+    if isinstance(ended, int):
+        return ended
+    run_id, status, stack, is_ours, counted_by_exchange = ended
+    stack_file = _from_here(places.stack_file)
+    _report(console, status, counted_by_exchange, places.logs_dir)
+    if status.last_results is not None and status.last_results.details:
+        say(console, where_it_lies(stack, _from_here(stack.state_dir)))
+        say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
+    if request.is_first_look and is_ours:
+        say(console, how_to_go_on())
+    return exit_code(status.last_results)
+
+
+def follow(
+    request: Requested,
+    places: Places,
+    console: Console,
+    bring_up: Callable[[str], None],
+    wait: Wait = time.sleep,
+) -> Ended | int:
+    """Start a run as requested, and show it until it ends.
 
     Parameters
     ----------
     request
-        What to collect.
+        What to do.
     places
         Where the stack says its addresses and writes its logs.
     console
@@ -62,8 +117,8 @@ def collect(
 
     Returns
     -------
-    int
-        The exit code: 0 when nothing is failed or partial, 1 when something is, 2 when nothing was collected,
+    Ended | int
+        The run, or the exit code where it was not seen to its end: 2 when it was not started or is not seen any more,
         130 after Ctrl-C.
     """
     stack_file = _from_here(places.stack_file)
@@ -76,21 +131,15 @@ def collect(
     except _StoppedError as stop:
         console.print()
         for number, line in enumerate(stop.lines):
-            _say(console, line, "red" if number == 0 and stop.exit_code == EXIT_NOT_DONE else "")
+            say(console, line, "red" if number == 0 and stop.exit_code == EXIT_NOT_DONE else "")
         return stop.exit_code
     except KeyboardInterrupt:  # from the trigger on, the steps answer it themselves
         console.print()
-        _say(console, "Stopped before anything was started.")
+        say(console, "Stopped before anything was started.")
         return EXIT_INTERRUPTED
     # What was counted before someone else's run began is not known.
     counted_now = exchange.candle_requests() if is_ours else None
-    _report(console, status, _difference(counted_now, counted_before), places.logs_dir)
-    if status.last_results is not None and status.last_results.details:
-        _say(console, where_it_lies(stack, _from_here(stack.state_dir)))
-        _say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
-    if request.is_first_look and is_ours:
-        _say(console, how_to_go_on())
-    return exit_code(status.last_results)
+    return Ended(run_id, status, stack, is_ours, _difference(counted_now, counted_before))
 
 
 def _up(exchange: str, stack_file: Path, bring_up: Callable[[str], None]) -> Stack:
@@ -101,20 +150,18 @@ def _up(exchange: str, stack_file: Path, bring_up: Callable[[str], None]) -> Sta
         raise _StoppedError(EXIT_NOT_DONE, str(error)) from error
 
 
-def _start(
-    api: CollectorApi, request: CollectionRequest, now: datetime, console: Console, stack_file: str
-) -> tuple[str, bool]:
+def _start(api: CollectorApi, request: Requested, now: datetime, console: Console, stack_file: str) -> tuple[str, bool]:
     """Start the run, or find the one that is active; give its id, and whether it is ours."""
     body = request.trigger_body(now)
-    _say(console, f"Asking for {request.describe(body)} ...")
+    say(console, f"Asking for {request.describe(body)} ...")
     try:
         started = api.trigger(body)
     except ApiRefusedError as error:
         run_id = error.refusal.run_id
         if error.http_status != _CONFLICT or run_id is None:
             raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
-        _say(console, f"Run {run_id} is active already, and one runs at a time: following that one.", "yellow")
-        _say(console, "What you asked for now was not started; ask again afterwards if it is something else.", "yellow")
+        say(console, f"Run {run_id} is active already, and one runs at a time: following that one.", "yellow")
+        say(console, "What you asked for now was not started; ask again afterwards if it is something else.", "yellow")
         return run_id, False
     except (ApiUnreachableError, ApiUnansweredError) as error:
         raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
@@ -122,9 +169,9 @@ def _start(
         look = how_to_look(api.url, stack_file, None)
         raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
     days = f"{started.start_date} to {started.end_date}"
-    _say(console, f"Run {started.run_id}: {started.mode}, {days}, {counted(started.total_cryptos, 'crypto')}.", "bold")
+    say(console, f"Run {started.run_id}: {started.mode}, {days}, {counted(started.total_cryptos, 'crypto')}.", "bold")
     if started.note:
-        _say(console, started.note, "yellow")
+        say(console, started.note, "yellow")
     return started.run_id, True
 
 
@@ -175,11 +222,11 @@ def _passes(error: BaseException) -> bool:
 def _report(console: Console, status: Status, counted_by_exchange: int | None, logs: Path) -> None:
     results = status.last_results
     if results is None:
-        _say(console, f"Run {status.run_id} ended without results. Look into {logs} for why.", "red")
+        say(console, f"Run {status.run_id} ended without results. Look into {logs} for why.", "red")
         return
     show_result(console, results)
     cold_starts = worker_cold_starts(logs, moment(status.start_time)) if status.start_time else None
-    _say(console, totals(results, seconds_of(status), counted_by_exchange, cold_starts), "bold")
+    say(console, totals(results, seconds_of(status), counted_by_exchange, cold_starts), "bold")
 
 
 def _from_here(path: Path) -> str:
@@ -197,7 +244,7 @@ def _remedy(error: ApiError) -> str:
     return remedies.UNREACHABLE if isinstance(error, ApiUnreachableError) else remedies.UNANSWERED
 
 
-def _say(console: Console, text: str, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "") -> None:
     """Print lines: prose is wrapped between words at a terminal, commands (indented) are left whole to be copied."""
     for line in text.splitlines():
         console.print(Text(line, style=style), soft_wrap=line.startswith("  ") or not console.is_terminal)

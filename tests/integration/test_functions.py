@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from candle_collector import bootstrap
+from candle_collector.domain import windows
+from candle_collector.domain.candle import candle_from_line
 from candle_collector.domain.symbol_message import SymbolMessage
 
 from tests.exchange import RunningExchange, running_exchange
@@ -274,6 +276,39 @@ def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivere
     assert scheduled("gap_fill", time)["started"] is True
     work_all(stack)
     assert status().body["last_results"]["mode"] == "gap_fill"
+
+
+def test_a_verification_replaces_what_differs_in_one_transaction_and_keeps_both_values(stack: str) -> None:
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    work_all(stack)
+    hour = windows.first_hour_of("2025-03-05") + 7
+    key = {"series": {"S": "BTCUSDT#1h"}, "day": {"S": "2025-03-05"}}
+    right = client("dynamodb").get_item(TableName="candles", Key=key)["Item"]["h07"]["S"]
+    wrong = candle_from_line(hour, right)._replace(close="1")
+    client("dynamodb").update_item(
+        TableName="candles",
+        Key=key,
+        UpdateExpression="SET h07 = :wrong",
+        ExpressionAttributeValues={":wrong": {"S": wrong.line()}},
+    )
+    plan = trigger({"mode": "verify", "dry_run": True}).body
+    assert (plan["mode"], plan["requests"], plan["missing_hours"]) == ("verify", 1, 0)
+    details = []
+    for repair in (False, True):
+        started = trigger({"mode": "verify", "symbols": ["BTCUSDT"], "repair": repair})
+        assert started.status == 202
+        work_all(stack)
+        details += status().body["last_results"]["details"]
+    assert [(item["status"], item["compared"], item["different"], item["repaired"]) for item in details] == [
+        ("partial", HOURS, 1, 0),
+        ("complete", HOURS, 1, 1),
+    ]
+    difference = {"hour": "2025-03-05T07:00:00Z", "stored": wrong.line(), "offered": right}
+    assert [item["differences"] for item in details] == [[difference], [difference]]
+    ((revision, run_id, _),) = bootstrap.container().candles.revised("BTCUSDT")
+    assert (revision.stored, revision.offered, run_id) == (wrong, candle_from_line(hour, right), started.body["run_id"])
+    assert client("dynamodb").get_item(TableName="candles", Key=key)["Item"]["h07"]["S"] == right
+    assert len(klines(symbol="BTCUSDT", interval="1h", limit="1000").body) == HOURS
 
 
 def test_a_poisoned_message_fails_alone(stack: str) -> None:

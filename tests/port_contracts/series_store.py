@@ -19,6 +19,7 @@ FULL = Series(
     delisted=Window(480_001, 490_000),
     years={2024: 8784, 2025: 12},
     failed_windows=(FailedWindow(Window(450_000, 450_003), 8, "the exchange answered 503"),),
+    denied=(Window(450_010, 450_012), Window(460_000, 460_001)),
 )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from candle_collector.domain.run import Mode
+from candle_collector.domain.run import COLLECTING_MODES
 
 from tests.template.stack import PROJECT, Stack
 
@@ -137,7 +137,7 @@ def test_a_schedule_names_the_mode_and_the_time_of_its_occurrence(prod: Stack) -
     }
     assert inputs == {
         f"candles-{mode.replace('_', '-')}": {"mode": mode, "time": "<aws.scheduler.scheduled-time>"}
-        for mode in get_args(Mode)
+        for mode in COLLECTING_MODES  # a verification never happens by itself
         if mode != "backward"
     }
 

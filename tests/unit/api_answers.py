@@ -13,9 +13,9 @@ RUN = "01KAS3ZJ5VABCDEFGHJKMNPQRS"
 def symbol_result(symbol: str, status: str, **members: Any) -> SymbolResult:
     """Return what became of a symbol: nothing stored, nothing missing."""
     counts = {"records": 0, "requests": 0, "retries": 0, "missing": (), "missing_hours": 0}
-    return SymbolResult(
-        **{"symbol": symbol, "status": status, "error": None, "first": None, "last": None, **counts, **members}
-    )
+    compared = dict.fromkeys(("compared", "different", "repaired", "differences"))
+    known = {"error": None, "first": None, "last": None, **compared}
+    return SymbolResult(**{"symbol": symbol, "status": status, **known, **counts, **members})
 
 
 def results(details: Sequence[SymbolResult] = (), **members: Any) -> Results:

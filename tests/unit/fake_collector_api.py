@@ -22,11 +22,15 @@ def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, A
         "error": None,
         "first": None,
         "last": None,
+        "compared": None,
+        "different": None,
+        "repaired": None,
+        "differences": None,
         **more,
     }
 
 
-def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
+def status(*symbols: dict[str, Any], running: bool = False, mode: str = "backward") -> dict[str, Any]:
     def count(name: str) -> int:
         return sum(item["status"] == name for item in symbols)
 
@@ -35,7 +39,7 @@ def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
     return {
         "is_running": running,
         "status": "running" if running else "idle",
-        "current_operation": "backward" if running else None,
+        "current_operation": mode if running else None,
         "run_id": RUN,
         "start_time": "2026-11-23T10:00:00Z",
         "elapsed_seconds": 3.0 if running else None,
@@ -44,7 +48,7 @@ def status(*symbols: dict[str, Any], running: bool = False) -> dict[str, Any]:
         "waiting_for_exchange_until": None,
         "last_results": {
             "run_id": RUN,
-            "mode": "backward",
+            "mode": mode,
             "start_date": "2025-10-03",
             "end_date": "2025-12-31",
             "note": None,

@@ -79,6 +79,16 @@ def test_a_plan_moves_with_its_days(start: int, length: int, batch_size: int) ->
     assert moved == tuple(Window(span.start + day, span.end + day) for span in plan)
 
 
+def test_a_candle_that_the_exchange_does_not_have_vouches_for_no_answer() -> None:
+    stored, gap = (Window(0, 100), Window(120, 130)), (Window(100, 120),)
+    assert next_request(gap, Coverage(stored), window_hours=50, candles=2).anchor == Window(98, 100)
+    denied = (Window(95, 100),)
+    request = next_request(gap, Coverage(stored, denied=denied), window_hours=50, candles=2)
+    assert (request.anchor, request.window) == (Window(93, 95), Window(100, 120))
+    behind = next_request(gap, Coverage(stored[1:], denied=(Window(120, 123),)), window_hours=50, candles=2)
+    assert behind.neighbour == 123
+
+
 def test_nothing_missing_needs_no_request() -> None:
     assert plan_requests((), 1000) == ()
 

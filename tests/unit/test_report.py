@@ -49,6 +49,32 @@ def test_before_the_first_run_there_is_nothing_to_report() -> None:
     assert status["current_operation"] is status["elapsed_seconds"] is status["last_results"] is None
 
 
+def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None:
+    system = world()
+    system.collect(start=START, end=END, symbols=("BTCUSDT",))
+    (before,) = reported(system)["last_results"]["details"]
+    names = ("compared", "different", "repaired", "differences")
+    assert [before[name] for name in names] == [None] * 4
+    right = system.candles.lines["BTCUSDT", START + 5]
+    system.candles.lines["BTCUSDT", START + 5] = wrong = f"1{right}"
+    system.exchange.printed["BTCUSDT"] -= {START + 9}
+    lacking = system.candles.lines["BTCUSDT", START + 9]
+    system.clock.advance(1)
+    system.collect("verify", repair=True)
+    results = reported(system)["last_results"]
+    (found,) = results["details"]
+    assert (results["mode"], results["total_records"]) == ("verify", 1)
+    assert [found[name] for name in names] == [
+        48,
+        2,
+        1,
+        [
+            {"hour": "2025-05-01T05:00:00Z", "stored": wrong, "offered": right},
+            {"hour": "2025-05-01T09:00:00Z", "stored": lacking, "offered": None},
+        ],
+    ]
+
+
 def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:
     system = world()
     run = system.start(start=START, end=END)

@@ -10,6 +10,7 @@ from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
 from candle_collector.api.trigger_body import read_trigger
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
+from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
 
@@ -57,6 +58,21 @@ def test_symbols_replace_the_top_n_so_that_both_are_a_mistake() -> None:
 )
 def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(fields: dict[str, Any], named: str) -> None:
     assert refused(**fields) == named
+
+
+def test_a_verification_takes_repair_and_a_sample_which_other_modes_refuse() -> None:
+    assert read(mode="verify") == RunRequest("verify")
+    request = read(mode="verify", repair=True, sample=10, symbols=["BTCUSDT"])
+    assert (request.repair, request.sample, request.symbols) == (True, 10, ("BTCUSDT",))
+    assert read(mode="verify", sample=100).sample == read(repair=False).sample == 100
+    for mode in COLLECTING_MODES:
+        assert refused(mode=mode, repair=True) == "repair"
+        assert refused(mode=mode, sample=100) == "sample"
+    assert refused(mode="verify", recheck=True) == "recheck"
+    assert refused(mode="verify", top_n=5) == "top_n"
+    for sample in (0, 101, "10", 1.5):
+        assert refused(mode="verify", sample=sample) == "sample"
+    assert refused(mode="verify", repair="yes") == "repair"
 
 
 def test_a_body_is_measured_in_bytes_before_it_is_read() -> None:

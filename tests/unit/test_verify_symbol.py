@@ -181,6 +181,19 @@ def test_candles_that_the_exchange_does_not_have_keep_nothing_from_being_collect
     assert system.record(run).outcome is Outcome.COMPLETE
 
 
+def test_a_symbol_that_two_runs_heard_nothing_of_is_stored_when_it_has_candles_after_all() -> None:
+    system = World({SYMBOL: ()}, listings=(listing(SYMBOL, "BREAK"),))
+    for _ in range(2):
+        system.collect(start=START + 100, end=END, symbols=(SYMBOL,))
+        system.clock.advance(3600)
+    assert system.series.get(SYMBOL).absent is not None
+    system.exchange.print_also(SYMBOL, range(START + 150, START + 300))
+    for _ in range(2):
+        system.collect(start=START, end=END, symbols=(SYMBOL,))
+        system.clock.advance(3600)
+    assert system.candles.hours(SYMBOL) == (Window(START + 150, START + 300),)
+
+
 @pytest.mark.parametrize(
     "first",
     [
@@ -221,7 +234,7 @@ def test_a_window_that_two_answers_say_nothing_of_is_not_compared_and_the_others
     assert record.comparison == Comparison(400)
 
 
-def test_a_row_that_is_wrong_is_no_difference() -> None:
+def test_a_row_that_is_wrong_does_not_count() -> None:
     system = collected()
     system.exchange.wrong_rows = {SYMBOL: {START + 5: "its high is below its low"}}
     run = system.collect("verify", repair=True)

@@ -212,6 +212,8 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     rejected = {hour: why for hour, why in answer.rejected.items() if windows.contains(progress.to_ask, hour)}
     new = _wanted(answer.candles, progress, request, asked_to)
     stored = windows.union([*coverage.stored, *windows.from_hours(candle.hour for candle in new)])
+    if series.first is None and new:  # what silence alone has proven is asked for again, now that a candle vouches
+        series = replace(series, absent=None)
     series = series.updated(stored, progress.read, proof).rejecting(rejected, stored)
     if series.silence and asked_to > series.silence.window.start:
         series = replace(series, silence=None)

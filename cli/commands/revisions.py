@@ -1,0 +1,39 @@
+"""`candles revisions`: the stored candles of a symbol that were replaced, with both values, the time and the run."""
+
+from __future__ import annotations
+
+import argparse
+
+from candle_collector.errors import CollectorError
+from candle_collector.reading.stream_candles import range_of_dates
+
+from cli.console import console
+from cli.difference_tables import revisions_table
+from cli.stacks import AwsStack, add_stack_arguments
+from localstack.progress import StackError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles revisions` takes."""
+    parser.add_argument("symbol", help="such as BTCUSDT")
+    parser.add_argument("--start", help="the first day or moment, such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC)")
+    parser.add_argument("--end", help="the last; a day is included whole")
+    add_stack_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List them."""
+    try:
+        within = range_of_dates(arguments.start, arguments.end)
+    except ValueError as error:
+        raise StackError(f"--start, --end: {error}") from error
+    try:
+        revised = AwsStack.of_arguments(arguments).tables().candles.revised(arguments.symbol, within)
+    except CollectorError as error:
+        raise StackError(str(error)) from error
+    screen = console()
+    if revised:
+        screen.print(revisions_table(arguments.symbol, revised))
+    else:
+        screen.print(f"No candle of {arguments.symbol} was replaced there.")
+    return 0

@@ -1,0 +1,140 @@
+"""`candles verify`: the stored candles of the local stack beside those of its exchange, and their repair."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from candle_collector.answers import Results
+from rich.console import Console
+
+from cli.collect.arguments import check_range, moment, symbols
+from cli.collect.result import show_result
+from cli.collect.run import Wait, follow, say
+from cli.collect.wording import EXIT_INCOMPLETE, EXIT_NOT_DONE, counted, exit_code
+from cli.console import console
+from cli.difference_tables import differences_table
+from localstack.places import Places
+from localstack.running import LocalStack
+
+PERCENT = 100
+
+
+@dataclass(frozen=True)
+class VerificationRequest:
+    """What is to be compared; what is None is left to the API: all that is stored.
+
+    Attributes
+    ----------
+    sample
+        How many percent of the windows.
+    """
+
+    symbols: tuple[str, ...]
+    start: str | None
+    end: str | None
+    sample: int | None
+    repair: bool
+    exchange: str
+
+    def trigger_body(self, _now: datetime) -> dict[str, Any]:
+        """Make the body of the trigger."""
+        given = {
+            "symbols": list(self.symbols) or None,
+            "start_date": self.start,
+            "end_date": self.end,
+            "sample": self.sample,
+        }
+        return {"mode": "verify", "repair": self.repair, **{name: value for name, value in given.items() if value}}
+
+    def describe(self, body: dict[str, Any]) -> str:
+        """Write what this body asks for: `verify with repair, BTCUSDT, from 2025-01-01`."""
+        parts = ["verify with repair" if self.repair else "verify"]
+        parts.append(", ".join(self.symbols) or "all that is stored")
+        parts += [f"{word} {body[name]}" for word, name in (("from", "start_date"), ("to", "end_date")) if name in body]
+        if self.sample is not None:
+            parts.append(f"{self.sample}% of the windows")
+        return ", ".join(parts)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles verify` takes."""
+    parser.add_argument("--symbols", type=symbols, default=(), help="BTCUSDT,ETHUSDT (default: all that are stored)")
+    parser.add_argument("--start", type=moment, help="first day or hour, UTC (default: the first stored candle)")
+    parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: the last stored candle)")
+    parser.add_argument("--sample", type=_percent, help="percent of the windows, drawn for each run (default: 100)")
+    parser.add_argument("--repair", action="store_true", help="replace what differs; both values are kept")
+    parser.add_argument(
+        "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify, and return 0 if nothing differs any more."""
+    places = Places.from_environment()
+    return verify(request_of(arguments), places, console(), lambda exchange: LocalStack(places).up(exchange))
+
+
+def request_of(arguments: argparse.Namespace) -> VerificationRequest:
+    """Return the request of a command line.
+
+    Raises
+    ------
+    StackError
+        The range ends before it begins.
+    """
+    check_range(arguments.start, arguments.end)
+    return VerificationRequest(
+        arguments.symbols, arguments.start, arguments.end, arguments.sample, arguments.repair, arguments.exchange
+    )
+
+
+def verify(
+    request: VerificationRequest,
+    places: Places,
+    screen: Console,
+    bring_up: Callable[[str], None],
+    wait: Wait = time.sleep,
+) -> int:
+    """Verify as requested, say what differs, and return the exit code as `follow` does, or by what was found."""
+    ended = follow(request, places, screen, bring_up, wait)
+    if isinstance(ended, int):
+        return ended
+    results = ended.status.last_results
+    if results is None:
+        say(screen, f"Run {ended.run_id} ended without results. Look into {places.logs_dir} for why.", "red")
+        return EXIT_INCOMPLETE
+    if results.mode != "verify":
+        say(screen, f"Run {ended.run_id} was not a verification. It has ended: ask again.", "red")
+        return EXIT_NOT_DONE
+    _report(screen, results)
+    return exit_code(results)
+
+
+def _report(screen: Console, results: Results) -> None:
+    """Print what was found, and how to repair it."""
+    show_result(screen, results)
+    differing = [symbol for symbol in results.details if symbol.different]
+    if differing:
+        screen.print(differences_table(differing))
+    compared, different, repaired = (
+        sum(getattr(symbol, name) or 0 for symbol in results.details) for name in ("compared", "different", "repaired")
+    )
+    say(screen, f"{counted(compared, 'candle')} compared, {different:,} different, {repaired:,} repaired.", "bold")
+    if repaired:
+        say(screen, "Both values of each are kept: candles revisions SYMBOL lists them.")
+    if different > repaired and not repaired:
+        names = ",".join(symbol.symbol for symbol in differing[:10])
+        say(screen, "Replace what differs by what the exchange has now:")
+        say(screen, f"  make verify REPAIR=1 SYMBOLS={names}")
+
+
+def _percent(text: str) -> int:
+    if not re.fullmatch(r"\d{1,3}", text, re.ASCII) or not 1 <= int(text) <= PERCENT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {PERCENT}")
+    return int(text)
