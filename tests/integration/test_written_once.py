@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -161,6 +162,15 @@ def test_what_decides_on_a_step_is_read_as_of_now(
     read(table)
     ((_, parameters),) = calls.made
     assert parameters.get("ConsistentRead") is True
+
+
+def test_a_record_of_a_symbol_that_a_dead_trigger_never_wrote_ages_too(table: ItemTable, tables: None) -> None:
+    assert tables is None
+    runs = RunsTable(table, now=lambda: LATER)
+    runs.create(run(), [])
+    runs.put_symbol(records()[0])
+    item = table.client.get_item(TableName="runs", Key={"pk": {"S": f"RUN#{A}"}, "sk": {"S": "SYM#BTCUSDT"}})["Item"]
+    assert item["expires_at"] == {"N": str(int((LATER + timedelta(days=90)).timestamp()))}
 
 
 def test_the_end_of_a_run_leaves_the_lease_of_another(runs: RunsTable, leases: LeaseTable) -> None:
