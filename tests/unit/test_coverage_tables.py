@@ -23,7 +23,7 @@ def series(symbol: str = "BTCUSDT", **changed: Any) -> SymbolCoverage:
     counts = {"expected": 1000, "stored": 1000, "never_printed_hours": 0, "missing_hours": 0, "percent": 100.0}
     listing = Listing(first="2018-01-01T00:00:00Z", is_proven=False, asked_from=None)
     parts = {"listing": listing, "segments": [window(1)], "never_printed": [], "missing": [], "delisted_from": None}
-    parts["record_repaired"] = False
+    parts |= {"record_repaired": False, "rejected": []}
     return SymbolCoverage(**{"symbol": symbol, **ends, **counts, **parts, **changed})
 
 

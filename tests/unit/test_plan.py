@@ -16,7 +16,7 @@ from candle_collector.domain.plan import (
     unanchored,
     window_hours,
 )
-from candle_collector.domain.run import MODES
+from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -163,8 +163,8 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
 
 
 def test_an_answer_has_at_most_a_thousand_rows_those_asked_for_again_among_them() -> None:
-    assert [window_hours(mode, 1000) for mode in MODES] == [998, 976, 998]
-    assert [window_hours(mode, 1) for mode in MODES] == [1, 1, 1]
+    assert [window_hours(mode, 1000) for mode in COLLECTING_MODES] == [998, 976, 998]
+    assert [window_hours(mode, 1) for mode in COLLECTING_MODES] == [1, 1, 1]
     request = Request(Window(500, 1498), Window(98, 100), rejected=400)
     assert request.limit == 1000
 

@@ -249,6 +249,17 @@ def test_two_runs_without_any_candle_prove_that_there_was_none_whether_the_symbo
         assert second.progress.missing == ()
 
 
+def test_what_silence_alone_has_proven_is_asked_for_again_when_the_first_candle_has_come() -> None:
+    quiet = Series("BTCUSDT", absent=Window(START, START + 20))
+    before = replace(progress((Window(START + 20, START + 48),), series=quiet), within=ASKED)
+    after = learned(before, answer([START + 20, START + 47]))
+    assert after.progress.series.absent is None
+    assert after.progress.to_ask == (Window(START, START + 20), Window(START + 21, START + 47))
+    assert after.progress.next_request == Request(Window(START, START + 20), Window(START, START), START + 20)
+    proven = learned(after.progress, answer([START + 20]))
+    assert proven.progress.series.absent == Window(START, START + 20)
+
+
 def test_a_row_breaks_the_silence() -> None:
     quiet = Series("BTCUSDT", silence=Silence(Window(START, LATER), OTHER))
     before = progress(stored=[START - 1], trading=False, series=quiet)
