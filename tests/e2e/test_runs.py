@@ -78,8 +78,8 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
     exchange.settings(
         faults=[
             {**NO_SYMBOL, "match": {"path": "klines", "symbol": failing}},
-            {**NO_SYMBOL, "match": {"path": "klines", "symbol": halved, "startTime": str(behind * HOUR_MS)}},
-        ]
+            {**NO_SYMBOL, "match": {"path": "klines", "symbol": halved, "startTime": str((behind - 2) * HOUR_MS)}},
+        ]  # two stored candles before the window are asked for again
     )
     requested: dict[str, Any] = {
         "symbols": [failing, halved, good],
