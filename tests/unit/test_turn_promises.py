@@ -26,6 +26,7 @@ from candle_collector.errors import (
     CollectionInProgressError,
     CollectorError,
     CreationTooSlowError,
+    ExchangeBlockedError,
     ExchangeUnavailableError,
     InvalidRequestError,
     OutOfTimeError,
@@ -475,6 +476,23 @@ def test_an_answer_is_waited_for_until_two_seconds_before_the_end_of_the_turn() 
     system.deliver()
     assert ends == [system.clock.monotonic() + 30 - FINISH_SECONDS]
     assert FINISH_SECONDS == 2
+
+
+def test_a_block_that_another_process_has_written_is_not_lengthened_by_one_that_meets_it() -> None:
+    system = world()
+    budget = WeightBudget(
+        WeightLimit(100, 60),
+        80,
+        2,
+        rate_limiter=system.rate_limiter,
+        time=ExchangeTime(system.clock, system.exchange, 0),
+    )
+    until = system.rate_limiter.block(60, Failure("blocked", "banned", 418), now=NOON, seen=None)
+    system.clock.advance(58)
+    with pytest.raises(ExchangeBlockedError) as caught:
+        budget.grant()
+    assert budget.block(caught.value) == 2
+    assert system.rate_limiter.state().blocked_until == until
 
 
 def test_weight_that_is_not_enough_for_a_request_is_left_to_others() -> None:
