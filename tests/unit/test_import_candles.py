@@ -15,6 +15,7 @@ from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError, StaleTurnError
+from candle_collector.ports import StoredDays
 
 from tests.exchange import KLINES
 from tests.fakes.clock import FakeClock
@@ -207,4 +208,21 @@ def test_an_import_that_was_held_up_for_longer_than_its_lease_writes_nothing_any
 
     with pytest.raises(StaleTurnError, match="import the files again"):
         archive.take(slowly())
+    assert archive.series.get(SYMBOL) == Series(SYMBOL)
+
+
+def test_an_import_that_is_held_up_before_it_keeps_what_it_proved_keeps_nothing(archive: Archive) -> None:
+    hours = [hour for hour in range(YEAR.start, YEAR.start + 48) if hour != YEAR.start + 20]
+    coverage, calls = archive.candles.coverage, []
+
+    def slowly(symbol: str, within: Window) -> StoredDays:
+        calls.append(within)
+        if len(calls) > 1:  # the reading of the whole years, after all is stored
+            archive.ports.clock.advance(3700)  # type: ignore[attr-defined] # a fake clock
+        return coverage(symbol, within)
+
+    archive.candles.coverage = slowly  # type: ignore[method-assign] # slower than usual
+    with pytest.raises(StaleTurnError, match="import the files again"):
+        archive.take([candles(hours)], stated=(Window(YEAR.start, YEAR.start + 48),))
+    assert archive.candles.never_printed(SYMBOL) == ()
     assert archive.series.get(SYMBOL) == Series(SYMBOL)
