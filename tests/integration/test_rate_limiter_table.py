@@ -129,6 +129,24 @@ def test_a_block_whose_reply_is_lost_is_counted_once(limiter: RateLimiterTable, 
     assert limiter.state().blocks == 3
 
 
+def test_a_block_that_comes_between_another_ones_read_and_write_stays(
+    limiter: RateLimiterTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, read = RateLimiterTable(ItemTable("runs")), limiter._read
+    met: list[object] = []
+
+    def meanwhile() -> Any:
+        item = read()
+        if not met:
+            met.append(other.block(120, BAN, now=NOON, seen=None))
+            met.append(other.state().block_id)
+        return item
+
+    monkeypatch.setattr(limiter, "_read", meanwhile)
+    assert limiter.block(0, BAN, now=NOON, seen=None) == NOON + 2 * MINUTE
+    assert [limiter.state().blocked_until, limiter.state().block_id] == met
+
+
 def test_a_refusal_whose_reply_is_lost_stands(limiter: RateLimiterTable, replies: LostReplies) -> None:
     replies.left = 1
     limiter.refuse(NOON + MINUTE, REFUSAL)
