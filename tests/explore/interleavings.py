@@ -33,7 +33,7 @@ NOW = START + 420
 OUTAGE = frozenset({START + 120, START + 121})
 MOST_STEPS = 400
 _PORTS = frozenset(
-    {"exchange", "candles", "series", "leases", "runs", "universes", "queue", "rate_limiter", "events", "markets"}
+    {"exchange", "candles", "series", "leases", "runs", "universes", "queue", "rate_limiter", "events", "market_cache"}
 )
 
 Step = Callable[[], None]

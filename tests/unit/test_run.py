@@ -1,4 +1,4 @@
-"""Outcomes and ranges: what a run says of a symbol, and which hours it is about."""
+"""Outcomes: what a run says of a symbol."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import pytest
 from candle_collector.domain.run import (
     ENDED_OUTCOMES,
     KEPT_WINDOWS,
-    Mode,
     Outcome,
     SymbolRecord,
     count_outcomes,
     judge,
-    range_of,
     with_missing,
 )
-from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from hypothesis import given
 from hypothesis import strategies as st
 
 MISSING = (Window(1, 2),)
-ASKED = Window(100, 200)
 
 
 @pytest.mark.parametrize(
@@ -38,28 +34,6 @@ def test_the_outcome_says_what_is_missing_and_what_was_stored(
     outcome: Outcome, missing: tuple[Window, ...], records: int, *, worked: bool
 ) -> None:
     assert judge(missing=missing, records=records, worked=worked) is outcome
-
-
-@pytest.mark.parametrize(
-    ("mode", "first", "last", "expected"),
-    [
-        ("backward", None, None, ASKED),
-        ("backward", 120, 150, ASKED),
-        ("forward", None, None, ASKED),
-        ("forward", 120, 150, Window(151, 200)),
-        ("forward", 50, 60, Window(61, 200)),
-        ("forward", 120, 250, Window(251, 251)),
-        ("gap_fill", None, None, Window(100, 100)),
-        ("gap_fill", 120, 150, Window(120, 151)),
-        ("gap_fill", 50, 250, ASKED),
-        ("gap_fill", 50, 60, Window(100, 100)),
-        ("gap_fill", 250, 260, Window(250, 250)),
-    ],
-)
-def test_each_mode_is_about_its_own_part_of_the_range(
-    mode: Mode, first: int | None, last: int | None, expected: Window
-) -> None:
-    assert range_of(mode, ASKED, Series("BTCUSDT", first=first, last=last)) == expected
 
 
 @given(st.lists(st.sampled_from(Outcome)))

@@ -219,5 +219,6 @@ def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: Impo
     series = ports.series.get(symbol).updated(days.stored, years, *proofs)
     known = series.coverage(days.stored, windows.union([*days.never_printed, *fresh]))
     failed = renew(series.failed_windows, (), known.missing(years), years)
+    lease.check()
     ports.series.put(replace(series, failed_windows=failed))
     return windows.count(fresh)

@@ -10,7 +10,6 @@ from typing import Literal
 
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
-from candle_collector.domain.series import Series
 from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
@@ -248,21 +247,6 @@ def judge(*, missing: Windows, records: int, worked: bool) -> Outcome:
     if not missing:
         return Outcome.COMPLETE if worked else Outcome.SKIPPED
     return Outcome.PARTIAL if records else Outcome.FAILED
-
-
-def range_of(mode: Mode, requested: Window, series: Series) -> Window:
-    """Return the hours of one series that a run with `mode` over `asked` is about, perhaps none.
-
-    backward takes the range as asked. forward begins after the last stored candle, or with the range where none is
-    stored. gap_fill and verify stay between the first and the last stored candle.
-    """
-    if mode == "backward":
-        return requested
-    if series.first is None or series.last is None:
-        return requested if mode == "forward" else Window(requested.start, requested.start)
-    if mode == "forward":
-        return Window(series.last + 1, max(series.last + 1, requested.end))
-    return requested.clip(Window(series.first, series.last + 1))
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
