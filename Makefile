@@ -144,9 +144,9 @@ openapi: setup ## Write the OpenAPI document again from routes, answers and erro
 
 .PHONY: lock
 lock: setup ## Choose the newest versions that fit again, and write them down with their hashes
-	@$(COMPILE) --upgrade pyproject.toml --group dev --group clients --group bench | $(A_LINE_A_PACKAGE) > requirements.lock
+	@$(COMPILE) --upgrade pyproject.toml --extra aws --group dev --group clients --group bench | $(A_LINE_A_PACKAGE) > requirements.lock
 	@$(COMPILE) --upgrade --group localstack | $(A_LINE_A_PACKAGE) > localstack.lock
-	@$(COMPILE) --constraints requirements.lock $(IN_THE_RUNTIME:%=--no-emit-package %) pyproject.toml \
+	@$(COMPILE) --constraints requirements.lock $(IN_THE_RUNTIME:%=--no-emit-package %) --group layer \
 		| $(A_LINE_A_PACKAGE) > layers/common/requirements.txt
 
 .PHONY: clean

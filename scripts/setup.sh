@@ -70,7 +70,7 @@ install_main() {
     new_environment .venv
     grep '^uv==' requirements.lock >.local/uv.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .local/uv.txt
-    locked .venv requirements.lock -r pyproject.toml --group dev
+    locked .venv requirements.lock -r pyproject.toml --extra aws --group dev
     # the project itself, by link; what builds it is locked too
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 }
