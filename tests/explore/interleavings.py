@@ -28,9 +28,9 @@ from tests.fakes.world import VISIBILITY, World
 
 START = windows.first_hour_of("2023-12-30")
 """Shortly before a year ends, so that counts of two years change."""
-END = START + 250
+END = START + 80
 NOW = START + 420
-OUTAGE = frozenset({START + 120, START + 121})
+OUTAGE = frozenset({START + 50, START + 51})
 MOST_STEPS = 400
 _PORTS = frozenset(
     {"exchange", "candles", "series", "leases", "runs", "universes", "queue", "rate_limiter", "events", "market_cache"}
@@ -126,7 +126,7 @@ def _cancel(system: World, between: Between) -> None:
 
 def _import(system: World, between: Between) -> None:
     ports = between.wrap(ImportPorts(system.candles, system.series, system.leases, system.clock))
-    candles = [synthetic_candle("BTCUSDT", hour) for hour in range(START + 20, START + 68)]
+    candles = [synthetic_candle("BTCUSDT", hour) for hour in range(START + 20, START + 40)]
     with importing(ports) as lease:
         import_symbol("BTCUSDT", [candles], ports, lease, stated=(), closed_end=NOW)
 
@@ -262,8 +262,8 @@ INNER: dict[str, Callable[[World], None]] = {
     "the reconciler after the deadline": _later(5 * 3600 + 1, _tend),
     "a cancel": _cancel_it,
     "a cancel and a run of the same hours": _cancel_and_start(START, END),
-    "a cancel and a run of earlier hours": _cancel_and_start(START - 500, END),
-    "a cancel and a run of later hours": _cancel_and_start(START, END + 300),
+    "a cancel and a run of earlier hours": _cancel_and_start(START - 60, END),
+    "a cancel and a run of later hours": _cancel_and_start(START, END + 60),
     "another trigger": _trigger_another,
     "the occurrence again": _deliver_the_occurrence_again,
     "a retry": _retry,
@@ -275,7 +275,7 @@ def new_world(make: Callable[..., World]) -> World:
     """Return a world of one symbol, listed after the range begins, with an outage in it; three requests take all."""
     system = make({"BTCUSDT": frozenset(range(START + 20, NOW + 200)) - OUTAGE}, bears_the_late=True)
     system.clock.advance((windows.moment_of(NOW) - system.clock.now()).total_seconds() + 300)
-    system.defaults = replace(system.defaults, batch_size=100, collection_start=NOW - 100)
+    system.defaults = replace(system.defaults, batch_size=30, collection_start=NOW - 60)
     return system
 
 
@@ -364,7 +364,7 @@ def _check_candles(system: World, stored: Windows) -> Iterator[str]:
     lost = set(windows.hours_in(proven)) & system.exchange.printed["BTCUSDT"]
     if lost:
         yield f"{len(lost)} printed hours are called never printed"
-    imported = set(range(START + 20, START + 68))  # by the processes that import
+    imported = set(range(START + 20, START + 48))  # by the processes that import
     reported = sum(record.records for run_id in system.runs.runs(limit=50) for record in system.runs.symbols(run_id))
     total = windows.count(stored)
     if not total - len(imported) <= reported <= total:
