@@ -25,9 +25,10 @@ def _is_a(kind: Any, kinds: tuple[Any, ...]) -> bool:
 def _find_clauses(node: Any, clause_types: Any) -> list[Any]:
     found: list[Any] = []
     for child in node.children or []:
-        if type(child) in clause_types:
+        kind: Any = type(child)
+        if kind in clause_types:
             found.append(child)
-        elif _is_a(type(child), _INNER):
+        elif _is_a(kind, _INNER):
             found += _find_clauses(child, clause_types)
     return found
 
@@ -37,7 +38,7 @@ def _traverse(traverser: Any, node: Any) -> Any:
     kinds = tuple(traverser.nodes_to_be_processed())
 
     def processed(node: Any, child_id: int) -> Any:
-        kind = type(node)
+        kind: Any = type(node)
         if not _is_a(kind, (_nodes.Node,)):
             return node
         parent = node.parent

@@ -67,6 +67,18 @@ def test_a_hundred_dry_runs_in_a_minute_ask_once() -> None:
     assert system.rate_limiter.state().reserved == 100
 
 
+def test_a_dry_run_does_not_end_the_count_of_blocks() -> None:
+    system = world()
+    now, blocked = system.clock.now(), Failure("blocked", "429")
+    system.rate_limiter.block(5, blocked, now=now, seen=None)
+    system.clock.advance(60)
+    plan(system)
+    assert system.rate_limiter.state().blocks == 1
+    system.clock.advance(120)
+    system.start(start=START, end=START + 24)
+    assert system.rate_limiter.state().blocks == 0
+
+
 def test_fifty_dry_runs_at_once_ask_once() -> None:
     system = world()
     system.sleep = lambda _: time.sleep(0.05)

@@ -382,8 +382,27 @@ def test_a_window_that_fails_does_not_stop_the_others() -> None:
     assert record.missing_hours == END - START - record.records
     assert record.failure == failure
     assert (record.requests, record.retries) == (6, 3)
+    assert record.attempts == 0  # each window has attempts of its own
     system.exchange.before = None
     assert system.record(system.collect(start=START, end=END)).outcome is Outcome.COMPLETE
+
+
+def test_each_window_has_attempts_of_its_own() -> None:
+    system = world()
+    made: list[int] = []
+    fetch = system.exchange.fetch_candles
+
+    def fail_first(symbol: str, start: int, limit: int, *, attempts_made: int, **options: Any) -> object:
+        made.append(attempts_made)
+        if len(made) == 1:
+            raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=attempts_made + 3), wait=4)
+        if len(made) == 2:
+            raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=attempts_made + 1))
+        return fetch(symbol, start, limit, attempts_made=attempts_made, **options)
+
+    system.exchange.fetch_candles = fail_first  # type: ignore[method-assign,assignment] # stands in for one method
+    system.collect(start=START, end=END)
+    assert made[:3] == [0, 3, 0]
 
 
 def test_a_window_whose_attempts_are_used_up_is_not_asked_for_again_by_the_next_turn() -> None:

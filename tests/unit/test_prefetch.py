@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.plan import plan_requests, window_hours
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window, hour_of
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
+from candle_collector.ports import Reservation
 
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import Asked
@@ -164,6 +166,41 @@ def test_nothing_is_prefetched_without_granted_weight() -> None:
     assert len(system.exchange.requested) == 2
     system.settle()
     system.assert_exact()
+
+
+def test_requests_ahead_reserve_no_weight_one_by_one() -> None:
+    system = AheadWorld({SYMBOL: DENSE})
+    system.defaults = replace(system.defaults, batch_size=50)
+    reserved, reserve = 0, system.rate_limiter.reserve
+
+    def count(*arguments: Any, **options: Any) -> Reservation:
+        nonlocal reserved
+        reserved += 1
+        return reserve(*arguments, **options)
+
+    started(system)
+    system.rate_limiter.reserve = count  # type: ignore[method-assign] # the same, counted
+    system.settle()
+    assert len(system.exchange.requested) >= 100
+    assert reserved <= 5
+
+
+def test_a_request_ahead_of_a_cancel_is_counted() -> None:
+    system = AheadWorld({SYMBOL: DENSE})
+    run = started(system)
+    stored, store = 0, system.candles.store
+
+    def cancel_at_the_second(*arguments: Any, **options: Any) -> None:
+        nonlocal stored
+        stored += 1
+        if stored == 2:
+            cancel_run(run.run_id, system.closing_ports())
+        store(*arguments, **options)
+
+    system.candles.store = cancel_at_the_second  # type: ignore[method-assign] # the same, and a cancel
+    system.settle()
+    assert system.record(run).outcome is Outcome.PARTIAL
+    assert system.record(run).requests == len(system.exchange.requested) == 3
 
 
 def test_nothing_is_prefetched_without_time() -> None:

@@ -89,6 +89,14 @@ def learned(before: Progress, given_: Answer, request: Request | None = None, ru
 # anchored
 
 
+def test_a_first_candle_that_the_record_names_and_nobody_has_is_not_called_never_printed() -> None:
+    series = Series("BTCUSDT", first=START, last=START + 99)
+    before = progress((Window(START, START + 10),), stored=range(START + 10, START + 100), series=series)
+    assert before.next_request.neighbour is not None
+    after = learned(before, answer([START + 10]))
+    assert after.never_printed == ()
+
+
 def test_rows_are_wanted_and_the_hours_between_them_and_the_stored_ones_are_proven_empty() -> None:
     before = progress(stored=[START - 2, START - 1])
     assert before.next_request == Request(ASKED, Window(START - 2, START))

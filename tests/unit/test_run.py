@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from candle_collector.domain.run import (
     ENDED_OUTCOMES,
+    KEPT_GIVEN_UP,
+    KEPT_REJECTED,
     KEPT_WINDOWS,
     Outcome,
     SymbolRecord,
@@ -48,3 +50,14 @@ def test_a_record_names_the_first_windows_that_are_missing_and_counts_them_all()
     record = with_missing(SymbolRecord("run", "BTCUSDT"), missing)
     assert record.missing == missing[:KEPT_WINDOWS]
     assert record.missing_hours == 250
+
+
+def test_a_record_stays_small_however_much_a_run_gives_up_or_finds_wrong() -> None:
+    record = SymbolRecord("R", "BTCUSDT")
+    for hour in range(0, 60_000, 2000):
+        windows_ = [Window(hour + number, hour + number + 1) for number in range(0, 2000, 2)]
+        record = record.giving_up(*windows_).rejecting(tuple(windows_))
+    assert len(record.given_up) <= KEPT_GIVEN_UP
+    assert (record.given_up[0].start, record.given_up[-1].end) == (0, 59_999)
+    assert len(record.rejected) <= KEPT_REJECTED
+    assert record.rejected[-1] == Window(59_998, 59_999)

@@ -372,6 +372,13 @@ def test_a_window_in_which_much_differs_is_repaired_in_parts_as_time_allows() ->
     system.assert_exact()
 
 
+def test_parts_of_a_window_that_fit_into_a_turn_are_repaired_by_one_request_pair() -> None:
+    system = collected()
+    corrupt(system, *range(START + 200, START + 298))
+    run = system.collect("verify", repair=True)
+    assert (system.record(run).turn, found(system, run).repaired) == (1, 98)
+
+
 BEFORE, AFTER = 0, 1
 
 

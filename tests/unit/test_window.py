@@ -100,3 +100,19 @@ def test_a_window_touches_the_days_of_all_its_hours() -> None:
 @given(HOUR_SETS)
 def test_days_are_counted_as_they_are_listed(covered: frozenset[int]) -> None:
     assert windows.count_days(ordered(covered)) == len(windows.days_in(ordered(covered)))
+
+
+@given(HOUR_SETS, st.integers(1, 8))
+def test_coarsened_windows_hold_all_hours_and_are_no_more_than_so_many(hour_set: frozenset[int], most: int) -> None:
+    fine = windows.from_hours(hour_set)
+    coarse = windows.coarsened(fine, most)
+    assert_well_formed(coarse)
+    assert len(coarse) == min(most, len(fine))
+    assert not windows.subtract(fine, coarse)
+    if coarse:
+        assert (coarse[0].start, coarse[-1].end) == (fine[0].start, fine[-1].end)
+
+
+def test_the_windows_that_lie_closest_are_joined() -> None:
+    fine = (Window(0, 1), Window(10, 11), Window(13, 14), Window(50, 51))
+    assert windows.coarsened(fine, 3) == (Window(0, 1), Window(10, 14), Window(50, 51))

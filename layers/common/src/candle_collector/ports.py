@@ -509,7 +509,13 @@ class EventBus(Protocol):
     """Whoever subscribed to what happens here."""
 
     def collection_ended(self, run: Run, counts: Mapping[str, int], latest: int | None) -> None:
-        """Report that a run has ended, and the hour of the latest stored candle."""
+        """Report that a run has ended, and the hour of the latest stored candle.
+
+        Raises
+        ------
+        CollectorError
+            Nobody was notified.
+        """
 
 
 class ApiKeyStore(Protocol):

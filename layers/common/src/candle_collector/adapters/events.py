@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from candle_collector.domain import dates
 from candle_collector.domain.run import Run
-
-log = logging.getLogger(__name__)
+from candle_collector.errors import CollectorError
 
 SOURCE = "candle-collector"
 DETAIL_TYPE = "CollectionEnded"
@@ -28,7 +26,13 @@ class EventBridgeBus:
         self._client: Any = client or boto3.client("events", config=Config(connect_timeout=2, read_timeout=5))
 
     def collection_ended(self, run: Run, counts: Mapping[str, int], latest: int | None) -> None:
-        """Put the event; a bus that refuses does not undo a run's end, it is logged."""
+        """Put the event.
+
+        Raises
+        ------
+        CollectorError
+            The bus did not take it.
+        """
         detail = {
             "run_id": run.run_id,
             "stage": self._stage,
@@ -39,8 +43,7 @@ class EventBridgeBus:
         entry = {"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": json.dumps(detail)}
         try:
             answer = self._client.put_events(Entries=[entry])
-        except (BotoCoreError, ClientError):
-            log.exception("the end of the run was not reported", extra={"run_id": run.run_id})
-            return
+        except (BotoCoreError, ClientError) as error:
+            raise CollectorError(f"the event bus did not take the end of a run: {error}") from error
         if answer.get("FailedEntryCount"):
-            log.error("the end of the run was not reported", extra={"run_id": run.run_id, "answer": answer["Entries"]})
+            raise CollectorError(f"the event bus did not take the end of a run: {answer['Entries']}")

@@ -182,19 +182,19 @@ class _CollectTurn(SymbolTurn):
 
     def _keep(self, learned: Learned) -> None:
         """Store what an answer brings and proves, and write down how far the symbol is."""
-        self._progress, record = learned.progress, self._record
+        self._progress = learned.progress
+        record = self._record.giving_up(*learned.left_out).rejecting(windows.from_hours(learned.rejected))
         self._record = replace(
             record,
             attempts=0,
             refused=0,
             asked_to=max(record.asked_to or learned.asked_to, learned.asked_to),
-            given_up=windows.union([*record.given_up, *learned.left_out]),
-            rejected=windows.union([*record.rejected, *windows.from_hours(learned.rejected)]),
             records=self._progress.stored_hours - (record.stored_before or 0),
         )
         self._known = {candle.hour: candle for candle in learned.candles}
         if self._progress.to_ask:
             self._requests.start_next(self._next_request)
+        self._check_record()
         self._ports.candles.store(
             self._record.symbol,
             learned.candles,
@@ -218,6 +218,7 @@ class _CollectTurn(SymbolTurn):
                 extra={"symbol": self._record.symbol, "hour": dates.format_hour(revision.stored.hour)},
             )
         if found:
+            self._check_record()
             run_id, now = self._run.run_id, self._ports.clock.now()
             self._ports.candles.revise(self._record.symbol, found, run_id=run_id, at=now, fence=self._check_claim)
 

@@ -6,6 +6,7 @@ import logging
 from typing import Protocol
 
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
+from candle_collector.errors import CollectorError
 from candle_collector.ports import Clock, EventBus, RunStore, SeriesStore, find_run
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def end_run(run: Run, ports: EndPorts) -> None:
     """Write the run's counts and end, and report it at least once. All its symbols have ended.
 
     The run stays among the open ones until its end is reported: a process that dies before leaves that to the
-    reconciler, which finds the run ended and reports it, perhaps again.
+    reconciler, which finds the run ended and reports it, perhaps again. So does one that meets a bus that fails.
     """
     if run.state is not RunState.ENDED:
         symbols = ports.runs.symbols(run.run_id)
@@ -53,6 +54,10 @@ def end_run(run: Run, ports: EndPorts) -> None:
     ended = find_run(run.run_id, ports.runs)
     counts = ended.counts or {}
     latest = max((series.last for series in ports.series.all() if series.last is not None), default=None)
-    ports.events.collection_ended(ended, counts, latest)
+    try:
+        ports.events.collection_ended(ended, counts, latest)
+    except CollectorError:
+        log.exception("the end of the run was not reported; it is tried again", extra={"run_id": ended.run_id})
+        return
     log.info("run ended", extra={"run_id": ended.run_id, "mode": ended.mode, "counts": counts})
     ports.runs.forget_open(ended.run_id)

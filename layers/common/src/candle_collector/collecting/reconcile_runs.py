@@ -18,7 +18,7 @@ from candle_collector.collecting.close_symbols import (
 from candle_collector.collecting.end_run import end_run
 from candle_collector.domain.run import MAX_RESENDS, Failure, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.errors import StaleTurnError
+from candle_collector.errors import CollectorError, StaleTurnError
 from candle_collector.ports import CollectQueue
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,13 @@ def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: time
     visibility
         How long the queue hides a message that a worker took. A symbol is sent again when nothing was heard of it for
         twice as long and no message waits in the queue: its own may be among them.
+
+    Raises
+    ------
+    CollectorError
+        Looking after a run failed; all others were looked after.
     """
-    reconciled = Reconciled()
+    reconciled, failed = Reconciled(), None
     for run_id in ports.runs.open_runs():
         run = ports.runs.get(run_id)
         if run is None:  # the table's clean-up, or a person, deleted it
@@ -58,11 +63,17 @@ def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: time
             ports.leases.release(run_id, active=True)
             ports.runs.forget_open(run_id)
             continue
-        done = _reconcile(run, ports, queue, visibility)
+        try:
+            done = _reconcile(run, ports, queue, visibility)
+        except CollectorError as error:
+            log.exception("a run could not be looked after", extra={"run_id": run_id})
+            done, failed = Reconciled(), failed or error
         age = (ports.clock.now() - run.created_at).total_seconds()
         reconciled = Reconciled(
             reconciled.resent + done.resent, reconciled.closed + done.closed, max(reconciled.oldest_seconds, age)
         )
+    if failed:
+        raise failed
     return reconciled
 
 

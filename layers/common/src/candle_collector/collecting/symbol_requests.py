@@ -102,11 +102,15 @@ class SymbolRequests:
             self._ahead = planned()
             self._prefetch.start(self._call(self._ahead.start, self._ahead.limit, 0))
 
-    def drain(self) -> ExchangeError | None:
-        """Wait for a request whose answer nobody stores any more, and return what went wrong with it."""
+    def drain(self) -> tuple[int, ExchangeError | None]:
+        """Wait for a request whose answer nobody stores any more, and return its attempts and what went wrong."""
         future, self._ahead = self._prefetch.take(), None
-        error = future.exception() if future else None
-        return error if isinstance(error, ExchangeError) else None
+        if future is None:
+            return 0, None
+        try:
+            return 1 + future.result().retries, None
+        except ExchangeError as error:
+            return error.failure.attempts, error
 
     def _call(self, start: int, limit: int, attempts_made: int) -> Callable[[], FetchedCandles]:
         """Return the request; each attempt is granted first, as much may have changed since the last."""

@@ -17,7 +17,6 @@ from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
 from candle_collector.collecting.end_run import leave_run
 from candle_collector.collecting.symbol_requests import SymbolRequests
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain import windows
 from candle_collector.domain.plan import Request
 from candle_collector.domain.run import Failure, Run, SymbolRecord
 from candle_collector.domain.series import Series
@@ -74,7 +73,9 @@ class SymbolTurn(ABC):
             while self._to_ask and state is Next.ASK:
                 state = Next.STOP if self._must_stop() else self._ask()
         finally:
-            if error := self._requests.drain():
+            attempts, error = self._requests.drain()
+            self._add_requests(attempts, retries=max(0, attempts - 1))
+            if error:
                 self._close_rate_limiter(error)
         return state
 
@@ -165,6 +166,18 @@ class SymbolTurn(ABC):
         if until is None or self._ports.clock.now() >= until:
             raise StaleTurnError("the worker was held up for longer than its claim")
 
+    def _check_record(self) -> None:
+        """Refuse to store an answer where another process has changed the record: its clock may be ahead of ours.
+
+        Raises
+        ------
+        StaleTurnError
+            The symbol was closed, or another worker has it.
+        """
+        kept = self._ports.runs.symbol(self._record.run_id, self._record.symbol)
+        if kept is None or kept.revision != self._record.revision:
+            raise StaleTurnError("another process has closed or claimed the symbol")
+
     def _count(self, attempts: int) -> None:
         """Count what was requested: every attempt is a request, every one after the first of its window a retry."""
         self._add_requests(attempts, retries=max(0, attempts - (0 if self._record.attempts else 1)))
@@ -197,8 +210,7 @@ class SymbolTurn(ABC):
 
     def _give_up(self, window: Window, failure: Failure) -> Next:
         """Leave a window to another run; the symbol's other windows are requested all the same."""
-        given_up = windows.union([*self._record.given_up, window])
-        self._record = replace(self._record, attempts=0, refused=0, failure=failure, given_up=given_up)
+        self._record = replace(self._record.giving_up(window), attempts=0, refused=0, failure=failure)
         self._leave_out(window)
         return Next.ASK
 

@@ -157,8 +157,8 @@ class VerifyTurn(SymbolTurn):
     def _keep(self, part: Part) -> None:
         """Repair a part of a window, where that is wanted, and count it."""
         if part.doubtful:
-            given_up = windows.union([*self._record.given_up, *part.doubtful])
-            self._record = replace(self._record, given_up=given_up, failure=Failure("invalid_answer", _DISAGREE))
+            failure = Failure("invalid_answer", _DISAGREE)
+            self._record = replace(self._record.giving_up(*part.doubtful), failure=failure)
         repaired: frozenset[int] = frozenset()
         if part.differences:
             self._comparison = self._comparison.listing(part.differences)

@@ -22,6 +22,16 @@ MAX_RESENDS = 5
 """How often the reconciler sends an open symbol's message again before it closes the symbol."""
 
 
+KEPT_GIVEN_UP = 1000
+"""How many windows that a run asks for no more a symbol's record names: of more, those that lie close are joined.
+
+A record of a table must stay far below 400 KB (DynamoDB's limit): one that cannot be written cannot be closed.
+"""
+
+KEPT_REJECTED = 500
+"""How many windows with a wrong row a symbol's record names."""
+
+
 class Outcome(StrEnum):
     """How far a symbol has come in a run."""
 
@@ -171,7 +181,7 @@ class SymbolRecord:
         With recheck and in a verification, the hour up to which this run has asked.
     given_up
         The windows for which every attempt failed, and the hours that answers left out without a proof; another turn
-        does not ask for them again.
+        does not ask for them again. Where they are too many, the hours between some of them are among them.
     refused
         How many answers for the window at hand were refused, because they do not fit what is stored.
     rejected
@@ -226,6 +236,14 @@ class SymbolRecord:
     def requeued(self) -> SymbolRecord:
         """Return the record for the next turn, held by nobody; messages of earlier turns are dropped."""
         return replace(self, turn=self.turn + 1, claimed_until=None)
+
+    def giving_up(self, *given_up: Window) -> SymbolRecord:
+        """Return the record with more windows that this run asks for no more."""
+        return replace(self, given_up=windows.coarsened(windows.union([*self.given_up, *given_up]), KEPT_GIVEN_UP))
+
+    def rejecting(self, rejected: Windows) -> SymbolRecord:
+        """Return the record with more hours whose row is wrong; the oldest of too many are left to `missing`."""
+        return replace(self, rejected=windows.union([*self.rejected, *rejected])[-KEPT_REJECTED:])
 
     def ended(self, outcome: Outcome, *, closed_by: str | None = None) -> SymbolRecord:
         """Return the record with its outcome, held by nobody."""

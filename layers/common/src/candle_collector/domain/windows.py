@@ -121,6 +121,23 @@ def subtract(windows: Windows, gone: Windows) -> Windows:
     return tuple(left)
 
 
+def coarsened(windows: Windows, most: int) -> Windows:
+    """Return at most so many windows that hold all hours of `windows`: those with the fewest hours between are joined.
+
+    Parameters
+    ----------
+    most
+        At least 1.
+    """
+    if len(windows) <= most:
+        return windows
+    gaps = sorted(range(1, len(windows)), key=lambda number: windows[number].start - windows[number - 1].end)
+    joined = set(gaps[: len(windows) - most])
+    starts = [window.start for number, window in enumerate(windows) if number not in joined]
+    ends = [window.end for number, window in enumerate(windows) if number + 1 not in joined]
+    return tuple(map(Window, starts, ends))
+
+
 def clip(windows: Windows, within: Window) -> Windows:
     """Return what of `windows` lies in `within`."""
     return tuple(part for window in windows if (part := window.clip(within)).hours)
