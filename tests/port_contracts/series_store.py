@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.series import Series
+from candle_collector.domain.series import Dispute, Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import SeriesStore
@@ -19,6 +20,8 @@ FULL = Series(
     delisted=Window(480_001, 490_000),
     years={2024: 8784, 2025: 12},
     failed_windows=(FailedWindow(Window(450_000, 450_003), 8, "the exchange answered 503"),),
+    silence=Silence(Window(480_001, 490_000), "01JWNP30F0AAAAAAAAAAAAAAAA"),
+    disputed=Dispute("0123456789abcdef" * 4, "01JWNP30F0BBBBBBBBBBBBBBBB"),
     denied=(Window(450_010, 450_012), Window(460_000, 460_001)),
 )
 

@@ -80,7 +80,7 @@ def test_a_worker_that_was_closed_replaces_nothing_of_an_import_that_came_after(
 
 def test_a_process_without_an_answer_of_its_own_takes_the_time_that_others_measured() -> None:
     system = World({"BTCUSDT": range(START, NOW + 1)})
-    system.exchange.clock_offset_ms = None
+    system.exchange.clock_offset_ms = None  # type: ignore[assignment] # it has not answered yet
     assert ExchangeTime(system.clock, system.exchange, 90_000).now() == system.clock.now() + timedelta(seconds=90)
     system.exchange.clock_offset_ms = -30_000
     assert ExchangeTime(system.clock, system.exchange, 90_000).now() == system.clock.now() - timedelta(seconds=30)

@@ -981,10 +981,46 @@ def test_a_staler_candle_replaces_nothing() -> None:
 def test_no_candle_is_replaced_where_none_that_was_asked_for_with_it_is_equal() -> None:
     system = collected(world(), end=NOW - 1)
     revising(system, {hour: {"trade_count": 9} for hour in range(NOW - 30, NOW)})
-    run = system.collect("forward")
-    assert differs(system.record(run))
-    assert (system.candles.revised(SYMBOL), system.record(run).records) == ([], 0)
+    for _ in range(2):  # of a series with older candles, two runs that hear the same prove nothing either
+        run = system.collect("forward")
+        assert differs(system.record(run))
+        assert (system.candles.revised(SYMBOL), system.record(run).records) == ([], 0)
     assert system.candles.last_hour(SYMBOL) == NOW - 2
+
+
+@pytest.mark.parametrize("hours", [1, 2, 3, 20])
+def test_candles_of_a_new_symbol_that_were_all_revised_are_replaced_when_two_runs_hear_it(
+    hours: int,
+) -> None:
+    """The first candles of a listing are corrected after their close (python-binance#1246)."""
+    system = World({SYMBOL: range(NOW - hours, NOW + 200)})
+    system.defaults = replace(system.defaults, collection_start=NOW - 200)
+    system.collect("forward")
+    revising(system, {hour: {"trade_count": 9} for hour in range(NOW - hours, NOW)})
+    system.clock.advance(6 * 3600)
+    first = system.collect("forward")
+    assert differs(system.record(first))
+    assert system.candles.revised(SYMBOL) == []
+    system.clock.advance(6 * 3600)
+    second = system.collect("forward")
+    assert (system.record(second).outcome, system.record(second).records) == (Outcome.COMPLETE, 12)
+    assert len(system.candles.revised(SYMBOL)) == hours
+    assert system.series.get(SYMBOL).disputed is None
+    system.assert_exact()
+
+
+def test_other_values_that_a_second_run_does_not_hear_again_replace_nothing() -> None:
+    system = World({SYMBOL: range(NOW - 2, NOW + 200)})
+    system.defaults = replace(system.defaults, collection_start=NOW - 200)
+    system.collect("forward")
+    for trades in (9, 10):
+        revising(system, {hour: {"trade_count": trades} for hour in range(NOW - 2, NOW)})
+        system.clock.advance(6 * 3600)
+        assert differs(system.record(system.collect("forward")))
+    assert system.candles.revised(SYMBOL) == []
+    system.exchange.candle = synthetic_candle
+    system.clock.advance(6 * 3600)
+    assert system.record(system.collect("forward")).outcome is Outcome.COMPLETE
 
 
 @pytest.mark.parametrize("mode", ["backward", "gap_fill"])

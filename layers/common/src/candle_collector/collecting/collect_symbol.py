@@ -22,6 +22,7 @@ from candle_collector.domain.progress import (
     Progress,
     Revision,
     contradicts,
+    dispute,
     is_vouched,
     learn,
     revisions,
@@ -157,14 +158,36 @@ class _CollectTurn(SymbolTurn):
         answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
         vouched = is_vouched(request, answer, self._known)
         if contradicts(self._progress, request, answer, vouched=vouched):
-            return self._refuse(request)
-        if vouched and self._run.mode == "forward":
+            if not self._settles_dispute(request, answer):
+                return self._refuse(request)
+            vouched = True
+        elif vouched and self._run.mode == "forward":
             self._revise(revisions(request, answer, self._known))
         learned = learn(self._progress, request, answer, vouched=vouched, run_id=self._run.run_id)
         # said of what is missing in the end
         self._note_failed(request.window, 1 + fetched.retries, _NO_CANDLE)
         self._keep(learned)
         return Next.ASK
+
+    def _settles_dispute(self, request: Request, answer: Answer) -> bool:
+        """Replace all candles of a young series where two runs have heard that the exchange has revised each of them.
+
+        What the first of them hears is kept for the second.
+        """
+        found = revisions(request, answer, self._known)
+        heard = dispute(self._progress, found, self._run.run_id) if self._run.mode == "forward" else None
+        if heard is None:
+            return False
+        series = self._progress.series
+        kept = series.disputed
+        is_settled = kept is not None and kept.digest == heard.digest and kept.run_id != heard.run_id
+        if is_settled:
+            self._revise(found)
+        if is_settled or kept is None or kept.digest != heard.digest:
+            series = replace(series, disputed=None if is_settled else heard)
+            self._progress = replace(self._progress, series=series)
+            self._keep_series(series)
+        return is_settled
 
     def _refuse(self, request: Request) -> Next:
         """Store nothing of an answer that does not fit what is stored.

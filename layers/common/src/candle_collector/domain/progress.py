@@ -7,6 +7,7 @@ stored already, unchanged (`is_vouched`). What nothing vouches for is asked for 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from candle_collector.domain.coverage import (
 )
 from candle_collector.domain.plan import RECENT_CANDLES, Request, count_requests, next_request
 from candle_collector.domain.run import Mode
-from candle_collector.domain.series import Series
+from candle_collector.domain.series import Dispute, Series
 from candle_collector.domain.windows import Window, Windows
 
 SHORT_RANGE_HOURS = 168
@@ -191,6 +192,19 @@ def revisions(request: Request, answer: Answer, known: Mapping[int, Candle]) -> 
     return [
         pair for pair in pairs if pair.offered != pair.stored and pair.offered.trade_count >= pair.stored.trade_count
     ]
+
+
+def dispute(progress: Progress, found: Sequence[Revision], run_id: str) -> Dispute | None:
+    """Return what an answer says where it has another value for each stored candle of a series; None where it has not.
+
+    Nothing that is stored can vouch for such an answer: the first candles of a new symbol may all be revised.
+    """
+    stored = set(windows.hours_in(progress.coverage.stored))
+    first = progress.series.first
+    if not found or first is None or first < progress.read.start or {pair.stored.hour for pair in found} != stored:
+        return None
+    lines = "".join(f"{pair.offered.hour} {pair.offered.line()}\n" for pair in found)
+    return Dispute(hashlib.sha256(lines.encode()).hexdigest(), run_id)
 
 
 def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool, run_id: str) -> Learned:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import NamedTuple
 
 from candle_collector.domain import windows
 from candle_collector.domain.coverage import Coverage, Settlement, Silence, extend
@@ -17,6 +18,21 @@ KEPT_REJECTED = 500
 
 KEPT_DENIED = 500
 """How many windows of denied hours a record names."""
+
+
+class Dispute(NamedTuple):
+    """Other values than the stored ones that a run was answered for every stored candle of a young series.
+
+    Attributes
+    ----------
+    digest
+        The SHA-256 of the candles that were offered, in hexadecimal.
+    run_id
+        The run that asked. A second run that hears the same proves that all of them were revised.
+    """
+
+    digest: str
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,8 @@ class Series:
         stored, and vouch for no answer.
     silence
         What one run was not answered: a delisting, or a symbol without any candle, if another run hears the same.
+    disputed
+        What one run was answered instead of all that is stored of a young series.
     revision
         The name of the write that this record was read from; None where it was never written.
     """
@@ -56,6 +74,7 @@ class Series:
     rejected: tuple[FailedWindow, ...] = ()
     denied: Windows = ()
     silence: Silence | None = None
+    disputed: Dispute | None = None
     version: int = RECORD_VERSION
     revision: str | None = field(default=None, compare=False)
 

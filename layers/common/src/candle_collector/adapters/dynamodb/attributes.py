@@ -17,6 +17,7 @@ from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Failure, RunSymbol
+from candle_collector.domain.series import Dispute
 from candle_collector.domain.windows import Window, Windows
 
 _HOUR_FORM = "%Y-%m-%dT%H"
@@ -201,6 +202,20 @@ class SilenceAttribute(Attribute[Silence]):
         """Read a silence."""
         window, run_id = value.split(" ")
         return Silence(_window(window), run_id)
+
+
+class DisputeAttribute(Attribute[Dispute]):
+    """What one run was answered instead of what is stored, as ``0123abcd... 01JWNP30F0AAAAAAAAAAAAAAAA``."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Dispute) -> str:
+        """Write a dispute."""
+        return f"{value.digest} {value.run_id}"
+
+    def deserialize(self, value: str) -> Dispute:
+        """Read a dispute."""
+        return Dispute(*value.split(" "))
 
 
 def _hour_text(hour: int) -> str:

@@ -17,6 +17,7 @@ from pynamodb.models import Model
 
 from candle_collector.adapters.dynamodb.attributes import (
     ComparisonAttribute,
+    DisputeAttribute,
     EnumAttribute,
     FailedWindowsAttribute,
     FailureAttribute,
@@ -161,6 +162,7 @@ class SeriesItem(Item):
     rejected = FailedWindowsAttribute(null=True)
     denied = WindowsAttribute(null=True)
     silence = SilenceAttribute(null=True)
+    disputed = DisputeAttribute(null=True)
     revision = UnicodeAttribute(null=True)
 
 
