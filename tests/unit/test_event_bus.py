@@ -23,7 +23,7 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://events.example")
 
 
 class Bus:
-    """EventBridge, which answers as it is told to and takes everything afterwards."""
+    """EventBridge, with answers of ours first; afterwards it takes everything."""
 
     def __init__(self, *answers: dict[str, Any] | Exception) -> None:
         self._answers = list(answers)
