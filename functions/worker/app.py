@@ -15,9 +15,6 @@ from candle_collector.observability import logger
 log = logger()
 bootstrap.load("exchange", "rate_limiter", "runs", "series", "candles", "queue", "events")
 
-# a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
@@ -25,7 +22,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
     def work(record: SQSRecord) -> None:
         message = read_message(record.body)
-        log.append_keys(run_id=message.run_id, symbol=message.symbol, turn=message.turn)
+        log.thread_safe_clear_keys()
+        log.thread_safe_append_keys(run_id=message.run_id, symbol=message.symbol, turn=message.turn)
         try:
             ports = bootstrap.container().worker_ports(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
             collect_symbol(message, ports)
@@ -34,4 +32,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
             log.exception("the turn failed; its message comes back")
             raise
 
-    return process_partial_response(event, work, processor, context)
+    # a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    try:
+        return process_partial_response(event, work, processor, context)
+    finally:
+        log.thread_safe_clear_keys()

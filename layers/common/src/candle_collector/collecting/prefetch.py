@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -28,9 +29,9 @@ class Prefetch(Generic[Result]):
         return self._executor is not None
 
     def start(self, call: Callable[[], Result]) -> None:
-        """Begin a call, if there is a thread."""
+        """Begin a call, if there is a thread; what it logs carries the keys of the turn that began it."""
         if self._executor:
-            self._future = self._executor.submit(call)
+            self._future = self._executor.submit(copy_context().run, call)
 
     def take(self) -> Future[Result] | None:
         """Return the call that was begun, once."""
