@@ -14,7 +14,7 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --p
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
 # The quick ones first.
-TIERS := tests/unit tests/integration tests/template tests/api_contract tests/e2e
+TIERS := tests/unit tests/integration tests/standalone tests/template tests/api_contract tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -153,4 +153,4 @@ lock: setup ## Choose the newest versions that fit again, and write them down wi
 clean: ## Stop the local stack, remove what was built and installed; collected candles stay
 	@[ ! -x $(VENV)/candles ] || $(VENV)/candles down
 	@rm -rf .venv .local/venvs .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find functions layers cli localstack simulator scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find functions layers cli localstack simulator standalone scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +

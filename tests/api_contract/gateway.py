@@ -1,20 +1,16 @@
-"""The API in one process: what API Gateway does between a caller and the functions, with a world in memory behind them.
+"""The API in one process: the standalone runtime's gateway and the functions, with a world in memory behind them.
 
-Routes, refusals and settings are those of the template. What only the real gateway does (throttling, the resource
-policy, limits on size) is not here.
+Settings are those of the template; tests/template/test_standalone_gateway.py compares routes and refusals with it.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
@@ -28,13 +24,13 @@ from functions.authorizer.app import handler as authorizer
 from functions.candles.app import handler as candles
 from functions.status.app import handler as status
 from functions.trigger.app import handler as trigger
+from standalone import gateway as standalone
+from standalone.gateway_answers import Answer
 from tests.fakes.keys import KeysInMemory
 from tests.fakes.world import World
 from tests.template.stack import Stack
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-HANDLERS: dict[str, Handler] = {"StatusFunction": status, "TriggerFunction": trigger, "CandlesFunction": candles}
-METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/live"
+FUNCTIONS = standalone.ApiFunctions(authorizer=authorizer, trigger=trigger, status=status, candles=candles)
 
 
 class Probe:
@@ -43,25 +39,6 @@ class Probe:
     def answers(self) -> bool:
         """Report so."""
         return True
-
-
-@dataclass
-class Context:
-    """What Lambda says a function of its invocation."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
-    aws_request_id: str = "request"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of the API."""
-
-    status: int
-    headers: dict[str, list[str]]
-    body: str
 
 
 @dataclass
@@ -84,14 +61,7 @@ class Gateway:
     answered: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def __post_init__(self) -> None:
-        body = self.stack.properties("Api")["Body"]
-        self._refusals = body["x-amazon-apigateway-gateway-responses"]
-        self._routes = [
-            (method.upper(), path, _pattern(path), HANDLERS[_function(operation)])
-            for path, item in body["paths"].items()
-            for method, operation in item.items()
-            if method != "options"
-        ]
+        self._gateway = standalone.Gateway(FUNCTIONS, dashboard_origin="")
 
     def ask(
         self,
@@ -109,62 +79,9 @@ class Gateway:
         path
             As it is on the wire, percent-encoded.
         """
-        answer = self._answer(method, path, list(query), list(headers), body)
+        answer = self._gateway.answer(standalone.Request(method, path, list(query), list(headers), body))
         self.answered[answer.status] += 1
         return answer
-
-    def _answer(
-        self, method: str, path: str, query: list[tuple[str, str]], headers: list[tuple[str, str]], body: str | None
-    ) -> Answer:
-        matching = (
-            (route, handler, found)
-            for its_method, route, pattern, handler in self._routes
-            if its_method == method and (found := pattern.fullmatch(path))
-        )
-        matched = next(matching, None)
-        if matched is None:
-            return self._refusal("MISSING_AUTHENTICATION_TOKEN")
-        route, handler, found = matched
-        event = {
-            "type": "REQUEST",
-            "methodArn": f"{METHOD_ARN}/{method}{path}",
-            "resource": route,
-            "path": path,
-            "httpMethod": method,
-            **_several("headers", "multiValueHeaders", headers),
-            **_several("queryStringParameters", "multiValueQueryStringParameters", query),
-            "pathParameters": {name: unquote(value) for name, value in found.groupdict().items()} or None,
-            "stageVariables": None,
-            "requestContext": {"requestId": "r-1", "path": f"/live{path}", "domainName": "api.test", "identity": {}},
-            "body": body,
-            "isBase64Encoded": False,
-        }
-        try:
-            decided = authorizer(event, None)
-        except Exception as unauthorized:
-            if str(unauthorized) != "Unauthorized":
-                raise
-            return self._refusal("UNAUTHORIZED")
-        (statement,) = decided["policyDocument"]["Statement"]
-        if statement["Effect"] != "Allow":
-            return self._refusal("ACCESS_DENIED", decided["context"])
-        event["requestContext"]["authorizer"] = decided["context"] | {"principalId": decided["principalId"]}
-        made = handler(event, Context())
-        return Answer(made["statusCode"], made["multiValueHeaders"], made["body"])
-
-    def _refusal(self, kind: str, said: dict[str, str] | None = None) -> Answer:
-        response = self._refusals[kind]
-        text = re.sub(
-            r"\$context\.authorizer\.(\w+)",
-            lambda found: json.dumps((said or {}).get(found[1], ""))[1:-1],
-            response["responseTemplates"]["application/json"],
-        )
-        headers = {
-            name.removeprefix("gatewayresponse.header."): [value.strip("'")]
-            for name, value in response["responseParameters"].items()
-            if isinstance(value, str)
-        }
-        return Answer(int(response["statusCode"]), {"Content-Type": ["application/json"], **headers}, text)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         """Serve a request of WSGI."""
@@ -177,25 +94,6 @@ class Gateway:
         reported = [(name, value) for name, values in answer.headers.items() for value in values]
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", reported)
         return [answer.body.encode()]
-
-
-def _function(operation: dict[str, Any]) -> str:
-    uri = str(operation["x-amazon-apigateway-integration"]["uri"])
-    return next(name for name in HANDLERS if name in uri)
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
-
-
-def _several(entry: str, many: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return what API Gateway says of repeatable things: null for none, and the last of each beside all of it."""
-    if not pairs:
-        return {entry: None, many: None}
-    values: dict[str, list[str]] = defaultdict(list)
-    for name, value in pairs:
-        values[name].append(value)
-    return {entry: dict(pairs), many: dict(values)}
 
 
 @contextmanager

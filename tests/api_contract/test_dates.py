@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from candle_collector.domain.api_key import Scope
 
-from tests.api_contract.gateway import Answer, Gateway, in_process
+from standalone.gateway_answers import Answer
+from tests.api_contract.gateway import Gateway, in_process
 
 REFUSED = [
     *("2024-W01-1", "20240101", "2025-1-1", "2025-01-01 00:00:00Z", "2025-01-01T00:00:00", "2025-01-01T00:00:00z"),

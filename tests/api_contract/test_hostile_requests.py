@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from candle_collector.domain.api_key import Scope
 
-from tests.api_contract.gateway import Answer, Gateway, in_process
+from standalone.gateway_answers import Answer
+from tests.api_contract.gateway import Gateway, in_process
 from tests.logs import written
 
 MARK = "canaryPayload"

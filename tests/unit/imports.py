@@ -13,7 +13,7 @@ PACKAGE = "candle_collector"
 DOMAIN, PORTS, ERRORS, ANSWERS, ADAPTERS = "domain", "ports", "errors", "answers", "adapters"
 COLLECTING, READING, API, FUNCTION = "collecting", "reading", "api", "function"
 SETTINGS, OBSERVABILITY, BOOTSTRAP = "settings", "observability", "bootstrap"
-CLI, LOCALSTACK, SIMULATOR = "cli", "localstack", "simulator"
+CLI, LOCALSTACK, SIMULATOR, STANDALONE = "cli", "localstack", "simulator", "standalone"
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     DOMAIN: frozenset({DOMAIN}),
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     CLI: frozenset({CLI, LOCALSTACK, DOMAIN, ERRORS, ANSWERS, SETTINGS, ADAPTERS, COLLECTING, READING, API, BOOTSTRAP}),
     LOCALSTACK: frozenset({LOCALSTACK, DOMAIN, SETTINGS}),
     SIMULATOR: frozenset({SIMULATOR}),
+    STANDALONE: frozenset({STANDALONE, FUNCTION, BOOTSTRAP, OBSERVABILITY, API, PORTS, SETTINGS, DOMAIN, ERRORS}),
 }
 """The kinds of modules of this project that each kind may import."""
 
@@ -42,6 +43,7 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         ("boto3", "botocore", "pynamodb", "requests", "urllib3", "tenacity"), (frozenset({ADAPTERS}), frozenset())
     ),
     "aws_lambda_powertools": (frozenset({API, OBSERVABILITY, FUNCTION}), frozenset()),
+    **dict.fromkeys(("uvicorn", "apscheduler"), (frozenset({STANDALONE}), frozenset())),
     # the one body that is checked, and the document, which no function builds
     "pydantic": (
         frozenset(),
@@ -81,7 +83,7 @@ def kind_of(module: str) -> str | None:
     first, *rest = module.split(".")
     if first == "functions":
         return FUNCTION
-    if first in OUTSIDE:
+    if first in OUTSIDE or first == STANDALONE:
         return first
     if first != PACKAGE:
         return None
@@ -134,7 +136,7 @@ def violations(module: str, source: str, *, known: frozenset[str] = frozenset())
 
 def _may(module: str, kind: str, imported: str) -> bool:
     other = kind_of(imported)
-    if other == FUNCTION:
+    if kind == other == FUNCTION:
         return module.split(".")[:2] == imported.split(".")[:2]  # a function's own folder, no sibling
     if other is not None:
         return other in MAY_IMPORT[kind]

@@ -10,9 +10,13 @@ from tests.unit.imports import MAY_IMPORT, PACKAGE, imports, kind_of, module_nam
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/common/src"
+FOLDERS = ("functions", "cli", "localstack", "simulator", "standalone")
 SOURCES = {
     module_name(PurePosixPath(path.relative_to(root))): path.read_text(encoding="utf-8")
-    for root, folder in ((LAYER, PACKAGE), *((ROOT, name) for name in ("functions", "cli", "localstack", "simulator")))
+    for root, folder in (
+        (LAYER, PACKAGE),
+        *((ROOT, name) for name in ("functions", "cli", "localstack", "simulator", "standalone")),
+    )
     for path in sorted((root / folder).rglob("*.py"))
 }
 KNOWN = frozenset(SOURCES)
@@ -108,6 +112,11 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("localstack.running", "from candle_collector.bootstrap import container"),
         ("simulator.market", "from candle_collector.domain.windows import Window"),
         ("simulator.market", "from localstack.places import PROJECT"),
+        ("standalone.server", "import boto3"),
+        ("standalone.server", "from candle_collector.adapters.sqs import SqsCollectQueue"),
+        ("standalone.server", "from candle_collector.collecting.start_run import start_run"),
+        ("functions.worker.app", "from standalone.workers import Workers"),
+        ("candle_collector.bootstrap", "import uvicorn"),
     ],
 )
 def test_a_planted_import_that_points_the_wrong_way_is_found(module: str, source: str) -> None:
@@ -129,6 +138,7 @@ def test_a_planted_import_that_points_the_wrong_way_is_found(module: str, source
             "functions.trigger.app",
             "from functions.trigger import answers\nfrom candle_collector.api.responses import answer",
         ),
+        ("standalone.server", "import uvicorn\nfrom functions.worker.app import handler"),
     ],
 )
 def test_an_import_that_points_the_right_way_is_let_be(module: str, source: str) -> None:

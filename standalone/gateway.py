@@ -1,0 +1,151 @@
+"""What API Gateway does between a caller and the functions: route, key, event, answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from candle_collector.api import routes
+from candle_collector.api.routes import Route
+
+from standalone.context import Context
+from standalone.gateway_answers import Answer, Refusal, preflight, refusal
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+METHOD_ARN = "arn:aws:execute-api:local:000000000000:standalone/live"
+"""API Gateway names a route by it to the authorizer, whose policy repeats it."""
+
+CALL_SECONDS = 29
+"""How long API Gateway waits for a function."""
+
+
+@dataclass(frozen=True)
+class ApiFunctions:
+    """The handlers behind the API."""
+
+    authorizer: Handler
+    trigger: Handler
+    status: Handler
+    candles: Handler
+
+    def of(self, route: Route) -> Handler:
+        """Return the handler of a route."""
+        if route in {routes.TRIGGER, routes.RETRY, routes.CANCEL}:
+            return self.trigger
+        return self.candles if route.is_candles_route else self.status
+
+
+class Request(NamedTuple):
+    """A request as it came.
+
+    Attributes
+    ----------
+    path
+        As it is on the wire, percent-encoded.
+    query, headers
+        In their order, repeated ones too; the query's are decoded.
+    source_ip
+        The caller's address.
+    """
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Sequence[tuple[str, str]] = ()
+    body: str | None = None
+    source_ip: str = ""
+
+
+class Gateway:
+    """Answers requests, in the thread that asks; any number of them at once.
+
+    Parameters
+    ----------
+    functions
+        What is behind it.
+    dashboard_origin
+        The origin whose pages may read the answers in a browser; empty for none.
+    """
+
+    def __init__(self, functions: ApiFunctions, dashboard_origin: str) -> None:
+        self._functions = functions
+        self._dashboard_origin = dashboard_origin
+        self._routes = [(route, _pattern(route.path)) for route in routes.ROUTES]
+
+    def refuse(self, kind: Refusal, said: Mapping[str, str] | None = None) -> Answer:
+        """Return an answer that no function makes."""
+        return refusal(kind, self._dashboard_origin, said)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request."""
+        matching = [(route, found) for route, pattern in self._routes if (found := pattern.fullmatch(request.path))]
+        if request.method == "OPTIONS" and matching:
+            return preflight(matching[0][0].path, self._dashboard_origin)
+        for route, found in matching:
+            if route.method == request.method:
+                return self._call(route, _event(request, route, found))
+        return self.refuse(Refusal.MISSING_AUTHENTICATION_TOKEN)
+
+    def _call(self, route: Route, event: dict[str, Any]) -> Answer:
+        try:
+            decided = self._functions.authorizer(event, Context())
+        except Exception as error:
+            if str(error) == "Unauthorized":
+                return self.refuse(Refusal.UNAUTHORIZED)
+            log.exception("the key could not be checked", extra={"route": route.path})
+            return self.refuse(Refusal.AUTHORIZER_FAILURE)
+        if any(statement["Effect"] != "Allow" for statement in decided["policyDocument"]["Statement"]):
+            return self.refuse(Refusal.ACCESS_DENIED, decided["context"])
+        event["requestContext"]["authorizer"] = {**decided["context"], "principalId": decided["principalId"]}
+        try:
+            made = self._functions.of(route)(event, Context())
+            return Answer(made["statusCode"], made["multiValueHeaders"], made["body"])
+        except Exception:
+            log.exception("a function failed", extra={"route": route.path})
+            return self.refuse(Refusal.DEFAULT_5XX)
+
+
+def _event(request: Request, route: Route, found: re.Match[str]) -> dict[str, Any]:
+    """Return the event that API Gateway gives the authorizer and the function."""
+    return {
+        "type": "REQUEST",
+        "methodArn": f"{METHOD_ARN}/{request.method}{request.path}",
+        "resource": route.path,
+        "path": request.path,
+        "httpMethod": request.method,
+        **_several("headers", "multiValueHeaders", request.headers),
+        **_several("queryStringParameters", "multiValueQueryStringParameters", request.query),
+        "pathParameters": {name: unquote(value) for name, value in found.groupdict().items()} or None,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": str(uuid.uuid4()),
+            "path": request.path,
+            "domainName": "",
+            "identity": {"sourceIp": request.source_ip},
+        },
+        "body": request.body,
+        "isBase64Encoded": False,
+    }
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+
+
+def _several(entry: str, many: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return what API Gateway says of repeatable things: null for none, and the last of each beside all of it."""
+    if not pairs:
+        return {entry: None, many: None}
+    values: dict[str, list[str]] = defaultdict(list)
+    for name, value in pairs:
+        values[name].append(value)
+    return {entry: dict(pairs), many: dict(values)}
