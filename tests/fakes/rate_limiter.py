@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
-from typing import Any
 
-from candle_collector.domain.backoff import block_seconds
+from candle_collector.domain.rate_limit import RateLimit, RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
-from candle_collector.ports import MarketAnswers, RateLimiterState, Reservation
+from candle_collector.ports import MarketAnswers
 
 
 class FakeRateLimiter:
@@ -21,10 +20,7 @@ class FakeRateLimiter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ids = count(1)
-        self._state = RateLimiterState()
-        self._period_seconds: int | None = None
-        self._block = Failure("blocked", "")
-        self._refusal = Failure("refused", "")
+        self._kept = RateLimit()
 
     def reserve(
         self, weight: int, *, period: int, period_seconds: int, budget: int, now: datetime, least: int = 1
@@ -32,85 +28,67 @@ class FakeRateLimiter:
         """Reserve what is left of the budget."""
         with self._lock:
             self._raise_if_blocked(now)
-            state = self._state
-            last = period + 3600 // period_seconds
-            begins = (
-                state.period is None or not period <= state.period <= last or self._period_seconds != period_seconds
+            self._kept, reservation = self._kept.reserving(
+                weight,
+                period=period,
+                period_seconds=period_seconds,
+                budget=budget,
+                least=least,
+                reservation_id=self._new_id(),
             )
-            reserved = 0 if begins else state.reserved
-            granted = min(weight, budget - reserved)
-            if granted < least:
-                return Reservation(0, reserved)
-            self._period_seconds = period_seconds
-            self._set(period=period if begins else state.period, reserved=reserved + granted)
-            return Reservation(granted, reserved + granted)
+            return reservation
 
     def check(self, *, now: datetime) -> RateLimiterState:
         """Raise where it is closed."""
         with self._lock:
             self._raise_if_blocked(now)
-            if self._state.refused_until and self._state.refused_until > now:
-                raise ExchangeRefusedError(self._refusal)
-            return self._state
+            if refusal := self._kept.refused(now):
+                raise ExchangeRefusedError(refusal)
+            return self._kept.state
 
     def observe(self, used: int, *, period: int) -> None:
         """Raise the figure."""
         with self._lock:
-            if period == self._state.period:
-                self._set(reserved=max(self._state.reserved, used))
+            self._kept = self._kept.observing(used, period=period)
 
     def block(self, seconds: float, failure: Failure, *, now: datetime, seen: str | None) -> datetime:
         """Write a block, or move the end of one that nobody had seen."""
         with self._lock:
-            state = self._state
-            grows = state.block_id == seen
-            blocks = state.blocks + 1 if grows else 1
-            until = now + timedelta(seconds=block_seconds(seconds, blocks))
-            if state.blocked_until is None or state.blocked_until < until:
-                self._block = failure
-                self._set(blocked_until=until, block_reason=failure.message)
-            if grows:
-                self._set(block_id=f"block-{next(self._ids)}", blocks=blocks)
-            assert self._state.blocked_until
-            return self._state.blocked_until
+            self._kept = self._kept.blocking(seconds, failure, now=now, seen=seen, block_id=self._new_id())
+            assert self._kept.blocked_until
+            return self._kept.blocked_until
 
     def refuse(self, until: datetime, failure: Failure) -> None:
         """Write a refusal; a later end stays."""
         with self._lock:
-            self._refusal = failure
-            until = max(until, self._state.refused_until or until)
-            refusal_id = f"refusal-{next(self._ids)}"
-            self._set(refused_until=until, refusal_reason=failure.message, refusal_id=refusal_id)
+            self._kept = self._kept.refusing(until, failure, refusal_id=self._new_id())
 
     def reopen(self, refusal_id: str) -> None:
         """Forget a refusal."""
         with self._lock:
-            if self._state.refusal_id == refusal_id:
-                self._set(refused_until=None, refusal_reason=None, refusal_id=None)
+            self._kept = self._kept.reopening(refusal_id)
 
     def answered(self, block_id: str) -> None:
         """Count blocks from the first again."""
         with self._lock:
-            if self._state.block_id == block_id:
-                self._set(blocks=0)
+            self._kept = self._kept.answering(block_id)
 
     def note_clock(self, offset_ms: int) -> None:
         """Keep the offset."""
         with self._lock:
-            self._set(clock_offset_ms=offset_ms)
+            self._kept = replace(self._kept, clock_offset_ms=offset_ms)
 
     def state(self) -> RateLimiterState:
         """Return how things stand."""
         with self._lock:
-            return self._state
+            return self._kept.state
 
-    def _set(self, **fields: Any) -> None:
-        self._state = replace(self._state, **fields)
+    def _new_id(self) -> str:
+        return f"step-{next(self._ids)}"
 
     def _raise_if_blocked(self, now: datetime) -> None:
-        until = self._state.blocked_until
-        if until and until > now:
-            raise ExchangeBlockedError(self._block, (until - now).total_seconds())
+        if blocked := self._kept.blocked(now):
+            raise ExchangeBlockedError(*blocked)
 
 
 class FakeMarketCache:

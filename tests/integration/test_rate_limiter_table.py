@@ -18,10 +18,11 @@ from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTab
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
+from candle_collector.domain.rate_limit import Reservation
 from candle_collector.domain.run import Failure
 from candle_collector.domain.universe import Listing
 from candle_collector.errors import CollectorError, ExchangeBlockedError, MarketUnavailableError
-from candle_collector.ports import Market, MarketAnswers, Reservation
+from candle_collector.ports import Market, MarketAnswers
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import World

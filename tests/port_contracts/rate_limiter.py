@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
-from candle_collector.ports import RateLimiter, RateLimiterState, Reservation
+from candle_collector.ports import RateLimiter
 
 NOW = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.progress import Revision
+from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run, SymbolRecord
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -331,60 +332,53 @@ class CollectQueue(Protocol):
         """Return about how many messages lie there for a worker to take."""
 
 
-@dataclass(frozen=True)
-class RateLimiterState:
-    """What all workers know of whether the exchange may be asked. Moments are by the exchange's clock.
+class ReceivedMessage(NamedTuple):
+    """A message that one worker holds: hidden from others until it is deleted, returned, or its visibility is over.
 
     Attributes
     ----------
-    reserved
-        The weight reserved in `period`.
-    period
-        The number of the exchange's minute (or whatever it counts in) since 1970 that was reserved in last.
-    clock_offset_ms
-        How far the exchange's clock was ahead of ours when the last run started.
-    blocked_until, block_reason
-        Until when the exchange asked us to wait (429, 418), and what it said.
-    block_id
-        Which block it is; it changes with each.
-    blocks
-        How many there were in a row, without a good answer between.
-    refused_until, refusal_reason
-        Until when nobody asks because a person must change something first (451, 403, TLS), and what.
-    refusal_id
-        Which refusal it is; it changes with each.
+    receipt
+        Names this receiving of it; it changes with each.
+    receives
+        How often it was received, this time included.
     """
 
-    reserved: int = 0
-    period: int | None = None
-    clock_offset_ms: int = 0
-    blocked_until: datetime | None = None
-    block_reason: str | None = None
-    block_id: str | None = None
-    blocks: int = 0
-    refused_until: datetime | None = None
-    refusal_reason: str | None = None
-    refusal_id: str | None = None
-
-    def closed(self, now: datetime) -> tuple[datetime, str] | None:
-        """Return until when nobody asks, and why; None where the exchange may be asked. Both times are by our clock."""
-        ends = [
-            (until - timedelta(milliseconds=self.clock_offset_ms), reason or "")
-            for until, reason in (
-                (self.blocked_until, self.block_reason),
-                (self.refused_until, self.refusal_reason),
-            )
-            if until is not None
-        ]
-        ends = [(until, reason) for until, reason in ends if until > now]
-        return (max(ends)[0], "; ".join(reason for _, reason in ends)) if ends else None
+    message_id: str
+    body: str
+    receipt: str
+    receives: int
 
 
-class Reservation(NamedTuple):
-    """The weight that may be used, and all that is reserved in the period."""
+class MessageQueue(CollectQueue, Protocol):
+    """A queue whose receiving end is ours too: at least once, with delays, visibility and a dead-letter list.
 
-    granted: int
-    reserved: int
+    A message that was received five times without being deleted is a dead letter at its next receive. One that was not
+    deleted in 24 hours is dropped.
+    """
+
+    def receive(self, *, visibility: timedelta) -> ReceivedMessage | None:
+        """Take the message that has been visible longest, and hide it for so long; None where all are hidden."""
+
+    def delete(self, receipt: str) -> None:
+        """Forget a message; a receipt that is not the newest of its message changes nothing."""
+
+    def make_visible(self, receipt: str) -> None:
+        """Let others receive a message at once; a receipt that is not the newest of its message changes nothing."""
+
+    def make_all_visible(self) -> int:
+        """Let every message that a receive hides be received at once, and return how many there were.
+
+        For the start of the only process that receives: whoever held them is gone.
+        """
+
+    def next_visible_in(self) -> float | None:
+        """Return in how many seconds a message can be received, 0 where one can now; None where the queue is empty."""
+
+    def dead_letters(self) -> list[ReceivedMessage]:
+        """Return the dead letters, in the order in which they came; their receipts are empty."""
+
+    def redrive(self) -> int:
+        """Put the dead letters into the queue again, as if they were new, and return how many there were."""
 
 
 class RateLimiter(Protocol):

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from candle_collector.collecting.budget import OUT_OF_BUDGET, WeightBudget
 from candle_collector.collecting.exchange_time import ExchangeTime
+from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.errors import (
     CollectorError,
@@ -20,7 +21,7 @@ from candle_collector.errors import (
     MarketUnavailableError,
     OutOfTimeError,
 )
-from candle_collector.ports import Clock, Exchange, MarketAnswers, MarketCache, RateLimiter, RateLimiterState
+from candle_collector.ports import Clock, Exchange, MarketAnswers, MarketCache, RateLimiter
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from candle_collector.collecting.exchange_time import ExchangeTime
+from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Failure
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.errors import ExchangeBlockedError, ExchangeError, ExchangeRefusedError, OutOfTimeError
-from candle_collector.ports import RateLimiter, RateLimiterState
+from candle_collector.ports import RateLimiter
 
 MOST_AT_ONCE = 50
 """The most requests that weight is reserved for at once: what nobody uses is lost at the end of the period."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Run, RunState
 from candle_collector.domain.schedule import next_occurrence
 from candle_collector.domain.weight_limit import WeightLimit
@@ -16,7 +17,6 @@ from candle_collector.ports import (
     ExchangeProbe,
     LeaseStore,
     RateLimiter,
-    RateLimiterState,
     RunStore,
     SeriesStore,
 )

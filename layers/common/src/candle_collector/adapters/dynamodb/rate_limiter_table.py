@@ -16,18 +16,14 @@ from pynamodb.expressions.update import Action
 from candle_collector.adapters.dynamodb.item_table import ItemTable, translate_errors
 from candle_collector.adapters.dynamodb.items import RateLimiterItem
 from candle_collector.domain.backoff import block_seconds
+from candle_collector.domain.rate_limit import MOST_AHEAD_SECONDS, RateLimiterState, Reservation
 from candle_collector.domain.run import Failure
 from candle_collector.errors import CollectorError, ExchangeBlockedError, ExchangeRefusedError, StaleTurnError
-from candle_collector.ports import RateLimiterState, Reservation
 
 _GATE = "GATE"
 
 _TRIES = 3
 """How often a reservation is tried while others reserve at the same moment."""
-
-_MOST_AHEAD_SECONDS = 3600
-"""A period that begins later than this after the caller's was written by a clock that was wrong: else nobody could
-reserve before that time comes."""
 
 _BLOCKED = Failure("blocked", "the exchange wants no requests")
 _REFUSED = Failure("refused", "the exchange refuses us")
@@ -52,7 +48,7 @@ class RateLimiterTable:
         mine = limiter.reservation_id == own_id
         same_length = limiter.period_seconds == period_seconds
         free = (limiter.blocked_until.does_not_exist() | (limiter.blocked_until <= now)) & ~mine
-        last = period + _MOST_AHEAD_SECONDS // period_seconds
+        last = period + MOST_AHEAD_SECONDS // period_seconds
         begins = limiter.period.does_not_exist() | (limiter.period < period) | (limiter.period > last) | ~same_length
         for _ in range(_TRIES):
             if granted < least:
