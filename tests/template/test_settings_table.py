@@ -11,7 +11,9 @@ from candle_collector.settings import EXCHANGE_HOSTS, VISIBILITY_PER_TIMEOUT, Se
 from localstack.parameters import SETTINGS as PARAMETER_OF
 from tests.template.stack import source
 
-TABLE: tuple[Setting[Any], ...] = tuple(value for value in vars(Settings).values() if isinstance(value, Setting))
+TABLE: tuple[Setting[Any], ...] = tuple(
+    value for value in vars(Settings).values() if isinstance(value, Setting) and not value.at_home
+)
 GIVEN_BY_A_PARAMETER = [setting for setting in TABLE if setting.default is not None]
 PARAMETERS: dict[str, dict[str, Any]] = source()["Parameters"]
 PARAMETER_OF_VARIABLE = PARAMETER_OF | {"STAGE": "Stage"}

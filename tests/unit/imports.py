@@ -40,14 +40,22 @@ OUTSIDE = frozenset({CLI, LOCALSTACK, SIMULATOR})
 
 VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(
-        ("boto3", "botocore", "pynamodb", "requests", "urllib3", "tenacity"), (frozenset({ADAPTERS}), frozenset())
+        ("boto3", "botocore", "pynamodb", "requests", "sqlalchemy", "tenacity", "urllib3"),
+        (frozenset({ADAPTERS}), frozenset()),
     ),
     "aws_lambda_powertools": (frozenset({API, OBSERVABILITY, FUNCTION}), frozenset()),
     **dict.fromkeys(("uvicorn", "apscheduler"), (frozenset({STANDALONE}), frozenset())),
-    # the one body that is checked, and the document, which no function builds
+    # the one body that is checked; the document, which no function builds; and records as JSON, none of them on Lambda
     "pydantic": (
         frozenset(),
-        frozenset({f"{PACKAGE}.api.{name}" for name in ("trigger_body", "openapi_document", "openapi_operations")}),
+        frozenset(
+            {
+                f"{PACKAGE}.api.trigger_body",
+                f"{PACKAGE}.api.openapi_document",
+                f"{PACKAGE}.api.openapi_operations",
+                f"{PACKAGE}.adapters.sql.records",
+            }
+        ),
     ),
     # of export and import, which no function loads
     "pyarrow": (

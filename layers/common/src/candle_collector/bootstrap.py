@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from candle_collector.adapters.dynamodb.item_table import ItemTable
+    from candle_collector.adapters.sql.database import Database
     from candle_collector.api.authorize import Caller
     from candle_collector.collecting.close_symbols import ClosingPorts
     from candle_collector.collecting.run_scope import RunDefaults, RunPorts
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ExchangeProbe,
         LeaseStore,
         MarketCache,
+        MessageQueue,
         RateLimiter,
         RunStore,
         SeriesStore,
@@ -219,10 +221,92 @@ class Container:
         )
 
 
+class SqlContainer(Container):
+    """The adapters of an archive at home, all of which share one database: nothing of AWS is loaded."""
+
+    @cached_property
+    def database(self) -> Database:
+        """The database; what it lacks is made when it is opened."""
+        from candle_collector.adapters.sql.database import Database
+
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def candles(self) -> CandleStore:
+        """The candles."""
+        from candle_collector.adapters.sql.candles import SqlCandles
+
+        return SqlCandles(self.database)
+
+    @cached_property
+    def leases(self) -> LeaseStore:
+        """The lease."""
+        from candle_collector.adapters.sql.leases import SqlLeases
+
+        return SqlLeases(self.database)
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """The runs."""
+        from candle_collector.adapters.sql.runs import SqlRuns
+
+        return SqlRuns(self.database, now=self.clock.now)
+
+    @cached_property
+    def universes(self) -> UniverseStore:
+        """The rankings of days."""
+        from candle_collector.adapters.sql.universes import SqlUniverses
+
+        return SqlUniverses(self.database)
+
+    @cached_property
+    def series(self) -> SeriesStore:
+        """The series' records."""
+        from candle_collector.adapters.sql.series import SqlSeries
+
+        return SqlSeries(self.database)
+
+    @cached_property
+    def rate_limiter(self) -> RateLimiter:
+        """The rate limiter that all workers share."""
+        from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
+
+        return SqlRateLimiter(self.database)
+
+    @cached_property
+    def market_cache(self) -> MarketCache:
+        """The market's last answers."""
+        from candle_collector.adapters.sql.market_cache import SqlMarketCache
+
+        return SqlMarketCache(self.database)
+
+    @cached_property
+    def queue(self) -> MessageQueue:
+        """The workers' queue, its receiving end too."""
+        from candle_collector.adapters.sql.queue import SqlQueue
+
+        return SqlQueue(self.database, self.clock)
+
+    @cached_property
+    def events(self) -> EventBus:
+        """A line of the log."""
+        from candle_collector.adapters.log_events import LogEvents
+
+        return LogEvents()
+
+    @cached_property
+    def keys(self) -> ApiKeyStore:
+        """The keys' records."""
+        from candle_collector.adapters.sql.keys import SqlKeys
+
+        return SqlKeys(self.database)
+
+
 @cache
 def container() -> Container:
-    """Return this process's adapters."""
-    return Container(Settings(os.environ))
+    """Return this process's adapters: those of a database where one is set, else those of AWS."""
+    settings = Settings(os.environ)
+    return SqlContainer(settings) if settings.database_url else Container(settings)
 
 
 def load(*names: str) -> None:
@@ -237,9 +321,10 @@ def authorizer() -> Callable[..., Caller]:
     """Return what decides on a request by the keys it carries."""
     from candle_collector.api.authorize import ANONYMOUS, authorize
 
-    # Loaded now and used later: the authorizer calls this while it starts, when Lambda gives it a whole core.
-    importlib.import_module("candle_collector.adapters.dynamodb.keys_table")
     adapters = container()
+    if not adapters.settings.database_url:
+        # Loaded now and used later: the authorizer calls this while it starts, when Lambda gives it a whole core.
+        importlib.import_module("candle_collector.adapters.dynamodb.keys_table")
 
     def decide(offered: AbstractSet[str], *, needed: Scope) -> Caller:
         if not adapters.settings.api_key_required:

@@ -136,3 +136,15 @@ class StaleTurnError(CollectorError):
 
 class StoredCandleDamagedError(CollectorError):
     """An item of the candle table is not what this project writes."""
+
+
+class DatabaseError(CollectorError):
+    """The database cannot do what was asked of it; the message says why and what helps."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The database does not answer, or another program holds it: another time it may."""
+
+
+class UnreadableRecordError(DatabaseError):
+    """A record of the database is not what this project writes."""

@@ -64,6 +64,8 @@ class Setting(Generic[T]):
         The only texts that are accepted.
     pattern
         What the whole text must match.
+    at_home
+        Whether it is for an archive at home alone; a stack has it nowhere.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Setting(Generic[T]):
     most: int | None = None
     choices: tuple[str, ...] = ()
     pattern: str | None = None
+    at_home: bool = False
 
     @overload
     def __get__(self, settings: None, owner: type) -> Self: ...
@@ -165,6 +168,10 @@ class Settings:
     collect_queue_url = _name("COLLECT_QUEUE_URL")
     # How many workers run at once. The bounds are those of SQS.
     worker_concurrency = _number("WORKER_CONCURRENCY", 2, 1000)
+
+    # Where an archive at home keeps everything; empty on AWS. The database refuses what it cannot use itself, as the
+    # text may hold a password, which a message of `read` would repeat.
+    database_url = Setting("DATABASE_URL", str, "the URL of a database", "", at_home=True)
 
     # What is collected
     top_n = _number("TOP_N_CRYPTOS", 1, 500, default=100)

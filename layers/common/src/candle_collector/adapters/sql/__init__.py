@@ -1,0 +1,1 @@
+"""The stores and the queue in a database, SQLite or PostgreSQL."""

@@ -1,0 +1,217 @@
+"""A database and its transactions: SQLite in a file, or a PostgreSQL server."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from candle_collector.adapters.sql.migrations import STEPS, Migration, is_current, migrate
+from candle_collector.adapters.sql.refusals import RepeatableError, explain
+from candle_collector.errors import DatabaseError
+
+T = TypeVar("T")
+
+_TAKES = "it takes sqlite:////folder/candles.db or postgresql://user:password@host/database"
+_FIRST_WAIT = 0.05
+
+
+class Database:
+    """A database with the archive's tables, which opening it makes or brings to their newest form.
+
+    Several threads may use it at once, and so may other processes, each with a `Database` of its own.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:////folder/candles.db`` or ``postgresql://user:password@host/database``.
+    busy_seconds
+        How long to wait while another process writes into the same file.
+    patience_seconds
+        How long a transaction whose connection was lost is tried again.
+    steps
+        The migrations.
+
+    Raises
+    ------
+    DatabaseError
+        It cannot be opened, or not by this version.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_seconds: float = 30,
+        patience_seconds: float = 15,
+        steps: Sequence[Migration] = STEPS,
+    ) -> None:
+        self._url = _parsed(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._busy_seconds = busy_seconds
+        self._patience_seconds = patience_seconds
+        # threads of one process wait for each other without asking the file again and again
+        self._turn: AbstractContextManager[Any] = threading.RLock() if self._is_sqlite else nullcontext()
+        self.engine = self._sqlite() if self._is_sqlite else self._postgresql()
+        self._reading = self.engine.execution_options(
+            **({} if self._is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        )
+        self._writing = self.engine.execution_options(is_writing=True)
+        self._open(steps)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Begin a transaction that writes: all of it is kept at the end, or nothing where an error leaves it.
+
+        In SQLite no other writes meanwhile; in PostgreSQL rows are locked by ``SELECT ... FOR UPDATE``.
+
+        Raises
+        ------
+        DatabaseError
+            The database refused something, or the end of it.
+        """
+        with self._turn, self._explained(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Begin a transaction that sees the database as it is now, and unchanged until its end.
+
+        Raises
+        ------
+        DatabaseError
+            The database refused something.
+        """
+        with self._explained(), self._reading.begin() as connection:
+            yield connection
+
+    def transact(self, step: Callable[[Connection], T]) -> T:
+        """Do a step in a transaction that writes, and again where its connection is lost, even at its very end.
+
+        So a step must know what it wrote itself: it may have been kept, and only the reply lost.
+
+        Raises
+        ------
+        DatabaseError
+            As `write` does.
+        """
+        return self._repeated(self.write, step)
+
+    def query(self, step: Callable[[Connection], T]) -> T:
+        """Do a step in a transaction that reads, and again where its connection is lost.
+
+        Raises
+        ------
+        DatabaseError
+            As `read` does.
+        """
+        return self._repeated(self.read, step)
+
+    def _repeated(self, begin: Callable[[], AbstractContextManager[Connection]], step: Callable[[Connection], T]) -> T:
+        until = time.monotonic() + self._patience_seconds
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                with begin() as connection:
+                    return step(connection)
+            except RepeatableError:
+                if time.monotonic() + wait > until:
+                    raise
+            time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - spreads load, guards nothing
+            wait = min(2 * wait, 1)
+
+    def _open(self, steps: Sequence[Migration]) -> None:
+        with self.read() as connection:
+            if is_current(connection, steps):
+                return
+        with self.write() as connection:
+            migrate(connection, steps)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:  # of a new connection, which SQLAlchemy leaves as they are
+            raise explain(error, self._url) from getattr(error, "orig", error)
+
+    def _sqlite(self) -> Engine:
+        # no transaction of the driver's own: it would begin one at the first write, when a lock may be too late
+        engine = create_engine(
+            self._url,
+            connect_args={"timeout": self._busy_seconds, "isolation_level": None},
+            pool_size=8,
+            max_overflow=-1,
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _postgresql(self) -> Engine:
+        return create_engine(
+            self._url,
+            connect_args={"connect_timeout": 5, "application_name": "candle-collector"},
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=8,
+            hide_parameters=True,
+        )
+
+    def _prepare(self, connection: Any, _record: Any) -> None:
+        """Let readers and a writer work at once, and let a commit be on the disk when it is reported."""
+        cursor = connection.cursor()
+        until = time.monotonic() + self._busy_seconds
+        # A file has the mode for good. While others open the file, SQLite refuses the change without waiting; where
+        # the folder bears no such file, or nothing may be written, it stays as it is.
+        while cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                cursor.execute("PRAGMA journal_mode = wal")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname == "SQLITE_READONLY":
+                    break
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                    raise
+                time.sleep(_FIRST_WAIT)
+            else:
+                break
+        cursor.execute("PRAGMA synchronous = full")
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _parsed(text: str) -> URL:
+    """Return the URL of a database that this program can use.
+
+    Raises
+    ------
+    DatabaseError
+        It is not one; the message does not repeat it, as it may hold a password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(f"DATABASE_URL is not the URL of a database; {_TAKES}") from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise DatabaseError(f"DATABASE_URL names no file; {_TAKES}")
+        return url
+    if kind in ("postgres", "postgresql"):
+        return url.set(drivername="postgresql+psycopg")
+    raise DatabaseError(f"DATABASE_URL is of the kind {kind}; {_TAKES}")

@@ -1,0 +1,69 @@
+"""The schema's versions: a new database is made as the newest, an older one is brought to it step by step.
+
+A change of the tables appends a step here and changes schema.py. Nothing else writes `archive_schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, inspect, select, text
+
+from candle_collector.adapters.sql.schema import archive_schema, metadata
+from candle_collector.errors import DatabaseError
+
+Migration = Callable[[Connection], None]
+
+STEPS: tuple[Migration, ...] = ()
+"""The first one makes version 2 of version 1, and so on."""
+
+_LOCK = 7_226_531_489
+"""Any number: PostgreSQL's name for the lock that one process at a time holds while it makes or changes tables."""
+
+
+def is_current(connection: Connection, steps: Sequence[Migration]) -> bool:
+    """Return whether the tables are there in their newest form.
+
+    Raises
+    ------
+    DatabaseError
+        A newer program made them.
+    """
+    return _version(connection, steps) == 1 + len(steps)
+
+
+def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
+    """Make the tables, or bring older ones to the newest form, in the transaction at hand.
+
+    Raises
+    ------
+    DatabaseError
+        A newer program made them, or the database has tables of another program.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    version = _version(connection, steps)
+    if version is None:
+        if strange := sorted({*metadata.tables} & {*inspect(connection).get_table_names()}):
+            raise DatabaseError(
+                f"the database has a table {strange[0]} that another program made; give DATABASE_URL a database of "
+                "its own"
+            )
+        metadata.create_all(connection)
+        connection.execute(archive_schema.insert().values(version=1 + len(steps)))
+        return
+    for step in steps[version - 1 :]:
+        step(connection)
+    connection.execute(archive_schema.update().values(version=1 + len(steps)))
+
+
+def _version(connection: Connection, steps: Sequence[Migration]) -> int | None:
+    if not inspect(connection).has_table(archive_schema.name):
+        return None
+    version = int(connection.execute(select(archive_schema.c.version)).scalar_one())
+    if version > 1 + len(steps):
+        raise DatabaseError(
+            f"the database was made by a newer version of this program (schema {version}, this one knows "
+            f"{1 + len(steps)}); install that version, or give DATABASE_URL another database"
+        )
+    return version

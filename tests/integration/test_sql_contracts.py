@@ -1,0 +1,69 @@
+"""The stores in SQLite and PostgreSQL keep the promises of their ports."""
+
+from __future__ import annotations
+
+import pytest
+from candle_collector.adapters.sql.candles import SqlCandles
+from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.leases import SqlLeases
+from candle_collector.adapters.sql.market_cache import SqlMarketCache
+from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
+from candle_collector.adapters.sql.runs import SqlRuns
+from candle_collector.adapters.sql.series import SqlSeries
+from candle_collector.adapters.sql.universes import SqlUniverses
+
+from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
+from tests.port_contracts.candle_store import CandleStoreContract
+from tests.port_contracts.lease_store import LeaseContract, UniverseContract
+from tests.port_contracts.market_cache import MarketCacheContract
+from tests.port_contracts.rate_limiter import RateLimiterContract
+from tests.port_contracts.run_store import RunStoreContract, begun
+from tests.port_contracts.series_store import SeriesStoreContract
+
+__all__ = ["begun", "database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
+
+
+class TestSqlCandles(CandleStoreContract):
+    @pytest.fixture
+    def store(self, database: Database) -> SqlCandles:
+        return SqlCandles(database)
+
+
+class TestSqlSeries(SeriesStoreContract):
+    @pytest.fixture
+    def series_store(self, database: Database) -> SqlSeries:
+        return SqlSeries(database)
+
+
+class TestSqlRuns(RunStoreContract):
+    @pytest.fixture
+    def leases(self, database: Database) -> SqlLeases:
+        return SqlLeases(database)
+
+    @pytest.fixture
+    def runs(self, database: Database) -> SqlRuns:
+        return SqlRuns(database)
+
+
+class TestSqlLeases(LeaseContract):
+    @pytest.fixture
+    def leases(self, database: Database) -> SqlLeases:
+        return SqlLeases(database)
+
+
+class TestSqlUniverses(UniverseContract):
+    @pytest.fixture
+    def universes(self, database: Database) -> SqlUniverses:
+        return SqlUniverses(database)
+
+
+class TestSqlRateLimiter(RateLimiterContract):
+    @pytest.fixture
+    def rate_limiter(self, database: Database) -> SqlRateLimiter:
+        return SqlRateLimiter(database)
+
+
+class TestSqlMarketCache(MarketCacheContract):
+    @pytest.fixture
+    def market_cache(self, database: Database) -> SqlMarketCache:
+        return SqlMarketCache(database)
