@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from candle_collector.settings import Settings
 
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
         UniverseStore,
     )
 
+Adapter = TypeVar("Adapter")
+
 
 class SystemClock:
     """The clock of the machine it runs on."""
@@ -50,6 +54,29 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the aware UTC time."""
         return datetime.now(UTC)
+
+
+class PerThread(Generic[Adapter]):
+    """An adapter that bears one thread only: each thread of a process has its own, built when it first needs it.
+
+    As with `cached_property`, what a container was handed in under the name comes first.
+
+    Parameters
+    ----------
+    build
+        Builds it for a container.
+    """
+
+    def __init__(self, build: Callable[[Any], Adapter]) -> None:
+        self._build = build
+        self._built = threading.local()
+
+    def __get__(self, container: Container | None, owner: type) -> Adapter:
+        """Return the adapter of this container and thread."""
+        by_container: WeakKeyDictionary[object, Adapter] = self._built.__dict__.setdefault("by", WeakKeyDictionary())
+        if container not in by_container:
+            by_container[container] = self._build(container)
+        return by_container[container]
 
 
 class Container:
@@ -63,6 +90,11 @@ class Container:
     def clock(self) -> Clock:
         """Our clock."""
         return SystemClock()
+
+    @cached_property
+    def monotonic(self) -> Callable[[], float]:
+        """The seconds by which a worker's turn has its time; a process that is to stop lets the time of all be over."""
+        return time.monotonic
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -212,8 +244,8 @@ class Container:
             rate_limiter=self.rate_limiter,
             events=self.events,
             clock=self.clock,
-            monotonic=time.monotonic,
-            until=time.monotonic() + remaining_seconds,
+            monotonic=self.monotonic,
+            until=self.monotonic() + remaining_seconds,
             # a worker may live a little longer than its clock says, and is gone long before its message shows again
             claim_seconds=self.settings.worker_timeout + min(30, self.settings.worker_timeout),
             weight_share_percent=self.settings.weight_share_percent,
@@ -230,6 +262,20 @@ class SqlContainer(Container):
         from candle_collector.adapters.sql.database import Database
 
         return Database(self.settings.database_url)
+
+    @PerThread
+    def exchange(self) -> Exchange:
+        """Return the exchange, as one worker or one call of the API asks it."""
+        from candle_collector.adapters.binance.client import Binance
+
+        return Binance(self.settings.exchange_base_url, max_retries=self.settings.max_retries)
+
+    @PerThread
+    def prefetch(self) -> Executor:
+        """Return the thread beside a worker's."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1, thread_name_prefix="prefetch")
 
     @cached_property
     def candles(self) -> CandleStore:

@@ -8,9 +8,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import utils
 
 
-def logger() -> Logger:
-    """Return the function's logger, and let the package's own loggers write through it."""
+def logger(*others: str) -> Logger:
+    """Return the function's logger, and let the package's own loggers write through it, and those of `others`."""
     main = Logger()
-    logging.getLogger("candle_collector").setLevel(main.log_level)
-    utils.copy_config_to_registered_loggers(source_logger=main, include={"candle_collector"})
+    names = {"candle_collector", *others}
+    for name in names:
+        logging.getLogger(name).setLevel(main.log_level)
+    utils.copy_config_to_registered_loggers(source_logger=main, include=names)
     return main
