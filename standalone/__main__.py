@@ -1,0 +1,23 @@
+"""``python -m standalone``: run the archive on this machine; settings come from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from standalone.server import leave, serve
+
+
+def main() -> None:
+    """Read the command line and serve; the process exits with what `serve` returns."""
+    parser = argparse.ArgumentParser(prog="python -m standalone", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="where the API listens (this machine only by default)")
+    parser.add_argument("--port", type=int, default=5000, help="0 takes a free one")
+    parser.add_argument("--key-file", type=Path, required=True, help="holds the admin key; made if it does not exist")
+    arguments = parser.parse_args()
+    leave(serve(os.environ, host=arguments.host, port=arguments.port, key_file=arguments.key_file))
+
+
+if __name__ == "__main__":
+    main()

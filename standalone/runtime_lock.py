@@ -1,0 +1,204 @@
+"""The lock that lets one runtime only work on a database; the system releases it when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from candle_collector.errors import CollectorError, DatabaseError
+
+WATCHED_SECONDS = 5.0
+"""How often it is looked at whether a server still holds the lock for us."""
+
+_KEY = 0x63616E646C6573
+"""PostgreSQL names a lock by a number: the letters of "candles"."""
+
+_NAME = "candles standalone"
+
+
+class AlreadyRunningError(CollectorError):
+    """Another runtime works on this database; the message says which."""
+
+
+class RuntimeLock(Protocol):
+    """A lock that is held."""
+
+    def announce(self, address: str) -> None:
+        """Let whoever meets the lock know where the API is."""
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Return when the process stops.
+
+        Raises
+        ------
+        AlreadyRunningError
+            Another runtime has the lock meanwhile.
+        """
+
+    def release(self) -> None:
+        """Let another runtime have it."""
+
+
+class OpenDatabase(Protocol):
+    """What the lock needs of a database."""
+
+    @property
+    def engine(self) -> Any:
+        """SQLAlchemy's engine."""
+
+
+def take(database: OpenDatabase) -> RuntimeLock:
+    """Take the lock of a database.
+
+    Raises
+    ------
+    AlreadyRunningError
+        Another process has it.
+    OSError
+        The file beside the database cannot be written.
+    DatabaseError
+        The server does not answer.
+    """
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite":
+        return FileLock(Path(f"{Path(url.database).resolve()}.lock"))
+    return ServerLock(database.engine)
+
+
+class FileLock:
+    """A lock of the operating system on a file beside an SQLite database, which holds the pid and the API's address.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    AlreadyRunningError
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            raise AlreadyRunningError(_sentence(self._file.read())) from None
+        self.announce("")
+
+    def announce(self, address: str) -> None:
+        """Write who holds it."""
+        self._file.truncate(0)
+        self._file.write(json.dumps({"pid": os.getpid(), "url": address}))
+        self._file.flush()
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Wait: the system does not take such a lock away."""
+        stopping.wait()
+
+    def release(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class ServerLock:
+    """An advisory lock of a session of a PostgreSQL server, whose application name has the pid and the API's address.
+
+    Raises
+    ------
+    AlreadyRunningError
+    DatabaseError
+    """
+
+    def __init__(self, engine: Any) -> None:
+        # neither a transaction nor a session of the pool's that somebody else gets later
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._connection: Any = None
+        self._address = ""
+        _explained(self._take)
+
+    def announce(self, address: str) -> None:
+        """Name the session."""
+        self._address = address
+        _explained(self._name)
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Take the lock again where the session was lost with its server."""
+        while not stopping.wait(WATCHED_SECONDS):
+            try:
+                _explained(lambda: self._connection.exec_driver_sql("SELECT 1").close())
+            except DatabaseError:
+                self._take_again()
+
+    def release(self) -> None:
+        """End the session."""
+        self._connection.detach()
+        self._connection.close()
+
+    def _take_again(self) -> None:
+        try:
+            _explained(self._take)
+        except AlreadyRunningError:
+            raise
+        except DatabaseError:
+            return  # the server is not back yet, so nobody else has it either
+
+    def _take(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = self._engine.connect()
+        if not self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_KEY})").scalar():
+            name = self._connection.exec_driver_sql(
+                "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' "
+                "AND granted AND (classid::bigint << 32 | objid::bigint) = %s AND objsubid = 1",
+                (_KEY,),
+            ).scalar()
+            self._connection.close()
+            raise AlreadyRunningError(_sentence(_held_by(name or "")))
+        self._name()
+
+    def _name(self) -> None:
+        name = f"{_NAME} {os.getpid()} {self._address}".strip()
+        self._connection.exec_driver_sql(f"SET application_name = '{name}'").close()
+
+
+def _held_by(name: str) -> str:
+    """Return what the name of a session says, as the file of the other lock has it."""
+    pid, _, url = name.removeprefix(_NAME).strip().partition(" ")
+    return json.dumps({"pid": pid, "url": url})
+
+
+def _sentence(written: str) -> str:
+    try:
+        holder = json.loads(written)
+        pid, url = holder["pid"], holder["url"]
+    except (ValueError, TypeError, KeyError):
+        pid, url = None, None
+    named = f" (pid {pid})" if pid else ""
+    where = f" and answers at {url}" if url else ""
+    return f"The archive is running already{named}{where}: one process works on a database. Use that one, or end it."
+
+
+def _explained(step: Callable[[], None]) -> None:
+    """Do a step on the server.
+
+    Raises
+    ------
+    DatabaseError
+        The server does not answer.
+    """
+    try:
+        step()
+    except AlreadyRunningError:
+        raise
+    except Exception as error:
+        raise DatabaseError(
+            f"the runtime lock is unknown, as the database does not answer: {type(error).__name__}"
+        ) from error

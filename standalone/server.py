@@ -1,0 +1,224 @@
+"""The whole archive in one process: API, workers and schedules over one database, from its start to its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from candle_collector import bootstrap
+from candle_collector.domain.run import Mode
+from candle_collector.errors import CollectorError
+from candle_collector.observability import logger
+
+from standalone import functions, http_server, runtime_lock
+from standalone.admin_key import ensure_key
+from standalone.environment import function_environment, reconciled_every
+from standalone.gateway import Gateway
+from standalone.recovery import recover
+from standalone.runtime_lock import RuntimeLock
+from standalone.schedules import Schedules
+from standalone.threads import Threads
+from standalone.workers import AnnouncingQueue, TurnClock, Workers
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 10.0
+"""How long the turns in hand have to end."""
+
+REFUSED, DIED = 2, 1
+"""What the process exits with where it cannot start, and where a part of it died."""
+
+_API_THREADS = 16
+_OPEN_CALLS_SECONDS = 3
+_LOGGERS = ("apscheduler", "standalone", "uvicorn.error")
+
+
+def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Path) -> int:
+    """Run the archive until SIGTERM or SIGINT, and return what to exit with: 0, 1 where a part of it died, 2 refused.
+
+    For the main thread, once a process: the functions read their environment when they are imported. A turn that did
+    not end in time, and a call of the API, may still run in a thread; `leave` ends the process without waiting for it.
+
+    Parameters
+    ----------
+    environment
+        The settings; DATABASE_URL is needed.
+    host, port
+        Where the API listens; port 0 takes a free one.
+    key_file
+        Holds the admin key. It is made where it does not exist, and where the database does not know its key.
+    """
+    try:
+        variables = function_environment(environment)
+        os.environ.update(variables)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+            return _serve(reconciled_every(variables), listening, (host, port), key_file)
+    except (CollectorError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return REFUSED
+
+
+def leave(code: int) -> None:
+    """End the process at once."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int], key_file: Path) -> int:
+    logger(*_LOGGERS)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # else two lines for each job
+    container = bootstrap.container()
+    if not isinstance(container, bootstrap.SqlContainer):
+        raise TypeError("DATABASE_URL was set after the adapters were built")
+    lock = runtime_lock.take(container.database)
+    try:
+        _listen(listening, wanted)
+        address = _address(listening)
+        lock.announce(address)
+        is_new = ensure_key(key_file, container.keys, container.clock.now())
+        runtime = _Runtime(container, lock, rounds)
+        log.info(
+            "started",
+            extra={
+                "address": address,
+                "database": container.database.engine.url.render_as_string(hide_password=True),
+                "exchange": container.settings.exchange_base_url,
+                "schedules": runtime.schedules.next_times(),
+                "workers": container.settings.worker_concurrency,
+                "key_file": str(key_file),
+                "key_made": is_new,
+            },
+        )
+        code = runtime.run(listening)
+        log.info("stopped", extra={"exit_code": code})
+        return code
+    finally:
+        lock.release()
+
+
+class _Runtime:
+    """The parts of the process, put together.
+
+    Raises
+    ------
+    CollectorError
+        The database fails, or a schedule starts nothing.
+    """
+
+    def __init__(self, container: bootstrap.SqlContainer, lock: RuntimeLock, rounds: timedelta) -> None:
+        self._settings = container.settings
+        self._lock = lock
+        self._stopping, self._arrived = threading.Event(), threading.Event()
+        self._stop_until = 0.0
+        queue = container.queue
+        container.monotonic = TurnClock(self._stopping)
+        container.queue = AnnouncingQueue(queue, self._arrived)  # type: ignore[assignment] # the functions only send
+        loaded = functions.load()
+        self._workers = Workers(
+            queue,
+            loaded.worker,
+            timeout=self._settings.worker_timeout,
+            visibility=timedelta(seconds=self._settings.queue_visibility),
+            arrived=self._arrived,
+            stopping=self._stopping,
+        )
+        self.schedules = Schedules(loaded.api.trigger, loaded.reconciler, _expressions(container), rounds)
+        self._threads = Threads(self._stopping, on_death=self._stop)
+        self._server = _Server(_http(Gateway(loaded.api, self._settings.dashboard_origin)), self._stop)
+        recover(container, queue)
+
+    def run(self, listening: socket.socket) -> int:
+        """Serve until the process is to stop, and return what to exit with."""
+        for end in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has ended
+            signal.signal(end, lambda *_: self._stop())
+        for number in range(self._settings.worker_concurrency):
+            self._threads.start(f"worker-{number}", self._workers.work)
+        self._threads.start("schedules", self.schedules.run)
+        self._threads.start("lock", lambda: self._lock.watch(self._stopping))
+        self._server.run(sockets=[listening])
+        return self._end(died=not self._stopping.is_set())
+
+    def _stop(self) -> None:
+        """Receive nothing more, and let every turn end after its answer in hand."""
+        if not self._stopping.is_set():
+            self._stop_until = time.monotonic() + STOP_SECONDS
+        self._stopping.set()
+        self._arrived.set()
+        self._server.should_exit = True
+
+    def _end(self, *, died: bool) -> int:
+        if died:
+            log.error("the API ended, so the process ends")
+        self._stop()
+        self.schedules.stop()
+        if not self._threads.join(self._stop_until - 1):
+            log.warning("turns did not end in time", extra={"returned": self._workers.return_messages()})
+        return DIED if died or self._threads.died else 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which has the workers stop when a signal comes, not when its last connection is closed."""
+
+    def __init__(self, config: uvicorn.Config, on_exit: Any) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Take a signal."""
+        self._on_exit()
+        super().handle_exit(sig, frame)
+
+
+def _http(gateway: Gateway) -> uvicorn.Config:
+    calls = ThreadPoolExecutor(_API_THREADS, thread_name_prefix="api")
+    return uvicorn.Config(
+        http_server.application(gateway, calls),
+        http=http_server.protocol(gateway),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,  # a query may hold a key
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_OPEN_CALLS_SECONDS,
+    )
+
+
+def _expressions(container: bootstrap.Container) -> dict[Mode, str]:
+    settings = container.settings
+    wanted: dict[Mode, str] = {"forward": settings.collection_schedule, "gap_fill": settings.gap_fill_schedule}
+    return {mode: expression for mode, expression in wanted.items() if expression and settings.schedules_enabled}
+
+
+def _listen(listening: socket.socket, wanted: tuple[str, int]) -> None:
+    """Listen at an address.
+
+    Raises
+    ------
+    OSError
+        It is taken, or not this machine's; the message says so.
+    """
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(wanted)
+        listening.listen(128)
+    except OSError as error:
+        raise OSError(f"The API cannot listen at {wanted[0]} port {wanted[1]}: {error.strerror}.") from error
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

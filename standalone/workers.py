@@ -1,0 +1,167 @@
+"""The workers: threads that receive messages and call the worker function for each, as Lambda does for SQS."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.errors import CollectorError
+from candle_collector.ports import MessageQueue, ReceivedMessage
+
+from standalone.context import Context
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""How long a queue is left alone in which nothing is due: another process may send too."""
+
+_LEAST_WAIT = 0.01
+_MOST_WAIT_AFTER_ERRORS = 30.0
+_QUEUE_ARN = "arn:aws:sqs:local:000000000000:collect"
+
+
+class TurnClock:
+    """The clock by which turns have their time: once the process stops, all of them are out of it.
+
+    So a turn ends after the answer in hand, and requeues its rest, as it does when a worker's time is over.
+    """
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+
+    def __call__(self) -> float:
+        """Return seconds since some moment."""
+        return time.monotonic() + (1e9 if self._stopping.is_set() else 0)
+
+
+class AnnouncingQueue:
+    """The way to the workers, which wakes those of this process when something was sent.
+
+    Parameters
+    ----------
+    arrived
+        Set after each sending.
+    """
+
+    def __init__(self, queue: MessageQueue, arrived: threading.Event) -> None:
+        self._queue = queue
+        self._arrived = arrived
+
+    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+        """Send messages."""
+        self._queue.enqueue(messages, delay_seconds=delay_seconds)
+        self._arrived.set()
+
+    def waiting(self) -> int:
+        """Return about how many messages lie there for a worker to take."""
+        return self._queue.waiting()
+
+
+class Workers:
+    """What the worker threads share.
+
+    Parameters
+    ----------
+    handler
+        The worker function's.
+    timeout
+        The seconds of a turn.
+    visibility
+        How long a message stays hidden that a worker took, and did not finish.
+    arrived
+        Set when the queue is to be looked at now.
+    stopping
+        Set when no further message is to be received.
+    """
+
+    def __init__(
+        self,
+        queue: MessageQueue,
+        handler: Callable[[dict[str, Any], Any], Any],
+        *,
+        timeout: float,
+        visibility: timedelta,
+        arrived: threading.Event,
+        stopping: threading.Event,
+    ) -> None:
+        self._queue = queue
+        self._handler = handler
+        self._timeout = timeout
+        self._visibility = visibility
+        self._stopping = stopping
+        self._arrived = arrived
+        self._receiving = threading.Lock()
+        self._in_hand: set[str] = set()
+
+    def work(self) -> None:
+        """Work on messages until the process stops; any number of threads may."""
+        while message := self._receive():
+            self._in_hand.add(message.receipt)
+            done = self._call(message)
+            if done:
+                self._quietly(partial(self._queue.delete, message.receipt))
+            self._in_hand.discard(message.receipt)
+
+    def return_messages(self) -> int:
+        """Let the next process receive what is still in hand, and return how many messages that is."""
+        in_hand = list(self._in_hand)
+        for receipt in in_hand:
+            self._quietly(partial(self._queue.make_visible, receipt))
+        return len(in_hand)
+
+    def _receive(self) -> ReceivedMessage | None:
+        """Wait for a message; None when the process stops. One thread looks at the queue, the others wait for it."""
+        wait = POLL_SECONDS
+        with self._receiving:
+            while not self._stopping.is_set():
+                self._arrived.clear()
+                try:
+                    if message := self._queue.receive(visibility=self._visibility):
+                        return message
+                    due = self._queue.next_visible_in()
+                except CollectorError as error:
+                    wait = min(2 * wait, _MOST_WAIT_AFTER_ERRORS)
+                    log.error("the queue cannot be read", extra={"reason": str(error), "again_in_seconds": wait})  # noqa: TRY400 - the reason is a sentence
+                    self._stopping.wait(wait)
+                else:
+                    wait = POLL_SECONDS
+                    self._arrived.wait(POLL_SECONDS if due is None else max(_LEAST_WAIT, min(due, POLL_SECONDS)))
+        return None
+
+    def _call(self, message: ReceivedMessage) -> bool:
+        """Call the worker function, and return whether it is done with the message."""
+        try:
+            answer = self._handler(_event(message), Context(self._timeout))
+        except Exception:
+            log.exception("the worker failed; its message comes back", extra={"body": message.body})
+            return False
+        return not answer["batchItemFailures"]
+
+    @staticmethod
+    def _quietly(step: Callable[[], None]) -> None:
+        """Do what only saves time: a message that stays where it is comes back, and is dropped or worked on then."""
+        try:
+            step()
+        except CollectorError as error:
+            log.warning("the queue did not take it", extra={"reason": str(error)})
+
+
+def _event(message: ReceivedMessage) -> dict[str, Any]:
+    """Return the event of one record that SQS gives a function."""
+    record = {
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt,
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": str(message.receives)},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": _QUEUE_ARN,
+        "awsRegion": "local",
+    }
+    return {"Records": [record]}
