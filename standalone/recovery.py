@@ -71,7 +71,7 @@ def recover(ports: RecoveryPorts, queue: MessageQueue) -> Recovered:
         sent += _send(run, [_free(record, ports.runs, now) for record in records], queue, now)
     found = Recovered(hidden, held, sent)
     if found != Recovered():
-        log.warning("an earlier process was ended in mid-run; its run goes on", extra=vars(found))
+        log.info("an open run goes on", extra=vars(found))
     return found
 
 

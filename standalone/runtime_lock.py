@@ -89,7 +89,8 @@ class FileLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            raise AlreadyRunningError(_sentence(self._file.read())) from None
+            with self._file:
+                raise AlreadyRunningError(_sentence(self._file.read())) from None
         self.announce("")
 
     def announce(self, address: str) -> None:

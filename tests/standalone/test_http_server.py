@@ -146,8 +146,8 @@ def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so(api: Api)
 def test_a_browsers_preflight_is_answered_without_a_key() -> None:
     with in_process(), served(FUNCTIONS, ORIGIN) as port:
         url = f"http://127.0.0.1:{port}"
-        asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
-        answered = requests.options(url + routes.TRIGGER.path, headers=asked, timeout=20)
+        sent = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+        answered = requests.options(url + routes.TRIGGER.path, headers=sent, timeout=20)
         assert answered.status_code == 200
         assert answered.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert answered.headers["Access-Control-Allow-Methods"] == "OPTIONS,POST"

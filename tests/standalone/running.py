@@ -1,0 +1,122 @@
+"""Runs the archive as its own process for a test: ``python -m standalone`` over an SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).parents[2]
+_SECONDS = 30
+
+
+class Archive:
+    """A process that has started.
+
+    Attributes
+    ----------
+    lines
+        What it has logged so far.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], key_file: Path) -> None:
+        self.process = process
+        self._key_file = key_file
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = ""
+
+    @property
+    def key(self) -> str:
+        return self._key_file.read_text().strip()
+
+    def ask(self, method: str, path: str, **how: Any) -> Any:
+        """Return the parsed answer to a call with the admin key."""
+        headers = {"X-API-Key": self.key}
+        return requests.request(method, self.url + path, headers=headers, timeout=_SECONDS, **how).json()
+
+    def trigger(self, *symbols: str, start: str, **body: Any) -> str:
+        """Start a run and return its id."""
+        sent = {"mode": "backward", "symbols": symbols, "start_date": start, **body}
+        started = self.ask("POST", "/api/admin/collect/trigger", json=sent)
+        assert started.get("success"), started
+        run_id: str = started["run_id"]
+        return run_id
+
+    def status(self, run_id: str) -> Any:
+        return self.ask("GET", "/api/admin/collect/status", params={"run_id": run_id})
+
+    def ended(self, run_id: str) -> Any:
+        """Wait until a run has ended, and return its results."""
+
+        def results() -> Any:
+            found = self.status(run_id)["last_results"]
+            return found if found and found["ended_at"] else None
+
+        return eventually(results)
+
+    def logged(self, message: str) -> list[dict[str, Any]]:
+        """Return the lines so far that say it; every line is JSON."""
+        return [line for line in map(json.loads, list(self.lines)) if line["message"] == message]
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and return what the process exited with."""
+        self.process.send_signal(number)
+        code = self.process.wait(15)
+        self._reader.join(5)
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+
+def eventually(look: Callable[[], Any], seconds: float = _SECONDS) -> Any:
+    """Return what `look` finds, once it finds something."""
+    until = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return found
+
+
+def command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "standalone", "--port", "0", "--key-file", str(folder / "key")]
+
+
+def environment(folder: Path, exchange_url: str, **settings: str) -> dict[str, str]:
+    known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    url = f"sqlite:///{folder}/candles.db"
+    return {**known, "DATABASE_URL": url, "EXCHANGE_BASE_URL": exchange_url, **settings}
+
+
+@contextmanager
+def running_archive(folder: Path, exchange_url: str, **settings: str) -> Iterator[Archive]:
+    """Start the archive, wait until it answers, and kill it in the end if it still runs."""
+    with subprocess.Popen(  # noqa: S603 - the project's own program
+        command(folder),
+        cwd=ROOT,
+        env=environment(folder, exchange_url, **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        archive = Archive(process, folder / "key")
+        try:
+            (started,) = eventually(lambda: archive.logged("started"))
+            archive.url = started["address"]
+            yield archive
+        finally:
+            process.kill()

@@ -1,0 +1,115 @@
+"""What a start puts in order after a killed process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from candle_collector.bootstrap import SqlContainer
+from candle_collector.domain.run import Outcome, Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.settings import Settings
+
+from standalone.recovery import Recovered, recover
+
+RUN = "01J00000000000000000000000"
+NOW = datetime.now(UTC).replace(microsecond=0)
+VISIBILITY = timedelta(seconds=360)
+SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[SqlContainer]:
+    made = SqlContainer(Settings({"DATABASE_URL": f"sqlite:///{tmp_path}/a.db"}))
+    yield made
+    made.database.close()
+
+
+def create(container: SqlContainer, *, activate: bool = True) -> None:
+    run = Run(
+        RUN,
+        "backward",
+        480_000,
+        480_100,
+        tuple(RunSymbol(symbol) for symbol in SYMBOLS),
+        1000,
+        NOW,
+        NOW + timedelta(hours=5),
+        open=frozenset(SYMBOLS),
+    )
+    assert container.leases.take(RUN, now=NOW, expires=NOW + timedelta(seconds=60)) is None
+    container.runs.create(run, [SymbolRecord(RUN, symbol) for symbol in SYMBOLS])
+    if activate:
+        container.runs.activate(RUN, NOW)
+
+
+def claim(container: SqlContainer, symbol: str) -> SymbolRecord:
+    record = container.runs.symbol(RUN, symbol)
+    assert record is not None
+    claimed = record.claimed(record.turn, now=NOW, until=NOW + timedelta(seconds=90))
+    assert claimed is not None
+    return container.runs.put_symbol(claimed)
+
+
+def received(container: SqlContainer) -> list[tuple[str, int]]:
+    """Receive all that can be received now: symbol and turn."""
+    found = []
+    while message := container.queue.receive(visibility=VISIBILITY):
+        read = read_message(message.body)
+        found.append((read.symbol, read.turn))
+    return found
+
+
+def test_a_symbol_that_was_held_can_be_worked_on_at_once_and_its_old_message_is_dropped(
+    container: SqlContainer,
+) -> None:
+    create(container)
+    container.queue.enqueue([SymbolMessage(RUN, symbol, 1) for symbol in SYMBOLS])
+    for _ in range(2):
+        container.queue.receive(visibility=VISIBILITY)
+    claim(container, "AUSDT")
+    assert recover(container, container.queue) == Recovered(hidden=2, held=1, sent=3)
+    assert {("AUSDT", 2), ("BUSDT", 1), ("CUSDT", 1)} <= set(received(container))
+    freed = container.runs.symbol(RUN, "AUSDT")
+    assert freed is not None
+    assert freed.claimed(2, now=NOW, until=NOW + timedelta(seconds=90)) is not None
+    assert freed.claimed(1, now=NOW, until=NOW + timedelta(seconds=90)) is None
+
+
+def test_messages_that_were_lost_between_two_steps_are_sent(container: SqlContainer) -> None:
+    create(container)
+    assert recover(container, container.queue).sent == 3
+    assert sorted(received(container)) == [(symbol, 1) for symbol in SYMBOLS]
+
+
+def test_a_symbol_that_waits_for_the_exchange_goes_on_waiting(container: SqlContainer) -> None:
+    create(container)
+    waiting = claim(container, "AUSDT").requeued()
+    container.runs.put_symbol(SymbolRecord(**{**vars(waiting), "due_at": datetime.now(UTC) + timedelta(seconds=300)}))
+    recover(container, container.queue)
+    assert sorted(received(container)) == [("BUSDT", 1), ("CUSDT", 1)]
+    left = container.queue.next_visible_in()
+    assert left is not None
+    assert 200 < left <= 300
+
+
+def test_symbols_that_have_ended_are_let_be(container: SqlContainer) -> None:
+    create(container)
+    container.runs.put_symbol(claim(container, "AUSDT").ended(Outcome.COMPLETE))
+    assert recover(container, container.queue) == Recovered(sent=2)
+    assert sorted(received(container)) == [("BUSDT", 1), ("CUSDT", 1)]
+
+
+def test_a_run_that_was_being_written_keeps_no_other_run_waiting(container: SqlContainer) -> None:
+    create(container, activate=False)
+    recover(container, container.queue)
+    assert container.leases.holder(NOW) is None
+    run = container.runs.get(RUN)
+    assert run is not None
+    assert run.state is RunState.CREATING  # the reconciler closes it in its first round
+
+
+def test_without_an_open_run_nothing_is_done(container: SqlContainer) -> None:
+    assert recover(container, container.queue) == Recovered()
