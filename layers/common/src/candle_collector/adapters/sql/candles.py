@@ -48,11 +48,9 @@ class SqlCandles:
         whole = Window(midnight, within.end + -within.end % HOURS_A_DAY)
 
         def read(connection: Connection) -> StoredDays:
-            found = [
-                _windows_of(connection.execute(_islands(table, symbol, whole)).all(), symbol)
-                for table in (candles, never_printed)
-            ]
-            return StoredDays(found[0], found[1], windows.days_in(windows.union([*found[0], *found[1]])))
+            stored = _known(connection, candles, symbol, whole)
+            never = _known(connection, never_printed, symbol, whole)
+            return StoredDays(stored, never, windows.days_in(windows.union([*stored, *never])))
 
         return self._database.query(read)
 
@@ -135,23 +133,19 @@ class SqlCandles:
         return self._database.query(lambda connection: connection.execute(statement).all())
 
 
-def _added(table: Table, dialect: Dialect) -> Callable[[Connection, list[tuple[Any, ...]]], None]:
-    """Return what adds rows, in the order of the table's columns, where their keys are not there yet."""
+def _added(table: Table, dialect: Dialect) -> Callable[[Connection, list[tuple[Any, ...]]], object]:
+    """Return what adds rows, in the order of the table's columns, where their keys are not there yet.
+
+    Both ways leave the rows to the driver: SQLAlchemy's own takes twice the CPU (measured).
+    """
     if dialect.name == "postgresql":
-        return lambda connection, rows: _add_to_postgresql(connection, table, rows)
-    # by the driver: SQLAlchemy's own way with each row is twice as long as SQLite's (measured)
+        arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in table.columns)
+        unnested = f"INSERT INTO {table.name} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own names
+        return lambda connection, rows: connection.exec_driver_sql(
+            unnested, tuple(list(column) for column in zip(*rows, strict=True))
+        )
     insertion = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=dialect))
-    return lambda connection, rows: _add_to_sqlite(connection, insertion, rows)
-
-
-def _add_to_sqlite(connection: Connection, insertion: str, rows: list[tuple[Any, ...]]) -> None:
-    connection.exec_driver_sql(insertion, rows)
-
-
-def _add_to_postgresql(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    names = table.c.keys()
-    values = [dict(zip(names, row, strict=True)) for row in rows]
-    connection.execute(postgresql.insert(table).on_conflict_do_nothing(), values)
+    return lambda connection, rows: connection.exec_driver_sql(insertion, rows)
 
 
 def _id_of(symbol: str) -> ColumnElement[Any]:
@@ -177,24 +171,23 @@ def _inside(open_time: ColumnElement[Any], within: Window | None) -> list[Column
     return [open_time >= within.start * HOUR_MS, open_time < within.end * HOUR_MS]
 
 
-def _islands(table: Table, symbol: str, within: Window) -> Select[Any]:
-    """Return a query for the first and the last slot of each run of rows without a gap, ascending."""
+def _known(connection: Connection, table: Table, symbol: str, within: Window) -> Windows:
+    """Return the hours that have a row, from the keys alone.
+
+    Most series have no gap, which the number of the rows and the ends prove: a third of the time that it takes to read
+    all keys, and those are read faster than SQLite finds the gaps between them by a window function (measured).
+    """
     open_time = table.c.open_time
-    place = func.row_number().over(order_by=open_time)
-    numbered = (
-        select(open_time, (open_time - place * HOUR_MS).label("island"))
-        .where(table.c.series_id == _id_of(symbol), *_inside(open_time, within))
-        .subquery()
-    )
-    first = func.min(numbered.c.open_time)
-    return select(first, func.max(numbered.c.open_time)).group_by(numbered.c.island).order_by(first)
-
-
-def _windows_of(islands: Sequence[Any], symbol: str) -> Windows:
-    for first, _ in islands:
-        if first % HOUR_MS:
-            raise _off_the_grid(symbol, first)
-    return tuple(Window(first // HOUR_MS, last // HOUR_MS + 1) for first, last in islands)
+    rows = [table.c.series_id == _id_of(symbol), *_inside(open_time, within)]
+    ends = (func.min(open_time), func.max(open_time), func.count(), func.max(open_time % HOUR_MS))
+    first, last, number, off_the_grid = connection.execute(select(*ends).where(*rows)).first() or (None, None, 0, 0)
+    if not number:
+        return ()
+    if off_the_grid:
+        raise StoredCandleDamagedError(f"{symbol}: a row between {first} and {last} does not open at a full hour")
+    if last - first == (number - 1) * HOUR_MS:
+        return (Window(first // HOUR_MS, last // HOUR_MS + 1),)
+    return windows.from_hours(at // HOUR_MS for at in connection.execute(select(open_time).where(*rows)).scalars())
 
 
 def _candles_of(symbol: str) -> Select[Any]:
@@ -217,12 +210,8 @@ def _candle(row: Any, symbol: str) -> Candle:
     except (TypeError, ValueError) as error:
         raise StoredCandleDamagedError(f"{symbol} {windows.moment_of(hour):%Y-%m-%d %H:%M}: {error}") from error
     if off_the_grid:
-        raise _off_the_grid(symbol, open_time)
+        raise StoredCandleDamagedError(f"{symbol}: a row with the open time {open_time} does not open at a full hour")
     return candle
-
-
-def _off_the_grid(symbol: str, open_time: int) -> StoredCandleDamagedError:
-    return StoredCandleDamagedError(f"{symbol}: a row has the open time {open_time}, which is not a full hour")
 
 
 def _replace(connection: Connection, symbol: str, revision: Revision, run_id: str, at: datetime) -> None:
