@@ -139,8 +139,10 @@ class ServerLock:
 
     def release(self) -> None:
         """End the session."""
-        self._connection.detach()
-        self._connection.close()
+        ended, self._connection = self._connection, None
+        if ended is not None and not ended.closed:
+            ended.invalidate()  # the pool must not give the session to somebody else
+            ended.close()
 
     def _take_again(self) -> None:
         try:
@@ -151,9 +153,10 @@ class ServerLock:
             return  # the server is not back yet, so nobody else has it either
 
     def _take(self) -> None:
-        if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
+        lost, self._connection = self._connection, None
+        if lost is not None:
+            lost.invalidate()
+            lost.close()
         self._connection = self._engine.connect()
         if not self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_KEY})").scalar():
             name = self._connection.exec_driver_sql(
@@ -161,7 +164,7 @@ class ServerLock:
                 "AND granted AND (classid::bigint << 32 | objid::bigint) = %s AND objsubid = 1",
                 (_KEY,),
             ).scalar()
-            self._connection.close()
+            self.release()
             raise AlreadyRunningError(_sentence(_held_by(name or "")))
         self._name()
 

@@ -98,8 +98,8 @@ def command(folder: Path) -> list[str]:
 
 def environment(folder: Path, exchange_url: str, **settings: str) -> dict[str, str]:
     known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    url = f"sqlite:///{folder}/candles.db"
-    return {**known, "DATABASE_URL": url, "EXCHANGE_BASE_URL": exchange_url, **settings}
+    where = {"DATABASE_URL": f"sqlite:///{folder}/candles.db", "EXCHANGE_BASE_URL": exchange_url}
+    return {**known, **where, **settings}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ def test_a_process_that_is_killed_at_any_moment_goes_on_by_itself(exchange: Runn
         again = archive.ended(archive.trigger(*SYMBOLS, start=start))
         assert again["skipped"] == len(SYMBOLS)
         assert archive.end() == 0
-    assert sqlite3.connect(tmp_path / "candles.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(tmp_path / "candles.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_second_process_on_the_same_database_is_refused_with_a_sentence(
@@ -166,6 +168,29 @@ def test_what_cannot_start_says_why_and_exits_with_2(tmp_path: Path) -> None:
     sentence = refused(tmp_path, unreachable)
     assert "does not answer" in sentence
     assert "secret" not in sentence
+
+
+def test_a_worker_that_dies_ends_the_process_and_says_so(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys\n"
+        "from standalone import server, workers\n"
+        "def die(self):\n    raise RuntimeError('broken')\n"
+        "workers.Workers.work = die\n"
+        "server.leave(server.serve(os.environ, host='127.0.0.1', port=0, key_file=pathlib.Path(sys.argv[1])))\n"
+    )
+    ended = subprocess.run(  # noqa: S603 - the project's own program
+        [command(tmp_path)[0], "-c", code, str(tmp_path / "key")],
+        cwd=ROOT,
+        env=environment(tmp_path, "http://127.0.0.1:19"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    said = [json.loads(line)["message"] for line in ended.stdout.splitlines()]
+    assert "a thread died, so the process ends" in said
+    assert said[-1] == "stopped"
 
 
 def test_a_scheduled_start_that_fails_is_logged_with_its_reason(tmp_path: Path) -> None:

@@ -16,3 +16,10 @@ def logger(*others: str) -> Logger:
         logging.getLogger(name).setLevel(main.log_level)
     utils.copy_config_to_registered_loggers(source_logger=main, include=names)
     return main
+
+
+def forget_metrics() -> None:
+    """Drop what was measured, where nothing reads it: Powertools keeps it, and prints it when it is much."""
+    from aws_lambda_powertools import Metrics  # noqa: PLC0415 - no function on Lambda needs it for this
+
+    Metrics().clear_metrics()
