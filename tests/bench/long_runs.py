@@ -219,14 +219,14 @@ def wrong_clocks() -> Measured:
 
     def deliver() -> bool:
         nonlocal turns
-        entry = system.queue.receive()
+        entry = system.queue.take()
         if entry is None:
             return False
         clock, exchange = machines[turns % len(machines)]
         turns += 1
         ports = replace(system.turn(), clock=clock, exchange=cast("Any", exchange))
         collect_symbol(entry.message, ports)
-        system.queue.delete(entry)
+        system.queue.drop(entry)
         return True
 
     return _measured(

@@ -98,11 +98,11 @@ def _the_run(system: World) -> Run | None:
 
 
 def _work(system: World, between: Between) -> None:
-    entry = system.queue.receive()
+    entry = system.queue.take()
     if entry is None:  # the inner process has done it all
         return
     collect_symbol(entry.message, between.wrap(system.turn()))
-    system.queue.delete(entry)
+    system.queue.drop(entry)
 
 
 def _trigger(system: World, between: Between) -> None:
@@ -171,7 +171,7 @@ class _Dead(BaseException):
 
 def _die_after(system: World, answers: int) -> None:
     """Let a worker store so many answers, and die with the next in hand."""
-    entry = system.queue.receive()
+    entry = system.queue.take()
     if entry is None:
         return
     left = answers

@@ -182,11 +182,11 @@ class World:
 
     def deliver(self, index: int = 0, countdown: list[int] | None = None) -> bool:
         """Deliver a message to a worker; False where none can be received now. A crash leaves it in the queue."""
-        entry = self.queue.receive(index)
+        entry = self.queue.take(index)
         if entry is None:
             return False
         collect_symbol(entry.message, self.turn(countdown))
-        self.queue.delete(entry)
+        self.queue.drop(entry)
         return True
 
     def settle(self) -> None:

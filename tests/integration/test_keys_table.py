@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.api.create_key import create_key
-from candle_collector.domain.api_key import USE_NOTED_EVERY, Scope, StoredKey
+from candle_collector.domain.api_key import USE_NOTED_EVERY, Scope
 from candle_collector.errors import CollectorError
-from candle_collector.ports import ApiKeyStore
 from moto import mock_aws
 
 from tests.fakes.keys import KeysInMemory
-
-NOW = datetime(2025, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)
-RECORD = StoredKey(key_id="abcdefghij", name="Öffner 键", scope=Scope.READ, secret_hash="f" * 64, created_at=NOW)
+from tests.port_contracts.key_store import NOW, RECORD, KeyStoreContract
 
 
 @pytest.fixture
@@ -40,58 +35,20 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeysTable]:
         yield KeysTable("keys")
 
 
-def test_an_unknown_key_has_no_record(table: KeysTable) -> None:
-    assert table.get("abcdefghij") is None
+class TestKeysTable(KeyStoreContract):
+    """The contract, on moto."""
+
+    @pytest.fixture
+    def keys(self, table: KeysTable) -> KeysTable:
+        return table
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        RECORD,
-        replace(RECORD, expires_at=NOW.replace(year=2026)),
-        replace(RECORD, revoked_at=NOW.replace(year=2027)),
-        replace(RECORD, last_used_at=NOW.replace(year=2028)),
-    ],
-    ids=["plain", "with an expiry", "revoked", "used"],
-)
-def test_a_record_is_read_back_as_it_was_written(table: KeysTable, record: StoredKey) -> None:
-    table.put(record)
-    assert table.get(record.key_id) == record
+class TestKeysInMemory(KeyStoreContract):
+    """The contract, on the tests' stand-in."""
 
-
-@pytest.fixture(params=["the table", "the fake"])
-def store(request: pytest.FixtureRequest, table: KeysTable) -> ApiKeyStore:
-    """Give the table and the tests' stand-in for it: both keep the same promises."""
-    return table if request.param == "the table" else KeysInMemory()
-
-
-def test_a_revocation_changes_nothing_else_and_keeps_its_first_time(store: ApiKeyStore) -> None:
-    store.put(RECORD)
-    assert store.revoke(RECORD.key_id, NOW) == replace(RECORD, revoked_at=NOW)
-    assert store.revoke(RECORD.key_id, NOW + timedelta(days=1)) == replace(RECORD, revoked_at=NOW)
-    assert store.get(RECORD.key_id) == replace(RECORD, revoked_at=NOW)
-
-
-def test_an_unknown_key_is_not_revoked_and_not_made_by_it(store: ApiKeyStore) -> None:
-    assert store.revoke("abcdefghij", NOW) is None
-    assert list(store.all()) == []
-
-
-def test_all_records_are_reported(store: ApiKeyStore) -> None:
-    records = [replace(RECORD, key_id=f"abcdefghi{number}") for number in range(5)]
-    for record in records:
-        store.put(record)
-    assert sorted(store.all(), key=lambda key: key.key_id) == records
-
-
-def test_of_two_uses_within_five_minutes_the_first_is_noted(store: ApiKeyStore) -> None:
-    store.put(RECORD)
-    minutes = [NOW + timedelta(minutes=minute) for minute in (0, 4, 5)]
-    for at in minutes[:2]:
-        store.note_use(RECORD.key_id, at, unless_after=at - USE_NOTED_EVERY)
-    assert store.get(RECORD.key_id) == replace(RECORD, last_used_at=minutes[0])
-    store.note_use(RECORD.key_id, minutes[2], unless_after=minutes[2] - USE_NOTED_EVERY)
-    assert store.get(RECORD.key_id) == replace(RECORD, last_used_at=minutes[2])
+    @pytest.fixture
+    def keys(self) -> KeysInMemory:
+        return KeysInMemory()
 
 
 def test_a_note_never_makes_a_record(table: KeysTable) -> None:

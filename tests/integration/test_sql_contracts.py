@@ -5,17 +5,22 @@ from __future__ import annotations
 import pytest
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.keys import SqlKeys
 from candle_collector.adapters.sql.leases import SqlLeases
 from candle_collector.adapters.sql.market_cache import SqlMarketCache
+from candle_collector.adapters.sql.queue import SqlQueue
 from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
 from candle_collector.adapters.sql.runs import SqlRuns
 from candle_collector.adapters.sql.series import SqlSeries
 from candle_collector.adapters.sql.universes import SqlUniverses
 
+from tests.fakes.clock import FakeClock
 from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
 from tests.port_contracts.candle_store import CandleStoreContract
+from tests.port_contracts.key_store import KeyStoreContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.market_cache import MarketCacheContract
+from tests.port_contracts.message_queue import MessageQueueContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import RunStoreContract, begun
 from tests.port_contracts.series_store import SeriesStoreContract
@@ -67,3 +72,19 @@ class TestSqlMarketCache(MarketCacheContract):
     @pytest.fixture
     def market_cache(self, database: Database) -> SqlMarketCache:
         return SqlMarketCache(database)
+
+
+class TestSqlKeys(KeyStoreContract):
+    @pytest.fixture
+    def keys(self, database: Database) -> SqlKeys:
+        return SqlKeys(database)
+
+
+class TestSqlQueue(MessageQueueContract):
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def queue(self, database: Database, clock: FakeClock) -> SqlQueue:
+        return SqlQueue(database, clock)

@@ -112,11 +112,11 @@ class Collection(RuleBasedStateMachine):
 
     @rule(index=st.integers(0, 10))
     def deliver_twice(self, index: int) -> None:
-        entry = self.system.queue.receive(index)
+        entry = self.system.queue.take(index)
         if entry is not None:
             self.system.work(entry.message)
             self.system.work(entry.message)
-            self.system.queue.delete(entry)
+            self.system.queue.drop(entry)
 
     @rule(index=st.integers(0, 20))
     def deliver_something_old(self, index: int) -> None:

@@ -11,9 +11,9 @@ from tests.fakes.rate_limiter import FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.port_contracts.candle_store import CandleStoreContract
-from tests.port_contracts.collect_queue import CollectQueueContract, Received
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.market_cache import MarketCacheContract
+from tests.port_contracts.message_queue import MessageQueueContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import RunStoreContract, begun
 from tests.port_contracts.series_store import SeriesStoreContract
@@ -67,18 +67,11 @@ class TestFakeMarketCache(MarketCacheContract):
         return FakeMarketCache()
 
 
-class TestFakeQueue(CollectQueueContract):
+class TestFakeQueue(MessageQueueContract):
     @pytest.fixture
-    def queue(self) -> FakeQueue:
-        return FakeQueue(FakeClock())
+    def clock(self) -> FakeClock:
+        return FakeClock()
 
     @pytest.fixture
-    def received(self, queue: FakeQueue) -> Received:
-        def receive() -> list:  # type: ignore[type-arg] # of messages
-            found = []
-            while entry := queue.receive():
-                found.append(entry.message)
-                queue.delete(entry)
-            return found
-
-        return receive
+    def queue(self, clock: FakeClock) -> FakeQueue:
+        return FakeQueue(clock)

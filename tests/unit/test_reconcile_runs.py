@@ -222,7 +222,7 @@ def test_what_a_worker_noted_after_the_reconciler_read_stays() -> None:
     waiting = system.queue.waiting
 
     def a_worker_takes_the_last_message() -> int:
-        entry = system.queue.receive()
+        entry = system.queue.take()
         assert entry is not None
         with pytest.raises(Crash):
             collect_symbol(entry.message, system.turn([24, 1]))

@@ -180,7 +180,8 @@ def _known(connection: Connection, table: Table, symbol: str, within: Window) ->
     open_time = table.c.open_time
     rows = [table.c.series_id == _id_of(symbol), *_inside(open_time, within)]
     ends = (func.min(open_time), func.max(open_time), func.count(), func.max(open_time % HOUR_MS))
-    first, last, number, off_the_grid = connection.execute(select(*ends).where(*rows)).first() or (None, None, 0, 0)
+    found: Any = connection.execute(select(*ends).where(*rows)).first()
+    first, last, number, off_the_grid = found
     if not number:
         return ()
     if off_the_grid:

@@ -132,11 +132,15 @@ class Database:
             wait = min(2 * wait, 1)
 
     def _open(self, steps: Sequence[Migration]) -> None:
-        with self.read() as connection:
-            if is_current(connection, steps):
-                return
-        with self.write() as connection:
-            migrate(connection, steps)
+        try:
+            with self.read() as connection:
+                if is_current(connection, steps):
+                    return
+            with self.write() as connection:
+                migrate(connection, steps)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
