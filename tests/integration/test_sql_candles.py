@@ -1,0 +1,132 @@
+"""Candles as rows: exact to the last digit, readable by people, and refused where something else changed them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from candle_collector.adapters.sql.candles import SqlCandles
+from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.schema import candles as rows
+from candle_collector.domain import windows
+from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.errors import StoredCandleDamagedError
+from sqlalchemy import cast, exc, insert, select, text, update
+
+from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
+from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, candles, within
+from tests.recorded import recorded_rows
+
+__all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
+
+DECIMALS = (
+    "0.00000001",
+    "0",
+    "1",
+    "100",
+    "13715.65",
+    "99999999999999999999.99999999999999999999",
+    "123456789012345678901234567890",
+    "0.1",
+    "1000000",
+    "0.30000000000000004",
+)
+
+EXACT = ("open", "high", "low", "close", "volume", "quote_volume", "taker_base", "taker_quote")
+
+
+@pytest.fixture
+def store(database: Database) -> SqlCandles:
+    return SqlCandles(database)
+
+
+@pytest.mark.parametrize("decimal", DECIMALS)
+def test_no_digit_of_a_decimal_changes(store: SqlCandles, decimal: str) -> None:
+    candle = candles(0)[0]._replace(trade_count=2**40, **dict.fromkeys(EXACT, decimal))
+    store.store(SYMBOL, [candle], (), absent_days=frozenset())
+    assert store.candles(SYMBOL, within(0, 1), limit=1) == [candle]
+
+
+def test_decimals_are_numbers_in_postgresql_and_text_in_sqlite(store: SqlCandles, database: Database) -> None:
+    store.store(SYMBOL, [candles(3)[0]._replace(open="0.00000001")], (), absent_days=frozenset())
+    with database.read() as connection:
+        found = connection.execute(text("SELECT open, open_time_utc, symbol FROM readable_candles")).first()
+    assert found is not None
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    assert found == ("0.00000001" if is_sqlite else Decimal("0.00000001"), f"{DAY} 03:00:00", SYMBOL)
+
+
+def test_people_see_when_a_candle_off_the_hour_opened(store: SqlCandles, database: Database) -> None:
+    store.store(SYMBOL, [candles(3)[0]._replace(offset_ms=1_694_789)], (), absent_days=frozenset())
+    with database.read() as connection:
+        statement = text("SELECT open_time_utc, interval, trade_count FROM readable_candles")
+        assert connection.execute(statement).all() == [(f"{DAY} 03:28:14", "1h", candles(3)[0].trade_count)]
+
+
+def test_the_database_itself_refuses_a_second_candle_of_a_slot(store: SqlCandles, database: Database) -> None:
+    store.store(SYMBOL, candles(3), (), absent_days=frozenset())
+    with database.read() as connection:
+        row = connection.execute(select(rows)).mappings().first()
+    assert row is not None
+    with (
+        database.engine.begin() as connection,
+        pytest.raises(exc.IntegrityError),
+    ):
+        connection.execute(insert(rows).values(**row))
+
+
+def test_coverage_with_many_gaps_is_exact(store: SqlCandles) -> None:
+    hours = [hour for hour in range(3000) if hour % 7 and hour % 100 > 2]
+    store.store(SYMBOL, candles(*hours), (within(0, 1), within(7, 8)), absent_days=frozenset())
+    known = store.coverage(SYMBOL, within(0, 3000))
+    assert known.stored == windows.from_hours(MIDNIGHT + hour for hour in hours)
+    assert known.never_printed == (within(0, 1), within(7, 8))
+    assert known.days == {windows.day_of(MIDNIGHT + hour) for hour in (*hours, 0, 7)}
+
+
+def test_more_never_printed_hours_than_a_statement_has_parameters_are_stored(store: SqlCandles) -> None:
+    store.store(SYMBOL, [], (within(0, 70_000),), absent_days=frozenset())
+    assert store.coverage(SYMBOL, within(0, 70_000)).never_printed == (within(0, 70_000),)
+
+
+@pytest.mark.parametrize("damage", ["", "NaN", "1e5", "-1", "1,2", b"5"])
+def test_a_damaged_row_is_reported_and_not_served(store: SqlCandles, database: Database, damage: Any) -> None:
+    if database.engine.dialect.name != "sqlite":
+        if damage not in {"NaN", "-1"}:
+            pytest.skip("PostgreSQL takes numbers alone")
+        damage = cast(damage, rows.c.close.type)
+    store.store(SYMBOL, candles(7, 8), (), absent_days=frozenset())
+    with database.write() as connection:
+        connection.execute(update(rows).where(rows.c.open_time == (MIDNIGHT + 7) * HOUR_MS).values(close=damage))
+    with pytest.raises(StoredCandleDamagedError, match=f"{SYMBOL} {DAY} 07:00"):
+        store.candles(SYMBOL, within(0, 24), limit=10)
+    assert store.candles(SYMBOL, within(8, 24), limit=10) == candles(8)
+
+
+def test_a_row_off_the_grid_is_reported(store: SqlCandles, database: Database) -> None:
+    store.store(SYMBOL, candles(7, 8, 9), (), absent_days=frozenset())
+    with database.write() as connection:
+        changed = update(rows).where(rows.c.open_time == (MIDNIGHT + 8) * HOUR_MS)
+        connection.execute(changed.values(open_time=(MIDNIGHT + 8) * HOUR_MS + 60_000))
+    with pytest.raises(StoredCandleDamagedError, match="does not open at a full hour"):
+        store.coverage(SYMBOL, within(0, 24))
+    with pytest.raises(StoredCandleDamagedError, match="does not open at a full hour"):
+        store.candles(SYMBOL, within(0, 24), limit=10)
+
+
+def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: SqlCandles) -> None:
+    february = Window(windows.first_hour_of("2018-02-01"), windows.first_hour_of("2018-03-01"))
+    recorded = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.hour < february.end]
+    store.store("BTCUSDT", recorded, (), absent_days=frozenset())
+    assert store.candles("BTCUSDT", february, limit=1000) == recorded
+    assert store.coverage("BTCUSDT", february).stored == windows.from_hours(row.hour for row in recorded)
+
+
+def test_a_series_has_its_symbol_and_interval_once(store: SqlCandles, database: Database) -> None:
+    for hour in range(3):
+        store.store(SYMBOL, candles(hour), (), absent_days=frozenset())
+        store.store("ETHUSDT", candles(hour), (), absent_days=frozenset())
+    with database.read() as connection:
+        found = connection.execute(text("SELECT symbol, interval FROM series ORDER BY series_id")).all()
+    assert found == [(SYMBOL, "1h"), ("ETHUSDT", "1h")]

@@ -1,0 +1,240 @@
+"""Opening a database, and what it refuses: each time a sentence, never half a transaction, never a password."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from candle_collector.adapters.sql.candles import SqlCandles
+from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.runs import SqlRuns
+from candle_collector.adapters.sql.schema import archive_schema, runs, series
+from candle_collector.errors import DatabaseError, DatabaseUnavailableError, UnreadableRecordError
+from sqlalchemy import Connection, inspect, select, text, update
+
+from tests.integration.databases import (
+    database,
+    free_port,
+    module_database,
+    new_postgres_url,
+    postgres_server,
+    postgres_url,
+)
+from tests.port_contracts.candle_store import SYMBOL, candles, within
+from tests.port_contracts.run_store import A, records, run
+
+__all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
+
+
+def url_of(folder: Path, name: str = "candles.db") -> str:
+    return f"sqlite:///{folder / name}"
+
+
+def full(store: SqlCandles) -> None:
+    store.store(SYMBOL, candles(*range(1000)), (), absent_days=frozenset())
+
+
+# what a URL may be
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "candles.db",
+        "",
+        "mysql://user:secret@host/database",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://user:secret@host:port/database",
+    ],
+)
+def test_a_url_that_names_no_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseError, match="it takes sqlite") as caught:
+        Database(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
+    with pytest.raises(DatabaseUnavailableError, match=r"does not answer.*look whether its server runs") as caught:
+        Database(f"postgresql://user:secret@127.0.0.1:{free_port()}/candles")
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:
+    with pytest.raises(DatabaseError, match="createdb"):
+        Database(postgres_url.removesuffix("postgres") + "nowhere")
+
+
+# files
+
+
+def test_a_file_that_is_not_a_database_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "candles.db").write_text("my notes\n" * 1000)
+    with pytest.raises(DatabaseError, match="not an SQLite database"):
+        Database(url_of(tmp_path))
+    assert (tmp_path / "candles.db").read_text() == "my notes\n" * 1000
+
+
+def test_a_folder_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="make its folder"):
+        Database(url_of(tmp_path / "nowhere"))
+
+
+def test_a_file_that_may_only_be_read_is_read_and_not_written(tmp_path: Path) -> None:
+    writing = Database(url_of(tmp_path))
+    SqlCandles(writing).store(SYMBOL, candles(3), (), absent_days=frozenset())
+    reading = Database(f"sqlite:///file:{tmp_path / 'candles.db'}?mode=ro&uri=true")
+    store = SqlCandles(reading)
+    assert store.candles(SYMBOL, within(0, 24), limit=5) == candles(3)
+    with pytest.raises(DatabaseError, match="may only be read"):
+        store.store(SYMBOL, candles(4), (), absent_days=frozenset())
+    reading.close()
+    writing.close()
+
+
+def test_an_empty_file_that_may_only_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "candles.db").touch()
+    with pytest.raises(DatabaseError, match="may only be read"):
+        Database(f"sqlite:///file:{tmp_path / 'candles.db'}?mode=ro&uri=true")
+
+
+def test_a_full_disk_stores_nothing_of_a_batch_and_more_when_there_is_space(tmp_path: Path) -> None:
+    database = Database(url_of(tmp_path))
+    store = SqlCandles(database)
+    full(store)
+    with database.engine.connect() as connection:  # the connections that follow get the same limit from the pool
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+        connection.rollback()
+    more = candles(*range(2000, 5000))
+    with pytest.raises(DatabaseError, match="the disk is full; free some space"):
+        store.store(SYMBOL, more, (within(9000, 9100),), absent_days=frozenset())
+    known = store.coverage(SYMBOL, within(0, 10_000))
+    assert (known.stored, known.never_printed) == ((within(0, 1000),), ())
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    store.store(SYMBOL, more, (), absent_days=frozenset())
+    assert store.coverage(SYMBOL, within(0, 10_000)).stored == (within(0, 1000), within(2000, 5000))
+    database.close()
+
+
+def test_a_file_that_another_program_holds_is_an_error_after_a_while(tmp_path: Path) -> None:
+    database = Database(url_of(tmp_path), busy_seconds=0.2)
+    with sqlite3.connect(tmp_path / "candles.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailableError, match="locked by another program"):
+            full(SqlCandles(database))
+        other.execute("ROLLBACK")
+    other.close()
+    full(SqlCandles(database))
+    database.close()
+
+
+def test_what_was_committed_is_on_the_disk(tmp_path: Path) -> None:
+    database = Database(url_of(tmp_path))
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    database.close()
+
+
+def test_an_error_within_a_transaction_undoes_all_of_it(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.write() as connection:  # noqa: PT012 - the error comes last
+        connection.execute(series.insert().values(symbol="X", interval="1h"))
+        raise ZeroDivisionError
+    with database.read() as connection:
+        assert connection.execute(select(series)).first() is None
+
+
+def test_an_error_shows_no_values(database: Database) -> None:
+    with pytest.raises(DatabaseError) as caught, database.write() as connection:
+        connection.execute(text("INSERT INTO api_keys VALUES (:secret, :secret, :secret)"), {"secret": "abcdefgh"})
+    assert "abcdefgh" not in str(caught.value)
+
+
+# versions
+
+
+def add_note(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN note TEXT"))
+    connection.execute(text("UPDATE runs SET note = 'older'"))
+
+
+def fail(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN other TEXT"))
+    raise ZeroDivisionError
+
+
+Place = Callable[[], str]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database of either kind that holds nothing yet."""
+    if request.param == "sqlite":
+        return url_of(tmp_path)
+    url: str = request.getfixturevalue("new_postgres_url")
+    database = Database(url, steps=(lambda _: None,) * 50)  # newer than whatever is left of another test
+    with database.write() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    database.close()
+    return url
+
+
+def version(database: Database) -> object:
+    with database.read() as connection:
+        return connection.execute(select(archive_schema.c.version)).scalar()
+
+
+def test_an_older_schema_is_brought_to_the_newest_with_all_it_holds(place: str) -> None:
+    older = Database(place)
+    SqlRuns(older).create(run(), records())
+    assert version(older) == 1
+    older.close()
+    newer = Database(place, steps=(add_note,))
+    assert version(newer) == 2
+    assert SqlRuns(newer).get(A) == run()
+    with newer.read() as connection:
+        assert connection.execute(text("SELECT note FROM runs")).scalar() == "older"
+    newer.close()
+    Database(place, steps=(add_note,)).close()  # once is enough
+
+
+def test_a_migration_that_fails_leaves_the_older_schema(place: str) -> None:
+    Database(place).close()
+    with pytest.raises(ZeroDivisionError):
+        Database(place, steps=(add_note, fail))
+    older = Database(place)
+    assert version(older) == 1
+    with older.read() as connection:
+        assert "note" not in {column["name"] for column in inspect(connection).get_columns("runs")}
+    older.close()
+
+
+def test_a_newer_schema_is_refused_and_left_as_it_is(place: str) -> None:
+    Database(place, steps=(lambda _: None,) * 6).close()
+    with pytest.raises(DatabaseError, match=r"made by a newer version .*schema 7, this one knows 1"):
+        Database(place)
+    newer = Database(place, steps=(lambda _: None,) * 6)
+    assert version(newer) == 7
+    newer.close()
+
+
+def test_tables_of_another_program_are_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "candles.db") as other:
+        other.execute("CREATE TABLE runs (id INTEGER)")
+    other.close()
+    with pytest.raises(DatabaseError, match="a table runs that another program made"):
+        Database(url_of(tmp_path))
+
+
+def test_a_record_that_was_changed_by_hand_is_named(database: Database) -> None:
+    SqlRuns(database).create(run(), records())
+    with database.write() as connection:
+        connection.execute(update(runs).values(body='{"run_id": 5}'))
+    with pytest.raises(UnreadableRecordError, match="a run in the database cannot be read"):
+        SqlRuns(database).get(A)
