@@ -43,7 +43,8 @@ def store(database: Database) -> SqlCandles:
 
 @pytest.mark.parametrize("decimal", DECIMALS)
 def test_no_digit_of_a_decimal_changes(store: SqlCandles, decimal: str) -> None:
-    candle = candles(0)[0]._replace(trade_count=2**40, **dict.fromkeys(EXACT, decimal))
+    values: dict[str, Any] = dict.fromkeys(EXACT, decimal)
+    candle = candles(0)[0]._replace(trade_count=2**40, **values)
     store.store(SYMBOL, [candle], (), absent_days=frozenset())
     assert store.candles(SYMBOL, within(0, 1), limit=1) == [candle]
 

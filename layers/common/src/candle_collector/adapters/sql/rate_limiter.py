@@ -28,7 +28,11 @@ class SqlRateLimiter:
     def reserve(
         self, weight: int, *, period: int, period_seconds: int, budget: int, now: datetime, least: int = 1
     ) -> Reservation:
-        """Add to what is reserved in the period that stands there, or begin a later one."""
+        """Add to what is reserved in the period that stands there, or begin a later one.
+
+        Where the reply to the commit is lost and another reserves before the second try, too much is reserved, never
+        too little.
+        """
         reservation_id = new_revision()
 
         def write(connection: Connection) -> Reservation:
