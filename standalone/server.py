@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from candle_collector import bootstrap
 from candle_collector.domain.run import Mode
-from candle_collector.errors import CollectorError
+from candle_collector.errors import CollectorError, SettingError
 from candle_collector.observability import logger
 
 from standalone import functions, http_server, runtime_lock
@@ -39,6 +39,7 @@ STOP_SECONDS = 10.0
 REFUSED, DIED = 2, 1
 """What the process exits with where it cannot start, and where a part of it died."""
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _API_THREADS = 16
 _OPEN_CALLS_SECONDS = 3
 _LOGGERS = ("apscheduler", "standalone", "uvicorn.error")
@@ -82,6 +83,8 @@ def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int],
     container = bootstrap.container()
     if not isinstance(container, bootstrap.SqlContainer):
         raise TypeError("DATABASE_URL was set after the adapters were built")
+    if not container.settings.api_key_required and wanted[0] not in _LOOPBACK:
+        raise SettingError("API_KEY_REQUIRED may be false only where the API listens to this machine alone")
     lock = runtime_lock.take(container.database)
     try:
         _listen(listening, wanted)
@@ -121,7 +124,7 @@ class _Runtime:
         self._settings = container.settings
         self._lock = lock
         self._stopping, self._arrived = threading.Event(), threading.Event()
-        self._stop_until = 0.0
+        self._is_stopped, self._stop_until = False, 0.0
         queue = container.queue
         container.monotonic = TurnClock(self._stopping)
         container.queue = AnnouncingQueue(queue, self._arrived)  # type: ignore[assignment] # the functions only send
@@ -152,8 +155,9 @@ class _Runtime:
 
     def _stop(self) -> None:
         """Receive nothing more, and let every turn end after its answer in hand."""
-        if not self._stopping.is_set():
-            self._stop_until = time.monotonic() + STOP_SECONDS
+        if self._is_stopped:  # a second signal comes while the first is handled, in the same thread
+            return
+        self._is_stopped, self._stop_until = True, time.monotonic() + STOP_SECONDS
         self._stopping.set()
         self._arrived.set()
         self._server.should_exit = True

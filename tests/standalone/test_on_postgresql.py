@@ -17,7 +17,7 @@ from standalone import runtime_lock
 from standalone.runtime_lock import AlreadyRunningError
 from tests.exchange import running_exchange
 from tests.integration.databases import PostgresServer, new_postgres_url, postgres_server, postgres_url
-from tests.standalone.running import environment, eventually, running_archive
+from tests.standalone.running import environment, running_archive
 from tests.standalone.test_runtime import SYMBOLS, assert_equal_to, refused
 
 __all__ = ["new_postgres_url", "postgres_server", "postgres_url"]  # fixtures
@@ -77,21 +77,25 @@ def test_a_runtime_whose_lock_another_one_took_ends(
 def test_a_run_goes_on_over_a_server_that_is_killed_and_a_runtime_that_is_killed(
     new_postgres_url: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    start = (datetime.now(UTC) - timedelta(days=400)).date().isoformat()
+    start = (datetime.now(UTC) - timedelta(days=300)).date().isoformat()
     settings = {"DATABASE_URL": new_postgres_url, "WORKER_TIMEOUT": "5"}
-    with running_exchange("--simulated", "--latency-ms", "100") as exchange:
+    with running_exchange("--simulated") as exchange:
         with running_archive(tmp_path, exchange.url, **settings) as archive:
+            exchange.settings(latency_ms=200)
             run_id = archive.trigger(*SYMBOLS[:4], start=start)
-            time.sleep(0.4)
+            time.sleep(0.5)
             postgres_server.stop("immediate")
             time.sleep(0.5)
             postgres_server.start()
-            eventually(lambda: archive.status(run_id).get("run_id"))
+            assert archive.ended(run_id)["complete"] == 4
+            run_id = archive.trigger(*SYMBOLS[4:], start=start)
+            time.sleep(0.3)
             archive.end(signal.SIGKILL)
+            exchange.settings(latency_ms=0)
         with running_archive(tmp_path, exchange.url, **settings) as archive:
             again = refused(tmp_path, environment(tmp_path, exchange.url, **settings))
             assert f"pid {archive.process.pid}" in again
-            assert archive.ended(run_id)["complete"] == 4
-            for symbol in SYMBOLS[:4]:
+            assert archive.ended(run_id)["complete"] == len(SYMBOLS) - 4
+            for symbol in SYMBOLS[2:6]:
                 assert_equal_to(exchange, archive, symbol, start)
             assert archive.end() == 0
