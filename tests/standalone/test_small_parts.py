@@ -132,8 +132,8 @@ def test_each_thread_has_its_own_connections_to_the_exchange() -> None:
     assert not set(map(id, mine)) & set(map(id, others))
     handed_in: Any = object()
     assert SqlContainer(Settings(URL), exchange=handed_in).exchange is handed_in
-    one: Container = Container(Settings(function_environment(URL)))
-    assert one.exchange is one.exchange
+    on_aws: Container = Container(Settings(function_environment(URL)))
+    assert on_aws.exchange is on_aws.exchange
 
 
 @pytest.fixture
