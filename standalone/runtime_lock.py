@@ -59,10 +59,8 @@ def take(database: OpenDatabase) -> RuntimeLock:
     ------
     AlreadyRunningError
         Another process has it.
-    OSError
-        The file beside the database cannot be written.
     DatabaseError
-        The server does not answer.
+        The file beside the database cannot be written, or the server does not answer.
     """
     url = database.engine.url
     if url.get_backend_name() == "sqlite":
@@ -81,10 +79,16 @@ class FileLock:
     Raises
     ------
     AlreadyRunningError
+        Another process has it.
+    DatabaseError
+        The file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a+", encoding="utf-8")
+        try:
+            self._file = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise DatabaseError(f"the file {path} beside the database cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -90,7 +90,7 @@ def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int],
         _listen(listening, wanted)
         address = _address(listening)
         lock.announce(address)
-        is_new = ensure_key(key_file, container.keys, container.clock.now())
+        is_new = _ensure_key(key_file, container)
         runtime = _Runtime(container, lock, rounds)
         log.info(
             "started",
@@ -205,6 +205,13 @@ def _expressions(container: bootstrap.Container) -> dict[Mode, str]:
     settings = container.settings
     wanted: dict[Mode, str] = {"forward": settings.collection_schedule, "gap_fill": settings.gap_fill_schedule}
     return {mode: expression for mode, expression in wanted.items() if expression and settings.schedules_enabled}
+
+
+def _ensure_key(path: Path, container: bootstrap.SqlContainer) -> bool:
+    try:
+        return ensure_key(path, container.keys, container.clock.now())
+    except OSError as error:
+        raise OSError(f"The key file {path} cannot be read or written: {error.strerror}.") from error
 
 
 def _listen(listening: socket.socket, wanted: tuple[str, int]) -> None:

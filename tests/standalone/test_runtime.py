@@ -167,6 +167,11 @@ def test_what_cannot_start_says_why_and_exits_with_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"port {port}" in refused(tmp_path, good, "--port", port)
+    (tmp_path / "folder").mkdir()
+    assert "key file" in refused(tmp_path, good, "--key-file", str(tmp_path / "folder"))
+    (tmp_path / "candles.db.lock").unlink()
+    (tmp_path / "candles.db.lock").mkdir()
+    assert "candles.db.lock beside the database cannot be written" in refused(tmp_path, good)
     unreachable = {**good, "DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/d"}
     sentence = refused(tmp_path, unreachable)
     assert "does not answer" in sentence
