@@ -88,27 +88,28 @@ def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int],
     lock = runtime_lock.take(container.database)
     try:
         _listen(listening, wanted)
-        address = _address(listening)
-        lock.announce(address)
+        lock.announce(_address(listening))
         is_new = _ensure_key(key_file, container)
         runtime = _Runtime(container, lock, rounds)
-        log.info(
-            "started",
-            extra={
-                "address": address,
-                "database": container.database.engine.url.render_as_string(hide_password=True),
-                "exchange": container.settings.exchange_base_url,
-                "schedules": runtime.schedules.next_times(),
-                "workers": container.settings.worker_concurrency,
-                "key_file": str(key_file),
-                "key_made": is_new,
-            },
-        )
-        code = runtime.run(listening)
-        log.info("stopped", extra={"exit_code": code})
-        return code
-    finally:
+    except BaseException:
         lock.release()
+        raise
+    # From here on the end of the process releases it: a turn that did not end in time may still be writing.
+    log.info(
+        "started",
+        extra={
+            "address": _address(listening),
+            "database": container.database.engine.url.render_as_string(hide_password=True),
+            "exchange": container.settings.exchange_base_url,
+            "schedules": runtime.schedules.next_times(),
+            "workers": container.settings.worker_concurrency,
+            "key_file": str(key_file),
+            "key_made": is_new,
+        },
+    )
+    code = runtime.run(listening)
+    log.info("stopped", extra={"exit_code": code})
+    return code
 
 
 class _Runtime:
