@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,47 @@ def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
 def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:
     with pytest.raises(DatabaseError, match="createdb"):
         Database(postgres_url.removesuffix("postgres") + "nowhere")
+
+
+def test_a_role_that_is_not_there_is_named(postgres_url: str) -> None:
+    with pytest.raises(DatabaseError, match="the server does not let this user in"):
+        Database(postgres_url.replace("postgres@", "nobody:secret@"))
+
+
+def test_a_password_in_the_query_of_a_url_is_in_no_message() -> None:
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        Database(f"postgresql://user@127.0.0.1:{free_port()}/candles?password=secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("53100", "the server's disk is full; free some space"),
+        ("25006", "it may only be read"),
+        ("42501", "GRANT it the right"),
+        ("P0001", "something else"),
+    ],
+)
+def test_what_a_server_refuses_is_named_with_its_remedy(new_postgres_url: str, code: str, remedy: str) -> None:
+    database = Database(new_postgres_url)
+    raised = text(f"DO $$ BEGIN RAISE EXCEPTION 'something else' USING ERRCODE = '{code}'; END $$")
+    with pytest.raises(DatabaseError, match=remedy), database.write() as connection:
+        connection.execute(raised)
+    database.close()
+
+
+def test_a_transaction_that_meets_another_one_is_done_again(new_postgres_url: str) -> None:
+    database, tries = Database(new_postgres_url), [1, 2, 3]
+
+    def step(connection: Connection) -> int:
+        if len(tries) > 1:
+            tries.pop()
+            connection.execute(text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$"))
+        return len(tries)
+
+    assert database.transact(step) == 1
+    database.close()
 
 
 # files
@@ -168,9 +209,6 @@ def fail(connection: Connection) -> None:
     raise ZeroDivisionError
 
 
-Place = Callable[[], str]
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a database of either kind that holds nothing yet."""
@@ -202,6 +240,14 @@ def test_an_older_schema_is_brought_to_the_newest_with_all_it_holds(place: str) 
         assert connection.execute(text("SELECT note FROM runs")).scalar() == "older"
     newer.close()
     Database(place, steps=(add_note,)).close()  # once is enough
+
+
+def test_many_that_open_a_new_database_at_once_make_it_once(place: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        opened = list(threads.map(lambda _: Database(place), range(8)))
+    assert {version(each) for each in opened} == {1}
+    for each in opened:
+        each.close()
 
 
 def test_a_migration_that_fails_leaves_the_older_schema(place: str) -> None:

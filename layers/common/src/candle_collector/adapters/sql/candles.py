@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.rows import insert_if_absent
 from candle_collector.adapters.sql.schema import candles, never_printed, revisions, series
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
@@ -158,9 +159,7 @@ def _series_id(connection: Connection, symbol: str) -> int:
     """Return the id of a series, which gets one with its first row."""
     known = connection.execute(select(_id_of(symbol))).scalar()
     if known is None:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        made = insert(series).values(symbol=symbol, interval=INTERVAL)
-        connection.execute(made.on_conflict_do_nothing())
+        insert_if_absent(connection, series, {"symbol": symbol, "interval": INTERVAL})
         known = connection.execute(select(_id_of(symbol))).scalar_one()
     return int(known)
 

@@ -22,6 +22,14 @@ T = TypeVar("T")
 _TAKES = "it takes sqlite:////folder/candles.db or postgresql://user:password@host/database"
 _FIRST_WAIT = 0.05
 
+_NOTICE_A_LOST_SERVER = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Seconds, and ms: without them a worker would wait for a server that lost its power for many minutes."""
+
 
 class Database:
     """A database with the archive's tables, which opening it makes or brings to their newest form.
@@ -165,7 +173,7 @@ class Database:
     def _postgresql(self) -> Engine:
         return create_engine(
             self._url,
-            connect_args={"connect_timeout": 5, "application_name": "candle-collector"},
+            connect_args={"connect_timeout": 5, "application_name": "candle-collector"} | _NOTICE_A_LOST_SERVER,
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             pool_size=8,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, upd
 
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.records import ms_of
-from candle_collector.adapters.sql.rows import insert_if_absent
+from candle_collector.adapters.sql.rows import insert_all_if_absent
 from candle_collector.adapters.sql.schema import messages
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import CollectorError
@@ -65,8 +65,8 @@ class SqlQueue:
         ]
 
         def write(connection: Connection) -> None:
-            for row in rows:
-                insert_if_absent(connection, _TABLE, row)
+            self._drop_old(connection)
+            insert_all_if_absent(connection, _TABLE, rows)
 
         if rows:
             self._database.transact(write)

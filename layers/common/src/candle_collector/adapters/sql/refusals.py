@@ -30,6 +30,7 @@ _OF_POSTGRESQL = {
 }
 _BEFORE_A_SESSION = {
     "password authentication failed": "28P01",
+    'role "': "28000",
     "does not exist": "3D000",
     "no pg_hba.conf entry": "28000",
     "too many": "53300",
@@ -47,20 +48,18 @@ class RepeatableError(DatabaseUnavailableError):
 def explain(error: Exception, url: URL) -> DatabaseError:
     """Return the error that says what is wrong with a database."""
     origin = error.orig if isinstance(error, DBAPIError) else error
-    where = url.render_as_string(hide_password=True)
+    where = url.set(query={}).render_as_string(hide_password=True)
     if isinstance(origin, sqlite3.Error):
         return _of_sqlite(origin, where)
+    said = _without_passwords(" ".join(str(origin).split()), url)
     code = getattr(origin, "sqlstate", None)
-    said = _without_password(str(origin), url)
-    if code in _AGAIN or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return RepeatableError(f"the database {where} does not answer: {said}; look whether its server runs")
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if code is None:
         code = next((of for words, of in _BEFORE_A_SESSION.items() if words in said), None)
-        if code is None and type(origin).__name__ == "OperationalError":
-            return RepeatableError(f"the database {where} does not answer: {said}; look whether its server runs")
-    if remedy := _OF_POSTGRESQL.get(code or ""):
-        return DatabaseError(f"the database {where} refused: {remedy}")
-    return DatabaseError(f"the database {where} refused: {said}")
+        is_lost |= code is None and "OperationalError" in {kind.__name__ for kind in type(origin).__mro__}
+    if is_lost or code in _AGAIN:
+        return RepeatableError(f"the database {where} does not answer: {said}; look whether its server runs")
+    return DatabaseError(f"the database {where} refused: {_OF_POSTGRESQL.get(code or '', said)}")
 
 
 def _of_sqlite(origin: sqlite3.Error, where: str) -> DatabaseError:
@@ -73,6 +72,7 @@ def _of_sqlite(origin: sqlite3.Error, where: str) -> DatabaseError:
     return DatabaseError(f"the database {where} refused: {_OF_SQLITE.get(family, str(origin))}")
 
 
-def _without_password(said: str, url: URL) -> str:
-    line = " ".join(said.split())
-    return line.replace(str(url.password), "***") if url.password else line
+def _without_passwords(said: str, url: URL) -> str:
+    for password in (url.password, url.query.get("password")):
+        said = said.replace(str(password), "***") if password else said
+    return said

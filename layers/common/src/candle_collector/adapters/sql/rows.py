@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Insert, Row, Table, and_, select, update
@@ -16,13 +16,20 @@ T = TypeVar("T")
 
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row where its key is not there yet, and return whether it was."""
-    insertion: Insert
-    if connection.dialect.name == "postgresql":
-        insertion = postgresql.insert(table).values(**values).on_conflict_do_nothing()
-    else:
-        insertion = sqlite.insert(table).values(**values).on_conflict_do_nothing()
     # without the option SQLAlchemy does not keep the count of an INSERT
-    return connection.execute(insertion.execution_options(preserve_rowcount=True)).rowcount == 1
+    insertion = _insertion(connection, table).values(**values).execution_options(preserve_rowcount=True)
+    return connection.execute(insertion).rowcount == 1
+
+
+def insert_all_if_absent(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose keys are not there yet."""
+    connection.execute(_insertion(connection, table), rows)
+
+
+def _insertion(connection: Connection, table: Table) -> Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def put_row(

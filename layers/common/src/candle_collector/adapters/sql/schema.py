@@ -6,7 +6,6 @@ is a float, and NUMERIC in PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Index,
     Integer,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    cast,
     event,
 )
 
@@ -36,9 +37,12 @@ class ExactDecimal(TypeDecorator[str]):
     def bind_processor(self, _dialect: Dialect) -> None:
         """Leave the text as it is; the statement casts it."""
 
-    def result_processor(self, _dialect: Dialect, _coltype: object) -> Callable[[Any], str | None]:
-        """Return what writes out all digits of the driver's decimals."""
-        return lambda value: None if value is None else f"{value:f}"
+    def result_processor(self, _dialect: Dialect, _coltype: object) -> None:
+        """Leave the text as it is; the query asks for text."""
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Let PostgreSQL write out all digits: the driver would make a Decimal of each first."""
+        return cast(column, Text)
 
 
 metadata = MetaData()
