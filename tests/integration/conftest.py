@@ -1,4 +1,4 @@
-"""AWS in this process: moto, with the tables and the queue as the template has them."""
+"""AWS in this process: moto, with the tables and the queue as the template has them; and databases."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
+
+from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
+
+__all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
 
 TABLES = {"candles": ("series", "day"), "runs": ("pk", "sk"), "keys": ("key_id",)}
 

@@ -1,6 +1,6 @@
 """Databases for tests: a file a test, and one PostgreSQL server for all of them.
 
-Import the fixtures into a module that needs them, or name this module in ``pytest_plugins``.
+The tests of this folder have the fixtures by its conftest.py; a conftest.py of another folder imports them likewise.
 """
 
 from __future__ import annotations

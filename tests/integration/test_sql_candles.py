@@ -11,14 +11,11 @@ from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.schema import candles as rows
 from candle_collector.domain import windows
 from candle_collector.domain.windows import HOUR_MS, Window
-from candle_collector.errors import StoredCandleDamagedError
-from sqlalchemy import cast, exc, insert, select, text, update
+from candle_collector.errors import DatabaseError, StoredCandleDamagedError
+from sqlalchemy import exc, insert, select, text, update
 
-from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, candles, within
 from tests.recorded import recorded_rows
-
-__all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
 
 DECIMALS = (
     "0.00000001",
@@ -93,15 +90,23 @@ def test_more_never_printed_hours_than_a_statement_has_parameters_are_stored(sto
 
 @pytest.mark.parametrize("damage", ["", "NaN", "1e5", "-1", "1,2", b"5"])
 def test_a_damaged_row_is_reported_and_not_served(store: SqlCandles, database: Database, damage: Any) -> None:
-    if database.engine.dialect.name != "sqlite":
-        if damage not in {"NaN", "-1"}:
-            pytest.skip("PostgreSQL takes numbers alone")
-        damage = cast(damage, rows.c.close.type)
+    is_sqlite = database.engine.dialect.name == "sqlite"
     store.store(SYMBOL, candles(7, 8), (), absent_days=frozenset())
-    with database.write() as connection:
-        connection.execute(update(rows).where(rows.c.open_time == (MIDNIGHT + 7) * HOUR_MS).values(close=damage))
-    with pytest.raises(StoredCandleDamagedError, match=f"{SYMBOL} {DAY} 07:00"):
-        store.candles(SYMBOL, within(0, 24), limit=10)
+
+    def change(value: Any) -> None:
+        with database.write() as connection:
+            connection.execute(update(rows).where(rows.c.open_time == (MIDNIGHT + 7) * HOUR_MS).values(close=value))
+
+    if is_sqlite or damage in {"NaN", "-1"}:
+        change(damage)
+        with pytest.raises(StoredCandleDamagedError, match=f"{SYMBOL} {DAY} 07:00"):
+            store.candles(SYMBOL, within(0, 24), limit=10)
+    elif damage == "1e5":
+        change(damage)  # a number, which PostgreSQL writes out
+        assert store.candles(SYMBOL, within(7, 8), limit=1)[0].close == "100000"
+    else:
+        with pytest.raises(DatabaseError):
+            change(damage)
     assert store.candles(SYMBOL, within(8, 24), limit=10) == candles(8)
 
 

@@ -15,7 +15,6 @@ from candle_collector.adapters.sql.series import SqlSeries
 from candle_collector.adapters.sql.universes import SqlUniverses
 
 from tests.fakes.clock import FakeClock
-from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
 from tests.port_contracts.candle_store import CandleStoreContract
 from tests.port_contracts.key_store import KeyStoreContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
@@ -25,7 +24,7 @@ from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import RunStoreContract, begun
 from tests.port_contracts.series_store import SeriesStoreContract
 
-__all__ = ["begun", "database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
+__all__ = ["begun"]
 
 
 class TestSqlCandles(CandleStoreContract):

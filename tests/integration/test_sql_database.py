@@ -14,18 +14,9 @@ from candle_collector.adapters.sql.schema import archive_schema, runs, series
 from candle_collector.errors import DatabaseError, DatabaseUnavailableError, UnreadableRecordError
 from sqlalchemy import Connection, inspect, select, text, update
 
-from tests.integration.databases import (
-    database,
-    free_port,
-    module_database,
-    new_postgres_url,
-    postgres_server,
-    postgres_url,
-)
+from tests.integration.databases import free_port
 from tests.port_contracts.candle_store import SYMBOL, candles, within
 from tests.port_contracts.run_store import A, records, run
-
-__all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
 
 
 def url_of(folder: Path, name: str = "candles.db") -> str:

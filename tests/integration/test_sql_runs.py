@@ -12,10 +12,7 @@ from candle_collector.adapters.sql.leases import SqlLeases
 from candle_collector.adapters.sql.runs import KEEP_RUNS, SqlRuns
 from candle_collector.domain import windows
 
-from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
 from tests.port_contracts.run_store import LATER, NOW, A, B, C, activate, records, run
-
-__all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
 
 
 def test_a_run_that_ended_is_kept_for_ninety_days_and_an_open_one_until_it_ends(database: Database) -> None:
