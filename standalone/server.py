@@ -23,6 +23,7 @@ from candle_collector.observability import logger
 
 from standalone import functions, http_server, runtime_lock
 from standalone.admin_key import ensure_key
+from standalone.context import NAME
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
 from standalone.recovery import recover
@@ -78,7 +79,10 @@ def leave(code: int) -> None:
 
 
 def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int], key_file: Path) -> int:
-    logger(*_LOGGERS)
+    main = logger(*_LOGGERS)
+    # The keys that a function's first call adds for all threads, there before any thread goes through them.
+    main.append_keys(cold_start=False, **dict.fromkeys(("function_name", "function_arn", "function_request_id"), NAME))
+    main.append_keys(function_memory_size=0)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # else two lines for each job
     container = bootstrap.container()
     if not isinstance(container, bootstrap.SqlContainer):

@@ -81,6 +81,8 @@ def test_a_run_by_http_ends_complete_with_the_exchanges_candles(exchange: Runnin
         assert archive.end() == 0
         assert time.monotonic() - begun < 10
     assert [line["exit_code"] for line in archive.logged("stopped")] == [0]
+    keys = [set(line) for line in map(json.loads, archive.lines)]
+    assert all({"function_name", "function_request_id", "cold_start"} <= found for found in keys)
     assert key not in "".join(archive.lines)
     assert "api_key" not in "".join(archive.lines)
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
