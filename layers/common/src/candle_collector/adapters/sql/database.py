@@ -154,7 +154,7 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:  # of a new connection, which SQLAlchemy leaves as they are
+        except (SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own come from `_prepare`
             raise explain(error, self._url) from getattr(error, "orig", error)
 
     def _sqlite(self) -> Engine:
@@ -191,9 +191,9 @@ class Database:
             try:
                 cursor.execute("PRAGMA journal_mode = wal")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorname == "SQLITE_READONLY":
+                if error.sqlite_errorname.startswith("SQLITE_READONLY"):
                     break
-                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
                     raise
                 time.sleep(_FIRST_WAIT)
             else:
@@ -223,7 +223,7 @@ def _parsed(text: str) -> URL:
     if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
             raise DatabaseError(f"DATABASE_URL names no file; {_TAKES}")
-        return url
+        return url.set(drivername="sqlite")
     if kind in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
     raise DatabaseError(f"DATABASE_URL is of the kind {kind}; {_TAKES}")
