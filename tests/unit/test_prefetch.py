@@ -12,10 +12,10 @@ from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.plan import plan_requests, window_hours
+from candle_collector.domain.rate_limit import Reservation
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window, hour_of
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
-from candle_collector.ports import Reservation
 
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import Asked
