@@ -11,7 +11,7 @@ from candle_collector.api import routes
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 CONNECT_SECONDS = 5
 # The first call of a function on a small machine unpacks its code, and the trigger asks the exchange for its ranking.

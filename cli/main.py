@@ -35,11 +35,12 @@ class CommandModule(Protocol):
 
 
 COMMANDS = {
-    "up": Command("stack", "start the local stack, and deploy what has changed"),
-    "down": Command("stack", "stop the local stack; everything stored stays"),
-    "status": Command("stack", "show what of the local stack runs, and where"),
-    "logs": Command("stack", "show the logs of the functions on the local stack"),
-    "collect": Command("collect", "collect candles on the local stack and watch it"),
+    "collect": Command("collect", "collect candles and watch it; starts what is needed"),
+    "up": Command("stack", "start the server in the background (or, on local-aws, the whole template)"),
+    "serve": Command("stack", "run the server in this terminal until it is stopped"),
+    "down": Command("stack", "stop what runs; everything stored stays"),
+    "status": Command("stack", "show what runs, where, and how it is"),
+    "logs": Command("stack", "show the logs"),
     "verify": Command("verify", "compare stored candles with the exchange's, and repair them if asked to"),
     "revisions": Command("revisions", "list the stored candles that were replaced"),
     "coverage": Command("coverage", "show how complete the archive is"),
@@ -90,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says, and return the exit code."""
     words = without_empty(sys.argv[1:] if words is None else words)
     arguments = parser_for(words).parse_args(words)
-    from localstack.progress import StackError  # noqa: PLC0415 - `candles --help` needs none of it
+    from background.progress import StackError  # noqa: PLC0415 - `candles --help` needs none of it
 
     try:
         return _module(arguments.command).run(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import tomllib
 from dataclasses import dataclass, replace
@@ -17,9 +18,8 @@ from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.bootstrap import Container
 from candle_collector.settings import Settings
 
-from localstack.deployment import aws_environment
-from localstack.places import PROJECT, Places
-from localstack.progress import StackError
+from background.places import IS_CLONE, PROJECT, Places
+from background.progress import StackError
 
 LOCAL = "local"
 
@@ -78,7 +78,9 @@ class AwsStack:
         if arguments.region or arguments.profile:
             raise StackError("--region and --profile go with --stack-name.", "name the stack in your account.")
         if not Places.from_environment().stack_file.is_file():
-            raise StackError("There is no local stack.", "`make up` starts it; --stack-name names a deployed one.")
+            raise StackError(
+                "There is no local AWS here.", "`make up ON=local-aws` starts it; --stack-name names a deployed one."
+            )
         return cls.of_stage(LOCAL)
 
     @property
@@ -90,7 +92,10 @@ class AwsStack:
     def environment(self) -> dict[str, str]:
         """The environment in which AWS's tools reach it."""
         if self.is_local:
-            return aws_environment(Places.from_environment())
+            environment: dict[str, str] = importlib.import_module("localstack.deployment").aws_environment(
+                Places.from_environment()
+            )
+            return environment
         settings = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region, "AWS_PROFILE": self.profile}
         return {**os.environ, **{name: value for name, value in settings.items() if value}}
 
@@ -166,6 +171,8 @@ class AwsStack:
 
 
 def _configured() -> list[AwsStack]:
+    if not IS_CLONE:
+        return []
     stages = tomllib.loads((PROJECT / "samconfig.toml").read_text())
     return [
         AwsStack(
@@ -174,10 +181,3 @@ def _configured() -> list[AwsStack]:
         for stage in ("dev", "prod", LOCAL)
         if stage in stages
     ]
-
-
-def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which stack is meant."""
-    parser.add_argument("--stack-name", help="the stack in your AWS account; without it, the local stack is meant")
-    parser.add_argument("--region", help="the region of that stack, if it is not the one of samconfig.toml")
-    parser.add_argument("--profile", help="the profile of your AWS credentials")

@@ -6,13 +6,14 @@ No file but one of that name holds a key.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from background.files import read_object, write_private
+from background.places import PROJECT, Places
+from background.progress import StackError
 from localstack.deployment import aws_environment, stack_name
-from localstack.places import MAIN_ENVIRONMENT, PROJECT, Places
-from localstack.progress import StackError
+from localstack.environments import MAIN_ENVIRONMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
 def read(state: Path) -> str | None:
     """Give the key of this state, None where none was made yet."""
-    try:
-        kept: dict[str, str] = json.loads((state / "stack.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return kept.get("api_key")
+    key = read_object(state / "stack.json").get("api_key")
+    return key if isinstance(key, str) else None
 
 
 def make(places: Places, state: Path) -> str:
@@ -48,12 +46,3 @@ def make(places: Places, state: Path) -> str:
     key = made.stdout.strip()
     write_private(state / "stack.json", json.dumps({"api_key": key}) + "\n")
     return key
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    unfinished.replace(path)

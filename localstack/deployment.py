@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
@@ -12,17 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from background.files import digest_of
+from background.places import PROJECT, Places
+from background.progress import StackError, step
+from localstack.environments import EMULATOR_ENVIRONMENT, MAIN_ENVIRONMENT, REGION
 from localstack.parameters import as_arguments, from_environment, from_samconfig
-from localstack.places import EMULATOR_ENVIRONMENT, MAIN_ENVIRONMENT, PROJECT, REGION, Places
-from localstack.progress import StackError, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers/common")
-# Written by tools into the sources' folders; nothing of it is deployed.
-UNREAD = ("__pycache__", ".egg-info", ".pyc")
 RUNTIMES = ("3.11", "3.12", "3.13")
 STAGE = "local"
 LAST_LINES = 30
@@ -53,18 +52,6 @@ def aws_environment(places: Places) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAM_CLI_TELEMETRY": "0",
     }
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """Give a digest of the contents of files and folders; what tools leave in them does not count."""
-    digest = hashlib.sha256()
-    for path in paths:
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        for file in files:
-            if not any(part.endswith(UNREAD) for part in file.parts):
-                digest.update(f"{file.relative_to(PROJECT)}\0".encode())
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

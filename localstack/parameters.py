@@ -7,18 +7,15 @@ import shlex
 import tomllib
 from typing import TYPE_CHECKING
 
-from candle_collector.domain.schedule import to_eventbridge
 from candle_collector.settings import VISIBILITY_PER_TIMEOUT
 
-from localstack.places import PROJECT
-from localstack.progress import StackError
+from background.kept_settings import as_expressions
+from background.places import PROJECT
+from background.progress import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-SCHEDULES = ("COLLECTION_SCHEDULE", "GAP_FILL_SCHEDULE")
-"""The settings that may be written as five cron fields."""
 
 
 def _settings(template: str) -> dict[str, str]:
@@ -46,13 +43,8 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     StackError
         A schedule is not valid. The other values are checked by the template's own patterns.
     """
-    wanted = {parameter: environment[name] for name, parameter in SETTINGS.items() if environment.get(name)}
-    for name in SCHEDULES:
-        if environment.get(name):
-            try:
-                wanted[SETTINGS[name]] = to_eventbridge(environment[name])
-            except ValueError as error:
-                raise StackError(f"{name}: {error}.", f"{name}='0 */6 * * *'") from error
+    settings = as_expressions({name: environment[name] for name in SETTINGS if environment.get(name)})
+    wanted = {SETTINGS[name]: text for name, text in settings.items()}
     timeout = wanted.get("WorkerTimeout", "")
     if timeout.isdigit() and "QueueVisibility" not in wanted:
         # The template takes no other pair, so one setting is enough.

@@ -11,7 +11,8 @@ from candle_collector.domain import dates
 from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.domain.universe import is_symbol
 
-from localstack.progress import StackError
+from background.progress import StackError
+from cli.homes import add_home_argument
 
 FIRST_LOOK_TOP = 20
 FIRST_LOOK_DAYS = 90
@@ -96,6 +97,7 @@ def symbols(text: str) -> tuple[str, ...]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles collect` takes."""
+    add_home_argument(parser)
     parser.add_argument("--mode", choices=COLLECTING_MODES, default="backward", help="default: backward")
     parser.add_argument("--start", type=moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
     parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: yesterday)")

@@ -171,7 +171,10 @@ def how_to_read(api_url: str, stack_file: str, run_id: str, symbol: str) -> str:
 
 def where_it_lies(stack: Stack, state_dir: str) -> str:
     """Write where the candles are, and from which exchange they came."""
-    where = f"the local DynamoDB ({stack.aws_endpoint_url}), kept in {state_dir}"
+    if stack.database_url is not None:
+        where = stack.database_url
+    else:
+        where = f"the local DynamoDB ({stack.aws_endpoint_url}), kept in {state_dir}"
     return f"They came from {stack.exchange} and lie in {where}."
 
 

@@ -1,4 +1,4 @@
-"""One run on the local stack, from the stack to the exit code: up, trigger, follow, say."""
+"""One run, from bringing up what collects to the exit code: up, trigger, follow, say."""
 
 import os
 import time
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
 
+from background.places import Places
+from background.progress import StackError
 from cli.client import ApiError, ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
 from cli.collect import remedies
 from cli.collect.arguments import CollectionRequest
@@ -19,8 +21,6 @@ from cli.collect.display import Display, display_for
 from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
 from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of
-from localstack.places import Places
-from localstack.progress import StackError
 
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.
@@ -53,6 +53,16 @@ class Requested(Protocol):
         """Write what the body asks for."""
 
 
+class Runs(Protocol):
+    """The home that collects."""
+
+    def up(self, asked_exchange: str) -> None:
+        """Bring it up with this exchange, or raise StackError."""
+
+    def save(self) -> None:
+        """Make sure that what it stored is on the disk."""
+
+
 class Ended(NamedTuple):
     """A run that was followed to its end.
 
@@ -75,11 +85,11 @@ def collect(
     request: CollectionRequest,
     places: Places,
     console: Console,
-    bring_up: Callable[[str], None],
+    home: Runs,
     wait: Wait = time.sleep,
 ) -> int:
     """Collect as requested, say what came of it, and return the exit code as `follow` does, or by the outcomes."""
-    ended = follow(request, places, console, bring_up, wait)
+    ended = follow(request, places, console, home, wait)
     if isinstance(ended, int):
         return ended
     run_id, status, stack, is_ours, counted_by_exchange = ended
@@ -97,7 +107,7 @@ def follow(
     request: Requested,
     places: Places,
     console: Console,
-    bring_up: Callable[[str], None],
+    home: Runs,
     wait: Wait = time.sleep,
 ) -> Ended | int:
     """Start a run as requested, and show it until it ends.
@@ -110,8 +120,8 @@ def follow(
         Where the stack says its addresses and writes its logs.
     console
         Where to say it.
-    bring_up
-        Starts the stack with this exchange, or raises StackError.
+    home
+        What is to be up for it.
     wait
         Waits so many seconds between two looks.
 
@@ -123,11 +133,12 @@ def follow(
     """
     stack_file = _from_here(places.stack_file)
     try:
-        stack = _up(request.exchange, places.stack_file, bring_up)
+        stack = _up(request.exchange, places.stack_file, home)
         api, exchange = CollectorApi(stack.api_url, stack.api_key), Exchange(stack.exchange_url)
         counted_before = exchange.candle_requests()
         run_id, is_ours = _start(api, request, exchange.now(datetime.now(UTC)), console, stack_file)
         status = _follow(api, run_id, console, stack_file, wait)
+        home.save()
     except _StoppedError as stop:
         console.print()
         for number, line in enumerate(stop.lines):
@@ -142,9 +153,9 @@ def follow(
     return Ended(run_id, status, stack, is_ours, _difference(counted_now, counted_before))
 
 
-def _up(exchange: str, stack_file: Path, bring_up: Callable[[str], None]) -> Stack:
+def _up(exchange: str, stack_file: Path, home: Runs) -> Stack:
     try:
-        bring_up(exchange)
+        home.up(exchange)
         return read_stack(stack_file)
     except StackError as error:
         raise _StoppedError(EXIT_NOT_DONE, str(error)) from error

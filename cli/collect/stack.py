@@ -1,4 +1,4 @@
-"""The local stack as a collection needs it: its addresses, and what its logs and its exchange say of a run."""
+"""What runs here, as a collection needs it: its addresses, and what its logs and its exchange say of a run."""
 
 import json
 from collections.abc import Iterator
@@ -8,20 +8,21 @@ from pathlib import Path
 import requests
 from pydantic import BaseModel, ValidationError
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 EXCHANGE_SECONDS = 5
 
 
 class Stack(BaseModel):
-    """What the stack's file says: addresses, the key, and `state_dir`, the folder that keeps the stored candles."""
+    """What stack.json says: addresses, the key, and `state_dir`, the folder of the exchange."""
 
     api_url: str
     api_key: str
-    aws_endpoint_url: str
     exchange_url: str
     exchange: str
     state_dir: Path
+    aws_endpoint_url: str | None = None
+    database_url: str | None = None
 
 
 def read_stack(stack_file: Path) -> Stack:

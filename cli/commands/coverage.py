@@ -1,4 +1,4 @@
-"""`candles coverage`: how complete each series is, from the local stack's API."""
+"""`candles coverage`: how complete each series is, from the API of what runs here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 
 from rich.progress import track
 
+from background.places import Places
 from cli.client import CollectorApi
 from cli.collect.stack import read_stack
 from cli.console import console
 from cli.coverage_tables import series_table, windows_table
-from localstack.places import Places
+from cli.homes import add_home_argument, require_running
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,12 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbols", default="", help="some symbols, separated by commas, with all their windows")
     parser.add_argument("--start", help="the first day or moment that is expected")
     parser.add_argument("--end", help="the last")
+    add_home_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the coverage."""
     screen = console()
-    stack = read_stack(Places.from_environment().stack_file)
+    places = Places.from_environment()
+    require_running(arguments, places)
+    stack = read_stack(places.stack_file)
     api = CollectorApi(stack.api_url, stack.api_key)
     named = [symbol.strip().upper() for symbol in arguments.symbols.split(",") if symbol.strip()]
     symbols = named or list(api.symbols())

@@ -7,8 +7,9 @@ import os
 import shlex
 import subprocess
 
+from background.places import PROJECT
+from localstack.environments import MAIN_ENVIRONMENT
 from localstack.parameters import as_arguments, from_environment, from_samconfig
-from localstack.places import MAIN_ENVIRONMENT, PROJECT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 
+from background.places import PROJECT, Places
+from background.progress import StackError, say, step
 from cli.stacks import AwsStack
 from localstack.deployment import KEPT_TABLES
+from localstack.environments import MAIN_ENVIRONMENT
 from localstack.parameters import SETTINGS
-from localstack.places import MAIN_ENVIRONMENT, PROJECT, Places
-from localstack.progress import StackError, say, step
 
 TABLES = {
     "EXISTING_CANDLES_TABLE": "CandlesTableName",

@@ -18,8 +18,8 @@ from candle_collector.reading.stored_series import stored_series
 from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_series
 from rich.progress import Progress
 
-from cli.stacks import AwsStack, add_stack_arguments
-from localstack.progress import StackError
+from background.progress import StackError
+from cli.archives import add_stack_arguments, archive_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         within = range_of_dates(arguments.start, arguments.end)
     except ValueError as error:
         raise StackError(f"--start, --end: {error}") from error
-    archive = AwsStack.of_arguments(arguments).tables()
+    archive = archive_of(arguments).tables()
     began = time.monotonic()
     try:
         series, lost = _series(arguments.symbols, archive)

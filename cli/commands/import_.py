@@ -27,8 +27,8 @@ from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError
 from rich.progress import Progress, track
 
-from cli.stacks import AwsStack, add_stack_arguments
-from localstack.progress import StackError
+from background.progress import StackError
+from cli.archives import add_stack_arguments, archive_of
 
 SHOWN_DIFFERENCES = 20
 DIFFERENT = 1
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check all files, and store what they hold."""
-    tables = AwsStack.of_arguments(arguments).tables()
+    tables = archive_of(arguments).tables()
     closed_end = closed_end_at(round(tables.clock.now().timestamp() * 1000))
     try:
         files, candles = _checked(arguments, closed_end)

@@ -1,5 +1,6 @@
-"""`candles keys`: API keys of the local stack or a deployed one. Only a key's hash is stored, so it is printed once.
+"""`candles keys`: API keys of the archive at home or of a stack on AWS.
 
+Only a key's hash is stored, so it is printed once.
 A key id is the part between the first two underscores of a key; it is not a secret. A rotation makes a second key of
 the same name and scope: hand it out, and then revoke the first.
 """
@@ -10,12 +11,12 @@ import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 
-from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.api.create_key import create_key, rotate_key
 from candle_collector.domain.api_key import ApiKey, Scope, StoredKey
+from candle_collector.ports import ApiKeyStore
 
-from cli.stacks import AwsStack, add_stack_arguments
-from localstack.progress import StackError
+from background.progress import StackError
+from cli.archives import add_stack_arguments, archive_of
 
 COLUMNS = ("KEY ID", "NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "LAST USED")
 LONGEST_DAYS = 3650
@@ -47,7 +48,7 @@ def _days(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was chosen."""
-    stack = AwsStack.of_arguments(arguments)
+    stack = archive_of(arguments)
     store, now = stack.keys(), datetime.now(UTC)
     match arguments.action:
         case "create":
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _create(arguments: argparse.Namespace, store: KeysTable, stack: str, now: datetime) -> None:
+def _create(arguments: argparse.Namespace, store: ApiKeyStore, stack: str, now: datetime) -> None:
     days = arguments.expires_in_days
     expires_at = now + timedelta(days=days) if days else None
     try:
@@ -73,7 +74,7 @@ def _create(arguments: argparse.Namespace, store: KeysTable, stack: str, now: da
     _show_once(key, stored, stack)
 
 
-def _rotate(key_id: str, store: KeysTable, stack: str, now: datetime) -> None:
+def _rotate(key_id: str, store: ApiKeyStore, stack: str, now: datetime) -> None:
     try:
         key, stored = rotate_key(store, key_id, now=now)
     except ValueError as error:
@@ -82,7 +83,7 @@ def _rotate(key_id: str, store: KeysTable, stack: str, now: datetime) -> None:
     print(f"{key_id} still works. Revoke it when the new one is in use.", file=sys.stderr)
 
 
-def _revoke(key_id: str, store: KeysTable, stack: str, now: datetime) -> None:
+def _revoke(key_id: str, store: ApiKeyStore, stack: str, now: datetime) -> None:
     revoked = store.revoke(key_id, now)
     if revoked is None or revoked.revoked_at is None:
         raise StackError(f"There is not a key {key_id}.", f"`candles keys list` shows the keys of {stack}.")

@@ -7,10 +7,10 @@ import argparse
 from candle_collector.errors import CollectorError
 from candle_collector.reading.stream_candles import range_of_dates
 
+from background.progress import StackError
+from cli.archives import add_stack_arguments, archive_of
 from cli.console import console
 from cli.difference_tables import revisions_table
-from cli.stacks import AwsStack, add_stack_arguments
-from localstack.progress import StackError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise StackError(f"--start, --end: {error}") from error
     try:
-        revised = AwsStack.of_arguments(arguments).tables().candles.revised(arguments.symbol, within)
+        revised = archive_of(arguments).tables().candles.revised(arguments.symbol, within)
     except CollectorError as error:
         raise StackError(str(error)) from error
     screen = console()

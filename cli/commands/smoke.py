@@ -13,12 +13,12 @@ from candle_collector.answers import Results
 from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import Scope
 
+from background.places import Places
+from background.progress import StackError, say
 from cli.client import ApiRefusedError, CollectorApi
 from cli.collect.stack import read_stack
 from cli.collect.wording import requests_of
 from cli.stacks import AwsStack
-from localstack.places import Places
-from localstack.progress import StackError, say
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 DAYS = 2

@@ -1,11 +1,10 @@
-"""`candles verify`: the stored candles of the local stack beside those of its exchange, and their repair."""
+"""`candles verify`: the stored candles beside those of the exchange, and their repair."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,14 +12,14 @@ from typing import Any
 from candle_collector.answers import Results
 from rich.console import Console
 
+from background.places import Places
 from cli.collect.arguments import check_range, moment, symbols
 from cli.collect.result import show_result
-from cli.collect.run import Wait, follow, say
+from cli.collect.run import Runs, Wait, follow, say
 from cli.collect.wording import EXIT_INCOMPLETE, EXIT_NOT_DONE, counted, exit_code
 from cli.console import console
 from cli.difference_tables import differences_table
-from localstack.places import Places
-from localstack.running import LocalStack
+from cli.homes import add_home_argument, home_of
 
 PERCENT = 100
 
@@ -68,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=moment, help="first day or hour, UTC (default: the first stored candle)")
     parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: the last stored candle)")
     parser.add_argument("--sample", type=_percent, help="percent of the windows, drawn for each run (default: 100)")
+    add_home_argument(parser)
     parser.add_argument("--repair", action="store_true", help="replace what differs; both values are kept")
     parser.add_argument(
         "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify, and return 0 if nothing differs any more."""
     places = Places.from_environment()
-    return verify(request_of(arguments), places, console(), lambda exchange: LocalStack(places).up(exchange))
+    return verify(request_of(arguments), places, console(), home_of(arguments, places))
 
 
 def request_of(arguments: argparse.Namespace) -> VerificationRequest:
@@ -98,11 +98,11 @@ def verify(
     request: VerificationRequest,
     places: Places,
     screen: Console,
-    bring_up: Callable[[str], None],
+    home: Runs,
     wait: Wait = time.sleep,
 ) -> int:
     """Verify as requested, say what differs, and return the exit code as `follow` does, or by what was found."""
-    ended = follow(request, places, screen, bring_up, wait)
+    ended = follow(request, places, screen, home, wait)
     if isinstance(ended, int):
         return ended
     results = ended.status.last_results

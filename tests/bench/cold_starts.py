@@ -21,7 +21,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from localstack.places import PROJECT
+from background.places import PROJECT
 
 FUNCTIONS = ("trigger", "worker", "status", "candles", "authorizer", "reconciler")
 REPEATS = 7

@@ -2,7 +2,8 @@
 
 import subprocess
 
-from localstack.places import PROJECT, Environment
+from background.places import PROJECT
+from localstack.environments import Environment
 
 BENCH = Environment(PROJECT / ".local" / "venvs" / "bench")
 

@@ -26,8 +26,8 @@ from candle_collector.reading.export_candles import export
 from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
 from candle_collector.settings import Settings
 
+from background.places import PROJECT, Places
 from cli.collect.stack import read_stack
-from localstack.places import PROJECT, Places
 
 SYMBOLS = [f"S{number:03}USDT" for number in range(100)]
 WITHIN = range_of_dates("2025-01-01", "2025-11-30")
@@ -93,7 +93,7 @@ def main() -> None:
     """Measure each way in and out."""
     stack = read_stack(Places.from_environment().stack_file)
     os.environ.update(
-        AWS_ENDPOINT_URL=stack.aws_endpoint_url,
+        AWS_ENDPOINT_URL=stack.aws_endpoint_url or "",
         AWS_DEFAULT_REGION="us-east-1",
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",

@@ -21,8 +21,8 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.settings import Settings
 
+from background.places import Places
 from cli.collect.stack import Stack, read_stack
-from localstack.places import Places
 
 PAGE = 1_048_576
 """The most bytes of a page of a query's answer (AWS's limit)."""
@@ -66,7 +66,7 @@ def median_ms(call: Callable[[], object]) -> tuple[float, float]:
 def tables(stack: Stack) -> Container:
     """Return the adapters on the stack's tables."""
     os.environ.update(
-        AWS_ENDPOINT_URL=stack.aws_endpoint_url,
+        AWS_ENDPOINT_URL=stack.aws_endpoint_url or "",
         AWS_DEFAULT_REGION="us-east-1",
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from localstack.places import PROJECT, Environment
+from background.places import PROJECT
+from localstack.environments import Environment
 from tests.clients.snippets import snippet
 from tests.e2e.conftest import RECORDED_CANDLES, _own_stack
 from tests.e2e.driving import Api

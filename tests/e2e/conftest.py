@@ -117,7 +117,7 @@ def _own_stack(name: str, exchange: str, **settings: str) -> Iterator[StackUnder
     # A person's settings and addresses are theirs.
     own = {key: value for key, value in os.environ.items() if key not in SETTINGS and not key.startswith("AWS_")}
     own |= {"LOCAL_DIR": str(local_dir), "LOCAL_AWS_PORT": aws, "LOCAL_API_PORT": api, "LOCAL_EXCHANGE_PORT": mock}
-    own |= settings
+    own |= {"ON": "local-aws", **settings}
     stack = StackUnderTest(local_dir, own, exchange)
     # What a session that was killed has left running and stored.
     stack.down()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 
+from background.places import Places
+from background.progress import StackError, say
 from cli.collect.stack import read_stack
 from localstack.deployment import stack_name
-from localstack.places import Places
-from localstack.progress import StackError, say
 from localstack.running import LocalStack
 from tests.sam_local.checks import check_api, check_functions, collected
 from tests.sam_local.docker import bridge_address, has_image, require_engine

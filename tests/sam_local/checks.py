@@ -14,9 +14,9 @@ from typing import Any
 
 import requests
 
+from background.places import PROJECT
+from background.progress import StackError, step
 from cli.client import CollectorApi
-from localstack.places import PROJECT
-from localstack.progress import StackError, step
 from tests.sam_local.functions import SamLocal
 
 EVENTS = PROJECT / "events"

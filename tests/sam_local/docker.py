@@ -6,7 +6,7 @@ import ipaddress
 import json
 import subprocess
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 HOST = "host.docker.internal"
 """What containers call this machine."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 
 class _Connection(socketserver.BaseRequestHandler):

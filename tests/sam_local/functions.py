@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import boto3
 import yaml
 
+from background.places import PROJECT, Places
+from background.progress import StackError, step
 from localstack.deployment import aws_environment
+from localstack.environments import MAIN_ENVIRONMENT, REGION
 from localstack.parameters import as_arguments, from_samconfig
-from localstack.places import MAIN_ENVIRONMENT, PROJECT, REGION, Places
-from localstack.progress import StackError, step
 from tests.sam_local.docker import HOST, has_image
 
 RUNTIME = "python3.13"

@@ -13,7 +13,8 @@ PACKAGE = "candle_collector"
 DOMAIN, PORTS, ERRORS, ANSWERS, ADAPTERS = "domain", "ports", "errors", "answers", "adapters"
 COLLECTING, READING, API, FUNCTION = "collecting", "reading", "api", "function"
 SETTINGS, OBSERVABILITY, BOOTSTRAP = "settings", "observability", "bootstrap"
-CLI, LOCALSTACK, SIMULATOR, STANDALONE = "cli", "localstack", "simulator", "standalone"
+CLI, BACKGROUND, LOCALSTACK = "cli", "background", "localstack"
+SIMULATOR, STANDALONE = "simulator", "standalone"
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     DOMAIN: frozenset({DOMAIN}),
@@ -28,14 +29,19 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     OBSERVABILITY: frozenset(),
     BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTERS, COLLECTING, READING, API}),
     FUNCTION: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, SETTINGS, COLLECTING, READING, API, OBSERVABILITY, BOOTSTRAP}),
-    CLI: frozenset({CLI, LOCALSTACK, DOMAIN, ERRORS, ANSWERS, SETTINGS, ADAPTERS, COLLECTING, READING, API, BOOTSTRAP}),
-    LOCALSTACK: frozenset({LOCALSTACK, DOMAIN, SETTINGS}),
+    CLI: frozenset(
+        {CLI, BACKGROUND, LOCALSTACK, DOMAIN, ERRORS, ANSWERS, PORTS, SETTINGS}
+        | {ADAPTERS, COLLECTING, READING, API, BOOTSTRAP}
+    ),
+    # what every home of the archive on this machine needs: it knows of none of them
+    BACKGROUND: frozenset({BACKGROUND, DOMAIN, ERRORS, SETTINGS}),
+    LOCALSTACK: frozenset({LOCALSTACK, BACKGROUND, DOMAIN, SETTINGS}),
     SIMULATOR: frozenset({SIMULATOR}),
     STANDALONE: frozenset({STANDALONE, FUNCTION, BOOTSTRAP, OBSERVABILITY, API, PORTS, SETTINGS, DOMAIN, ERRORS}),
 }
 """The kinds of modules of this project that each kind may import."""
 
-OUTSIDE = frozenset({CLI, LOCALSTACK, SIMULATOR})
+OUTSIDE = frozenset({CLI, BACKGROUND, LOCALSTACK, SIMULATOR})
 """Programs that are not deployed: they may import any library, of this project what the table says."""
 
 VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {

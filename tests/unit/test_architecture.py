@@ -10,12 +10,12 @@ from tests.unit.imports import MAY_IMPORT, PACKAGE, imports, kind_of, module_nam
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/common/src"
-FOLDERS = ("functions", "cli", "localstack", "simulator", "standalone")
+PROGRAMS = ("functions", "background", "cli", "localstack", "simulator", "standalone")
 SOURCES = {
     module_name(PurePosixPath(path.relative_to(root))): path.read_text(encoding="utf-8")
     for root, folder in (
         (LAYER, PACKAGE),
-        *((ROOT, name) for name in ("functions", "cli", "localstack", "simulator", "standalone")),
+        *((ROOT, name) for name in PROGRAMS),
     )
     for path in sorted((root / folder).rglob("*.py"))
 }
@@ -102,16 +102,18 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("functions.trigger.app", "from candle_collector.adapters.binance.client import Binance"),
         ("functions.trigger.app", "import pydantic"),
         ("functions.worker.app", "from candle_collector.adapters.dynamodb.candles_table import CandlesTable"),
-        ("functions.worker.app", "from localstack.places import PROJECT"),
+        ("functions.worker.app", "from background.places import PROJECT"),
         ("candle_collector.bootstrap", "from simulator.market import Market"),
         ("candle_collector.collecting.start_run", "from cli.console import Console"),
         ("cli.main", "from simulator.market import Market"),
         ("cli.main", "from functions.worker.app import handler"),
+        ("background.home", "from localstack.running import LocalStack"),
+        ("background.home", "from cli.console import Console"),
         ("localstack.running", "from cli.console import Console"),
         ("localstack.running", "from simulator.market import Market"),
         ("localstack.running", "from candle_collector.bootstrap import container"),
         ("simulator.market", "from candle_collector.domain.windows import Window"),
-        ("simulator.market", "from localstack.places import PROJECT"),
+        ("simulator.market", "from background.places import PROJECT"),
         ("standalone.server", "import boto3"),
         ("standalone.server", "from candle_collector.adapters.sqs import SqsCollectQueue"),
         ("standalone.server", "from candle_collector.collecting.start_run import start_run"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -16,8 +15,8 @@ from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.settings import Settings
 
+from cli.archives import Database
 from cli.main import main
-from cli.stacks import AwsStack
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.leases import FakeLeaseStore
@@ -47,8 +46,8 @@ def archive() -> Archive:
 
 @pytest.fixture(autouse=True)
 def the_stacks_tables(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    stack = SimpleNamespace(tables=archive.container)
-    monkeypatch.setattr(AwsStack, "of_arguments", lambda _: stack)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///of-the-tests.db")
+    monkeypatch.setattr(Database, "tables", lambda _: archive.container())
 
 
 def line(candle: Candle) -> str:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from background.progress import StackError
 from cli.collect.arguments import CollectionRequest, request_of
 from cli.main import parser_for, without_empty
-from localstack.progress import StackError
 
 NOW = datetime(2026, 1, 1, 0, 30, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from background.places import Places
+from background.progress import StackError
 from cli.collect.run import collect
-from localstack.places import Places
-from localstack.progress import StackError
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 from tests.unit.test_collect_arguments import parse
 
@@ -43,8 +43,21 @@ def root(tmp_path: Path, api: FakeApi) -> Path:
     return tmp_path
 
 
-def is_up(_exchange: str) -> None:
-    """Stand in for a stack that is up already."""
+class Home:
+    """Stands for a home that is up already, unless it is given what happens when it is brought up."""
+
+    def __init__(self, bring_up: Callable[[], None] | None = None) -> None:
+        self.saved = 0
+        self._bring_up = bring_up
+
+    def up(self, asked_exchange: str) -> None:  # noqa: ARG002 - the tests' homes have one exchange
+        """Do what was given."""
+        if self._bring_up is not None:
+            self._bring_up()
+
+    def save(self) -> None:
+        """Count."""
+        self.saved += 1
 
 
 def do_not_wait(_seconds: float) -> None:
@@ -54,12 +67,12 @@ def do_not_wait(_seconds: float) -> None:
 def ran(
     root: Path,
     *argv: str,
-    bring_up: Callable[[str], None] = is_up,
+    home: Home | None = None,
     wait: Callable[[float], None] = do_not_wait,
 ) -> tuple[int, str]:
     screen = io.StringIO()
     places = Places(root / ".local", root / "logs", 1, 2, 3)
-    code = collect(parse(list(argv)), places, Console(file=screen, width=120), bring_up, wait)
+    code = collect(parse(list(argv)), places, Console(file=screen, width=120), home or Home(), wait)
     return code, screen.getvalue()
 
 
@@ -77,6 +90,13 @@ def test_a_run_that_ends_complete_is_reported_with_its_totals_and_how_to_read_it
     assert "make collect TOP=100 START=2025-01-01" in screen
     assert "\x1b" not in screen
     assert "a-key" not in screen
+
+
+def test_what_is_reported_was_saved_before(root: Path, api: FakeApi) -> None:
+    api.statuses = [(200, status(symbol("BTCUSDT", "skipped")))]
+    home = Home()
+    assert ran(root, home=home)[0] == 0
+    assert home.saved == 1
 
 
 def test_the_default_days_are_those_of_the_exchanges_clock(root: Path, api: FakeApi) -> None:
@@ -206,10 +226,10 @@ def test_an_api_that_is_not_there_is_reported_with_make_up(root: Path, api: Fake
 
 
 def test_a_stack_that_does_not_come_up_starts_nothing(root: Path, api: FakeApi) -> None:
-    def fail(_exchange: str) -> None:
+    def fail() -> None:
         raise StackError("The local stack is not up.")
 
-    code, screen = ran(root, bring_up=fail)
+    code, screen = ran(root, home=Home(fail))
     assert (code, screen.strip()) == (2, "The local stack is not up.")
     assert api.requested == []
 
@@ -252,10 +272,10 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_at_it(root: Path, api:
 
 
 def test_ctrl_c_before_the_trigger_says_that_nothing_was_started(root: Path, api: FakeApi) -> None:
-    def press_ctrl_c(_exchange: str) -> None:
+    def press_ctrl_c() -> None:
         raise KeyboardInterrupt
 
-    code, screen = ran(root, bring_up=press_ctrl_c)
+    code, screen = ran(root, home=Home(press_ctrl_c))
     assert code == 130
     assert "before anything was started" in screen
     assert api.requested == []

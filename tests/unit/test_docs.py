@@ -184,7 +184,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_files_that_are_named_are_there(path: Path) -> None:
     named = re.findall(
-        r"`((?:tests|docs|layers|functions|cli|localstack|simulator|scripts)/[\w/.-]+)`", path.read_text()
+        r"`((?:tests|docs|layers|functions|background|cli|localstack|simulator|scripts)/[\w/.-]+)`", path.read_text()
     )
     package = PROJECT / "layers/common/src/candle_collector"
     assert [name for name in named if not (PROJECT / name).exists() and not (package / name).exists()] == []

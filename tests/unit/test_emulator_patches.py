@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from background.places import PROJECT
+from localstack.environments import EMULATOR_ENVIRONMENT
 from localstack.patches.gateway_responses import import_gateway_responses
 from localstack.patches.route_throttling import find_throttled_routes
 from localstack.patches.schedule_time import fill_in_scheduled_time
 from localstack.patches.sqs_batches import allow_batches
-from localstack.places import EMULATOR_ENVIRONMENT, PROJECT
 
 BODY = b'{"error": {"code": "$context.authorizer.code", "message": "$context.authorizer.message"}}'
 

@@ -190,7 +190,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(capsys: pytest.CaptureFix
     assert "usage:" in capsys.readouterr().err
 
 
-def test_the_local_stack_is_meant_where_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_local_aws_sees_no_credentials_of_a_person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(json.dumps({"aws_endpoint_url": "http://127.0.0.1:4999"}))
     for name, value in {"LOCAL_DIR": str(tmp_path), "LOCAL_AWS_PORT": "4999", "AWS_PROFILE": "mine"}.items():
         monkeypatch.setenv(name, value)
@@ -202,7 +202,7 @@ def test_the_local_stack_is_meant_where_none_is_named(monkeypatch: pytest.Monkey
     assert (where["aws_access_key_id"], where["aws_secret_access_key"]) == ("test", "test")
 
 
-def test_the_commands_say_what_is_missing_where_the_local_stack_was_never_started(
+def test_the_commands_say_what_is_missing_where_nothing_ever_ran(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LOCAL_DIR", str(tmp_path))

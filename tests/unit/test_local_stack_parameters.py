@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from background.progress import StackError
 from localstack.parameters import as_arguments, from_environment, from_samconfig
-from localstack.progress import StackError
 
 
 def test_a_setting_becomes_the_parameter_that_carries_it() -> None:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from localstack.progress import StackError
+from background.progress import StackError
 from tests.sam_local.checks import EVENTS, KEY, RUN_ID, Stack, event
 from tests.sam_local.forward import forwarded
 from tests.sam_local.functions import FUNCTIONS

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
+from background.progress import StackError
 from cli.client import ApiError, CollectorApi
 from cli.commands import smoke
 from cli.stacks import AwsStack
-from localstack.progress import StackError
 from tests.unit.test_coverage_tables import series
 
 

@@ -16,16 +16,16 @@ from candle_collector.domain.progress import Revision
 from candle_collector.settings import Settings
 from rich.console import Console
 
+from background.places import Places
+from background.progress import StackError
+from cli.commands import revisions
 from cli.commands.verify import request_of, verify
 from cli.difference_tables import changes
 from cli.main import main, parser_for, without_empty
-from cli.stacks import AwsStack
-from localstack.places import Places
-from localstack.progress import StackError
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
-from tests.unit.test_collect_run import api, do_not_wait, is_up, root
+from tests.unit.test_collect_run import Home, api, do_not_wait, root
 
 __all__ = ["api", "root"]
 
@@ -42,7 +42,7 @@ def ran(root: Path, *words: str) -> tuple[int, str]:
     screen = io.StringIO()
     places = Places(root / ".local", root / "logs", 1, 2, 3)
     console = Console(file=screen, width=160)
-    code = verify(request_of(parse(*words)), places, console, is_up, do_not_wait)
+    code = verify(request_of(parse(*words)), places, console, Home(), do_not_wait)
     return code, screen.getvalue()
 
 
@@ -143,7 +143,7 @@ def test_replaced_candles_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: py
     at = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
     candles.revise("BTCUSDT", [Revision(STORED, OFFERED)], run_id=RUN, at=at, fence=lambda: None)
     stack = SimpleNamespace(tables=lambda: Container(Settings({}), candles=candles))
-    monkeypatch.setattr(AwsStack, "of_arguments", lambda _: stack)
+    monkeypatch.setattr(revisions, "archive_of", lambda _: stack)
     monkeypatch.setenv("COLUMNS", "160")
     assert main(["revisions", "BTCUSDT"]) == 0
     shown = capsys.readouterr().out

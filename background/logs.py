@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from localstack.progress import say
+from background.progress import say
 
 if TYPE_CHECKING:
     from pathlib import Path

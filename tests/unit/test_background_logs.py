@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack.function_logs import print_new, show
+from background.logs import print_new, show
 
 
 def test_new_lines_are_shown_once_and_half_a_line_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

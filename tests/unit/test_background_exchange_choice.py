@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from localstack.exchange_choice import BINANCE, ExchangeChoice, choose
-from localstack.progress import StackError
+from background.exchange_choice import BINANCE, ExchangeChoice, choose
+from background.progress import StackError
 
 
 def chosen(requested: str, folder: Path, *, online: bool = False) -> ExchangeChoice:

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from candle_collector.settings import EXCHANGE_HOSTS
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from localstack.places import PROJECT, Places
-from localstack.progress import StackError
+from background.places import PROJECT, Places
+from background.progress import StackError
 
 
 def test_without_settings_it_is_the_stack_that_people_know() -> None:

@@ -8,17 +8,20 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 LAST_LINES = 15
+LOG_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,14 @@ class Record:
         A text that only this program's command line holds.
     purpose
         What it was started for; a program with another purpose is started instead of it, not used.
+    ports
+        Those that it listens on.
     """
 
     pid: int
     token: str
     purpose: str
+    ports: Sequence[int] = ()
 
 
 class Background:
@@ -49,13 +55,16 @@ class Background:
         What its record and its log are named by.
     folder
         Where they lie.
+    logs
+        Where the log lies, if not there.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, logs: Path | None = None) -> None:
         self.name = name
-        self.log = folder / f"{name}.log"
+        self.log = (logs or folder) / f"{name}.log"
         self._file = folder / f"{name}.json"
         self._started: subprocess.Popen[bytes] | None = None
+        self._log_began = 0
 
     def running(self) -> Record | None:
         """Give its record if it runs; a record that was left behind by one that has ended is removed."""
@@ -75,36 +84,49 @@ class Background:
         return None
 
     def start(
-        self, python: Path, arguments: Sequence[str], environment: Mapping[str, str], purpose: str, working_folder: Path
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        purpose: str,
+        working_folder: Path,
+        *,
+        python: Path | None = None,
+        ports: Sequence[int] = (),
+        attached: bool = False,
     ) -> Record:
-        """Start it detached from this terminal.
+        """Start it in a session of its own.
 
         Parameters
         ----------
-        python
-            The interpreter that runs it.
         arguments
             The interpreter's, such as `-m simulator --port 5050`.
         environment
             All of its environment.
+        python
+            The interpreter that runs it; this program's own where it is None.
+        ports
+            What it will listen on.
+        attached
+            Whether it writes to this terminal instead of its log.
         """
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         # An option that Python carries and ignores: it marks the command line of any module.
         token = f"candle-stack={secrets.token_hex(8)}"
-        with self.log.open("ab") as output:
+        with self._opened_log() as output:
             process = self._started = subprocess.Popen(
-                [str(python), "-X", token, *arguments],
+                [str(python or sys.executable), "-X", token, *arguments],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=None if attached else output,
+                stderr=None if attached else output,
                 env=dict(environment),
                 cwd=working_folder,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C reaches the program that started it, which ends it cleanly
             )
         while token not in command_line(process.pid) and process.poll() is None:
             # A moment after the start the system does not say the command line yet.
             time.sleep(0.01)
-        record = Record(process.pid, token, purpose)
+        record = Record(process.pid, token, purpose, list(ports))
         unfinished = self._file.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(asdict(record)))
         unfinished.replace(self._file)
@@ -123,9 +145,34 @@ class Background:
             ended = self.running() is None
             if ended or time.monotonic() > deadline:
                 problem = "ended at once" if ended else f"did not answer within {within_s:.0f} s"
-                lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+                lines = self._lines_since_start()[-LAST_LINES:]
                 raise StackError("\n".join([f"{self.name} {problem}. Its last lines:", *lines]), f"see {self.log}.")
             time.sleep(0.05)
+
+    def ended(self) -> int:
+        """Wait until the program that this one has started ends, and return its exit code."""
+        return self._started.wait() if self._started is not None else 0
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program, if it runs."""
+        record = self.running()
+        if record is not None:
+            _signal(record.pid, number)
+
+    def _opened_log(self) -> BinaryIO:
+        """Open the log to be gone on with; one that has grown large is put aside first."""
+        if self.log.is_file() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_name(self.log.name + ".1"))
+        self._log_began = self.log.stat().st_size if self.log.is_file() else 0
+        return self.log.open("ab")
+
+    def _lines_since_start(self) -> list[str]:
+        try:
+            with self.log.open("rb") as log:
+                log.seek(self._log_began)
+                return log.read().decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
 
     def stop(self, within_s: float) -> bool:
         """End it cleanly, by force after `within_s` seconds; return whether it was running."""
@@ -193,5 +240,5 @@ def require_free(port: int, variable: str, what: str) -> None:
         macos = " On macOS, AirPlay Receiver listens on port 5000." if port == 5000 else ""  # noqa: PLR2004 - the API's default
         raise StackError(
             f"Port {port}, for {what}, is taken by another program{owner_of(port)}.{macos}",
-            f"stop that program, or choose another port: {variable}={port + 1} make up",
+            f"stop that program, or choose another port: {variable}={port + 1}",
         )

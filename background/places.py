@@ -1,4 +1,8 @@
-"""Where the local stack keeps its things, and on which ports it serves; all of it can be moved by the environment."""
+"""Where the archive on this machine keeps its things, and on which ports it serves; the environment can move all of it.
+
+In a clone of the project everything lies in `.local` and `logs` beside the sources. An installed wheel has no such
+folder: there it is the user's own folder for data.
+"""
 
 from __future__ import annotations
 
@@ -7,53 +11,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localstack.progress import StackError
+from background.progress import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROJECT = Path(__file__).resolve().parents[1]
-REGION = "us-east-1"
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment that scripts/setup.sh makes."""
-
-    folder: Path
-
-    @property
-    def bin(self) -> Path:
-        """Where its programs are."""
-        return self.folder / "bin"
-
-    @property
-    def python(self) -> Path:
-        """Its interpreter."""
-        return self.bin / "python"
-
-    def made_of(self) -> str:
-        """Return what it was made of: another text after another set-up."""
-        return (self.folder / "made-of").read_text()
-
-
-MAIN_ENVIRONMENT = Environment(PROJECT / ".venv")
-EMULATOR_ENVIRONMENT = Environment(PROJECT / ".local" / "venvs" / "localstack")
-"""MiniStack's own, with what its functions see."""
+IS_CLONE = (PROJECT / "template.yaml").is_file()
+"""Whether this is a clone of the project, with its template and its set-up, and not an installed wheel."""
+USERS_FOLDER = "candle-collector"
 
 PORT_VARIABLES = {"aws": "LOCAL_AWS_PORT", "api": "LOCAL_API_PORT", "exchange": "LOCAL_EXCHANGE_PORT"}
 
 
+def base_folder() -> Path:
+    """Return what a relative path that a person gives is relative to: the clone, else the current folder."""
+    return PROJECT if IS_CLONE else Path.cwd()
+
+
+def default_local_dir(environment: Mapping[str, str], *, is_clone: bool = IS_CLONE) -> Path:
+    """Return where things lie that LOCAL_DIR does not move."""
+    if is_clone:
+        return PROJECT / ".local"
+    data = environment.get("XDG_DATA_HOME") or ""
+    # the specification takes absolute paths alone
+    of_user = Path(data) if data.startswith("/") else Path(environment.get("HOME") or Path.home()) / ".local" / "share"
+    return of_user / USERS_FOLDER
+
+
 @dataclass(frozen=True)
 class Places:
-    """Folders and ports of one local stack; two stacks that share none of them run side by side.
+    """Folders and ports of one archive; two that share none of them run side by side.
 
     Attributes
     ----------
     local_dir
-        Holds everything that is written, except the functions' logs (LOCAL_DIR, default `.local`).
+        Holds everything that is written, except the logs (LOCAL_DIR; default `.local`, or the user's own folder).
     logs_dir
-        The functions' logs: `logs` beside the default local_dir, else inside local_dir.
+        The functions' or the server's logs: `logs` beside the default local_dir of a clone, else inside local_dir.
     aws_port
         MiniStack (LOCAL_AWS_PORT, default 4566).
     api_port
@@ -80,7 +75,7 @@ class Places:
 
     @property
     def stack_file(self) -> Path:
-        """What scripts and people need to know of the running stack."""
+        """What scripts and people need to know of what runs."""
         return self.local_dir / "stack.json"
 
     @property
@@ -97,8 +92,8 @@ class Places:
         StackError
             A port is not a number from 1 to 65535, or two of them are equal.
         """
-        default = PROJECT / ".local"
-        local_dir = PROJECT / (environment.get("LOCAL_DIR") or default)
+        default = default_local_dir(environment)
+        local_dir = base_folder() / (environment.get("LOCAL_DIR") or default)
         ports = {
             "aws": _port(environment, "aws", 4566),
             "api": _port(environment, "api", 5000),
@@ -107,8 +102,13 @@ class Places:
         if len(set(ports.values())) < len(ports):
             reported = ", ".join(f"{PORT_VARIABLES[name]}={port}" for name, port in ports.items())
             raise StackError(f"Two parts of the stack cannot share a port: {reported}.", "give each its own.")
-        logs_dir = PROJECT / "logs" if local_dir == default else local_dir / "logs"
+        logs_dir = PROJECT / "logs" if IS_CLONE and local_dir == default else local_dir / "logs"
         return cls(local_dir, logs_dir, ports["aws"], ports["api"], ports["exchange"])
+
+
+def shown(path: Path) -> str:
+    """Write a path as short as it can be read: from the project's folder where it lies in it."""
+    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

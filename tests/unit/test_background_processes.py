@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from localstack.processes import Background, command_line, require_free
-from localstack.progress import StackError
+from background.processes import Background, command_line, require_free
+from background.progress import StackError
 
 SLEEPS = ["-c", "import time; time.sleep(600)"]
-PYTHON = Path(sys.executable)
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def sleeper(tmp_path: Path) -> Iterator[Background]:
 
 
 def start(background: Background, arguments: list[str], folder: Path) -> int:
-    return background.start(PYTHON, arguments, os.environ, "a test", folder).pid
+    return background.start(arguments, os.environ, "a test", folder).pid
 
 
 def test_what_was_started_is_found_again_and_ended(sleeper: Background, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Files that are written whole or not at all, those with a key readable by their owner alone; digests of sources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from background.places import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+UNREAD = ("__pycache__", ".egg-info", ".pyc")
+"""Written by tools into the sources' folders; nothing of it is run."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    unfinished.replace(path)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file, an empty one where it is missing or was half written."""
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """Return a digest of the contents of files and folders; what tools leave in them does not count."""
+    digest = hashlib.sha256()
+    for path in paths:
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        for file in files:
+            if not any(part.endswith(UNREAD) for part in file.parts):
+                name = file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file
+                digest.update(f"{name}\0".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,256 @@
+"""The archive in one process: its server, started in the background or in this terminal, and its database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import candle_collector
+from candle_collector.errors import SettingError
+from candle_collector.settings import Setting, Settings
+
+from background.files import digest_of, read_object, write_private
+from background.home import STANDALONE, STARTS_WITHIN_S, STOPS_WITHIN_S, TITLES, Home, running_home
+from background.http_status import OK, http_status
+from background.kept_settings import KeptSettings, as_expressions
+from background.places import PORT_VARIABLES, PROJECT, Places
+from background.progress import StackError, say, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from background.exchange_choice import ExchangeChoice
+
+DATABASE_URL = "DATABASE_URL"
+_TABLE: dict[str, Setting[Any]] = {value.name: value for value in vars(Settings).values() if isinstance(value, Setting)}
+# what the server itself knows, or this program
+_NOT_GIVEN = {"STAGE", "CANDLES_TABLE", "RUNS_TABLE", "KEYS_TABLE", "COLLECT_QUEUE_URL", "EXCHANGE_BASE_URL"}
+SETTINGS = frozenset({DATABASE_URL, *_TABLE} - _NOT_GIVEN)
+"""The variables that set up the server."""
+LOCAL_HOST = "127.0.0.1"
+
+
+def without_password(url: str) -> str:
+    """Return a database's address with stars for its password."""
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", url))
+
+
+class StandaloneHome(Home):
+    """The server of one process, and the database it keeps.
+
+    Parameters
+    ----------
+    places
+        Folders and ports.
+    goes_on_by_itself
+        Whether it is started to go on by itself: then its schedules are on unless they were switched off.
+    host
+        The address that the server listens on.
+    """
+
+    on = STANDALONE
+
+    def __init__(self, places: Places, *, goes_on_by_itself: bool = False, host: str = LOCAL_HOST) -> None:
+        super().__init__(places)
+        self._goes_on_by_itself = goes_on_by_itself
+        self._host = host
+
+    def serve(self, asked_exchange: str) -> int:
+        """Serve in this terminal until it is stopped, and return the server's exit code.
+
+        Raises
+        ------
+        StackError
+            It cannot be started, or one runs already.
+        """
+        with self._alone():
+            if running_home(self._places) == self.on:
+                raise StackError("The server runs already.", "`candles down` stops it; `candles status` shows it.")
+            choice = self._choose(asked_exchange)
+            state, url = self._prepared(choice)
+            self._check(state)
+            self._check_exchange(choice, url)
+            self._require_free_ports(choice)
+            self._stop_other_home()
+            self._ensure_exchange(choice, url)
+            self._places.stack_file.unlink(missing_ok=True)
+            with self._stopped_by_signals():
+                self._start(state, url, attached=True)
+                try:
+                    self._describe(choice, state, url, self._ready(state))
+                    self._remember(asked_exchange, state)
+                    self._say_up(choice, state)
+                except StackError as error:
+                    ended = self._program.running() is None
+                    self._program.stop(STOPS_WITHIN_S)
+                    self._exchange.stop(STOPS_WITHIN_S)
+                    if ended:  # it has said why, in this terminal
+                        return self._program.ended()
+                    raise error from None
+        with self._stopped_by_signals():
+            code = self._program.ended()
+        with self._alone():
+            self._places.stack_file.unlink(missing_ok=True)
+            self._exchange.stop(STOPS_WITHIN_S)
+        return code
+
+    @contextmanager
+    def _stopped_by_signals(self) -> Iterator[None]:
+        """Hand what ends this program to the server, which ends cleanly."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+
+        def stop(*_: object) -> None:
+            self._program.signal(signal.SIGTERM)
+
+        for number in before:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def database_url(self, state: Path) -> str:
+        """Return where the candles of a state folder are kept, its password included."""
+        return self._settings(state).get(DATABASE_URL) or f"sqlite:///{(state / 'candles.db').absolute()}"
+
+    def _settings(self, state: Path) -> dict[str, str]:
+        return self._kept(state).with_those_of(os.environ)
+
+    def _kept(self, state: Path) -> KeptSettings:
+        return KeptSettings(state / f"settings-{self.on}.json", SETTINGS)
+
+    def _check(self, state: Path) -> None:
+        settings = as_expressions(self._settings(state))
+        try:
+            for name in settings.keys() & _TABLE.keys():
+                _TABLE[name].read(settings)
+        except SettingError as error:
+            raise StackError(f"{error}.", f"set {name} otherwise; {name}=default takes it back.") from error
+        self._check_database(state)
+
+    def _check_database(self, state: Path) -> None:
+        """Refuse a database that keeps the candles of another exchange: the candles of two never meet."""
+        known = read_object(self._databases).get(self._database_id(state), state.name)
+        if known != state.name:
+            raise StackError(
+                f"{DATABASE_URL} names a database that keeps the candles of another exchange ({known}).",
+                f"give {state.name} a database of its own.",
+            )
+
+    @property
+    def _databases(self) -> Path:
+        return self._places.local_dir / "databases.json"
+
+    def _database_id(self, state: Path) -> str:
+        return hashlib.sha256(without_password(self.database_url(state)).encode()).hexdigest()[:16]
+
+    def _ports(self) -> Sequence[tuple[int, str, str]]:
+        return [(self._places.api_port, PORT_VARIABLES["api"], "the API")]
+
+    def _ensure_up(self, state: Path, exchange_url: str) -> str:
+        running = self._program.running()
+        if running is not None and running.purpose == self._purpose(state, exchange_url):
+            key = self._key(state)
+            if key and http_status(self._ping, key) == OK:
+                self._keep(state)
+                return key
+            say("The server runs and does not answer: starting it again.")
+        elif running is not None:
+            say("The server runs with other settings or in another version: starting it again.")
+        if running is not None:
+            self._places.stack_file.unlink(missing_ok=True)
+            self._stop()
+        with step("starting the server"):
+            self._start(state, exchange_url)
+            return self._ready(state)
+
+    def _start(self, state: Path, exchange_url: str, *, attached: bool = False) -> None:
+        self._keep(state)
+        write_private(
+            self._databases, json.dumps(read_object(self._databases) | {self._database_id(state): state.name}) + "\n"
+        )
+        self._program.start(
+            self._arguments(state),
+            self._server_environment(state, exchange_url),
+            self._purpose(state, exchange_url),
+            self._working_folder,
+            ports=[self._places.api_port],
+            attached=attached,
+        )
+
+    def _ready(self, state: Path) -> str:
+        """Wait until the server answers its admin key, and return the key."""
+
+        def answers() -> bool:
+            key = self._key(state)
+            return bool(key) and http_status(self._ping, key) == OK
+
+        self._program.wait_until(answers, STARTS_WITHIN_S)
+        return self._key(state)
+
+    @property
+    def _ping(self) -> str:
+        return f"http://{LOCAL_HOST}:{self._places.api_port}/api/v3/ping"
+
+    def _key_file(self, state: Path) -> Path:
+        return state / f"admin-key-{self._database_id(state)}"
+
+    def _key(self, state: Path) -> str:
+        try:
+            return self._key_file(state).read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def _keep(self, state: Path) -> None:
+        settings = self._settings(state)
+        if self._goes_on_by_itself:
+            settings.setdefault("SCHEDULES_ENABLED", "true")
+        self._kept(state).keep(settings)
+
+    def _in_force(self, state: Path, exchange_url: str) -> dict[str, str]:
+        """Return all that the server is set up with."""
+        settings = as_expressions(self._settings(state))
+        settings.setdefault("SCHEDULES_ENABLED", "true" if self._goes_on_by_itself else "false")
+        return settings | {
+            "STAGE": "local",
+            "EXCHANGE_BASE_URL": exchange_url,
+            DATABASE_URL: self.database_url(state),
+        }
+
+    def _server_environment(self, state: Path, exchange_url: str) -> dict[str, str]:
+        of_person = {name: text for name, text in os.environ.items() if name not in SETTINGS | _NOT_GIVEN}
+        return of_person | self._in_force(state, exchange_url)
+
+    def _arguments(self, state: Path) -> list[str]:
+        served = ["--host", self._host, "--port", str(self._places.api_port), "--key-file", str(self._key_file(state))]
+        return ["-m", "standalone", *served]
+
+    def _purpose(self, state: Path, exchange_url: str) -> str:
+        """Describe what the server is started for, without what it must not show."""
+        settings = json.dumps(self._in_force(state, exchange_url), sort_keys=True)
+        sources = [Path(candle_collector.__file__).parent, PROJECT / "functions", PROJECT / "standalone"]
+        return f"{self._arguments(state)} {hashlib.sha256(settings.encode()).hexdigest()} {digest_of(sources)}"
+
+    def _facts(self, state: Path) -> Mapping[str, object]:
+        in_force = {name: text for name, text in self._settings(state).items() if name != DATABASE_URL}
+        return {"database_url": without_password(self.database_url(state)), "settings": in_force}
+
+    def _say_program(self, reported: Mapping[str, object], pid: int) -> None:
+        say(f"server    pid {pid}")
+        say(f"database  {reported['database_url']}")
+        settings = reported.get("settings")
+        if isinstance(settings, dict) and settings:
+            say(f"settings  {', '.join(f'{name}={text}' for name, text in sorted(settings.items()))}")
+
+    def _say_up(self, choice: ExchangeChoice, state: Path) -> None:
+        database = without_password(self.database_url(state))
+        say(f"{TITLES[self.on].capitalize()} is up: {self._places.api_url} (exchange: {choice.name}, {database})")
+        if self._in_force(state, "")["SCHEDULES_ENABLED"] == "true":
+            say("It goes on by itself, by COLLECTION_SCHEDULE. `make down` stops it.")

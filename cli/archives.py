@@ -1,0 +1,135 @@
+"""Whose candles and keys a command works on: the database of the server at home, or the tables of a stack on AWS."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+from candle_collector.bootstrap import Container
+from candle_collector.ports import ApiKeyStore
+
+from background.home import STANDALONE
+from background.places import Places
+from background.progress import StackError
+from background.standalone_home import DATABASE_URL, StandaloneHome, without_password
+from cli.homes import add_home_argument, name_of
+
+
+class Archive(Protocol):
+    """Stored candles and keys."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    def tables(self) -> Container:
+        """Return the adapters on what is stored."""
+
+    def keys(self) -> ApiKeyStore:
+        """Return its keys."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database of the server at home.
+
+    Attributes
+    ----------
+    url
+        As DATABASE_URL has it, its password included.
+    """
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        """Its address."""
+        return without_password(self.url)
+
+    def tables(self) -> Container:
+        """Return the adapters on the database.
+
+        Raises
+        ------
+        StackError
+            It cannot be opened.
+        """
+        return _sql_container(self.url)
+
+    def keys(self) -> ApiKeyStore:
+        """Return the keys that the server accepts.
+
+        Raises
+        ------
+        StackError
+            As `tables`.
+        """
+        return self.tables().keys
+
+    @classmethod
+    def at_home(cls) -> Database:
+        """Return the database of what runs here, else of what ran last; DATABASE_URL names another one.
+
+        Raises
+        ------
+        StackError
+            Nothing ever ran here.
+        """
+        if os.environ.get(DATABASE_URL):
+            return cls(os.environ[DATABASE_URL])
+        places = Places.from_environment()
+        home = StandaloneHome(places)
+        state = home.last_state()
+        if state is None:
+            raise StackError(
+                "Nothing has run here yet.",
+                "`make up` starts it, `make collect` collects; DATABASE_URL names a database.",
+            )
+        return cls(home.database_url(state))
+
+
+def _sql_container(url: str) -> Container:
+    """Open a database; its adapters are loaded when one is meant."""
+    from candle_collector import bootstrap  # noqa: PLC0415 - as said above
+
+    container: Container = bootstrap.SqlContainer(url)  # type: ignore[attr-defined] # it comes with the adapters over SQL
+    return container
+
+
+def archive_of(arguments: argparse.Namespace) -> Archive:
+    """Return the archive that a command line means: a deployed stack by its name, else what is at home.
+
+    Raises
+    ------
+    StackError
+        A region or a profile is named without a stack, or nothing is there.
+    """
+    places = Places.from_environment()
+    by_name = arguments.stack_name or arguments.region or arguments.profile
+    if not by_name and name_of(arguments, places) == STANDALONE:
+        return Database.at_home()
+    try:
+        stacks = importlib.import_module("cli.stacks")
+    except ModuleNotFoundError as error:
+        raise needs_extra("aws", error) from error
+    archive: Archive = stacks.AwsStack.of_arguments(arguments)
+    return archive
+
+
+def needs_extra(extra: str, error: ModuleNotFoundError) -> StackError:
+    """Return the error that says how to install what is missing."""
+    return StackError(
+        f"This needs {error.name}, which is not installed.",
+        f"`make setup WITH={extra}` in a clone; pipx install 'candle-collector[{extra}]'.",
+    )
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which archive is meant."""
+    add_home_argument(parser)
+    parser.add_argument("--stack-name", help="the stack in your AWS account; without it, what is at home is meant")
+    parser.add_argument("--region", help="the region of that stack, if it is not the one of samconfig.toml")
+    parser.add_argument("--profile", help="the profile of your AWS credentials")
