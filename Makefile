@@ -5,9 +5,18 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, LOCAL_DIR and the ports,
-# and the settings that become the template's parameters (localstack/parameters.py).
+# What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, ON, DATABASE_URL,
+# LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
 STAGE ?= dev
+KNOWN := ON EXCHANGE MODE START END TOP SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN CONTRACT_CASES \
+	PYTHON DATABASE_URL LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+# The settings are read only if a name is not one of the others.
+UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
+ifneq ($(UNKNOWN),)
+SETTINGS := $(shell sh scripts/refuse_unknown.sh)
+UNKNOWN := $(filter-out $(SETTINGS),$(UNKNOWN))
+endif
 
 VENV := .venv/bin
 COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
@@ -25,58 +34,84 @@ help: ## Show this list
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "Local stack: EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
+	@echo "Homes:       ON=standalone (one process and a database; the default) | local-aws (the template on an emulator)"
+	@echo "             EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
+	@echo "             DATABASE_URL=sqlite:////a/file.db|postgresql+psycopg://user:password@host/name"
 	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DIR=.local"
 	@echo "Settings:    TOP_N_CRYPTOS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
-	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they reach the template's parameters"
+	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they stay until they are changed"
 
 ##@ Use
 .PHONY: collect
-collect: setup ## Collect candles on the local stack and watch it: [MODE= START= END= TOP= SYMBOLS= EXCHANGE=]
+collect: setup ## Collect candles and watch it: [MODE= START= END= TOP= SYMBOLS= EXCHANGE= DRY_RUN=1 ON=]
 	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
-		--exchange "$(EXCHANGE)"
+		--exchange "$(EXCHANGE)" $(if $(filter-out 0 no false,$(DRY_RUN)),--dry-run)
+
+.PHONY: cancel
+cancel: setup ## Stop the run that is active; what it stored stays: [RUN=]
+	@$(VENV)/candles cancel $(RUN)
+
+.PHONY: retry
+retry: setup ## Ask again for what the last run could not get: [RUN=]
+	@$(VENV)/candles retry $(RUN)
 
 .PHONY: verify
-verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= START= END= SAMPLE= REPAIR=1 EXCHANGE=]
+verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= START= END= SAMPLE= REPAIR=1 EXCHANGE= ON=]
 	@$(VENV)/candles verify --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)" --sample "$(SAMPLE)" \
 		--exchange "$(EXCHANGE)" $(if $(REPAIR),--repair)
 
 .PHONY: coverage
-coverage: setup ## Show how complete the archive on the local stack is: [SYMBOLS= START= END=]
+coverage: setup ## Show how complete the archive is: [SYMBOLS= START= END= ON=]
 	@$(VENV)/candles coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
 
+.PHONY: serve
+serve: setup ## Run the server in this terminal, with its schedules, until Ctrl-C: [EXCHANGE=]
+	@$(VENV)/candles serve --exchange "$(EXCHANGE)"
+
 .PHONY: up
-up: setup ## Start the local stack and deploy what has changed: [EXCHANGE=]
+up: setup ## Start the server in the background, with its schedules: [EXCHANGE= ON=]
 	@$(VENV)/candles up --exchange "$(EXCHANGE)"
 
 .PHONY: down
-down: setup ## Stop the local stack; everything stored stays
+down: setup ## Stop what runs; everything stored stays: [ON=]
 	@$(VENV)/candles down
 
 .PHONY: status
-status: setup ## Show what of the local stack runs, and where
+status: setup ## Show what runs, where, and how it is: [ON=]
 	@$(VENV)/candles status
 
 .PHONY: logs
-logs: setup ## Follow the logs of the functions on the local stack (Ctrl-C ends it)
+logs: setup ## Follow the logs (Ctrl-C ends it): [ON=]
 	@$(VENV)/candles logs --follow
 
 .PHONY: deploy
-deploy: setup ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
+deploy: setup-aws ## Deploy to your AWS account: [STAGE=dev|prod], settings as above
 	@$(VENV)/candles deploy $(STAGE)
 
 .PHONY: smoke
-smoke: setup ## Collect 2 symbols for 2 days on a deployed stack and read them back: STACK=name
+smoke: setup-aws ## Collect 2 symbols for 2 days on a deployed stack and read them back: STACK=name
 	@$(VENV)/candles smoke "$(STACK)"
 
 .PHONY: destroy
-destroy: setup ## Delete a stack, after asking; its tables stay: [STAGE=dev|prod|local]
+destroy: setup-aws ## Delete a stack, after asking; its tables stay: [STAGE=dev|prod|local]
 	@$(VENV)/candles destroy $(STAGE)
 
 ##@ Develop
 .PHONY: setup
-setup: ## Install what is needed into .venv and .local, if it changed
-	@sh scripts/setup.sh main localstack
+setup: check-names ## Install what running needs into .venv and .local, if it changed: [WITH=files|aws|dev]
+	@sh scripts/setup.sh main $(WITH) $(if $(filter local-aws,$(ON)),aws localstack)
+
+.PHONY: setup-aws
+setup-aws: check-names
+	@sh scripts/setup.sh aws
+
+.PHONY: setup-dev
+setup-dev: check-names
+	@sh scripts/setup.sh dev localstack
+
+.PHONY: check-names
+check-names:
+	@$(if $(UNKNOWN),sh scripts/refuse_unknown.sh $(UNKNOWN) -- $(KNOWN) $(SETTINGS),:)
 
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
@@ -84,73 +119,73 @@ test: lint template ## Run every check and every test, as CI does
 	@$(VENV)/python -m tests.mutants --sample 8
 
 .PHONY: faults
-faults: setup ## Run the longer tests of what can go wrong
+faults: setup-dev ## Run the longer tests of what can go wrong
 	@CORRUPTED_CASES=5000 READING_CASES=3000 $(VENV)/python -m pytest \
 		tests/unit/test_binance_rows.py tests/unit/test_reading_model.py tests/faults
 
 .PHONY: explore
-explore: setup ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters
+explore: setup-dev ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters
 	@LYING_WORLDS=600 $(VENV)/python -m pytest tests/unit/test_lying_exchange.py tests/explore -q \
 		-k "not (interleavings and worker)" & \
 		$(VENV)/python -m pytest tests/explore/test_interleavings.py -q -k worker && wait $$!
 
 .PHONY: mutants
-mutants: setup ## Put one-line defects into the code, and see which test notices each: [ONLY=domain/plan]
+mutants: setup-dev ## Put one-line defects into the code, and see which test notices each: [ONLY=domain/plan]
 	@$(VENV)/python -m tests.mutants --only "$(ONLY)"
 
 .PHONY: bench
-bench: setup ## Measure it beside ccxt, freqtrade and the least there is
+bench: setup-dev ## Measure it beside ccxt, freqtrade and the least there is
 	@$(VENV)/python -m tests.bench
 
 .PHONY: long-runs
-long-runs: setup ## Count what long runs ask of an exchange that bans, gives little or has another time
+long-runs: setup-dev ## Count what long runs ask of an exchange that bans, gives little or has another time
 	@$(VENV)/python -m tests.bench.long_runs
 
 .PHONY: clients
-clients: setup ## Read the archive with Binance's clients (installs them: 630 MB)
+clients: setup-dev ## Read the archive with Binance's clients (installs them: 630 MB)
 	@$(VENV)/python -m pytest tests/clients
 
 .PHONY: lint
-lint: setup ## Check style and types
+lint: setup-dev ## Check style and types
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 
 .PHONY: template
-template: setup ## Check template.yaml and samconfig.toml
+template: setup-dev ## Check template.yaml and samconfig.toml
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam validate --lint
 
 .PHONY: format
-format: setup ## Bring the code into the project's style
+format: setup-dev ## Bring the code into the project's style
 	@$(VENV)/ruff check --fix .
 	@$(VENV)/ruff format .
 
 .PHONY: sam-local
-sam-local: setup ## Run every function in Lambda's image by sam local, against the local stack (needs Docker)
+sam-local: setup-dev ## Run every function in Lambda's image by sam local, against the local stack (needs Docker)
 	@$(VENV)/python -m tests.sam_local
 
 .PHONY: contract
-contract: setup ## Hold 20,000 answers to the OpenAPI document: [CONTRACT_CASES=20000]
+contract: setup-dev ## Hold 20,000 answers to the OpenAPI document: [CONTRACT_CASES=20000]
 	@CONTRACT_CASES=$(or $(CONTRACT_CASES),20000) POWERTOOLS_LOG_LEVEL=CRITICAL \
 		$(VENV)/python -m pytest tests/api_contract/test_answers.py -q -s --timeout=3600
 
 .PHONY: deployment
-deployment: setup ## Try, destroy and redeploy a local stack onto the tables it left, in tests
+deployment: setup-dev ## Try, destroy and redeploy a local stack onto the tables it left, in tests
 	@$(VENV)/python -m pytest tests/deployment
 
 .PHONY: openapi
-openapi: setup ## Write the OpenAPI document again from routes, answers and errors
+openapi: setup-dev ## Write the OpenAPI document again from routes, answers and errors
 	@$(VENV)/python -m candle_collector.api.openapi_document
 
 .PHONY: lock
-lock: setup ## Choose the newest versions that fit again, and write them down with their hashes
+lock: setup-dev ## Choose the newest versions that fit again, and write them down with their hashes
 	@$(COMPILE) --upgrade pyproject.toml --extra aws --group dev --group clients --group bench | $(A_LINE_A_PACKAGE) > requirements.lock
 	@$(COMPILE) --upgrade --group localstack | $(A_LINE_A_PACKAGE) > localstack.lock
 	@$(COMPILE) --constraints requirements.lock $(IN_THE_RUNTIME:%=--no-emit-package %) --group layer \
 		| $(A_LINE_A_PACKAGE) > layers/common/requirements.txt
 
 .PHONY: clean
-clean: ## Stop the local stack, remove what was built and installed; collected candles stay
+clean: ## Stop what runs, remove what was built and installed; collected candles stay
 	@[ ! -x $(VENV)/candles ] || $(VENV)/candles down
-	@rm -rf .venv .local/venvs .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find functions layers cli localstack simulator standalone scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .venv .local/venvs .local/uv .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find functions layers background cli localstack simulator standalone scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +

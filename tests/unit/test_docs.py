@@ -29,7 +29,7 @@ DOCS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.m
 MAKEFILE = (PROJECT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 VARIABLES = {"MODE", "START", "END", "TOP", "SYMBOLS", "EXCHANGE", "STAGE", "STACK", "CONFIRM", "PYTHON", *SETTINGS}
-VARIABLES |= {"SAMPLE", "REPAIR"}
+VARIABLES |= {"SAMPLE", "REPAIR", "ON", "DRY_RUN", "WITH", "RUN", "ONLY", "DATABASE_URL"}
 VARIABLES |= {"LOCAL_DIR", "LOCAL_API_PORT", "LOCAL_AWS_PORT", "LOCAL_EXCHANGE_PORT", "CONTRACT_CASES"}
 
 NOT_CHECKED = {
@@ -200,4 +200,24 @@ def test_the_readme_names_every_test_tier_and_every_subcommand() -> None:
 def test_the_makefile_knows_its_variables() -> None:
     shown = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S607 - make, wherever it is
     assert {"collect", "test", "setup"} <= TARGETS
-    assert all(f"  {target}" in shown for target in TARGETS - {"help"})
+    assert all(f"  {target}" in shown for target in TARGETS - {"help", "setup-aws", "setup-dev", "check-names"})
+    known = re.search(r"^KNOWN := (.*?)\n\n?(?=GIVEN)", MAKEFILE, re.MULTILINE | re.DOTALL)
+    assert known
+    assert set(known[1].replace("\\", " ").split()) == VARIABLES - SETTINGS.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["SYMBOL=BTCUSDT"], "SYMBOLS"), (["TOPN=5"], "TOP"), (["TOP_N_CRYPTO=5"], "TOP_N_CRYPTOS")]
+)
+def test_a_variable_that_nothing_reads_is_refused_with_the_one_that_was_meant(words: list[str], meant: str) -> None:
+    ended = subprocess.run(["make", "collect", *words], cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603, S607 - as above
+    assert ended.returncode == 2
+    assert f"did you mean {meant}=?" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_the_settings_of_make_are_the_templates_parameters() -> None:
+    listed = subprocess.run(
+        ["sh", "scripts/refuse_unknown.sh"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert set(listed.stdout.split()) == set(SETTINGS)

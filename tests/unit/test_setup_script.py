@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "setup.sh"
-# Stands for Python: `-m venv` makes an environment whose programs are this file again, and every call is noted.
+# Stands for Python: `-m venv` makes an environment whose interpreter is this file again, `-m pip install` a uv that is,
+# and every call is noted.
 PRETENDER = f"""#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
+for last; do :; done
 case "$*" in
-    "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && cp "$0" "$3/bin/uv" ;;
+    "-m venv "*) mkdir -p "$last/bin" && cp "$0" "$last/bin/python" ;;
+    "-m pip install "*"--target .local/uv "*) mkdir -p .local/uv/bin && cp "$0" .local/uv/bin/uv ;;
     "-V") echo Python 3.12.9 ;;
     "-c "*) echo "${{FOUND:-{sys.executable}}}" ;;
     *config*) exit 1 ;;
-    *"--group $BROKEN"*) echo "no route to host"; exit 1 ;;
+    *"--group $BROKEN"* | *"--extra $BROKEN"*) echo "no route to host"; exit 1 ;;
 esac
 """
 
@@ -58,13 +61,48 @@ def setup(project: Path, *names: str, **environment: str) -> tuple[subprocess.Co
     return ended, [call for call in calls.read_text().splitlines() if "install" in call]
 
 
-def test_an_environment_is_installed_with_hashes_and_then_left_alone(project: Path) -> None:
+def test_what_running_needs_is_installed_with_hashes_and_then_left_alone(project: Path) -> None:
     ended, installs = setup(project)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "installing the main environment with Python 3.12.9: " in ended.stdout
     assert all("--require-hashes" in call or "--no-deps" in call for call in installs)
+    assert not [call for call in installs if "dev" in call or "--extra" in call]
     assert len(installs) == 3
     assert setup(project)[1] == []
+
+
+def test_what_a_target_needs_is_added_to_what_is_there(project: Path) -> None:
+    setup(project)
+    ended, installs = setup(project, "dev")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    (install,) = installs
+    assert "--python .venv/bin/python --require-hashes" in install
+    assert "--extra aws --extra files --group dev" in install
+    # who runs the program again, or needs a part of it, installs nothing
+    assert [setup(project, *names)[1] for names in (["main"], ["dev"], ["aws"], ["files"], ["main", "dev"])] == [[]] * 5
+
+
+def test_what_needs_more_brings_the_project_too(project: Path) -> None:
+    _, installs = setup(project, "aws")
+    assert len(installs) == 4
+    assert "--extra aws --group deploy" in installs[-1]
+    assert len(setup(project, "files")[1]) == 1
+
+
+def test_the_installer_itself_is_fetched_once(project: Path) -> None:
+    setup(project)
+    with (project / "pyproject.toml").open("a") as file:
+        file.write("new")
+    assert not [call for call in setup(project)[1] if "-m pip" in call]
+    lock = (project / "requirements.lock").read_text()
+    (project / "requirements.lock").write_text(lock.replace("uv==1", "uv==2"))
+    assert [call for call in setup(project)[1] if "-m pip" in call]
+
+
+def test_an_environment_that_there_is_not_is_refused(project: Path) -> None:
+    ended, _ = setup(project, "dave")
+    assert ended.returncode == 1
+    assert "There is no environment dave." in ended.stderr
 
 
 @pytest.mark.parametrize("changed", ["pyproject.toml", "requirements.lock"])
@@ -72,34 +110,34 @@ def test_other_requirements_are_installed(project: Path, changed: str) -> None:
     setup(project)
     with (project / changed).open("a") as file:
         file.write("new==1 --hash=sha256:00\n")
-    assert len(setup(project)[1]) == 3
+    assert len(setup(project)[1]) == 2
 
 
 def test_another_interpreter_installs_again(project: Path) -> None:
     setup(project)
     program(project, "another", PRETENDER)
-    assert len(setup(project, FOUND=str(project / "another"))[1]) == 3
+    assert len(setup(project, FOUND=str(project / "another"))[1]) == 2
 
 
 def test_an_interpreter_that_was_uninstalled_installs_again(project: Path) -> None:
     setup(project)
     (project / ".venv/bin/python").unlink()
-    assert len(setup(project)[1]) == 3
+    assert len(setup(project)[1]) == 2
 
 
 def test_a_project_that_was_moved_is_linked_again(project: Path) -> None:
     setup(project)
     moved = project.rename(project.with_name("moved"))
     program(moved, "python3.12", PRETENDER)
-    assert len(setup(moved, FOUND=str(moved / "python3.12"))[1]) == 3
+    assert len(setup(moved, FOUND=str(moved / "python3.12"))[1]) == 2
 
 
 def test_an_installation_that_failed_shows_its_log_and_is_tried_again(project: Path) -> None:
-    ended, _ = setup(project, BROKEN="dev")
+    ended, _ = setup(project, BROKEN="build")
     assert ended.returncode == 1
     assert "no route to host" in ended.stderr
     assert "Remedy: the whole log is .local/setup-main.log" in ended.stderr
-    assert len(setup(project)[1]) == 3
+    assert len(setup(project)[1]) == 2
 
 
 def test_an_interpreter_without_venv_is_reported_with_the_package_that_brings_it(project: Path) -> None:
