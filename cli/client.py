@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
-from candle_collector.answers import Coverage, Plan, Started, Status, SymbolCoverage, SystemInfo
+from candle_collector.answers import Cancelled, Coverage, Plan, Started, Status, SymbolCoverage, SystemInfo
 from candle_collector.api import routes
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -100,14 +100,32 @@ class CollectorApi:
         """
         return _read(Plan, self._ask(routes.TRIGGER, json=body | {"dry_run": True}))
 
-    def status(self, run_id: str) -> Status:
-        """Return the status of one run.
+    def status(self, run_id: str | None = None) -> Status:
+        """Return the status of one run; without an id, of the one that is active, else of the last.
 
         Raises
         ------
         ApiError
         """
-        return _read(Status, self._ask(routes.STATUS, params={"run_id": run_id}))
+        return _read(Status, self._ask(routes.STATUS, params={"run_id": run_id} if run_id else {}))
+
+    def cancel(self, run_id: str) -> Cancelled:
+        """Stop a run; what it stored stays.
+
+        Raises
+        ------
+        ApiError
+        """
+        return _read(Cancelled, self._ask(routes.CANCEL, run_id=quote(run_id, safe="")))
+
+    def retry(self, run_id: str) -> Started:
+        """Start a run of what another one could not get.
+
+        Raises
+        ------
+        ApiError
+        """
+        return _read(Started, self._ask(routes.RETRY, run_id=quote(run_id, safe="")))
 
     def system_info(self) -> SystemInfo:
         """Return the state of the deployment.

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from candle_collector.answers import MissingWindow, SymbolCoverage, Window
+from candle_collector.domain import dates
+from candle_collector.domain.coverage import YOUNG_HOURS
+from candle_collector.domain.windows import hour_of
 from candle_collector.reading.report_coverage import percent
 from rich.table import Table
 from rich.text import Text
 
 MOST_WINDOWS = 20
 """Of each kind, where nobody asked for a series by name."""
+
+
+def without_young(coverage: SymbolCoverage, now: datetime) -> tuple[SymbolCoverage, int]:
+    """Return the coverage without the missing hours that are younger than a day, and how many those are.
+
+    They are not expected yet: the rule by which a missing hour is proven to have no candle does not judge them either.
+    """
+    first_young = hour_of(now) - YOUNG_HOURS
+    kept: list[MissingWindow] = []
+    young = 0
+    for item in coverage.missing:
+        start, end = dates.start_of(item.start), dates.start_of(item.end)
+        young += end - max(start, min(end, first_young))
+        if start < first_young:
+            cut = min(end, first_young)
+            kept.append(replace(item, end=dates.format_hour(cut), hours=cut - start))
+    expected, missing = coverage.expected - young, coverage.missing_hours - young
+    covered = expected - missing - sum(item.hours for item in coverage.rejected)
+    changed = replace(
+        coverage, missing=kept, missing_hours=missing, expected=expected, percent=percent(covered, expected)
+    )
+    return changed, young
 
 
 def series_table(series: Sequence[SymbolCoverage]) -> Table:
@@ -68,7 +95,7 @@ def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table |
         if windows:
             lines.append(_table(title, windows if everything else windows[:MOST_WINDOWS]))
             if not everything and len(windows) > MOST_WINDOWS:
-                lines.append(Text(f"and {len(windows) - MOST_WINDOWS} more; SYMBOLS={coverage.symbol} shows all"))
+                lines.append(Text(f"and {len(windows) - MOST_WINDOWS} more; --symbols {coverage.symbol} shows all"))
     return lines
 
 

@@ -41,6 +41,8 @@ COMMANDS = {
     "down": Command("stack", "stop what runs; everything stored stays"),
     "status": Command("stack", "show what runs, where, and how it is"),
     "logs": Command("stack", "show the logs"),
+    "cancel": Command("run", "end the run that is active; what it stored stays"),
+    "retry": Command("run", "ask again for what the last run could not get, and watch it"),
     "verify": Command("verify", "compare stored candles with the exchange's, and repair them if asked to"),
     "revisions": Command("revisions", "list the stored candles that were replaced"),
     "coverage": Command("coverage", "show how complete the archive is"),

@@ -49,6 +49,22 @@ class LocalStack(Home):
 
     def _check(self, state: Path) -> None:
         self._deployment(state, "")
+        self._check_port(state)
+
+    def _check_port(self, state: Path) -> None:
+        """Refuse another port than the one that this state was deployed with: its queues' addresses hold it.
+
+        MiniStack would take messages under the new address, and deliver none of them.
+        """
+        port = self._port_file(state)
+        if port.is_file() and port.read_text().strip() != str(self._places.aws_port):
+            raise StackError(
+                f"What is deployed in {shown(state)} has queues at port {port.read_text().strip()}.",
+                f"LOCAL_AWS_PORT={port.read_text().strip()}, or another folder: LOCAL_DIR=.local-2.",
+            )
+
+    def _port_file(self, state: Path) -> Path:
+        return state / "aws-port"
 
     def _ports(self) -> Sequence[tuple[int, str, str]]:
         return [
@@ -60,6 +76,7 @@ class LocalStack(Home):
         self._ensure_aws(state)
         deployment, parameters = self._deployment(state, exchange_url)
         key = self._ensure_deployed(deployment, parameters)
+        self._port_file(state).write_text(f"{self._places.aws_port}\n")
         kept = self._kept(state)
         kept.keep(kept.with_those_of(os.environ))
         return key

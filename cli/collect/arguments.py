@@ -9,7 +9,7 @@ from typing import Any
 from candle_collector.api.limits import SYMBOLS_MOST
 from candle_collector.domain import dates
 from candle_collector.domain.run import COLLECTING_MODES
-from candle_collector.domain.universe import is_symbol
+from candle_collector.domain.universe import as_symbol, is_symbol
 
 from background.progress import StackError
 from cli.homes import add_home_argument
@@ -88,7 +88,7 @@ def _top(text: str) -> int:
 
 def symbols(text: str) -> tuple[str, ...]:
     """Take names separated by commas."""
-    named = tuple(symbol.strip() for symbol in text.split(","))
+    named = tuple(as_symbol(symbol) for symbol in text.split(","))
     for symbol in named:
         if not is_symbol(symbol):
             raise argparse.ArgumentTypeError(f"{symbol!r} is not a symbol: write them as BTCUSDT,ETHUSDT")
@@ -98,6 +98,11 @@ def symbols(text: str) -> tuple[str, ...]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles collect` takes."""
     add_home_argument(parser)
+    parser.add_argument("--dry-run", action="store_true", help="show what would be requested, and start nothing")
+    parser.epilog = (
+        "Where another run is active, it is shown, and this one starts when it has ended. Exit codes: 0 every crypto "
+        "is complete or skipped; 1 something is missing; 2 not done; 130 Ctrl-C, and the run goes on."
+    )
     parser.add_argument("--mode", choices=COLLECTING_MODES, default="backward", help="default: backward")
     parser.add_argument("--start", type=moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
     parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: yesterday)")

@@ -15,13 +15,15 @@ from rich.text import Text
 
 from cli.collect.result import STYLES
 from cli.collect.wording import (
-    Pace,
+    Speed,
     counted,
     having,
+    hours_of_run,
     moment,
     progress_line,
     requests_of,
     seconds_of,
+    share_done,
     span,
     states,
     waiting,
@@ -40,8 +42,8 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    def show(self, status: Status) -> None:
-        """Show how far the run is."""
+    def show(self, status: Status, warning: str | None = None) -> None:
+        """Show how far the run is, and what holds it up."""
         ...
 
     def note(self, text: str) -> None:
@@ -49,17 +51,20 @@ class Display(Protocol):
         ...
 
 
-def picture(status: Status, candles_per_second: float | None) -> RenderableType:
+def picture(
+    status: Status, candles_per_second: float | None, seconds_left: float | None, warning: str | None = None
+) -> RenderableType:
     """Draw a status: the overall bar, the rate, the tally, the symbols now running."""
     parts: list[RenderableType] = []
     if status.progress is not None:
         progress = status.progress
         bar = Table.grid(padding=(0, 1))
-        left = "" if progress.eta_seconds is None else f"about {span(progress.eta_seconds)} left"
+        left = "" if seconds_left is None else f"about {span(seconds_left)} left"
+        share = share_done(status.last_results) if status.last_results is not None else progress.percent / 100
         bar.add_row(
-            ProgressBar(total=max(progress.total, 1), completed=progress.done, width=BAR_WIDTH, complete_style="green"),
+            ProgressBar(total=1, completed=share, width=BAR_WIDTH, complete_style="green"),
             Text(f"{progress.done}/{progress.total}", style="bold"),
-            f"{progress.percent:.0f}%",
+            f"{100 * share:.0f}%",
             Text(span(seconds_of(status) or 0), style="dim"),
             Text(left, style="dim"),
         )
@@ -74,6 +79,8 @@ def picture(status: Status, candles_per_second: float | None) -> RenderableType:
         parts.append(_running(results))
     if status.waiting_for_exchange_until is not None:
         parts.append(Text(waiting(moment(status.waiting_for_exchange_until)), style="yellow"))
+    if warning:
+        parts.append(Text(warning, style="bold red"))
     return Group(*parts)
 
 
@@ -83,12 +90,12 @@ def _running(results: Results) -> RenderableType:
     lines.add_column(justify="right")
     lines.add_column(justify="right")
     lines.add_column(style="yellow")
-    running = having(results, "running")
+    running, hours = having(results, "running"), hours_of_run(results)
     for symbol in running[:RUNNING_LINES]:
         retries = f"{symbol.retries} retried" if symbol.retries else ""
         lines.add_row(
             escape(f"  {symbol.symbol}"),
-            counted(symbol.records, "candle"),
+            f"{symbol.records:,} of up to {counted(hours, 'candle')}",
             counted(symbol.requests, "request"),
             retries,
         )
@@ -102,7 +109,7 @@ class TerminalDisplay:
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._pace = Pace()
+        self._speed = Speed()
 
     def __enter__(self) -> Self:
         """Take over the terminal's last lines."""
@@ -115,9 +122,9 @@ class TerminalDisplay:
         """Clear the picture, so that what follows stands where it was."""
         self._live.stop()
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Status, warning: str | None = None) -> None:
         """Draw the picture again."""
-        self._live.update(picture(status, _pace(self._pace, status)), refresh=True)
+        self._live.update(picture(status, *self._speed.after(status), warning), refresh=True)
 
     def note(self, text: str) -> None:
         """Print a line above the picture."""
@@ -130,7 +137,8 @@ class PlainDisplay:
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._clock = clock
-        self._pace = Pace()
+        self._speed = Speed()
+        self._warned: str | None = None
         self._last_line = ""
         self._last_at: float | None = None
 
@@ -143,11 +151,12 @@ class PlainDisplay:
     ) -> None:
         """Nothing is to be released."""
 
-    def show(self, status: Status) -> None:
-        """Print the status's line, unless the last one is too fresh or the same."""
-        line = progress_line(status, _pace(self._pace, status))
+    def show(self, status: Status, warning: str | None = None) -> None:
+        """Print the status's line, unless the last one is too fresh or the same; a new warning is printed at once."""
+        line = progress_line(status, *self._speed.after(status), warning)
         now = self._clock()
-        too_fresh = self._last_at is not None and now - self._last_at < PLAIN_SECONDS
+        too_fresh = self._last_at is not None and now - self._last_at < PLAIN_SECONDS and warning == self._warned
+        self._warned = warning
         if line == self._last_line or too_fresh:
             return
         self._last_line, self._last_at = line, now
@@ -156,13 +165,6 @@ class PlainDisplay:
     def note(self, text: str) -> None:
         """Print a line at once."""
         self._console.print(Text(text), soft_wrap=True)
-
-
-def _pace(pace: Pace, status: Status) -> float | None:
-    seconds = seconds_of(status)
-    if status.last_results is None or seconds is None:
-        return None
-    return pace.after(seconds, status.last_results.total_records)
 
 
 def display_for(console: Console) -> Display:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from candle_collector.answers import Status
+from candle_collector.answers import Started, Status
 from rich.console import Console
 from rich.text import Text
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
@@ -20,11 +20,14 @@ from cli.collect.arguments import CollectionRequest
 from cli.collect.display import Display, display_for
 from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
-from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of
+from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of, span
 
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.
 PATIENCE_SECONDS = 90.0
+# A worker stores a batch in well under a second; after this it is asked why nothing comes.
+STALLED_SECONDS = 3.0
+MOST_RUNS_WAITED_FOR = 10
 _CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 409, 429, 500
 
 Wait = Callable[[float], None]
@@ -68,8 +71,6 @@ class Ended(NamedTuple):
 
     Attributes
     ----------
-    is_ours
-        Whether it was started here, and not by somebody else before.
     counted
         How many candle requests the exchange counted meanwhile; None where that is not known.
     """
@@ -77,7 +78,6 @@ class Ended(NamedTuple):
     run_id: str
     status: Status
     stack: Stack
-    is_ours: bool
     counted: int | None
 
 
@@ -92,13 +92,18 @@ def collect(
     ended = follow(request, places, console, home, wait)
     if isinstance(ended, int):
         return ended
-    run_id, status, stack, is_ours, counted_by_exchange = ended
+    return report(ended, places, console, is_first_look=request.is_first_look)
+
+
+def report(ended: Ended, places: Places, console: Console, *, is_first_look: bool = False) -> int:
+    """Say what came of a run and how to read what it stored, and return the exit code by its outcomes."""
+    run_id, status, stack, counted_by_exchange = ended
     stack_file = _from_here(places.stack_file)
     _report(console, status, counted_by_exchange, places.logs_dir)
     if status.last_results is not None and status.last_results.details:
         say(console, where_it_lies(stack, _from_here(stack.state_dir)))
         say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
-    if request.is_first_look and is_ours:
+    if is_first_look:
         say(console, how_to_go_on())
     return exit_code(status.last_results)
 
@@ -131,12 +136,48 @@ def follow(
         The run, or the exit code where it was not seen to its end: 2 when it was not started or is not seen any more,
         130 after Ctrl-C.
     """
+
+    def begin(api: CollectorApi, exchange: Exchange) -> Callable[[], Started]:
+        body = request.trigger_body(exchange.now(datetime.now(UTC)))
+        say(console, f"Asking for {request.describe(body)} ...")
+        return lambda: api.trigger(body)
+
+    return _followed(request.exchange, begin, places, console, home=home, wait=wait)
+
+
+def follow_retry(run_id: str, places: Places, console: Console, home: Runs, wait: Wait = time.sleep) -> Ended | int:
+    """Start a run of what another one could not get, and show it until it ends, as `follow` does."""
+
+    def begin(api: CollectorApi, _: Exchange) -> Callable[[], Started]:
+        say(console, f"Asking again for what run {run_id} could not get ...")
+        return lambda: api.retry(run_id)
+
+    return _followed("", begin, places, console, home=home, wait=wait)
+
+
+def _followed(
+    asked_exchange: str,
+    begin: Callable[[CollectorApi, Exchange], Callable[[], Started]],
+    places: Places,
+    console: Console,
+    *,
+    home: Runs,
+    wait: Wait,
+) -> Ended | int:
+    """Bring the home up, start what `begin` returns a start of, and show it until it ends."""
     stack_file = _from_here(places.stack_file)
     try:
-        stack = _up(request.exchange, places.stack_file, home)
+        stack = _up(asked_exchange, places.stack_file, home)
         api, exchange = CollectorApi(stack.api_url, stack.api_key), Exchange(stack.exchange_url)
-        counted_before = exchange.candle_requests()
-        run_id, is_ours = _start(api, request, exchange.now(datetime.now(UTC)), console, stack_file)
+        start = begin(api, exchange)
+        counted_before: int | None = None
+
+        def ask() -> Started:
+            nonlocal counted_before
+            counted_before = exchange.candle_requests()
+            return start()
+
+        run_id = _start(api, ask, console, stack_file, wait)
         status = _follow(api, run_id, console, stack_file, wait)
         home.save()
     except _StoppedError as stop:
@@ -148,9 +189,7 @@ def follow(
         console.print()
         say(console, "Stopped before anything was started.")
         return EXIT_INTERRUPTED
-    # What was counted before someone else's run began is not known.
-    counted_now = exchange.candle_requests() if is_ours else None
-    return Ended(run_id, status, stack, is_ours, _difference(counted_now, counted_before))
+    return Ended(run_id, status, stack, _difference(exchange.candle_requests(), counted_before))
 
 
 def _up(exchange: str, stack_file: Path, home: Runs) -> Stack:
@@ -161,49 +200,95 @@ def _up(exchange: str, stack_file: Path, home: Runs) -> Stack:
         raise _StoppedError(EXIT_NOT_DONE, str(error)) from error
 
 
-def _start(api: CollectorApi, request: Requested, now: datetime, console: Console, stack_file: str) -> tuple[str, bool]:
-    """Start the run, or find the one that is active; give its id, and whether it is ours."""
-    body = request.trigger_body(now)
-    say(console, f"Asking for {request.describe(body)} ...")
-    try:
-        started = api.trigger(body)
-    except ApiRefusedError as error:
-        run_id = error.refusal.run_id
-        if error.http_status != _CONFLICT or run_id is None:
+def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stack_file: str, wait: Wait) -> str:
+    """Start the run and give its id; where another one is active, that one is shown first."""
+    for _ in range(MOST_RUNS_WAITED_FOR):
+        try:
+            started = ask()
+        except ApiRefusedError as error:
+            run_id = error.refusal.run_id
+            if error.http_status != _CONFLICT or run_id is None:
+                raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
+            say(console, f"Run {run_id} is active, and one runs at a time: yours starts when it has ended.", "yellow")
+            say(console, "Ctrl-C ends the waiting; `candles cancel` ends that run.", "yellow")
+            _follow(api, run_id, console, stack_file, wait, is_ours=False)
+            wait(LOOK_SECONDS)
+        except (ApiUnreachableError, ApiUnansweredError) as error:
             raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
-        say(console, f"Run {run_id} is active already, and one runs at a time: following that one.", "yellow")
-        say(console, "What you asked for now was not started; ask again afterwards if it is something else.", "yellow")
-        return run_id, False
-    except (ApiUnreachableError, ApiUnansweredError) as error:
-        raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
-    except KeyboardInterrupt as error:
-        look = how_to_look(api.url, stack_file, None)
-        raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
-    days = f"{started.start_date} to {started.end_date}"
-    say(console, f"Run {started.run_id}: {started.mode}, {days}, {counted(started.total_cryptos, 'crypto')}.", "bold")
-    if started.note:
-        say(console, started.note, "yellow")
-    return started.run_id, True
+        except KeyboardInterrupt as error:
+            look = how_to_look(api.url, stack_file, None)
+            raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
+        else:
+            days = f"{started.start_date} to {started.end_date}"
+            cryptos = counted(started.total_cryptos, "crypto")
+            say(console, f"Run {started.run_id}: {started.mode}, {days}, {cryptos}.", "bold")
+            if started.note:
+                say(console, started.note, "yellow")
+            return started.run_id
+    raise _StoppedError(
+        EXIT_NOT_DONE, "Other runs were active all the time; yours was not started.", "Ask again later."
+    )
 
 
-def _follow(api: CollectorApi, run_id: str, console: Console, stack_file: str, wait: Wait) -> Status:
+def _follow(
+    api: CollectorApi, run_id: str, console: Console, stack_file: str, wait: Wait, *, is_ours: bool = True
+) -> Status:
     """Show the run until it ends; the run itself does not depend on being watched."""
+    stalled = Stalled(api)
     try:
         with display_for(console) as display:
             while True:
                 status = _look(api, run_id, display, wait)
-                display.show(status)
+                display.show(status, stalled.reason(status))
                 if not status.is_running:
                     return status
                 wait(LOOK_SECONDS)
     except ApiError as error:
         raise _StoppedError(EXIT_NOT_DONE, f"{error}; run {run_id} may go on.", _remedy(error)) from error
     except KeyboardInterrupt as error:
+        if not is_ours:
+            raise _StoppedError(
+                EXIT_INTERRUPTED, f"Run {run_id} goes on. What you asked for was not started."
+            ) from error
         raise _StoppedError(
             EXIT_INTERRUPTED,
-            f"Run {run_id} goes on without this display. `make collect` shows it again, or look at it so:",
+            f"Run {run_id} goes on without this display.",
+            "  candles status        how it is\n"
+            "  candles cancel        end it; what it stored stays\n"
+            "  candles retry         afterwards: ask again for what it could not get",
             how_to_look(api.url, stack_file, run_id),
         ) from error
+
+
+class Stalled:
+    """Why a run does not move: asked of the API where nothing was stored for a while."""
+
+    def __init__(self, api: CollectorApi, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._clock = clock
+        self._moved_at = self._asked_at = clock()
+        self._seen: tuple[int, int] | None = None
+        self._reason: str | None = None
+
+    def reason(self, status: Status) -> str | None:
+        """Return what holds the run up, as far as the API knows; None while it moves."""
+        results, now = status.last_results, self._clock()
+        seen = (results.total_records, status.progress.done) if results and status.progress else None
+        if seen != self._seen or not status.is_running:
+            self._seen, self._moved_at, self._reason = seen, now, None
+        elif now - self._moved_at >= STALLED_SECONDS and now - self._asked_at >= STALLED_SECONDS:
+            self._asked_at = now
+            self._reason = self._asked(now - self._moved_at)
+        return self._reason
+
+    def _asked(self, seconds: float) -> str | None:
+        try:
+            exchange = self._api.system_info().exchange
+        except ApiError:
+            return None
+        if exchange.reachable:
+            return None
+        return f"The exchange at {exchange.base_url} does not answer; nothing was stored for {span(seconds)}."
 
 
 def _look(api: CollectorApi, run_id: str, display: Display, wait: Wait) -> Status:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from candle_collector.answers import OutcomeName, Results, Status, SymbolResult, Window
+from candle_collector.domain import dates
 from candle_collector.domain.run import Failure
 
 MINUTE = 60
@@ -104,23 +105,65 @@ def tally(results: Results) -> str:
     return ", ".join(f"{number} {name}" for number, name in states(results))
 
 
-def progress_line(status: Status, candles_per_second: float | None) -> str:
+def hours_of_run(results: Results) -> int:
+    """Return how many hours the run is about, of each symbol."""
+    return max(1, dates.end_of(results.end_date) - dates.start_of(results.start_date))
+
+
+def share_done(results: Results) -> float:
+    """Return how much of a run is done, from 0 to 1: the cryptos that have ended, and what is stored of the others.
+
+    A crypto that is younger than the run's start is nearer to its end than it seems.
+    """
+    hours = hours_of_run(results)
+    ended = results.complete + results.partial + results.failed + results.skipped
+    at_work = having(results, "running", "pending")
+    parts = sum(min(1.0, max(symbol.records, symbol.compared or 0) / hours) for symbol in at_work)
+    return min(1.0, (ended + parts) / max(1, results.total_cryptos))
+
+
+def progress_line(
+    status: Status, candles_per_second: float | None, seconds_left: float | None, warning: str | None = None
+) -> str:
     """Write a run's progress in one plain line, for logs and pipes."""
     parts = []
     if status.progress is not None:
         progress = status.progress
-        parts.append(f"{progress.done}/{progress.total} cryptos ({progress.percent:.0f}%)")
+        share = 100 * share_done(status.last_results) if status.last_results else progress.percent
+        parts.append(f"{progress.done}/{progress.total} cryptos ({share:.0f}%)")
     if status.last_results is not None:
         parts.append(counted(status.last_results.total_records, "candle"))
         if candles_per_second is not None:
             parts.append(f"{candles_per_second:,.0f} candles/s")
         parts.append(counted(requests_of(status.last_results), "request"))
         parts.append(tally(status.last_results))
-    if status.progress is not None and status.progress.eta_seconds is not None and status.is_running:
-        parts.append(f"about {span(status.progress.eta_seconds)} left")
+    if seconds_left is not None and status.is_running:
+        parts.append(f"about {span(seconds_left)} left")
     if status.waiting_for_exchange_until is not None:
         parts.append(waiting(moment(status.waiting_for_exchange_until)))
+    if warning:
+        parts.append(warning)
     return " | ".join(parts)
+
+
+class Speed:
+    """How fast a run goes, and how long it will take at this speed."""
+
+    def __init__(self) -> None:
+        self._candles = Pace()
+        self._share = Pace()
+
+    def after(self, status: Status) -> tuple[float | None, float | None]:
+        """Add a look, and give candles a second and the seconds left; None where they are not known yet."""
+        seconds, results = seconds_of(status), status.last_results
+        if results is None or seconds is None:
+            return None, None
+        share = share_done(results)
+        pace = self._share.after(seconds, share)
+        left = status.progress.eta_seconds if status.progress is not None else None
+        if pace is not None:
+            left = (1 - share) / pace if pace > 0 else None
+        return self._candles.after(seconds, results.total_records), left
 
 
 def waiting(until: datetime) -> str:
@@ -137,25 +180,25 @@ def exit_code(results: Results | None) -> int:
 
 
 class Pace:
-    """Candles a second over the last quarter of a minute, from what the status said at each look."""
+    """What is done in a second over the last quarter of a minute, from what the status said at each look."""
 
     def __init__(self) -> None:
-        self._looks: deque[tuple[float, int]] = deque()
+        self._looks: deque[tuple[float, float]] = deque()
 
-    def after(self, seconds: float, candles: int) -> float | None:
+    def after(self, seconds: float, done: float) -> float | None:
         """Add a look and give the pace; None until two looks lie apart.
 
         Parameters
         ----------
         seconds
             Since the run's start.
-        candles
-            Stored by the run so far.
+        done
+            By the run so far: candles, or a share of it.
         """
-        self._looks.append((seconds, candles))
+        self._looks.append((seconds, done))
         while len(self._looks) > 2 and seconds - self._looks[1][0] >= PACE_SECONDS:  # noqa: PLR2004 - a pace needs two
             self._looks.popleft()
-        first_seconds, first_candles = self._looks[0]
+        first_seconds, first_done = self._looks[0]
         if seconds <= first_seconds:
             return None
-        return (candles - first_candles) / (seconds - first_seconds)
+        return (done - first_done) / (seconds - first_seconds)

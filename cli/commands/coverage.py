@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
 
+from candle_collector.domain.universe import as_symbol
 from rich.progress import track
 
 from background.places import Places
 from cli.client import CollectorApi
-from cli.collect.stack import read_stack
+from cli.collect.stack import Exchange, read_stack
 from cli.console import console
-from cli.coverage_tables import series_table, windows_table
+from cli.coverage_tables import series_table, windows_table, without_young
 from cli.homes import add_home_argument, require_running
 
 
@@ -30,11 +32,16 @@ def run(arguments: argparse.Namespace) -> int:
     require_running(arguments, places)
     stack = read_stack(places.stack_file)
     api = CollectorApi(stack.api_url, stack.api_key)
-    named = [symbol.strip().upper() for symbol in arguments.symbols.split(",") if symbol.strip()]
+    named = [as_symbol(symbol) for symbol in arguments.symbols.split(",") if symbol.strip()]
     symbols = named or list(api.symbols())
     # each symbol from its items: the list alone would trust the series' records
     shown = track(symbols, "Reading", console=screen, transient=True, disable=not sys.stdout.isatty())
     series = [api.coverage(symbol, start=arguments.start, end=arguments.end) for symbol in shown]
+    young = 0
+    if arguments.end is None:  # the newest hours are not missing yet: a run that is due will bring them
+        now = Exchange(stack.exchange_url).now(datetime.now(UTC))
+        without = [without_young(item, now) for item in series]
+        series, young = [item for item, _ in without], sum(hours for _, hours in without)
     if not series:
         screen.print("Nothing is stored yet. `make collect` collects.")
         return 0
@@ -42,4 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     for coverage in series:
         if named or coverage.missing or len(coverage.segments) > 1 or coverage.record_repaired:
             screen.print(*windows_table(coverage, everything=bool(named)), sep="\n")
+    if young:
+        screen.print(
+            f"Not counted: {young:,} hours of the last day that are not collected yet. make collect MODE=forward"
+        )
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from candle_collector.bootstrap import Container
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
 from candle_collector.domain.repaired_series import RepairedSeries
+from candle_collector.domain.universe import as_symbol
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError
 from candle_collector.reading.export_candles import export
@@ -78,7 +79,7 @@ def _series(text: str, archive: Container) -> tuple[list[RepairedSeries], list[s
     StackError
         One of them is not stored, or nothing is.
     """
-    named = sorted({symbol.strip().upper() for symbol in text.split(",") if symbol.strip()})
+    named = sorted({as_symbol(symbol) for symbol in text.split(",") if symbol.strip()})
     records = [archive.series.get(symbol) for symbol in named] if named else archive.series.all()
     known = [stored_series(record, archive.candles) for record in records]
     stored = [series for series in known if series.life.hours]

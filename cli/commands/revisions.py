@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from candle_collector.domain.universe import as_symbol
 from candle_collector.errors import CollectorError
 from candle_collector.reading.stream_candles import range_of_dates
 
@@ -15,7 +16,7 @@ from cli.difference_tables import revisions_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles revisions` takes."""
-    parser.add_argument("symbol", help="such as BTCUSDT")
+    parser.add_argument("symbol", type=as_symbol, help="such as BTCUSDT")
     parser.add_argument("--start", help="the first day or moment, such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", help="the last; a day is included whole")
     add_stack_arguments(parser)

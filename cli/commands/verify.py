@@ -16,7 +16,7 @@ from background.places import Places
 from cli.collect.arguments import check_range, moment, symbols
 from cli.collect.result import show_result
 from cli.collect.run import Runs, Wait, follow, say
-from cli.collect.wording import EXIT_INCOMPLETE, EXIT_NOT_DONE, counted, exit_code
+from cli.collect.wording import EXIT_INCOMPLETE, counted, exit_code
 from cli.console import console
 from cli.difference_tables import differences_table
 from cli.homes import add_home_argument, home_of
@@ -109,9 +109,6 @@ def verify(
     if results is None:
         say(screen, f"Run {ended.run_id} ended without results. Look into {places.logs_dir} for why.", "red")
         return EXIT_INCOMPLETE
-    if results.mode != "verify":
-        say(screen, f"Run {ended.run_id} was not a verification. It has ended: ask again.", "red")
-        return EXIT_NOT_DONE
     _report(screen, results)
     return exit_code(results)
 

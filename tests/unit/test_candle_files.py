@@ -88,6 +88,19 @@ def test_a_header_may_name_the_columns_in_any_order(tmp_path: Path) -> None:
     assert read(path) == CANDLES
 
 
+@pytest.mark.parametrize("name", ["date", "Open time", "openTime"])
+def test_the_open_time_has_the_names_of_common_clients(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text(text([[name if column == "open_time" else column for column in HEADER], *ROWS]))
+    assert read(path) == CANDLES
+
+
+def test_a_date_beside_an_open_time_is_a_column_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text(text([[*HEADER, "date"], *([*item, "a day"] for item in ROWS)]))
+    assert read(path) == CANDLES
+
+
 def test_parquet_is_read_with_decimals_or_text(tmp_path: Path) -> None:
     assert read(parquet(tmp_path / "a.parquet"), "BTCUSDT") == CANDLES
     assert read(parquet(tmp_path / "b.parquet", open=["1.1", "1.10", "1.1"]), "BTCUSDT") == CANDLES

@@ -26,13 +26,38 @@ def running(done: int, records: int, symbols: int = 10) -> Status:
 
 def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryptos() -> None:
     screen = io.StringIO()
-    Console(file=screen, width=100).print(picture(running(done=10, records=12000), candles_per_second=1200.4))
+    Console(file=screen, width=100).print(
+        picture(running(done=10, records=12000), candles_per_second=1200.4, seconds_left=75)
+    )
     lines = [line.rstrip() for line in screen.getvalue().splitlines()]
     assert lines[0].endswith("10/20 50% 10 s about 1 min 15 s left")
     assert lines[1] == "12,000 candles  1,200 candles/s  10 requests"
     assert lines[2] == "10 complete  10 running"
     assert [line.split()[0] for line in lines[3:11]] == [f"C{number}USDT" for number in range(8)]
     assert lines[11].strip() == "and 2 more"
+
+
+def test_progress_moves_inside_a_crypto_and_the_time_left_comes_from_it() -> None:
+    def at(seconds: float, records: int) -> Status:
+        one = symbol_result("BTCUSDT", "running", records=records, requests=1)
+        held = results([one], total_cryptos=1, start_date="2025-01-01", end_date="2025-04-10")
+        return status(
+            elapsed_seconds=seconds,
+            progress=Progress(done=0, total=1, percent=0, eta_seconds=None),
+            last_results=held,
+            is_running=True,
+        )
+
+    screen = io.StringIO()
+    now = 0.0
+    plain = PlainDisplay(Console(file=screen, width=100), clock=lambda: now)
+    for now, records in ((0.0, 0), (10.0, 600), (20.0, 1200)):
+        plain.show(at(now, records))
+    plain.show(at(21.0, 1200), "The exchange does not answer.")
+    lines = screen.getvalue().splitlines()
+    assert lines[2].startswith("0/1 cryptos (50%) | ")
+    assert lines[2].endswith("| about 20 s left")
+    assert lines[3].endswith("| The exchange does not answer.")
 
 
 def test_plain_lines_come_seconds_apart_and_only_when_something_changed() -> None:

@@ -5,14 +5,17 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from candle_collector.answers import Status
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from background.places import Places
 from background.progress import StackError
-from cli.collect.run import collect
+from cli.collect.run import Stalled, collect
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 from tests.unit.test_collect_arguments import parse
 
@@ -83,7 +86,7 @@ def test_a_run_that_ends_complete_is_reported_with_its_totals_and_how_to_read_it
     ]
     code, screen = ran(root)
     assert code == 0
-    assert "0/2 cryptos (0%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
+    assert "0/2 cryptos (23%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
     assert "4,320 candles stored in 4 s (1,080 candles/s), the exchange counted 6 candle requests." in screen
     assert "They came from simulated and lie in the local DynamoDB (http://127.0.0.1:1), kept in" in screen
     assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
@@ -175,14 +178,62 @@ def test_what_fails_for_one_reason_is_reported_once_and_not_for_every_crypto(roo
     assert "and 75 more" in screen
 
 
-def test_an_active_run_is_followed_instead_and_said_so(root: Path, api: FakeApi) -> None:
-    refusal = {"code": "COLLECTION_IN_PROGRESS", "message": "A collection is running.", "run_id": RUN}
-    api.trigger = (409, {"error": refusal})
+def in_progress() -> tuple[int, Any]:
+    return 409, {"error": {"code": "COLLECTION_IN_PROGRESS", "message": "A collection is running.", "run_id": "OTHER"}}
+
+
+def test_a_run_starts_when_the_active_one_has_ended_and_reports_its_own_result(root: Path, api: FakeApi) -> None:
+    started, api.trigger = api.trigger, in_progress()
+    api.statuses = [
+        (200, status(symbol("XUSDT", "failed"))),
+        (200, status(symbol("BTCUSDT", "complete", 24))),
+    ]
+
+    def wait(_seconds: float) -> None:
+        api.trigger = started
+
+    code, screen = ran(root, wait=wait)
+    assert code == 0
+    assert "Run OTHER is active, and one runs at a time: yours starts when it has ended." in screen
+    assert f"Run {RUN}: backward" in screen
+    assert len(api.bodies_triggered()) == 2
+    assert "XUSDT" not in screen.partition("Result")[2]
+
+
+def test_runs_that_are_active_all_the_time_end_with_2(root: Path, api: FakeApi) -> None:
+    api.trigger = in_progress()
     api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
     code, screen = ran(root)
-    assert code == 0
-    assert f"Run {RUN} is active already" in screen
-    assert "by the workers' count" in screen  # the exchange's count holds requests from before we looked
+    assert code == 2
+    assert "yours was not started" in screen
+
+
+def test_ctrl_c_while_another_run_is_active_says_that_nothing_was_started(root: Path, api: FakeApi) -> None:
+    def press_ctrl_c(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    api.trigger = in_progress()
+    api.statuses = [(200, status(symbol("BTCUSDT", "running"), running=True))]
+    code, screen = ran(root, wait=press_ctrl_c)
+    assert code == 130
+    assert "What you asked for was not started." in screen
+
+
+def test_an_exchange_that_dies_in_mid_run_is_named() -> None:
+    now = [0.0]
+    looks: list[str | None] = []
+
+    class Info:
+        exchange = SimpleNamespace(reachable=False, base_url="http://127.0.0.1:1")
+
+    stalled = Stalled(SimpleNamespace(system_info=Info), clock=lambda: now[0])  # type: ignore[arg-type] # an API's part
+    held = TypeAdapter(Status).validate_python(status(symbol("BTCUSDT", "running", 1), running=True))
+    for now[0] in (0.0, 1.0, 2.0, 3.0, 4.0):
+        looks.append(stalled.reason(held))
+    assert looks[:3] == [None, None, None]
+    assert looks[4] == "The exchange at http://127.0.0.1:1 does not answer; nothing was stored for 3 s."
+    moved = TypeAdapter(Status).validate_python(status(symbol("BTCUSDT", "running", 2), running=True))
+    assert stalled.reason(moved) is None
 
 
 def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, api: FakeApi) -> None:
@@ -268,6 +319,8 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_at_it(root: Path, api:
     code, screen = ran(root, wait=press_ctrl_c)
     assert code == 130
     assert f"Run {RUN} goes on" in screen
+    assert "candles cancel" in screen
+    assert "candles retry" in screen
     assert f"{api.url}/api/admin/collect/status?run_id={RUN}" in screen
 
 

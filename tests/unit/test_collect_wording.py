@@ -80,7 +80,7 @@ def test_the_exit_code_is_zero_only_when_every_crypto_is_complete_or_skipped(hel
 def test_a_plain_line_says_the_wait_for_the_exchange() -> None:
     until = datetime(2025, 1, 1, 12, 0, 5, tzinfo=UTC)
     waiting = status(waiting_for_exchange_until=format_moment(until))
-    assert progress_line(waiting, None) == "waiting for the exchange until 12:00:05 UTC"
+    assert progress_line(waiting, None, None) == "waiting for the exchange until 12:00:05 UTC"
 
 
 def test_the_pace_is_that_of_the_last_quarter_minute() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from candle_collector.answers import Listing, MissingWindow, SymbolCoverage, Window
 from rich.console import Console
 
-from cli.coverage_tables import MOST_WINDOWS, series_table, windows_table
+from cli.coverage_tables import MOST_WINDOWS, series_table, windows_table, without_young
 
 
 def window(day: int, hours: int = 1) -> Window:
@@ -68,7 +70,7 @@ def test_outages_are_shown_of_a_series_that_is_named() -> None:
 
 def test_many_windows_are_cut_and_reported_how_to_see() -> None:
     missing = [missing_window(1 + number % 28) for number in range(MOST_WINDOWS + 3)]
-    assert "and 3 more; SYMBOLS=BTCUSDT shows all" in shown(*windows_table(series(missing=missing), everything=False))
+    assert "and 3 more; --symbols BTCUSDT shows all" in shown(*windows_table(series(missing=missing), everything=False))
     assert "more;" not in shown(*windows_table(series(missing=missing), everything=True))
 
 
@@ -84,3 +86,16 @@ def test_listing_delisting_and_segments_are_reported() -> None:
 def test_a_record_that_was_wrong_is_reported() -> None:
     assert "record did not fit" in shown(*windows_table(series(record_repaired=True), everything=False))
     assert "record did not fit" not in shown(*windows_table(series(), everything=True))
+
+
+def test_the_hours_of_the_last_day_are_not_missing_yet() -> None:
+    now = datetime(2025, 2, 1, 10, 20, tzinfo=UTC)
+    gap = MissingWindow("2025-01-31T08:00:00Z", "2025-02-01T10:00:00Z", 26, attempts=0, last_error=None)
+    old = MissingWindow("2025-01-05T00:00:00Z", "2025-01-05T03:00:00Z", 3, attempts=1, last_error="timeout")
+    known = replace(series(missing=[old, gap]), expected=1000, stored=971, missing_hours=29, percent=97.1)
+    coverage, young = without_young(known, now)
+    assert young == 24
+    assert [(item.start, item.hours) for item in coverage.missing] == [(old.start, 3), (gap.start, 2)]
+    assert (coverage.expected, coverage.missing_hours, coverage.percent) == (976, 5, 99.48)
+    whole, young = without_young(replace(known, missing=[replace(gap, start="2025-02-01T00:00:00Z", hours=10)]), now)
+    assert (whole.missing, young) == ([], 10)

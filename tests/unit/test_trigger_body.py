@@ -39,6 +39,31 @@ def test_a_symbol_that_is_named_twice_is_meant_once() -> None:
     assert read(symbols=["ETHUSDT", "BTCUSDT", "ETHUSDT"]).symbols == ("ETHUSDT", "BTCUSDT")
 
 
+def test_a_symbol_is_understood_as_people_write_it() -> None:
+    assert read(symbols=["btcusdt", "ETH/USDT", "eth/usdt"]).symbols == ("BTCUSDT", "ETHUSDT")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"mode": "sideways"}, "mode: must be backward, forward, gap_fill or verify"),
+        ({"top_n": 0}, "top_n: must be at least 1"),
+        ({"top_n": 10_000}, f"top_n: must be at most {SYMBOLS_MOST}"),
+        ({"top_n": "5"}, "top_n: must be a whole number"),
+        ({"top_n": 1.5}, "top_n: must be a whole number"),
+        ({"recheck": 1}, "recheck: must be true or false"),
+        ({"symbols": []}, "symbols: must name at least one"),
+        ({"symbols": "BTCUSDT"}, 'symbols: must be a list, such as ["BTCUSDT"]'),
+        ({"symbols": [5]}, "symbols: must be a text"),
+        ({"start_date": 5}, "start_date: must be a text"),
+    ],
+)
+def test_a_refusal_is_a_sentence(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        read(**fields)
+    assert str(caught.value) == message
+
+
 def test_symbols_replace_the_top_n_so_that_both_are_a_mistake() -> None:
     assert read(top_n=SYMBOLS_MOST).top_n == SYMBOLS_MOST
     assert refused(symbols=["BTCUSDT"], top_n=5) == "top_n"
@@ -50,7 +75,7 @@ def test_symbols_replace_the_top_n_so_that_both_are_a_mistake() -> None:
         ({"top_n": SYMBOLS_MOST + 1}, "top_n"),
         ({"top_n": "5"}, "top_n"),
         ({"symbols": [f"S{number}USDT" for number in range(SYMBOLS_MOST + 1)]}, "symbols"),
-        ({"symbols": ["btcusdt"]}, "symbols"),
+        ({"symbols": ["btc usdt"]}, "symbols"),
         ({"recheck": 1}, "recheck"),
         ({"colour": "red"}, "colour"),
         ({"<script>": "red"}, "body"),

@@ -95,15 +95,6 @@ def test_what_differs_is_listed_with_how_to_repair_it_and_ends_non_zero(root: Pa
     assert "  make verify REPAIR=1 SYMBOLS=BTCUSDT\n" in screen
 
 
-def test_another_run_that_is_active_is_shown_and_is_not_the_verification(root: Path, api: FakeApi) -> None:
-    refusal = {"code": "COLLECTION_IN_PROGRESS", "message": "A collection is running.", "run_id": RUN}
-    api.trigger = (409, {"error": refusal})
-    api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
-    code, screen = ran(root)
-    assert code == 2
-    assert "was not a verification" in screen
-
-
 def test_a_run_without_results_is_not_a_success(root: Path, api: FakeApi) -> None:
     ended = status(symbol("BTCUSDT", "complete"), mode="verify")
     ended["last_results"] = None
@@ -119,7 +110,7 @@ def test_a_refusal_is_reported(root: Path, api: FakeApi) -> None:
     assert "nothing is stored yet" in screen
 
 
-@pytest.mark.parametrize("words", [["--sample", "0"], ["--sample", "101"], ["--sample", "x"], ["--symbols", "btc"]])
+@pytest.mark.parametrize("words", [["--sample", "0"], ["--sample", "101"], ["--sample", "x"], ["--symbols", "b!c"]])
 def test_a_wrong_argument_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(*words)

@@ -36,6 +36,7 @@ COLUMNS = (
 
 OTHER_NAMES = {
     "open_time_ms": "open_time",
+    "date": "open_time",
     "quote_asset_volume": "quote_volume",
     "count": "trade_count",
     "trades": "trade_count",
@@ -214,7 +215,9 @@ def _names(header: Iterable[str]) -> list[str]:
         A column that is needed is missing.
     """
     names = [_snake(name) for name in header]
-    names = [name if name in COLUMNS else OTHER_NAMES.get(name, name) for name in names]
+    names = [
+        name if name in COLUMNS or OTHER_NAMES.get(name) in names else OTHER_NAMES.get(name, name) for name in names
+    ]
     missing = sorted(_NEEDED - set(names))
     if missing:
         raise ValueError(f"the columns {', '.join(missing)} are missing, and what they hold cannot be synthetic")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import dates
-from candle_collector.domain.run import Mode
-from candle_collector.domain.universe import is_symbol
+from candle_collector.domain.run import MODES, Mode
+from candle_collector.domain.universe import as_symbol, is_symbol
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
 _NAME = re.compile(r"[a-z_]{1,20}", re.ASCII)
@@ -48,7 +49,8 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
         parsed = TriggerBody.model_validate_json(text)
     except ValidationError as error:
         raise _refusal(error) from None
-    for number, symbol in enumerate(parsed.symbols or (), 1):
+    symbols = None if parsed.symbols is None else tuple(dict.fromkeys(map(as_symbol, parsed.symbols)))
+    for number, symbol in enumerate(symbols or (), 1):
         if not is_symbol(symbol):
             raise InvalidRequestError("symbols", f"number {number} is not a symbol; one is written like BTCUSDT")
     if parsed.symbols is not None and parsed.top_n is not None:
@@ -58,7 +60,7 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
         mode=parsed.mode,
         start=_hour("start_date", parsed.start_date),
         end=_hour("end_date", parsed.end_date),
-        symbols=tuple(dict.fromkeys(parsed.symbols)) if parsed.symbols is not None else None,
+        symbols=symbols,
         top_n=parsed.top_n,
         recheck=parsed.recheck,
         repair=parsed.repair,
@@ -91,7 +93,7 @@ def _hour(field: str, text: str | None) -> int | None:
 
 def _refusal(error: ValidationError) -> InvalidRequestError:
     """Return the first complaint in words of ours, without what was sent."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    first = error.errors(include_input=False, include_url=False)[0]
     field = str(first["loc"][0]) if first["loc"] else "body"
     match first["type"]:
         case "extra_forbidden":
@@ -105,4 +107,23 @@ def _refusal(error: ValidationError) -> InvalidRequestError:
         case "json_invalid":
             return InvalidRequestError("body", "is not JSON")
         case _:
-            return InvalidRequestError(field, first["msg"])
+            return InvalidRequestError(field, _sentence(first["type"], first.get("ctx") or {}))
+
+
+_SENTENCES = {
+    "literal_error": f"must be {', '.join(MODES[:-1])} or {MODES[-1]}",
+    "int_type": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "bool_type": "must be true or false",
+    "list_type": 'must be a list, such as ["BTCUSDT"]',
+    "too_short": "must name at least one",
+    "too_long": "must name at most {max_length}",
+    "string_type": "must be a text",
+    "model_type": "must be an object of JSON",
+}
+"""What a field takes, by the kinds of pydantic's complaints and the bounds that these name."""
+
+
+def _sentence(kind: str, bounds: Mapping[str, Any]) -> str:
+    return _SENTENCES.get(kind, "is not valid").format_map(bounds)

@@ -50,6 +50,11 @@ def is_symbol(text: str) -> bool:
     )
 
 
+def as_symbol(text: str) -> str:
+    """Return the symbol that a person means by `btcusdt` or `BTC/USDT`."""
+    return text.strip().replace("/", "").upper()
+
+
 def is_leveraged(base_asset: str, base_assets: Collection[str]) -> bool:
     """Return whether `base_asset` is another listed asset's name with UP, DOWN, BULL or BEAR behind it.
 
