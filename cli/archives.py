@@ -111,20 +111,9 @@ def archive_of(arguments: argparse.Namespace) -> Archive:
     by_name = arguments.stack_name or arguments.region or arguments.profile
     if not by_name and name_of(arguments, places) == STANDALONE:
         return Database.at_home()
-    try:
-        stacks = importlib.import_module("cli.stacks")
-    except ModuleNotFoundError as error:
-        raise needs_extra("aws", error) from error
+    stacks = importlib.import_module("cli.stacks")  # and with it what reaches AWS
     archive: Archive = stacks.AwsStack.of_arguments(arguments)
     return archive
-
-
-def needs_extra(extra: str, error: ModuleNotFoundError) -> StackError:
-    """Return the error that says how to install what is missing."""
-    return StackError(
-        f"This needs {error.name}, which is not installed.",
-        f"`make setup WITH={extra}` in a clone; pipx install 'candle-collector[{extra}]'.",
-    )
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:

@@ -92,13 +92,31 @@ def without_empty(words: Sequence[str]) -> list[str]:
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says, and return the exit code."""
     words = without_empty(sys.argv[1:] if words is None else words)
+    try:
+        return _done(words)
+    except ModuleNotFoundError as error:
+        from cli.missing import remedy_for  # noqa: PLC0415 - `candles --help` needs none of it
+
+        remedy = remedy_for(error)
+        if remedy is None:
+            raise
+        print(remedy, file=sys.stderr, flush=True)
+        return NOT_DONE
+
+
+def _done(words: Sequence[str]) -> int:
     arguments = parser_for(words).parse_args(words)
-    from background.progress import StackError  # noqa: PLC0415 - `candles --help` needs none of it
+    from candle_collector.errors import CollectorError  # noqa: PLC0415 - as above
+
+    from background.progress import StackError  # noqa: PLC0415 - as above
 
     try:
         return _module(arguments.command).run(arguments)
     except StackError as error:
         print(error, file=sys.stderr, flush=True)
+        return NOT_DONE
+    except CollectorError as error:
+        print(f"{error}.", file=sys.stderr, flush=True)
         return NOT_DONE
     except KeyboardInterrupt:
         return INTERRUPTED

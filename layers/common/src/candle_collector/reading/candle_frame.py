@@ -35,7 +35,9 @@ def arrow() -> Any:
     try:
         import pyarrow as pa  # type: ignore[import-untyped] # it ships none # noqa: PLC0415 - no function needs it
     except ImportError as error:
-        raise ExportNeedsError("pyarrow is missing: run `make setup`, or `pip install pandas pyarrow`") from error
+        raise ExportNeedsError(
+            "pyarrow is missing: `make setup WITH=files`, or `pip install pandas pyarrow`"
+        ) from error
     return pa
 
 
@@ -111,7 +113,7 @@ def candle_frame(
     try:
         import pandas as pd  # noqa: PLC0415 - no function needs it
     except ImportError as error:
-        raise ExportNeedsError("pandas is missing: run `make setup`, or `pip install pandas pyarrow`") from error
+        raise ExportNeedsError("pandas is missing: `make setup WITH=files`, or `pip install pandas pyarrow`") from error
     within = range_of_dates(start, end)
     months = [
         table(month)

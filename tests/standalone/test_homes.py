@@ -1,0 +1,264 @@
+"""The command `candles` on the server of one process: brought up, asked, stopped; its settings, ports and database."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from background.standalone_home import SETTINGS
+from cli.main import parser_for
+
+PROJECT = Path(__file__).resolve().parents[2]
+SYMBOLS = ("--exchange", "simulated", "--symbols", "BTCUSDT", "--start", "2025-01-01", "--end", "2025-01-10")
+
+
+def free_ports(number: int) -> list[int]:
+    held = [socket.socket() for _ in range(number)]
+    for probe in held:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in held]
+    for probe in held:
+        probe.close()
+    return ports
+
+
+@dataclass
+class Person:
+    """Somebody at a terminal, with a folder and ports of their own."""
+
+    folder: Path
+    environment: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def candles(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run the command and return how it ended."""
+        return subprocess.run(  # noqa: S603 - the project's own command
+            [sys.executable, "-m", "cli", *words],
+            env=self.environment | settings,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def done(self, *words: str, **settings: str) -> str:
+        """Run the command, which must end with 0, and return what it printed."""
+        ended = self.candles(*words, **settings)
+        assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    @property
+    def stack(self) -> dict[str, Any]:
+        """What stack.json says."""
+        content: dict[str, Any] = json.loads((self.folder / "data" / "stack.json").read_text())
+        return content
+
+    def info(self) -> dict[str, Any]:
+        """Ask the API how it is."""
+        headers = {"X-API-Key": self.stack["api_key"]}
+        url = f"{self.stack['api_url']}/api/admin/system/info"
+        content: dict[str, Any] = requests.get(url, headers=headers, timeout=30).json()
+        return content
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Person]:
+    api, aws, exchange = free_ports(3)
+    kept = {name: text for name, text in os.environ.items() if name not in SETTINGS | {"ON"}}
+    own = {"LOCAL_DIR": str(tmp_path / "data"), "LOCAL_API_PORT": str(api), "LOCAL_AWS_PORT": str(aws)}
+    own |= {"LOCAL_EXCHANGE_PORT": str(exchange), "PYTHONPATH": ""}
+    person = Person(tmp_path, kept | own)
+    yield person
+    for process in person.started:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    person.candles("down")
+
+
+def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api_there(person: Person) -> None:
+    text = person.done("collect", *SYMBOLS)
+    assert "240 candles stored" in text
+    assert f"lie in sqlite:///{person.folder}/data/simulated/candles.db." in text
+    stack = person.stack
+    assert stack["on"] == "standalone"
+    assert set(stack["pids"]) == {"server", "exchange"}
+    assert {"api_url", "api_key", "exchange_url", "exchange", "state_dir", "logs_dir", "database_url"} <= set(stack)
+    assert person.info()["store"]["candles"] == 240
+    assert "0 requests" in person.done("collect", *SYMBOLS, "--dry-run").replace("0 hours are missing, ", "")
+    assert "skipped" in person.done("collect", *SYMBOLS)
+    status = person.done("status")
+    assert "240 candles of 1 symbols" in status
+    assert "collects  idle" in status
+
+
+def test_what_reads_the_tables_works_while_the_server_is_down(person: Person) -> None:
+    person.done("collect", *SYMBOLS)
+    key = person.done("keys", "create", "--name", "reader", "--scope", "read").strip()
+    answer = requests.get(f"{person.stack['api_url']}/api/v3/ping", headers={"X-API-Key": key}, timeout=30)
+    assert answer.status_code == 200
+    assert "is down. What it stored stays." in person.done("down")
+    assert not (person.folder / "data" / "stack.json").exists()
+    assert "240 candles of 1 symbols" in person.done("export", "all.csv")
+    assert "reader" in person.done("keys", "list")
+    assert "No candle of BTCUSDT was replaced" in person.done("revisions", "btc/usdt")
+    assert "240 were there" in person.done("import", "all.csv", "--symbol", "BTCUSDT")
+    ended = person.candles("coverage")
+    assert ended.returncode == 2
+    assert "The server does not run." in ended.stderr
+    assert person.candles("status").returncode == 1
+
+
+def test_settings_stay_until_they_are_changed_and_are_shown(person: Person) -> None:
+    person.done("up", "--exchange", "simulated", TOP_N_CRYPTOS="7", COLLECTION_SCHEDULE="0 */3 * * *")
+    pid = person.stack["pids"]["server"]
+    text = person.done("up")
+    assert person.stack["pids"]["server"] == pid, text
+    assert person.info()["settings"]["top_n_cryptos"] == 7
+    assert "TOP_N_CRYPTOS=7" in person.done("status")
+    person.done("up", TOP_N_CRYPTOS="8")
+    settings = person.info()["settings"]
+    assert (settings["top_n_cryptos"], settings["collection_schedule"]) == (8, "cron(0 0/3 * * ? *)")
+    person.done("up", TOP_N_CRYPTOS="default")
+    assert person.info()["settings"]["top_n_cryptos"] == 100
+
+
+def test_who_brings_it_up_wants_its_schedules_and_a_collection_alone_does_not(person: Person) -> None:
+    person.done("collect", *SYMBOLS)
+    assert person.info()["settings"]["schedules_enabled"] is False
+    person.done("up")
+    assert person.info()["settings"]["schedules_enabled"] is True
+    person.done("collect", *SYMBOLS)
+    assert person.info()["settings"]["schedules_enabled"] is True
+
+
+@pytest.mark.parametrize("settings", [{"TOP_N_CRYPTOS": "many"}, {"COLLECTION_SCHEDULE": "0 25 * * *"}])
+def test_a_setting_that_is_wrong_stops_nothing_that_runs(person: Person, settings: dict[str, str]) -> None:
+    person.done("up", "--exchange", "simulated")
+    pid = person.stack["pids"]["server"]
+    ended = person.candles("up", **settings)
+    assert ended.returncode == 2
+    assert next(iter(settings)) in ended.stderr
+    assert person.stack["pids"]["server"] == pid
+    assert person.info()["settings"]["top_n_cryptos"] == 100
+
+
+def test_a_port_that_is_taken_is_found_before_anything_is_stopped(person: Person) -> None:
+    person.done("up", "--exchange", "simulated")
+    pid = person.stack["pids"]["server"]
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ended = person.candles("up", LOCAL_API_PORT=str(other.getsockname()[1]))
+    assert ended.returncode == 2
+    assert "is taken by another program" in ended.stderr
+    assert person.stack["pids"]["server"] == pid
+    assert person.info()["collection"]["state"] == "idle"
+
+
+def test_a_database_does_not_take_the_candles_of_two_exchanges(person: Person) -> None:
+    url = f"sqlite:///{person.folder}/one.db"
+    person.done("collect", *SYMBOLS, DATABASE_URL=url)
+    recorded = person.folder / "klines"
+    recorded.mkdir()
+    (recorded / "BTCUSDT-1h-2024.csv").write_text("")
+    ended = person.candles("up", "--exchange", f"replay:{recorded}", DATABASE_URL=url)
+    assert ended.returncode == 2
+    assert "keeps the candles of another exchange (simulated)" in ended.stderr
+    assert person.info()["store"]["candles"] == 240
+
+
+@pytest.mark.parametrize(
+    ("url", "reported"), [("mysql://a:secret@b/c", "mysql"), ("sqlite:////nowhere/at/all/x.db", "nowhere")]
+)
+def test_a_database_that_cannot_be_had_is_said_in_a_sentence(person: Person, url: str, reported: str) -> None:
+    ended = person.candles("up", "--exchange", "simulated", DATABASE_URL=url)
+    assert ended.returncode == 2
+    assert reported in ended.stderr
+    assert "secret" not in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_serving_in_a_terminal_ends_with_its_signal_and_can_be_used_meanwhile(person: Person) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "serve", "--exchange", "simulated"],
+        env=person.environment,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    person.started.append(process)
+    deadline = time.monotonic() + 60
+    while not (person.folder / "data" / "stack.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "240 candles stored" in person.done("collect", *SYMBOLS)
+    again = person.candles("serve")
+    assert again.returncode == 2
+    assert "The server runs already." in again.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    assert not (person.folder / "data" / "stack.json").exists()
+    assert "is down" in person.candles("status").stdout
+
+
+def test_a_run_is_cancelled_and_retried_at_the_terminal(person: Person) -> None:
+    ended = person.candles("cancel")
+    assert "does not run" in ended.stderr
+    person.done("collect", *SYMBOLS)
+    ended = person.candles("cancel")
+    assert (ended.returncode, "No run is active." in ended.stderr) == (2, True)
+    ended = person.candles("retry")
+    assert ended.returncode == 2
+    assert "NOTHING_TO_RETRY" in ended.stdout
+
+
+def test_an_exchange_that_dies_is_named_by_status(person: Person) -> None:
+    person.done("up", "--exchange", "simulated")
+    os.kill(person.stack["pids"]["exchange"], signal.SIGKILL)
+    ended = person.candles("status")
+    assert ended.returncode == 1
+    assert "does not answer" in ended.stdout
+
+
+def test_the_wheel_works_without_the_project(person: Person) -> None:
+    built = person.folder / "built"
+    subprocess.run(  # noqa: S603 - the project's own build
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(person.folder / "installed")
+    # before the linked project: what is imported is what the wheel has
+    person.environment["PYTHONPATH"] = str(person.folder / "installed")
+    del person.environment["LOCAL_DIR"]
+    person.environment |= {"XDG_DATA_HOME": str(person.folder / "users"), "HOME": str(person.folder)}
+    try:
+        assert "240 candles stored" in person.done("collect", *SYMBOLS)
+        assert (person.folder / "users" / "candle-collector" / "simulated" / "candles.db").is_file()
+        assert "240 candles" in person.done("export", "all.csv")
+        ended = person.candles("up", "--on", "local-aws")
+        assert (ended.returncode, "needs the project's sources" in ended.stderr) == (2, True)
+    finally:
+        person.done("down")
+
+
+def test_every_subcommand_of_the_home_takes_on() -> None:
+    for name in ("up", "down", "collect", "status", "coverage", "logs", "verify", "cancel", "retry"):
+        assert parser_for([name]).parse_args([name, "--on", "local-aws"]).on == "local-aws"
