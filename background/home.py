@@ -89,6 +89,13 @@ class Home(ABC):
             what = capital(TITLES[self.on])
             say(f"{what} is down. What it stored stays." if stopped else f"{what} was not running.")
 
+    def answers(self) -> bool:
+        """Return whether the API answers."""
+        reported = self.description()
+        if reported is None or self._program.running() is None:
+            return False
+        return http_status(f"{reported['api_url']}/api/v3/ping", str(reported["api_key"]), within_s=5) == OK
+
     def status(self) -> bool:
         """Report what runs and where; answer whether all of it does."""
         reported = self.description()

@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     if command == "serve":
         parser.add_argument("--host", default=LOCAL_HOST, help=f"the address to listen on (default: {LOCAL_HOST})")
+    if command == "status":
+        parser.add_argument("--ping", action="store_true", help="only answer whether the API does, by the exit code")
     if command == "logs":
         parser.add_argument("--follow", action="store_true", help="go on with new lines until Ctrl-C")
 
@@ -59,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace, places: Places) -> int:
     """Show what runs, and how it is with the exchange and the collection."""
     home = home_of(arguments, places)
+    if arguments.ping:
+        return 0 if home.answers() else DOWN
     if not home.status():
         return DOWN
     reported = home.description() or {}

@@ -100,6 +100,7 @@ def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api
     assert person.info()["store"]["candles"] == 240
     assert "0 requests" in person.done("collect", *SYMBOLS, "--dry-run").replace("0 hours are missing, ", "")
     assert "skipped" in person.done("collect", *SYMBOLS)
+    assert person.done("status", "--ping") == ""
     status = person.done("status")
     assert "240 candles of 1 symbols" in status
     assert "collects  idle" in status
