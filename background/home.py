@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 from background.exchange_choice import BINANCE, ExchangeChoice, binance_answers, choose
 from background.files import digest_of, read_object, write_private
 from background.http_status import OK, http_status
-from background.places import IS_CLONE, PORT_VARIABLES, PROJECT, Places, base_folder, shown
+from background.places import PORT_VARIABLES, PROJECT, Places, base_folder, shown
 from background.processes import Background, require_free
-from background.progress import StackError, say, step
+from background.progress import IS_CLONE, StackError, say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from background.progress import StackError
+from background.progress import IS_CLONE, StackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROJECT = Path(__file__).resolve().parents[1]
-IS_CLONE = (PROJECT / "template.yaml").is_file()
-"""Whether this is a clone of the project, with its template and its set-up, and not an installed wheel."""
 USERS_FOLDER = "candle-collector"
 
 PORT_VARIABLES = {"aws": "LOCAL_AWS_PORT", "api": "LOCAL_API_PORT", "exchange": "LOCAL_EXCHANGE_PORT"}

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+IS_CLONE = (Path(__file__).resolve().parents[1] / "template.yaml").is_file()
+"""Whether this is a clone of the project, with its Makefile and its template, and not an installed wheel."""
+_TARGETS = "up|down|serve|collect|status|logs|coverage|verify|cancel|retry"
+
+
+def as_typed(text: str, *, is_clone: bool = IS_CLONE) -> str:
+    """Return a text in which commands are written as they can be typed: make's in a clone, else those of `candles`."""
+
+    def command(found: re.Match[str]) -> str:
+        words = [f"--{name.lower()} {value}" for name, value in re.findall(r"([A-Z]+)=([^\s`]+)", found[2])]
+        return " ".join(["candles", found[1], *words])
+
+    return text if is_clone else re.sub(rf"\bmake ({_TARGETS})\b((?: [A-Z]+=[^\s`]+)*)", command, text)
+
+
 class StackError(Exception):
     """Something a person must know about: what is wrong, and the remedy."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{problem}\n  Remedy: {remedy}" if remedy else problem)
+        super().__init__(as_typed(f"{problem}\n  Remedy: {remedy}" if remedy else problem))
 
 
 def say(line: str) -> None:
     """Print one line at once, also where the output goes to a file or a pipe."""
-    print(line, flush=True)
+    print(as_typed(line), flush=True)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import importlib
 import os
 
 from background.home import LOCAL_AWS, STANDALONE, TITLES, Home, capital, running_home
-from background.places import IS_CLONE, Places
-from background.progress import StackError
+from background.places import Places
+from background.progress import IS_CLONE, StackError
 
 HOMES = (STANDALONE, LOCAL_AWS)
 

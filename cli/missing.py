@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from background.places import IS_CLONE
-from background.progress import StackError
+from background.progress import IS_CLONE, StackError
 
 EXTRAS = {"boto3": "aws", "botocore": "aws", "pynamodb": "aws", "pandas": "files", "pyarrow": "files"}
 """The extra of the project that brings a library."""

@@ -18,8 +18,8 @@ from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.bootstrap import Container
 from candle_collector.settings import Settings
 
-from background.places import IS_CLONE, PROJECT, Places
-from background.progress import StackError
+from background.places import PROJECT, Places
+from background.progress import IS_CLONE, StackError
 
 LOCAL = "local"
 

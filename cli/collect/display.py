@@ -59,7 +59,7 @@ def picture(
     if status.progress is not None:
         progress = status.progress
         bar = Table.grid(padding=(0, 1))
-        left = "" if seconds_left is None else f"about {span(seconds_left)} left"
+        left = "" if seconds_left is None or warning else f"about {span(seconds_left)} left"
         share = share_done(status.last_results) if status.last_results is not None else progress.percent / 100
         bar.add_row(
             ProgressBar(total=1, completed=share, width=BAR_WIDTH, complete_style="green"),

@@ -178,6 +178,13 @@ def where_it_lies(stack: Stack, state_dir: str) -> str:
     return f"They came from {stack.exchange} and lie in {where}."
 
 
+def what_stays(stack: Stack) -> str:
+    """Write what goes on running after a collection."""
+    if stack.settings.get("SCHEDULES_ENABLED") == "true":
+        return f"The server stays up at {stack.api_url} and goes on by itself; `make down` stops it."
+    return f"The server stays up at {stack.api_url}: `make down` stops it, `make up` has it go on by itself."
+
+
 def how_to_look(api_url: str, stack_file: str, run_id: str | None) -> str:
     """Write the commands that ask for a run's status, the latest's without an id."""
     return f"{_key_line(stack_file)}\n{_status_line(api_url, run_id)}"

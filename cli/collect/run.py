@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -13,14 +13,14 @@ from rich.text import Text
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
 
 from background.places import Places
-from background.progress import StackError
+from background.progress import StackError, as_typed
 from cli.client import ApiError, ApiRefusedError, ApiUnansweredError, ApiUnreachableError, CollectorApi
 from cli.collect import remedies
 from cli.collect.arguments import CollectionRequest
 from cli.collect.display import Display, display_for
-from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, where_it_lies
+from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, what_stays, where_it_lies
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
-from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of, span
+from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of
 
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.
@@ -103,6 +103,8 @@ def report(ended: Ended, places: Places, console: Console, *, is_first_look: boo
     if status.last_results is not None and status.last_results.details:
         say(console, where_it_lies(stack, _from_here(stack.state_dir)))
         say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
+    if stack.database_url is not None:
+        say(console, what_stays(stack))
     if is_first_look:
         say(console, how_to_go_on())
     return exit_code(status.last_results)
@@ -210,7 +212,7 @@ def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stac
             if error.http_status != _CONFLICT or run_id is None:
                 raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
             say(console, f"Run {run_id} is active, and one runs at a time: yours starts when it has ended.", "yellow")
-            say(console, "Ctrl-C ends the waiting; `candles cancel` ends that run.", "yellow")
+            say(console, "Ctrl-C ends the waiting; `make cancel` ends that run.", "yellow")
             _follow(api, run_id, console, stack_file, wait, is_ours=False)
             wait(LOOK_SECONDS)
         except (ApiUnreachableError, ApiUnansweredError) as error:
@@ -253,9 +255,9 @@ def _follow(
         raise _StoppedError(
             EXIT_INTERRUPTED,
             f"Run {run_id} goes on without this display.",
-            "  candles status        how it is\n"
-            "  candles cancel        end it; what it stored stays\n"
-            "  candles retry         afterwards: ask again for what it could not get",
+            "  make status    # how it is\n"
+            "  make cancel    # end it; what it stored stays\n"
+            "  make retry     # afterwards: ask again for what it could not get",
             how_to_look(api.url, stack_file, run_id),
         ) from error
 
@@ -278,7 +280,8 @@ class Stalled:
             self._seen, self._moved_at, self._reason = seen, now, None
         elif now - self._moved_at >= STALLED_SECONDS and now - self._asked_at >= STALLED_SECONDS:
             self._asked_at = now
-            self._reason = self._asked(now - self._moved_at)
+            reason = self._asked(now - self._moved_at)
+            self._reason = self._reason if reason and self._reason else reason
         return self._reason
 
     def _asked(self, seconds: float) -> str | None:
@@ -288,7 +291,8 @@ class Stalled:
             return None
         if exchange.reachable:
             return None
-        return f"The exchange at {exchange.base_url} does not answer; nothing was stored for {span(seconds)}."
+        since = datetime.now(UTC) - timedelta(seconds=seconds)
+        return f"The exchange at {exchange.base_url} does not answer; nothing was stored since {since:%H:%M:%S} UTC."
 
 
 def _look(api: CollectorApi, run_id: str, display: Display, wait: Wait) -> Status:
@@ -342,5 +346,5 @@ def _remedy(error: ApiError) -> str:
 
 def say(console: Console, text: str, style: str = "") -> None:
     """Print lines: prose is wrapped between words at a terminal, commands (indented) are left whole to be copied."""
-    for line in text.splitlines():
+    for line in as_typed(text).splitlines():
         console.print(Text(line, style=style), soft_wrap=line.startswith("  ") or not console.is_terminal)

@@ -23,6 +23,7 @@ class Stack(BaseModel):
     state_dir: Path
     aws_endpoint_url: str | None = None
     database_url: str | None = None
+    settings: dict[str, str] = {}
 
 
 def read_stack(stack_file: Path) -> Stack:

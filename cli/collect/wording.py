@@ -137,7 +137,7 @@ def progress_line(
             parts.append(f"{candles_per_second:,.0f} candles/s")
         parts.append(counted(requests_of(status.last_results), "request"))
         parts.append(tally(status.last_results))
-    if seconds_left is not None and status.is_running:
+    if seconds_left is not None and status.is_running and not warning:
         parts.append(f"about {span(seconds_left)} left")
     if status.waiting_for_exchange_until is not None:
         parts.append(waiting(moment(status.waiting_for_exchange_until)))

@@ -10,6 +10,7 @@ from candle_collector.domain.universe import as_symbol
 from rich.progress import track
 
 from background.places import Places
+from background.progress import as_typed
 from cli.client import CollectorApi
 from cli.collect.stack import Exchange, read_stack
 from cli.console import console
@@ -43,14 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
         without = [without_young(item, now) for item in series]
         series, young = [item for item, _ in without], sum(hours for _, hours in without)
     if not series:
-        screen.print("Nothing is stored yet. `make collect` collects.")
+        screen.print(as_typed("Nothing is stored yet. `make collect` collects."))
         return 0
     screen.print(series_table(series))
     for coverage in series:
         if named or coverage.missing or len(coverage.segments) > 1 or coverage.record_repaired:
             screen.print(*windows_table(coverage, everything=bool(named)), sep="\n")
     if young:
-        screen.print(
-            f"Not counted: {young:,} hours of the last day that are not collected yet. make collect MODE=forward"
-        )
+        screen.print(as_typed(f"Not counted: {young:,} hours of the last day; `make collect MODE=forward` has them."))
     return 0

@@ -6,7 +6,7 @@ import argparse
 import time
 
 from background.places import Places
-from background.progress import StackError
+from background.progress import StackError, say
 from cli.client import CollectorApi
 from cli.collect.run import follow_retry, report
 from cli.collect.stack import read_stack
@@ -47,8 +47,8 @@ def _cancel(api: CollectorApi, named: str | None) -> int:
     results = api.status(status.run_id).last_results
     stored = counted(results.total_records, "candle") if results else "what it has"
     if cancelled.state == "ended":
-        print(f"Run {status.run_id} has ended; it stored {stored}, and all of it stays.")
+        say(f"Run {status.run_id} has ended; it stored {stored}, and all of it stays.")
     else:
-        print(f"Run {status.run_id} ends after the answers in hand; it stored {stored} so far, and all of it stays.")
-    print("`candles retry` asks again for what it left out.")
+        say(f"Run {status.run_id} ends after the answers in hand; it stored {stored} so far, and all of it stays.")
+    say("`make retry` asks again for what it left out.")
     return 0

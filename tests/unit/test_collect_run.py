@@ -231,7 +231,8 @@ def test_an_exchange_that_dies_in_mid_run_is_named() -> None:
     for now[0] in (0.0, 1.0, 2.0, 3.0, 4.0):
         looks.append(stalled.reason(held))
     assert looks[:3] == [None, None, None]
-    assert looks[4] == "The exchange at http://127.0.0.1:1 does not answer; nothing was stored for 3 s."
+    assert str(looks[3]).startswith("The exchange at http://127.0.0.1:1 does not answer; nothing was stored since ")
+    assert looks[4] == looks[3]
     moved = TypeAdapter(Status).validate_python(status(symbol("BTCUSDT", "running", 2), running=True))
     assert stalled.reason(moved) is None
 
@@ -319,8 +320,8 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_at_it(root: Path, api:
     code, screen = ran(root, wait=press_ctrl_c)
     assert code == 130
     assert f"Run {RUN} goes on" in screen
-    assert "candles cancel" in screen
-    assert "candles retry" in screen
+    assert "make cancel" in screen
+    assert "make retry" in screen
     assert f"{api.url}/api/admin/collect/status?run_id={RUN}" in screen
 
 
