@@ -53,8 +53,19 @@ def key_for_this(stack: AwsStack) -> Iterator[str]:
 
 
 def url_of(stack: AwsStack) -> str:
-    """Return where the stack's API is reached."""
-    return read_stack(Places.from_environment().stack_file).api_url if stack.is_local else stack.outputs()["ApiUrl"]
+    """Return where the stack's API is reached.
+
+    Raises
+    ------
+    StackError
+        Another home runs on this machine.
+    """
+    if not stack.is_local:
+        return stack.outputs()["ApiUrl"]
+    running = read_stack(Places.from_environment().stack_file)
+    if running.aws_endpoint_url is None:
+        raise StackError("The local AWS does not run here.", "`make up ON=local-aws` starts it.")
+    return running.api_url
 
 
 def smoke(api: CollectorApi) -> None:

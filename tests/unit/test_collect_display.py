@@ -39,8 +39,8 @@ def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryp
 
 def test_progress_moves_inside_a_crypto_and_the_time_left_comes_from_it() -> None:
     def at(seconds: float, records: int) -> Status:
-        one = symbol_result("BTCUSDT", "running", records=records, requests=1)
-        held = results([one], total_cryptos=1, start_date="2025-01-01", end_date="2025-04-10")
+        running_symbol = symbol_result("BTCUSDT", "running", records=records, requests=1)
+        held = results([running_symbol], total_cryptos=1, start_date="2025-01-01", end_date="2025-04-10")
         return status(
             elapsed_seconds=seconds,
             progress=Progress(done=0, total=1, percent=0, eta_seconds=None),

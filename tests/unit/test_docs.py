@@ -38,6 +38,8 @@ NOT_CHECKED = {
     "jq": "a program of the system",
     "docker": "needs Docker",
     "socat": "needs Docker",
+    "sudo": "needs the rights of root",
+    "sqlite3": "a program of the system",
     "mkdir": "a program of the system",
     "freqtrade": "run by tests/clients",
     "cat": "run by tests/clients",
@@ -118,6 +120,8 @@ def check(words: list[str]) -> None:
         check_curl(rest)
     elif program == "bash":
         assert (PROJECT / rest[0]).is_file()
+    elif program.endswith("uv"):
+        assert rest[:2] == ["build", "--wheel"]
     elif program == "pip":
         raise AssertionError("the project is installed by `make setup`")
     else:
