@@ -116,6 +116,17 @@ def archive_of(arguments: argparse.Namespace) -> Archive:
     return archive
 
 
+def open_archive(stack_name: str | None = None, *, region: str | None = None, profile: str | None = None) -> Container:
+    """Return the adapters on the archive at home, or on that of a stack in an AWS account.
+
+    Raises
+    ------
+    StackError
+        There is not one.
+    """
+    return archive_of(argparse.Namespace(on="", stack_name=stack_name, region=region, profile=profile)).tables()
+
+
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say which archive is meant."""
     add_home_argument(parser)

@@ -20,6 +20,7 @@ import requests
 
 from background.standalone_home import SETTINGS
 from cli.main import parser_for
+from tests.clients.snippets import snippet
 
 PROJECT = Path(__file__).resolve().parents[2]
 SYMBOLS = ("--exchange", "simulated", "--symbols", "BTCUSDT", "--start", "2025-01-01", "--end", "2025-01-10")
@@ -117,6 +118,11 @@ def test_what_reads_the_tables_works_while_the_server_is_down(person: Person) ->
     assert "reader" in person.done("keys", "list")
     assert "No candle of BTCUSDT was replaced" in person.done("revisions", "btc/usdt")
     assert "240 were there" in person.done("import", "all.csv", "--symbol", "BTCUSDT")
+    program = f"{snippet('pandas')}\nprint(len(frame), frame.symbol.unique().tolist())"
+    shown = subprocess.run(  # noqa: S603 - the documentation's own lines
+        [sys.executable, "-c", program], env=person.environment, capture_output=True, text=True, check=False
+    )
+    assert (shown.stdout, shown.stderr) == ("60 ['BTCUSDT']\n", "")
     ended = person.candles("coverage")
     assert ended.returncode == 2
     assert "The server does not run." in ended.stderr

@@ -1,0 +1,123 @@
+"""Which home a command means, which settings are in force, and what a home refuses before it stops anything."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from background.home import LOCAL_AWS, STANDALONE, program_of
+from background.kept_settings import KeptSettings, as_expressions
+from background.places import Places, default_local_dir
+from background.processes import Background
+from background.progress import StackError
+from background.standalone_home import StandaloneHome, without_password
+from cli.archives import Database
+from cli.homes import home_of, name_of
+from localstack.running import LocalStack
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    for name in ("ON", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return Places(tmp_path, tmp_path / "logs", 1, 2, 3)
+
+
+@pytest.fixture
+def emulator(places: Places) -> Iterator[Background]:
+    """Let something run that stands for the emulator."""
+    program = program_of(LOCAL_AWS, places)
+    program.start(["-c", "import time; time.sleep(600)"], os.environ, "a test", places.local_dir)
+    yield program
+    program.stop(within_s=10)
+
+
+def asked(on: str = "") -> argparse.Namespace:
+    return argparse.Namespace(on=on)
+
+
+def test_it_is_the_server_of_one_process_unless_something_else_is_said(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(home_of(asked(), places), StandaloneHome)
+    assert isinstance(home_of(asked(LOCAL_AWS), places), LocalStack)
+    monkeypatch.setenv("ON", LOCAL_AWS)
+    assert name_of(asked(), places) == LOCAL_AWS
+    assert name_of(asked(STANDALONE), places) == STANDALONE
+    monkeypatch.setenv("ON", "the moon")
+    with pytest.raises(StackError, match="ON=the moon is not known"):
+        name_of(asked(), places)
+
+
+@pytest.mark.usefixtures("emulator")
+def test_what_runs_is_meant_where_nothing_is_said(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    assert name_of(asked(), places) == LOCAL_AWS
+    home_of(asked(STANDALONE), places).down()
+    assert "the local AWS is: ON=local-aws stops it." in capsys.readouterr().out
+    assert program_of(LOCAL_AWS, places).running() is not None
+
+
+def test_settings_are_kept_until_they_are_changed(tmp_path: Path) -> None:
+    kept = KeptSettings(tmp_path / "settings.json", {"TOP_N_CRYPTOS", "MAX_RETRIES"})
+    assert kept.with_those_of({"TOP_N_CRYPTOS": "", "OTHER": "x"}) == {}
+    kept.keep(kept.with_those_of({"TOP_N_CRYPTOS": "5", "OTHER": "x"}))
+    assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == 0o600
+    assert kept.with_those_of({"MAX_RETRIES": "1"}) == {"TOP_N_CRYPTOS": "5", "MAX_RETRIES": "1"}
+    assert kept.with_those_of({"TOP_N_CRYPTOS": "default"}) == {}
+
+
+def test_schedules_become_expressions_and_a_wrong_one_is_named() -> None:
+    assert as_expressions({"COLLECTION_SCHEDULE": "0 */6 * * *"}) == {"COLLECTION_SCHEDULE": "cron(0 0/6 * * ? *)"}
+    with pytest.raises(StackError, match="COLLECTION_SCHEDULE"):
+        as_expressions({"COLLECTION_SCHEDULE": "often"})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://me:se@cret@host:5432/name", "postgresql+psycopg://me:***@host:5432/name"),
+        ("postgresql://host/name?user=me&password=secret&x=1", "postgresql://host/name?user=me&password=***&x=1"),
+        ("postgresql://me@host/name", "postgresql://me@host/name"),
+        ("sqlite:////a/file.db", "sqlite:////a/file.db"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+    assert Database(url).name == shown
+
+
+def test_the_database_of_the_last_run_is_found_without_the_server(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_DIR", str(places.local_dir))
+    with pytest.raises(StackError, match="Nothing has run here yet"):
+        Database.at_home()
+    (places.local_dir / "last-state-standalone").write_text("binance\n")
+    assert Database.at_home().url == f"sqlite:///{places.local_dir}/binance/candles.db"
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////another.db")
+    assert Database.at_home().url == "sqlite:////another.db"
+
+
+def test_a_local_aws_at_another_port_is_refused_with_the_port_that_its_queues_have(places: Places) -> None:
+    home = LocalStack(places)
+    home._check_port(places.local_dir)
+    (places.local_dir / "aws-port").write_text("4566\n")
+    with pytest.raises(StackError, match=r"queues at port 4566(.|\n)*LOCAL_AWS_PORT=4566"):
+        home._check_port(places.local_dir)
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"HOME": "/home/me"}, "/home/me/.local/share/candle-collector"),
+        ({"HOME": "/home/me", "XDG_DATA_HOME": "/data"}, "/data/candle-collector"),
+        ({"HOME": "/home/me", "XDG_DATA_HOME": "relative"}, "/home/me/.local/share/candle-collector"),
+    ],
+)
+def test_an_installed_package_keeps_its_data_in_the_users_folder(environment: dict[str, str], folder: str) -> None:
+    assert default_local_dir(environment, is_clone=False) == Path(folder)
