@@ -31,7 +31,8 @@ DATABASE_URL = "DATABASE_URL"
 _TABLE: dict[str, Setting[Any]] = {value.name: value for value in vars(Settings).values() if isinstance(value, Setting)}
 # what the server itself knows, or this program
 _NOT_GIVEN = {"STAGE", "CANDLES_TABLE", "RUNS_TABLE", "KEYS_TABLE", "COLLECT_QUEUE_URL", "EXCHANGE_BASE_URL"}
-SETTINGS = frozenset({DATABASE_URL, *_TABLE} - _NOT_GIVEN)
+_OF_THE_SERVER = {"RECONCILER_SCHEDULE", "LOG_LEVEL"}
+SETTINGS = frozenset({DATABASE_URL, *_TABLE, *_OF_THE_SERVER} - _NOT_GIVEN)
 """The variables that set up the server."""
 LOCAL_HOST = "127.0.0.1"
 

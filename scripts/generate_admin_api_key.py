@@ -16,6 +16,8 @@ CANDLES = PROJECT / ".venv" / "bin" / "candles"
 
 if __name__ == "__main__":
     if not CANDLES.exists():
-        sys.exit("The project is not set up yet. Run `make setup` (or `make up`, which also starts the local stack).")
+        sys.exit(
+            "The project is not set up yet. Run `make setup WITH=aws` (or `make up`, which starts the archive at home)."
+        )
     os.chdir(PROJECT)
     os.execv(CANDLES, [str(CANDLES), "keys", "create", *sys.argv[1:]])  # noqa: S606 - the project's own command
