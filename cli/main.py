@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -120,3 +121,6 @@ def _done(words: Sequence[str]) -> int:
         return NOT_DONE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # as of `candles status | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_DONE
