@@ -80,6 +80,8 @@ class Background:
             record = Record(0, "", "")
         if record.pid and record.token in command_line(record.pid):
             return record
+        if self._started is not None and self._started.pid == record.pid:
+            self._started.wait()  # it has ended since it was asked for
         self._file.unlink(missing_ok=True)
         return None
 
