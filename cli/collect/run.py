@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 90.0
 # A worker stores a batch in well under a second; after this it is asked why nothing comes.
 STALLED_SECONDS = 3.0
 MOST_RUNS_WAITED_FOR = 10
-_CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 409, 429, 500
+_IN_PROGRESS, _TOO_MANY_REQUESTS, _SERVER_ERROR = "COLLECTION_IN_PROGRESS", 429, 500
 
 Wait = Callable[[float], None]
 
@@ -209,7 +209,7 @@ def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stac
             started = ask()
         except ApiRefusedError as error:
             run_id = error.refusal.run_id
-            if error.http_status != _CONFLICT or run_id is None:
+            if error.refusal.code != _IN_PROGRESS or run_id is None:
                 raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
             say(console, f"Run {run_id} is active, and one runs at a time: yours starts when it has ended.", "yellow")
             say(console, "Ctrl-C ends the waiting; `make cancel` ends that run.", "yellow")

@@ -255,6 +255,7 @@ def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, ap
         ),
         (503, {"error": {"code": "EXCHANGE_UNAVAILABLE", "message": "Down."}}, "EXCHANGE=simulated"),
         (409, {"error": {"code": "OTHER", "message": "Names no run."}}, "Names no run."),
+        (409, {"error": {"code": "NOTHING_TO_RETRY", "message": "All is there.", "run_id": RUN}}, "All is there."),
         (502, b"<html>", "logs/"),
         (202, b"<html>", "logs/"),
     ],
