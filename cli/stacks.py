@@ -157,7 +157,7 @@ class AwsStack:
             stacks = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         except (BotoCoreError, ClientError) as error:
             remedy = (
-                "`make up` starts it."
+                "`make up ON=local-aws` starts it."
                 if self.is_local
                 else "look at its name, its region (--region, AWS_REGION) and the profile (--profile, AWS_PROFILE)."
             )

@@ -12,14 +12,14 @@ _VARIABLES = {
 }
 _SERVER_ERROR = 500
 
-UNREACHABLE = "The local stack is not there. Start it with `make up`, then ask again."
-UNANSWERED = "Look into logs/ for what the functions said. `make down`, `make up` start afresh; nothing stored is lost."
+UNREACHABLE = "What collects is not there. Start it with `make up`, then ask again."
+UNANSWERED = "Look into logs/ for what was logged. `make down`, `make up` start afresh; nothing stored is lost."
 KEY = "The key in .local/stack.json is not accepted. `make up` checks it and makes another where needed."
 EXCHANGE = "Nothing was started. Try again later; `make collect EXCHANGE=simulated` needs no network."
 _BY_STATUS = {
     401: KEY,
     403: KEY,
-    404: "What is deployed knows nothing of this. `make up` deploys what the project holds now.",
+    404: "What runs knows nothing of this. `make up` brings it to what the project holds now.",
     429: "The API is asked more often than it allows. Wait a few seconds, then ask again.",
 }
 

@@ -102,7 +102,7 @@ def delete(stack: AwsStack) -> None:
 
 
 def remember(kept: dict[str, str]) -> None:
-    """Let the next `make up` find the local stack's tables."""
+    """Let the next `make up ON=local-aws` find the tables."""
     places = Places.from_environment()
     state = json.loads(places.stack_file.read_text())["state_dir"]
     parameters = {SETTINGS[setting]: name for setting, name in kept.items()}
@@ -111,7 +111,7 @@ def remember(kept: dict[str, str]) -> None:
 
 def _way_back(stack: AwsStack, kept: dict[str, str]) -> str:
     if stack.is_local:
-        return "`make up` comes back onto them."
+        return "`make up ON=local-aws` comes back onto them."
     named = " ".join(f"{setting}={name}" for setting, name in kept.items())
     return (
         f"To come back onto them:\n\n  make deploy STAGE={stack.stage} {named}\n\n"
