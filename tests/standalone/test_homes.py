@@ -21,6 +21,9 @@ import requests
 from background.standalone_home import SETTINGS
 from cli.main import parser_for
 from tests.clients.snippets import snippet
+from tests.integration.databases import new_postgres_url, postgres_server, postgres_url
+
+__all__ = ["new_postgres_url", "postgres_server", "postgres_url"]  # fixtures
 
 PROJECT = Path(__file__).resolve().parents[2]
 SYMBOLS = ("--exchange", "simulated", "--symbols", "BTCUSDT", "--start", "2025-01-01", "--end", "2025-01-10")
@@ -186,6 +189,23 @@ def test_a_database_does_not_take_the_candles_of_two_exchanges(person: Person) -
     assert ended.returncode == 2
     assert "keeps the candles of another exchange (simulated)" in ended.stderr
     assert person.info()["store"]["candles"] == 240
+
+
+def test_a_postgresql_is_kept_as_the_database_and_its_password_is_nowhere_to_read(
+    person: Person, new_postgres_url: str
+) -> None:
+    url = new_postgres_url.replace("postgres@", "postgres:secret@")
+    text = person.done("collect", *SYMBOLS, DATABASE_URL=url)
+    assert "240 candles stored" in text
+    assert person.stack["database_url"] == url.replace("secret", "***")
+    status = person.done("status")
+    assert "240 candles of 1 symbols" in status
+    person.done("down")
+    assert "240 candles of 1 symbols" in person.done("export", "all.csv")
+    assert "240 hours" not in (again := person.done("collect", *SYMBOLS))
+    private = {path.name for path in (person.folder / "data").rglob("*.*") if b"secret" in path.read_bytes()}
+    assert private == {"settings-standalone.json"}
+    assert "secret" not in text + status + again
 
 
 @pytest.mark.parametrize(
