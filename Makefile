@@ -22,8 +22,9 @@ VENV := .venv/bin
 COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
-# The quick ones first.
-TIERS := tests/unit tests/integration tests/standalone tests/template tests/api_contract tests/e2e
+# The slow ones wait for the emulator most of their time, so they run beside the quick ones.
+QUICK_TIERS := tests/unit tests/integration tests/template tests/api_contract
+SLOW_TIERS := tests/standalone tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -115,8 +116,14 @@ check-names:
 
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
-	@$(VENV)/python -m pytest $(TIERS)
-	@$(VENV)/python -m tests.mutants --sample 8
+	@mkdir -p .local
+	@$(VENV)/python -m pytest $(SLOW_TIERS) >.local/slow-tiers.log 2>&1 & slow=$$!; ended=0; \
+		$(VENV)/python -m pytest $(QUICK_TIERS) || ended=$$?; \
+		$(VENV)/python -m tests.mutants --sample 8 || ended=$$?; \
+		echo "waiting for $(SLOW_TIERS), which began beside the others"; \
+		wait $$slow || ended=$$?; \
+		cat .local/slow-tiers.log; \
+		exit $$ended
 
 .PHONY: faults
 faults: setup-dev ## Run the longer tests of what can go wrong

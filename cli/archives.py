@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from candle_collector.bootstrap import Container
+from candle_collector.errors import CollectorError
 from candle_collector.ports import ApiKeyStore
+from candle_collector.settings import Settings
 
 from background.home import STANDALONE
 from background.places import Places
@@ -92,10 +94,14 @@ class Database:
 
 
 def _sql_container(url: str) -> Container:
-    """Open a database; its adapters are loaded when one is meant."""
-    from candle_collector import bootstrap  # noqa: PLC0415 - as said above
+    """Open a database; what that needs is loaded when one is meant."""
+    from candle_collector.bootstrap import SqlContainer  # noqa: PLC0415 - as said above
 
-    container: Container = bootstrap.SqlContainer(url)  # type: ignore[attr-defined] # it comes with the adapters over SQL
+    container = SqlContainer(Settings({DATABASE_URL: url}))
+    try:
+        container.database  # noqa: B018 - opens it, or says why not
+    except CollectorError as error:
+        raise StackError(f"{error}.") from error
     return container
 
 

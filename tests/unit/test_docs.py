@@ -222,6 +222,6 @@ def test_a_variable_that_nothing_reads_is_refused_with_the_one_that_was_meant(wo
 
 def test_the_settings_of_make_are_the_templates_parameters() -> None:
     listed = subprocess.run(
-        ["sh", "scripts/refuse_unknown.sh"], cwd=PROJECT, capture_output=True, text=True, check=True
+        ["/bin/sh", "scripts/refuse_unknown.sh"], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True
     )
     assert set(listed.stdout.split()) == set(SETTINGS)

@@ -37,27 +37,27 @@ def emulator(places: Places) -> Iterator[Background]:
     program.stop(within_s=10)
 
 
-def asked(on: str = "") -> argparse.Namespace:
+def words(on: str = "") -> argparse.Namespace:
     return argparse.Namespace(on=on)
 
 
 def test_it_is_the_server_of_one_process_unless_something_else_is_said(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(home_of(asked(), places), StandaloneHome)
-    assert isinstance(home_of(asked(LOCAL_AWS), places), LocalStack)
+    assert isinstance(home_of(words(), places), StandaloneHome)
+    assert isinstance(home_of(words(LOCAL_AWS), places), LocalStack)
     monkeypatch.setenv("ON", LOCAL_AWS)
-    assert name_of(asked(), places) == LOCAL_AWS
-    assert name_of(asked(STANDALONE), places) == STANDALONE
+    assert name_of(words(), places) == LOCAL_AWS
+    assert name_of(words(STANDALONE), places) == STANDALONE
     monkeypatch.setenv("ON", "the moon")
     with pytest.raises(StackError, match="ON=the moon is not known"):
-        name_of(asked(), places)
+        name_of(words(), places)
 
 
 @pytest.mark.usefixtures("emulator")
 def test_what_runs_is_meant_where_nothing_is_said(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
-    assert name_of(asked(), places) == LOCAL_AWS
-    home_of(asked(STANDALONE), places).down()
+    assert name_of(words(), places) == LOCAL_AWS
+    home_of(words(STANDALONE), places).down()
     assert "the local AWS is: ON=local-aws stops it." in capsys.readouterr().out
     assert program_of(LOCAL_AWS, places).running() is not None
 
