@@ -48,6 +48,7 @@ COMMANDS = {
     "revisions": Command("revisions", "list the stored candles that were replaced"),
     "coverage": Command("coverage", "show how complete the archive is"),
     "export": Command("export", "write stored candles to a file or a folder"),
+    "copy": Command("copy", "copy an archive into another one: databases, the local AWS, stacks on AWS"),
     "import": Command("import_", "store candles from files"),
     "keys": Command("keys", "create, list, rotate and revoke API keys"),
     "deploy": Command("deploy", "deploy to your AWS account"),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from candle_collector.domain.universe import Ranked
+from candle_collector.domain.universe import Ranking
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -50,14 +49,17 @@ class FakeUniverseStore:
     """The rankings of days."""
 
     def __init__(self) -> None:
-        self._universes: dict[str, list[dict[str, str]]] = {}
+        self._universes: dict[str, Ranking] = {}
 
-    def put(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
+    def put(self, day: str, ranking: Ranking, *, run_id: str) -> None:
         """Keep a day's first ranking."""
         assert run_id
-        ranking = [{"symbol": item.listing.symbol, "quote_volume": str(item.quote_volume)} for item in ranked]
         self._universes.setdefault(day, ranking)
 
-    def get(self, day: str) -> list[dict[str, str]] | None:
+    def get(self, day: str) -> Ranking | None:
         """Return a day's ranking."""
         return self._universes.get(day)
+
+    def days(self) -> list[str]:
+        """Return the days."""
+        return sorted(self._universes)

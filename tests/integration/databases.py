@@ -127,11 +127,16 @@ def module_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     database.close()
 
 
-@pytest.fixture
-def database(module_database: Database) -> Database:
-    """Empty the module's database for a test."""
-    with module_database.write() as connection:
+def empty(database: Database) -> Database:
+    """Empty a database, and return it."""
+    with database.write() as connection:
         for table in metadata.sorted_tables:
             if table is not archive_schema:
                 connection.execute(table.delete())
-    return module_database
+    return database
+
+
+@pytest.fixture
+def database(module_database: Database) -> Database:
+    """Empty the module's database for a test."""
+    return empty(module_database)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
-from candle_collector.domain.universe import Ranked
+from candle_collector.domain.universe import Ranked, ranking_of
 from candle_collector.ports import LeaseStore, UniverseStore
 
 from tests.fakes.exchange import listing
@@ -61,7 +61,9 @@ class UniverseContract:
 
     def test_the_first_ranking_of_a_day_stays(self, universes: UniverseStore) -> None:
         assert universes.get("2025-06-01") is None
-        first = [Ranked(listing(name), Decimal(f"{number}.5")) for number, name in enumerate(("BTCUSDT", "ETHUSDT"))]
+        assert universes.days() == []
+        ranked = [Ranked(listing(name), Decimal(f"{number}.5")) for number, name in enumerate(("BTCUSDT", "ETHUSDT"))]
+        first = ranking_of(ranked)
         universes.put("2025-06-01", first, run_id=A)
         universes.put("2025-06-01", first[::-1], run_id=B)
         assert universes.get("2025-06-01") == [
@@ -69,3 +71,5 @@ class UniverseContract:
             {"symbol": "ETHUSDT", "quote_volume": "1.5"},
         ]
         assert universes.get("2025-06-02") is None
+        universes.put("2025-05-31", first[::-1], run_id=B)
+        assert universes.days() == ["2025-05-31", "2025-06-01"]

@@ -15,7 +15,7 @@ from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run, SymbolRecord
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.domain.universe import Listing, Ranked
+from candle_collector.domain.universe import Listing, Ranking
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
@@ -295,11 +295,14 @@ class RunStore(Protocol):
 class UniverseStore(Protocol):
     """The ranking of each day on which a run asked for it."""
 
-    def put(self, day: str, ranked: Sequence[Ranked], *, run_id: str) -> None:
+    def put(self, day: str, ranking: Ranking, *, run_id: str) -> None:
         """Keep the ranking of a UTC day; the day's first one stays."""
 
-    def get(self, day: str) -> list[dict[str, str]] | None:
-        """Return the ranking of a UTC day: symbol and quote_volume, best first."""
+    def get(self, day: str) -> Ranking | None:
+        """Return the ranking of a UTC day."""
+
+    def days(self) -> list[str]:
+        """Return the UTC days that have a ranking, ascending."""
 
 
 def find_run(run_id: str, runs: RunStore) -> Run:

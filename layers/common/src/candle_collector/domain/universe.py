@@ -41,6 +41,15 @@ class Ranked:
     quote_volume: Decimal
 
 
+Ranking = list[dict[str, str]]
+"""What is kept of a ranking: symbol and quote_volume, best first."""
+
+
+def ranking_of(ranked: Iterable[Ranked]) -> Ranking:
+    """Return what is kept of a ranking."""
+    return [{"symbol": item.listing.symbol, "quote_volume": str(item.quote_volume)} for item in ranked]
+
+
 def is_symbol(text: str) -> bool:
     """Return whether `text` can be a symbol: 1 to 20 of A-Z 0-9 - _ . or, as Binance lists today, non-ASCII letters."""
     return 0 < len(text) <= _SYMBOL_MAX and all(

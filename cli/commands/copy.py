@@ -1,0 +1,117 @@
+"""`candles copy`: an archive into another one, wherever each is kept (docs/migration.md)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from candle_collector.bootstrap import Container
+from candle_collector.collecting.copy_archive import CopiedSeries, copy_series, copy_universes
+from candle_collector.collecting.import_candles import ImportPorts, importing
+from candle_collector.domain import dates
+from candle_collector.domain.closing import closed_end_at
+from candle_collector.errors import CollectorError
+from rich.progress import Progress
+
+from background.home import LOCAL_AWS, STANDALONE
+from background.progress import StackError
+from cli.archives import Archive, Database, archive_of
+from cli.commands.import_ import SHOWN_DIFFERENCES
+
+PLACES = "standalone, local-aws, aws:STACK, aws:STACK@REGION, or a database's URL"
+DIFFERENT = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `candles copy` takes."""
+    parser.epilog = (
+        "What the target holds stays. It may be stopped at any time and run again. Exit code 1: something in the "
+        "target differs."
+    )
+    parser.add_argument("--from", dest="source", required=True, metavar="PLACE", help=PLACES)
+    parser.add_argument("--to", dest="target", required=True, metavar="PLACE", help=PLACES)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Copy every series, and compare both sides."""
+    source, target = _archive("--from", arguments.source), _archive("--to", arguments.target)
+    if source.name == target.name:
+        raise StackError(f"--from and --to are both {source.name}.", "name two archives.")
+    try:
+        return _copy(source.tables(), target.tables())
+    except CollectorError as error:
+        raise StackError(str(error)) from error
+
+
+def _archive(option: str, place: str) -> Archive:
+    """Return the archive that an option names.
+
+    Raises
+    ------
+    StackError
+        It names none.
+    """
+    if place == STANDALONE:
+        return Database.at_home()
+    if "://" in place:
+        return Database(place)
+    kind, _, name = place.partition(":")
+    stack, _, region = name.partition("@")
+    if place == LOCAL_AWS or (kind == "aws" and stack):
+        chosen = {"on": place if place == LOCAL_AWS else "", "stack_name": stack or None, "region": region or None}
+        return archive_of(argparse.Namespace(profile=None, **chosen))
+    raise StackError(f"{option} {place} is not an archive.", f"one of {PLACES}.")
+
+
+def _copy(source: Container, target: Container) -> int:
+    closed_end = closed_end_at(round(target.clock.now().timestamp() * 1000))
+    ports = ImportPorts(target.candles, target.series, target.leases, target.clock)
+    records = list(source.series.all())
+    known = sum(sum(record.years.values()) for record in records)
+    copied: list[CopiedSeries] = []
+    with importing(ports) as lease, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
+        task = bar.add_task("Copying", total=known)
+        for record in records:
+            lease.hold()
+            series = copy_series(
+                record.symbol,
+                source,
+                ports,
+                lease,
+                closed_end=closed_end,
+                progress=lambda rows: bar.advance(task, rows),
+            )
+            copied.append(series)
+            bar.console.print(*_lines(series), sep="\n", highlight=False)
+        universes = copy_universes(source.universes, target.universes, name="copied")
+    return _report(copied, universes)
+
+
+def _lines(series: CopiedSeries) -> Iterator[str]:
+    """Yield what is reported of a series: a line, and the first candles that differ."""
+    imported, source, target = series.imported, series.source, series.target
+    verdict = "equal" if series.is_equal else "DIFFERENT"
+    yield (
+        f"{imported.symbol}: {source.candles:,} candles, {imported.stored:,} copied, {imported.equal:,} were there, "
+        f"{imported.never_printed:,} hours never printed; digests {source.sha256[:12]} and {target.sha256[:12]}: "
+        f"{verdict}"
+    )
+    for difference in imported.different[:SHOWN_DIFFERENCES]:
+        yield (
+            f"  {dates.format_hour(difference.stored.hour)} the target has {difference.stored.line()}, "
+            f"the source {difference.offered.line()}; the target's stays"
+        )
+
+
+def _report(copied: list[CopiedSeries], universes: tuple[int, int]) -> int:
+    """Print the totals, and return the exit code."""
+    different = [series.imported.symbol for series in copied if not series.is_equal]
+    candles = sum(series.source.candles for series in copied)
+    stored = sum(series.imported.stored for series in copied)
+    print(f"{len(copied)} series, {candles:,} candles, {stored:,} copied; {universes[0]} rankings of days copied")
+    if universes[1]:
+        print(f"{universes[1]} days have another ranking in the target, which stays")
+    if different:
+        print(f"{len(different)} series differ: {', '.join(different[:SHOWN_DIFFERENCES])}")
+    return DIFFERENT if different or universes[1] else 0
