@@ -6,11 +6,13 @@ import argparse
 import csv
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from candle_collector.adapters.file_trees import find_files
 from candle_collector.adapters.files import CandleFile, CandleFileError, candle_file
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.import_candles import (
@@ -31,102 +33,177 @@ from background.progress import StackError
 from cli.archives import add_stack_arguments, archive_of
 
 SHOWN_DIFFERENCES = 20
-DIFFERENT = 1
+DIFFERENT, NOT_TAKEN = 1, 2
+
+
+@dataclass
+class Checked:
+    """What was found at the paths, each file read once before anything is stored.
+
+    Attributes
+    ----------
+    files
+        Those that can be taken, in the order of their symbols and periods.
+    whole
+        Those among them with a checksum that fits.
+    refused
+        A sentence for each that cannot.
+    left_out
+        Those in folders whose names are not of candles.
+    candles
+        How many the files hold.
+    """
+
+    files: list[CandleFile] = field(default_factory=list)
+    whole: set[Path] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
+    candles: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles import` takes."""
-    parser.epilog = "What is stored already stays as it is. Exit code 1: something stored differs from the files."
-    parser.add_argument("files", nargs="+", type=Path, help="CSV, .csv.gz, .zip or Parquet; folders stand for theirs")
+    parser.epilog = (
+        "What is stored already stays as it is. Exit code 1: something stored differs from the files. Exit code 2: a "
+        "file was refused, or nothing was there to import; the other files are taken all the same."
+    )
+    parser.add_argument(
+        "files", nargs="+", type=Path, help="CSV, .csv.gz, .zip or Parquet; folders stand for all that lie in them"
+    )
     parser.add_argument("--symbol", help="whose candles they are, where the names (BTCUSDT-1h-...) do not say it")
     parser.add_argument(
         "--archive",
         action="store_true",
-        help="the files are the exchange's own archive, whole: hours that they leave out between candles were never "
-        "printed. Without it, such hours stay missing and collection requests them",
+        help="the files are the exchange's own archive: hours that one leaves out between candles were never printed, "
+        "if its CHECKSUM lies beside it and fits. Without, such hours stay missing and collection requests them",
     )
     parser.add_argument("--differences", type=Path, help="write all that differs to this CSV file")
     add_stack_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check all files, and store what they hold."""
+    """Check all files, and store what those hold that can be taken."""
     tables = archive_of(arguments).tables()
     closed_end = closed_end_at(round(tables.clock.now().timestamp() * 1000))
+    checked = _checked(arguments, closed_end)
+    if arguments.archive:
+        _report_checksums(checked)
     try:
-        files, candles = _checked(arguments, closed_end)
-        results = _store(tables, files, closed_end=closed_end, archive=arguments.archive, candles=candles)
+        results = _store(tables, checked, closed_end=closed_end, archive=arguments.archive) if checked.files else []
     except CollectorError as error:
         raise StackError(str(error)) from error
     different = [difference for result in results for difference in result.different]
     if arguments.differences:
         with arguments.differences.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("symbol", "open_time", "stored", "offered"), *map(_cells, different)])
+    _report_all(checked, results)
+    if checked.refused or not results:
+        return NOT_TAKEN
     return DIFFERENT if different else 0
 
 
-def _files(paths: list[Path]) -> list[Path]:
-    """Return the files that are meant, folders' own in their place."""
-    return [
-        file
-        for path in paths
-        for file in (sorted(child for child in path.iterdir() if child.is_file()) if path.is_dir() else [path])
-    ]
+def _checked(arguments: argparse.Namespace, closed_end: int) -> Checked:
+    """Read all files once before anything is stored; one that cannot be taken does not keep the others out."""
+    found = find_files(arguments.files)
+    checked = Checked(left_out=found.left_out, refused=found.unreadable)
+    symbol = arguments.symbol.upper() if arguments.symbol else None
+    for path in track(found.files, "Checking ", transient=True, disable=not sys.stdout.isatty()):
+        try:
+            file = _file(path, symbol, archive=arguments.archive)
+            is_whole = file.has_checksum()
+            checked.candles += file.check(closed_end=closed_end)
+        except CandleFileError as error:
+            checked.refused.append(str(error))
+        else:
+            checked.files.append(file)
+            checked.whole |= {path} if is_whole else set()
+    checked.files.sort(key=lambda file: (file.symbol or "", file.period.start if file.period else 0, str(file.path)))
+    return checked
 
 
-def _checked(arguments: argparse.Namespace, closed_end: int) -> tuple[list[CandleFile], int]:
-    """Read all files once before anything is stored, and return them in order and how many candles they hold."""
-    files = [candle_file(path, symbol=arguments.symbol) for path in _files(arguments.files)]
-    without = [file.path for file in files if file.period is None]
-    if arguments.archive and without:
-        raise CandleFileError(f"{without[0]}: --archive takes files with the archive's names, BTCUSDT-1h-2025-01.zip")
-    files.sort(key=lambda file: (file.symbol or "", file.period.start if file.period else 0, str(file.path)))
-    shown = track(files, "Checking ", transient=True, disable=not sys.stdout.isatty())
-    return files, sum(file.check(closed_end=closed_end) for file in shown)
+def _file(path: Path, symbol: str | None, *, archive: bool) -> CandleFile:
+    file = candle_file(path, symbol=symbol)
+    if archive and file.period is None:
+        raise CandleFileError(
+            f"{path}: --archive takes files with the archive's names, BTCUSDT-1h-2025-01.zip. Import it without"
+        )
+    return file
 
 
-def _store(
-    tables: Container, files: list[CandleFile], *, closed_end: int, archive: bool, candles: int
-) -> list[Imported]:
+def _store(tables: Container, checked: Checked, *, closed_end: int, archive: bool) -> list[Imported]:
     """Store what the files hold, symbol by symbol, behind a bar."""
     ports = ImportPorts(tables.candles, tables.series, tables.leases, tables.clock)
     results = []
     with importing(ports) as lease, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
-        task = bar.add_task("Importing", total=candles)
-        for symbol, batches, periods in _by_symbol(files, closed_end):
+        task = bar.add_task("Importing", total=checked.candles)
+        for symbol, batches, stated in _by_symbol(checked, closed_end):
             lease.hold()
-            result = import_symbol(
-                symbol,
-                batches,
-                ports,
-                lease,
-                stated=periods if archive else (),
-                closed_end=closed_end,
-                progress=lambda rows: bar.advance(task, rows),
-            )
-            _report(result)
-            results.append(result)
+            try:
+                result = import_symbol(
+                    symbol,
+                    batches,
+                    ports,
+                    lease,
+                    stated=stated if archive else (),
+                    closed_end=closed_end,
+                    progress=lambda rows: bar.advance(task, rows),
+                )
+            except CandleFileError as error:  # it was right a moment ago
+                checked.refused.append(f"{error}; it was changed meanwhile, and what was read of it before is stored")
+            else:
+                _report(result)
+                results.append(result)
     return results
 
 
 def _by_symbol(
-    files: list[CandleFile], closed_end: int
+    checked: Checked, closed_end: int
 ) -> Iterator[tuple[str, Iterator[tuple[Candle, ...]], tuple[Window, ...]]]:
-    """Yield symbols with their candles and the periods of their files: those of files that are about one symbol first.
+    """Yield symbols with their candles and the periods of their whole files: those of files that are about one first.
 
     A file that names the symbol in each row is read once, from its first symbol to its last.
     """
     named: dict[str, list[CandleFile]] = defaultdict(list)
-    for file in files:
+    for file in checked.files:
         if file.symbol is not None:
             named[file.symbol].append(file)
     for symbol, of_symbol in sorted(named.items()):
         batches = (candles for file in of_symbol for _, candles in file.batches(closed_end=closed_end))
-        yield symbol, batches, tuple(file.period for file in of_symbol if file.period)
-    for file in files:
+        yield symbol, batches, tuple(file.period for file in of_symbol if file.period and file.path in checked.whole)
+    for file in checked.files:
         if file.symbol is None:
-            for symbol, group in groupby(file.batches(closed_end=closed_end), key=itemgetter(0)):
-                yield symbol, (candles for _, candles in group), ()
+            try:
+                for symbol, group in groupby(file.batches(closed_end=closed_end), key=itemgetter(0)):
+                    yield symbol, (candles for _, candles in group), ()
+            except CandleFileError as error:
+                checked.refused.append(str(error))
+
+
+def _report_checksums(checked: Checked) -> None:
+    """Print whose gaps are taken for the exchange's, and whose are not."""
+    without = [file.path for file in checked.files if file.path not in checked.whole]
+    print(f"{len(checked.whole):,} files have a checksum that fits: an hour that one leaves out was never printed")
+    if without:
+        print(
+            f"{len(without):,} files have no CHECKSUM beside them, so that nothing says that they are whole: hours "
+            f"that they leave out stay missing, and collection requests them. The first: {without[0]}"
+        )
+
+
+def _report_all(checked: Checked, results: Sequence[Imported]) -> None:
+    """Print the totals, and name what was not taken."""
+    for path in checked.left_out:
+        print(f"left out: {path} is not a file of candles by its name")
+    if not checked.files and not checked.refused:
+        print("Nothing was imported: there is no file of candles at these paths", file=sys.stderr)
+    for sentence in checked.refused:
+        print(f"refused: {sentence}", file=sys.stderr)
+    offered, stored, equal = (sum(getattr(item, name) for item in results) for name in ("offered", "stored", "equal"))
+    different = sum(len(item.different) for item in results)
+    print(
+        f"{len(checked.files):,} files taken, {len(checked.refused):,} refused, {len(checked.left_out):,} left out; "
+        f"{offered:,} candles, {stored:,} stored, {equal:,} were there, {different:,} differ"
+    )
 
 
 def _report(result: Imported) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -71,12 +72,61 @@ def test_files_of_two_symbols_are_stored(archive: Archive, tmp_path: Path) -> No
     assert archive.candles.hours("ETHUSDT") == (Window(START, START + 50),)
 
 
-def test_only_the_exchanges_own_files_prove_that_an_hour_was_never_printed(archive: Archive, tmp_path: Path) -> None:
+def add_checksum(file: str, *, of: bytes | None = None) -> None:
+    """Put a checksum beside a file as the archive does: of its bytes, or of others."""
+    path = Path(file)
+    digest = hashlib.sha256(path.read_bytes() if of is None else of).hexdigest()
+    path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}\n")
+
+
+def test_only_a_file_of_the_archive_with_a_checksum_that_fits_proves_that_an_hour_was_never_printed(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", [*range(START, START + 10), *range(START + 12, START + 20)])
+    assert main(["import", "--archive", file]) == 0
+    assert archive.candles.never_printed("BTCUSDT") == ()
+    assert "1 files have no CHECKSUM beside them, so that nothing says that they are whole" in capsys.readouterr().out
+    add_checksum(file)
     assert main(["import", file]) == 0
     assert archive.candles.never_printed("BTCUSDT") == ()
     assert main(["import", "--archive", file]) == 0
     assert archive.candles.never_printed("BTCUSDT") == (Window(START + 10, START + 12),)
+
+
+def test_a_file_that_was_cut_short_proves_nothing_of_its_tail(archive: Archive, tmp_path: Path) -> None:
+    february = windows.first_hour_of("2024-02-01")
+    write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 400))  # cut where a line ends
+    add_checksum(write(tmp_path, "BTCUSDT-1h-2024-02.csv", range(february, february + 29 * 24)))
+    assert main(["import", "--archive", str(tmp_path)]) == 0
+    assert archive.candles.never_printed("BTCUSDT") == ()
+    (missing,) = (
+        archive.series.get("BTCUSDT")
+        .coverage(archive.candles.hours("BTCUSDT"), ())
+        .missing(Window(START, february + 29 * 24))
+    )
+    assert missing == Window(START + 400, february)
+
+
+@pytest.mark.parametrize("words", [["--archive"], []])
+def test_a_file_whose_checksum_does_not_fit_is_refused_and_the_rest_is_taken(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    cut = write(tmp_path, "BTCUSDT-1h-2024-01.csv", [*range(START, START + 100), *range(START + 200, START + 300)])
+    add_checksum(cut, of=b"the whole file")
+    add_checksum(write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT"))
+    assert main(["import", *words, str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert f"refused: {cut}: BTCUSDT-1h-2024-01.csv.CHECKSUM does not fit" in said.err
+    assert "1 files taken, 1 refused, 0 left out; 50 candles, 50 stored" in said.out
+    assert {symbol for symbol, _ in archive.candles.lines} == {"ETHUSDT"}
+
+
+@pytest.mark.parametrize("text", ["", "no sum", f"{'0' * 64}  another.csv", "\x00" * 5000])
+def test_a_checksum_that_is_not_a_files_own_refuses_it(archive: Archive, tmp_path: Path, text: str) -> None:
+    file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))
+    Path(f"{file}.CHECKSUM").write_text(text)
+    assert main(["import", file]) == 2
+    assert archive.candles.lines == {}
 
 
 def test_a_file_without_a_period_is_not_an_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,11 +135,82 @@ def test_a_file_without_a_period_is_not_an_archive(tmp_path: Path, capsys: pytes
     assert "--archive takes files with the archive's names" in capsys.readouterr().err
 
 
-def test_nothing_is_stored_where_one_of_the_files_is_wrong(archive: Archive, tmp_path: Path) -> None:
+def test_a_wrong_file_is_named_and_the_rest_is_taken(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
-    write(tmp_path, "BTCUSDT-1h-2024-02.csv", [START + 800, START + 799])
+    wrong = write(tmp_path, "BTCUSDT-1h-2024-02.csv", [START + 800, START + 799])
+    (tmp_path / "notes.txt").write_text("mine")
     assert main(["import", str(tmp_path)]) == 2
+    assert archive.candles.hours("BTCUSDT") == (Window(START, START + 10),)
+    said = capsys.readouterr()
+    assert f"refused: {wrong}: at row 2: its hour, 2024-02-03T07:00:00Z, is there twice or out of order" in said.err
+    assert f"left out: {tmp_path / 'notes.txt'} is not a file of candles by its name" in said.out
+    assert "1 files taken, 1 refused, 1 left out; 10 candles, 10 stored, 0 were there, 0 differ" in said.out
+
+
+def test_a_file_that_changes_between_check_and_import_is_named_and_the_rest_is_taken(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
+    write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")
+    holding = archive.leases.take
+    monkeypatch.setattr(
+        archive.leases, "take", lambda *words, **more: (Path(file).write_text("x"), holding(*words, **more))[1]
+    )
+    assert main(["import", str(tmp_path)]) == 2
+    assert {symbol for symbol, _ in archive.candles.lines} == {"ETHUSDT"}
+    assert f"refused: {file}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [[], ["notes.txt"], [".DS_Store", "BTCUSDT-1h-2024-01.zip.CHECKSUM"]])
+def test_nothing_imported_is_not_a_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: list[str]
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    assert main(["import", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert "Nothing was imported: there is no file of candles at these paths" in said.err
+    assert f"0 files taken, 0 refused, {len(names)} left out" in said.out
+    assert main(["import", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_folder_is_read_in_depth_as_downloaders_leave_it(archive: Archive, tmp_path: Path) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        folder = tmp_path / "data" / "spot" / "monthly" / "klines" / symbol / "1h"
+        folder.mkdir(parents=True)
+        add_checksum(write(folder, f"{symbol}-1h-2024-01.csv", range(START, START + 30), symbol))
+    (tmp_path / "again").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "loop").symlink_to(tmp_path)
+    assert main(["import", str(tmp_path)]) == 0
+    assert archive.candles.hours("BTCUSDT") == archive.candles.hours("ETHUSDT") == (Window(START, START + 30),)
+
+
+def test_candles_of_futures_and_of_another_interval_are_not_taken_for_spot_hours(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "futures" / "um" / "monthly" / "klines" / "BTCUSDT" / "1h"
+    folder.mkdir(parents=True)
+    write(folder, "BTCUSDT-1h-2024-01.csv", range(START, START + 30))
+    write(tmp_path, "BTCUSDT-1d-2024-01.csv", range(START, START + 72, 24))
+    write(tmp_path, "ETHUSDT.csv", range(START, START + 72, 12), "ETHUSDT")
+    assert main(["import", str(folder.parent.parent.parent.parent.parent), str(tmp_path), "--symbol", "btcusdt"]) == 2
     assert archive.candles.lines == {}
+    said = capsys.readouterr().err
+    for words in ("of Binance's futures", "holds candles of 1d", "are 12 hours apart"):
+        assert words in said
+
+
+def test_a_symbol_that_is_given_is_not_put_over_the_one_in_a_name(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 30), "ETHUSDT")
+    write(tmp_path, "mine.csv", range(START, START + 30))
+    assert main(["import", "--symbol", "btcusdt", str(tmp_path)]) == 2
+    assert {symbol for symbol, _ in archive.candles.lines} == {"BTCUSDT"}
+    assert "its name says that it holds ETHUSDT, and --symbol says BTCUSDT" in capsys.readouterr().err
 
 
 def test_what_differs_is_reported_and_written_down(
@@ -116,14 +237,15 @@ def test_while_a_run_is_active_nothing_is_imported(
     assert archive.candles.lines == {}
 
 
-def test_an_export_of_several_symbols_goes_back_in(archive: Archive, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["all.parquet", "all.csv", "all"])
+def test_an_export_of_several_symbols_goes_back_in(archive: Archive, tmp_path: Path, name: str) -> None:
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))
     write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")
     main(["import", str(tmp_path)])
     before = dict(archive.candles.lines)
-    assert main(["export", str(tmp_path / "all.parquet")]) == 0
+    assert main(["export", str(tmp_path / name)]) == 0
     archive.candles.lines.clear()
-    assert main(["import", str(tmp_path / "all.parquet")]) == 0
+    assert main(["import", str(tmp_path / name)]) == 0
     assert archive.candles.lines == before
 
 

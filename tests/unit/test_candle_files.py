@@ -119,6 +119,8 @@ def test_a_column_may_name_the_symbol(tmp_path: Path) -> None:
         ("BTCUSDT-1h-2024-02.zip", "BTCUSDT", Window(START + 31 * 24, START + 60 * 24)),
         ("BTCUSDT-1h-2023-12.zip", "BTCUSDT", Window(START - 31 * 24, START)),
         ("BTCUSDT-1h-2024-01-01.zip", "BTCUSDT", Window(START, START + 24)),
+        ("BTCUSDT-1h-2024-01-01 (1).ZIP", "BTCUSDT", Window(START, START + 24)),
+        ("symbol=BTCUSDT/month=2024-01/candles.parquet", "BTCUSDT", Window(START, START + 31 * 24)),
         ("mine.parquet", None, None),
     ],
 )
@@ -164,6 +166,86 @@ def test_one_wrong_row_refuses_the_file(tmp_path: Path, rows: list[list[str]]) -
     path.write_text(text(rows))
     with pytest.raises(CandleFileError, match="BTCUSDT-1h-2024-01"):
         candle_file(path).check(closed_end=CLOSED_END)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (changed(1, "open_time", ""), "at row 2: its open time is empty"),
+        (changed(1, "trade_count", ""), "at row 2: its count of trades is empty"),
+        (changed(0, "open_time", "0"), "at row 1: its candle is of 1970"),
+        (changed(2, "open_time", str(START * 3600)), "at row 3: its candle is of 1970"),  # seconds
+        (
+            changed(1, "open_time", str((START - 1) * HOUR_MS)),
+            "at row 2: its hour, 2023-12-31T23:00:00Z, is there twice",
+        ),
+        (changed(0, "open_time", str((START - 1) * HOUR_MS)), "at row 1: its hour, 2023-12-31T23:00:00Z, is outside"),
+        (changed(2, "open_time", str((START + 744) * HOUR_MS)), "at row 3: its hour, 2024-02-01T00:00:00Z, is outside"),
+        (changed(2, "open_time", str(CLOSED_END * HOUR_MS)), "at row 3: its candle is of the future"),
+        (changed(2, "open_time", "9" * 40), "at row 3"),
+        (changed(2, "open_time", "1.7E+12"), "at row 3"),
+        (changed(1, "low", "3.0"), "at row 2: the row of 2024-01-01T01:00:00Z: a price is zero, or open or close"),
+        ([HEADER, ROWS[0], HEADER, ROWS[1]], "at row 3"),
+        ([*ROWS, ROWS[2][:7]], "at row 4: it has 7 columns in place of 11"),
+    ],
+)
+def test_a_wrong_row_is_named_with_its_file_its_number_and_the_remedy(
+    tmp_path: Path, rows: list[list[str]], said: str
+) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text(text(rows))
+    with pytest.raises(CandleFileError) as error:
+        candle_file(path).check(closed_end=CLOSED_END)
+    assert str(error.value).startswith(f"{path}: {said}")
+    assert str(error.value).endswith(". Correct or remove the row")
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.timestamp("ms", "UTC"), pa.string()])
+def test_an_empty_time_in_parquet_is_named(tmp_path: Path, kind: Any) -> None:
+    times = pa.array([START * HOUR_MS, None, (START + 2) * HOUR_MS], pa.int64()).cast(kind)
+    with pytest.raises(CandleFileError, match=r"a\.parquet: at row 2: its open time is empty"):
+        read(parquet(tmp_path / "a.parquet", open_time=times), "BTCUSDT")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("header", [[], [HEADER]])
+def test_what_spreadsheets_write_is_read(
+    tmp_path: Path, encoding: str, delimiter: str, header: list[list[str]]
+) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    written = f"{mark}{text([*header, *ROWS])}\r\n".replace(",", delimiter)
+    path.write_bytes(written.encode(encoding))
+    assert read(path) == CANDLES
+    zipped = tmp_path / "BTCUSDT-1h-2024-01.zip"
+    with zipfile.ZipFile(zipped, "w") as file:
+        file.writestr("BTCUSDT-1h-2024-01.csv", path.read_bytes())
+        file.writestr("__MACOSX/._BTCUSDT-1h-2024-01.csv", b"mac")
+    assert read(zipped) == CANDLES
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.csv"
+    path.write_text("1," * 1_000_000)
+    with pytest.raises(CandleFileError):
+        read(path)
+
+
+@pytest.mark.parametrize("hours", [12, 24, 168])
+def test_candles_of_a_longer_interval_are_refused(tmp_path: Path, hours: int) -> None:
+    path = tmp_path / "BTCUSDT.csv"
+    path.write_text(text([HEADER, *(row(number * hours) for number in range(4))]))
+    with pytest.raises(CandleFileError, match=f"{hours} hours apart"):
+        candle_file(path, symbol="BTCUSDT").check(closed_end=CLOSED_END)
+
+
+def test_a_zip_of_another_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2024-01.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("ETHUSDT-1h-2024-01.csv", text(ROWS))
+    with pytest.raises(CandleFileError, match="ETHUSDT"):
+        read(path)
 
 
 @pytest.mark.parametrize("again", [0, 2399])

@@ -120,12 +120,20 @@ def test_hours_that_the_archive_leaves_out_between_candles_were_never_printed(ar
     assert archive.series.get(SYMBOL).absent == Window(YEAR.start, YEAR.start + 10)
 
 
-def test_a_gap_across_files_that_follow_each_other_was_never_printed(archive: Archive) -> None:
+def test_a_gap_across_whole_files_that_follow_each_other_was_never_printed(archive: Archive) -> None:
     month = Window(YEAR.start, YEAR.start + 100)
     following = Window(month.end, month.end + 100)
     batches = [candles(range(month.start, month.end - 7)), candles(range(following.start + 5, following.end))]
     archive.take(batches, stated=(month, following))
     assert archive.candles.never_printed(SYMBOL) == (Window(month.end - 7, following.start + 5),)
+
+
+def test_a_gap_to_a_file_that_may_have_been_cut_is_missing(archive: Archive) -> None:
+    month = Window(YEAR.start, YEAR.start + 100)
+    following = Window(month.end, month.end + 100)
+    batches = [candles(range(month.start, month.end - 7)), candles(range(following.start + 5, following.end))]
+    archive.take(batches, stated=(following,))  # a checksum fits the second alone
+    assert archive.candles.never_printed(SYMBOL) == (Window(following.start, following.start + 5),)
 
 
 def test_a_file_that_is_lacking_proves_nothing(archive: Archive) -> None:
