@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -162,6 +164,165 @@ def test_an_export_that_fails_leaves_nothing_and_what_was_there(archive: Archive
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert export(archive.months("AUSDT"), target, force=True).rows == 100
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def one_month(number: int) -> Month:
+    return Month("BTCUSDT", f"2024-{number:02}", 1, [synthetic_candle("BTCUSDT", START + number * 744)], [1])
+
+
+def rows_of(target: Path) -> int:
+    return len(pd.read_csv(target) if target.suffix == ".csv" else pd.read_parquet(target))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["candles.csv", "candles.parquet", "candles"])
+def test_two_exports_to_one_target_at_once_leave_one_that_is_complete(
+    tmp_path: Path, name: str, *, force: bool
+) -> None:
+    target = tmp_path / name
+    begun, first_is_done = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
+
+    def slow_months() -> Iterator[Month]:
+        yield one_month(1)
+        begun.set()
+        assert first_is_done.wait(10)
+        yield one_month(2)
+
+    def slow_export() -> None:
+        try:
+            export(slow_months(), target, force=force)
+        except ExportRefusedError as error:
+            failures.append(error)
+
+    other = threading.Thread(target=slow_export)
+
+    def months() -> Iterator[Month]:
+        yield one_month(1)
+        other.start()
+        assert begun.wait(10)
+        yield from map(one_month, range(2, 6))
+
+    assert export(months(), target, force=force).rows == 5
+    assert rows_of(target) == 5
+    first_is_done.set()
+    other.join()
+    assert rows_of(target) == (2 if force else 5)
+    assert ["meanwhile" in str(error) or "exists" in str(error) for error in failures] == ([] if force else [True])
+    assert names_in(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["candles.csv", "candles"])
+def test_an_export_through_a_link_writes_what_it_leads_to_and_keeps_the_link(tmp_path: Path, name: str) -> None:
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / f"real-{name}", tmp_path / name
+    link.symlink_to(real)
+    export([one_month(1)], link)  # nothing is there yet
+    assert (link.is_symlink(), rows_of(real)) == (True, 1)
+    with pytest.raises(ExportRefusedError, match=f"leads to {real}, exists; --force"):
+        export([one_month(1)], link)
+    export(map(one_month, (1, 2)), link, force=True)
+    assert (link.is_symlink(), link.readlink(), rows_of(real)) == (True, real, 2)
+    assert names_in(tmp_path / "disk") == [real.name]
+
+
+def test_an_export_into_a_folder_through_a_link_and_links_that_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    export([one_month(1)], tmp_path / "link", force=True)  # an empty folder
+    assert rows_of(tmp_path / "real") == 1
+    (tmp_path / "a.csv").symlink_to(tmp_path / "b.csv")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    (tmp_path / "c.csv").symlink_to(tmp_path / "gone" / "c.csv")
+    for name in ("a.csv", "c.csv"):
+        with pytest.raises(ExportRefusedError):
+            export([one_month(1)], tmp_path / name, force=True)
+        assert (tmp_path / name).is_symlink()
+
+
+def test_a_folder_takes_the_place_of_a_file_and_the_other_way_with_force(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    export([one_month(1)], tmp_path / "out", force=True)
+    assert rows_of(tmp_path / "out") == 1
+    (tmp_path / "out").rename(tmp_path / "out.csv")
+    export([one_month(1)], tmp_path / "out.csv", force=True)
+    assert rows_of(tmp_path / "out.csv") == 1
+    assert names_in(tmp_path) == ["out.csv"]
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "symbol=BTCUSDT/notes.txt", "symbol=BTCUSDT/month=2024-01/mine.parquet"])
+def test_a_folder_with_anything_that_no_export_wrote_is_never_replaced(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "home"
+    export([one_month(1)], folder)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("mine")
+    (folder / ".DS_Store").write_text("a file manager's")
+    with pytest.raises(ExportRefusedError, match="which no export wrote"):
+        export([one_month(1)], folder, force=True)
+    assert (folder / name).read_text() == "mine"
+    (folder / name).unlink()
+    export([one_month(1)], folder, force=True)
+
+
+def test_what_comes_into_a_folder_during_an_export_is_not_deleted(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    export([one_month(1)], folder)
+
+    def months() -> Iterator[Month]:
+        yield one_month(2)
+        (folder / "photo.jpg").write_text("mine")
+
+    with pytest.raises(ExportRefusedError, match="which no export wrote"):
+        export(months(), folder, force=True)
+    assert (folder / "photo.jpg").read_text() == "mine"
+    assert names_in(tmp_path) == ["home"]
+
+
+def test_a_device_and_the_root_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "null.csv").symlink_to(os.devnull)
+    for target in (tmp_path / "null.csv", Path("/")):
+        with pytest.raises(ExportRefusedError):
+            export([one_month(1)], target, force=True)
+
+
+def test_the_old_folder_is_back_when_the_new_cannot_take_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "candles"
+    export([one_month(1)], folder)
+
+    def failing(_: Path, __: Path) -> Path:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(PermissionError):
+        export(map(one_month, (1, 2)), folder, force=True)
+    assert rows_of(folder) == 1
+    assert names_in(tmp_path) == ["candles"]
+
+
+def test_where_files_cannot_be_linked_a_new_one_takes_its_name_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: Path, __: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "hardlink_to", failing)
+    export([one_month(1)], tmp_path / "a.csv")
+    assert (rows_of(tmp_path / "a.csv"), names_in(tmp_path)) == (1, ["a.csv"])
+
+
+def test_what_a_killed_export_left_is_removed_a_day_later_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    old, young = tmp_path / ".a.csv.0.unfinished", tmp_path / ".a.csv.1.unfinished"
+    for path in (old, young):
+        path.write_text("half")
+    os.utime(old, (time.time() - 100_000,) * 2)
+    export([one_month(1)], tmp_path / "a.csv")
+    assert names_in(tmp_path) == [young.name, "a.csv"]
 
 
 def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:

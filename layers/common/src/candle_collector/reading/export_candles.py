@@ -1,10 +1,16 @@
-"""Writes stored candles to CSV, to one Parquet file, or to Parquet by symbol and month: complete or not at all."""
+"""Writes stored candles to CSV, to one Parquet file, or to Parquet by symbol and month: complete or not at all.
+
+Each export writes under a name of its own beside its target, and takes the target's name at the end in one step. So
+exports to one target at a time do not see each other's halves.
+"""
 
 from __future__ import annotations
 
 import csv
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +30,12 @@ CSV_COLUMNS = (
     *("symbol", "open_time_ms", "open_time", "open", "high", "low", "close", "volume", "quote_volume"),
     *("trade_count", "taker_base", "taker_quote", "segment"),
 )
+
+
+_LEFT_BEHIND_SECONDS = 86_400
+"""An unfinished file that was not written to for longer is of an export that was killed."""
+
+_REPLACE_TRIES = 5
 
 
 class ExportRefusedError(CollectorError):
@@ -65,22 +77,22 @@ def export(
     Parameters
     ----------
     target
-        A file by its ending, else a folder.
+        A file by its ending, else a folder. Of a symbolic link that to which it leads is written.
     force
-        Whether what is there is replaced, once the new is complete.
+        Whether what is there is replaced, once the new is complete. A folder is replaced only if exports alone wrote
+        what lies in it.
     progress
         Reported how many hours were read.
 
     Raises
     ------
     ExportRefusedError
-        The target exists, or its folder does not.
+        The target exists, perhaps only since the export began, or is not what an export may replace; or its folder
+        does not exist.
     """
-    if target.exists() and not force:
-        raise ExportRefusedError(f"{target} exists; --force replaces it")
-    if not target.parent.is_dir():
-        raise ExportRefusedError(f"the folder {target.parent} does not exist")
     write = {".csv": _write_csv, ".parquet": _write_parquet}.get(target.suffix, _write_folder)
+    place = _place(target)
+    _check(target, place, force=force)
     exported = Exported()
 
     def counted() -> Iterator[Month]:
@@ -89,34 +101,119 @@ def export(
             yield month
             progress(month.hours)
 
-    with _complete_or_absent(target) as unfinished:
+    with _complete_or_absent(target, place, force=force) as unfinished:
         write(counted(), unfinished)
     return exported
 
 
+def _place(target: Path) -> Path:
+    """Return where a target really lies: behind all links."""
+    try:
+        return target.resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise ExportRefusedError(f"{target} leads nowhere: {error}") from error
+
+
+def _check(target: Path, place: Path, *, force: bool) -> None:
+    """Refuse a target that is there, or is not what an export may replace."""
+    shown = f"{target}, which leads to {place}," if target.is_symlink() else str(target)
+    if place.is_symlink():
+        raise ExportRefusedError(f"{shown} leads nowhere")
+    if not place.parent.is_dir():
+        raise ExportRefusedError(f"the folder {place.parent} does not exist")
+    if not place.exists():
+        return
+    if not force:
+        raise ExportRefusedError(f"{shown} exists; --force replaces it")
+    if not place.is_dir():
+        if not place.is_file():
+            raise ExportRefusedError(f"{shown} is not a file; name a new one")
+        return
+    if not place.name:
+        raise ExportRefusedError(f"{shown} is the root of all files; name a new folder")
+    if foreign := next((path for path in sorted(place.rglob("*")) if _is_foreign(path.relative_to(place))), None):
+        raise ExportRefusedError(f"{shown} holds {foreign}, which no export wrote; name a new folder")
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a path in a folder is one that no export writes; what file managers leave everywhere is passed over."""
+    forms = ("symbol=*", "symbol=*/month=*", "symbol=*/month=*/candles.parquet")
+    return path.name != ".DS_Store" and not (len(path.parts) <= len(forms) and path.match(forms[len(path.parts) - 1]))
+
+
 @contextmanager
-def _complete_or_absent(target: Path) -> Iterator[Path]:
+def _complete_or_absent(target: Path, place: Path, *, force: bool) -> Iterator[Path]:
     """Yield a path to write to, and give it the target's name when all is written; remove it when something fails."""
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    _remove(unfinished)
+    _remove_left_behind(place)
+    unfinished = _beside(place, "unfinished")
     try:
         yield unfinished
-        if target.is_dir():
-            replaced = target.with_name(f".{target.name}.replaced")
-            _remove(replaced)
-            target.rename(replaced)
-            unfinished.rename(target)
-            _remove(replaced)
+        if force:
+            _replace(target, place, unfinished)
         else:
-            unfinished.replace(target)
-    except BaseException:
+            _take_name(target, place, unfinished)
+    finally:
         _remove(unfinished)
-        raise
+
+
+def _take_name(target: Path, place: Path, unfinished: Path) -> None:
+    """Name what is complete, unless somebody took the name meanwhile."""
+    try:
+        if unfinished.is_dir():
+            _check(target, place, force=False)
+            unfinished.rename(place)
+        else:
+            try:
+                place.hardlink_to(unfinished)  # which never replaces
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links
+                _check(target, place, force=False)
+                unfinished.rename(place)
+    except OSError as error:
+        raise ExportRefusedError(f"{target} was written by somebody else meanwhile; --force replaces it") from error
+
+
+def _replace(target: Path, place: Path, unfinished: Path) -> None:
+    """Name what is complete in place of what is there: a file at once, a folder after moving the old one aside."""
+    for _ in range(_REPLACE_TRIES):
+        _check(target, place, force=True)  # what came meanwhile is not deleted unseen
+        replaced = _beside(place, "replaced")
+        try:
+            if place.is_dir() or (unfinished.is_dir() and place.exists()):
+                place.rename(replaced)
+        except FileNotFoundError:
+            continue  # another export moved it
+        try:
+            unfinished.replace(place)
+        except OSError:
+            if not place.exists():
+                if replaced.exists():
+                    replaced.rename(place)
+                raise
+            _remove(replaced)  # another export has put its own there: it is newer
+            continue
+        _remove(replaced)
+        return
+    raise ExportRefusedError(f"{target} is being written by others; export again when they are done")
+
+
+def _beside(place: Path, what: str) -> Path:
+    """Return a new name beside a place."""
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.{what}")
+
+
+def _remove_left_behind(place: Path) -> None:
+    """Remove what killed exports to the same place left."""
+    for path in place.parent.iterdir():
+        is_unfinished = path.name.startswith(f".{place.name}.") and path.name.endswith(".unfinished")
+        if is_unfinished and time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
