@@ -6,8 +6,11 @@ of the functions that only answer. Moments and dates are UTC text as the API wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from candle_collector.domain import dates, windows
@@ -43,6 +46,35 @@ Percent = Annotated[float, Schema(minimum=0, maximum=100)]
 OutcomeName = Literal["pending", "running", "complete", "partial", "failed", "skipped"]
 
 
+BYTES_MOST = 5_500_000
+"""The most bytes of an answer as Lambda sends it, where its text is a JSON string; AWS takes 6 MB (6,291,556)."""
+
+WINDOW_BYTES = 90
+"""The most bytes of a window in such an answer."""
+
+MESSAGE_MOST = 500
+"""The most characters of a reason in an answer that holds many."""
+
+
+def most_that_fit(most: int, size: Callable[[int], int]) -> int:
+    """Return how many windows, at most `most`, each part of an answer may name so that the whole is sent.
+
+    Parameters
+    ----------
+    size
+        Returns for such a number at least how many bytes the answer then has; it grows with the number.
+    """
+    if size(most) <= BYTES_MOST:
+        return most
+    return max(0, bisect_right(range(most), BYTES_MOST, key=size) - 1)
+
+
+@lru_cache(maxsize=1000)  # the same reason stands at many windows
+def text_bytes(text: str | None) -> int:
+    """Return how many bytes a text takes in such an answer."""
+    return 0 if text is None else len(json.dumps(json.dumps(text, ensure_ascii=False)))
+
+
 @dataclass(frozen=True)
 class Window:
     """A window of hours; `end` is not part of it."""
@@ -70,7 +102,7 @@ class Started:
 
 @dataclass(frozen=True)
 class PlannedSymbol:
-    """What a run would ask for of one symbol; at most 100 windows are listed."""
+    """What a run would ask for of one symbol; at most 100 windows are listed, fewer in an answer of too many bytes."""
 
     symbol: Symbol
     missing_hours: Count
@@ -133,7 +165,7 @@ class SymbolResult:
     """What became of one symbol; `missing` lists at most 100 windows, `missing_hours` counts all.
 
     The last four are of a verification, null in other runs: how many hours were compared, differed, and were repaired,
-    and the first 20 that differed.
+    and the first 20 that differed. In an answer of too many symbols for its 6 MB, each lists fewer windows and hours.
     """
 
     symbol: Symbol
@@ -258,7 +290,10 @@ class MissingWindow(Window):
 
 @dataclass(frozen=True)
 class SymbolCoverage:
-    """How complete one series is between `start` and `end`, which is not part of it."""
+    """How complete one series is between `start` and `end`, which is not part of it.
+
+    The windows of a series that has too many for an answer of 6 MB are the first; the hours count all.
+    """
 
     symbol: Symbol
     listing: Listing

@@ -19,7 +19,7 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
-from candle_collector.domain.plan import plan_requests, verified_hours, window_hours
+from candle_collector.domain.plan import count_requests, verified_hours, window_hours
 from candle_collector.domain.run import KEPT_WINDOWS, RunSymbol
 from candle_collector.domain.verdict import windows_to_compare
 from candle_collector.domain.windows import Windows
@@ -46,6 +46,9 @@ REQUEST_SECONDS = 0.35
 WORKER_GB = 0.5
 _READERS = 8
 
+_SYMBOL_BYTES = 300
+"""The most bytes of a planned symbol without its windows."""
+
 
 def plan_run(
     request: RunRequest, defaults: RunDefaults, ports: RunPorts, candles: CandleStore, *, workers: int
@@ -69,11 +72,15 @@ def plan_run(
     with ThreadPoolExecutor(_READERS) as readers:
         plan_symbol = partial(_symbol_plan, request, defaults, scope, records=ports.series, candles=candles)
         plans = list(readers.map(plan_symbol, scope.symbols))
-    requests = sum(len(plan.windows) for plan in plans)
+    requests = sum(plan.requests for plan in plans)
     days = sum(windows.count_days(plan.missing) for plan in plans)
     weights = ports.exchange.weights
     market_weight = weights.listings + (weights.volumes if request.is_ranked else 0)
     weight = requests * weights.candles + market_weight
+    named = answers.most_that_fit(
+        KEPT_WINDOWS,
+        lambda most: sum(_SYMBOL_BYTES + len(plan.reported[:most]) * answers.WINDOW_BYTES for plan in plans),
+    )
     budget = scope.market.weight_limit * defaults.weight_share_percent / 100
     seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
     read_days = sum(plan.read_hours for plan in plans) / windows.HOURS_A_DAY
@@ -89,8 +96,8 @@ def plan_run(
             answers.PlannedSymbol(
                 plan.symbol,
                 windows.count(plan.missing),
-                [answers.window(window) for window in plan.reported[:KEPT_WINDOWS]],
-                requests=len(plan.windows),
+                [answers.window(window) for window in plan.reported[:named]],
+                requests=plan.requests,
             )
             for plan in plans
         ],
@@ -130,8 +137,8 @@ class _SymbolPlan(NamedTuple):
     ----------
     missing
         The hours that it would ask for because they are missing.
-    windows
-        The windows of its requests.
+    requests
+        How many requests it would make.
     reported
         The windows that are named: what is missing, or what is compared.
     read_hours
@@ -140,7 +147,7 @@ class _SymbolPlan(NamedTuple):
 
     symbol: str
     missing: Windows
-    windows: Windows
+    requests: int
     reported: Windows
     read_hours: int
 
@@ -165,10 +172,10 @@ def _symbol_plan(
         known = windows.union([*days.stored, *days.never_printed])
         hours = verified_hours(defaults.batch_size)
         chosen = windows_to_compare(known, within, hours=hours, sample=request.sample)
-        return _SymbolPlan(item.symbol, (), chosen, chosen, within.hours + windows.count(chosen))
+        return _SymbolPlan(item.symbol, (), len(chosen), chosen, within.hours + windows.count(chosen))
     if request.recheck:
         missing = windows.subtract(windows.union([within]), days.stored)
     else:
         missing = series.coverage(days.stored, days.never_printed).missing(within)
-    asked_for = plan_requests(missing, window_hours(request.mode, defaults.batch_size))
-    return _SymbolPlan(item.symbol, missing, asked_for, missing, whole.hours)
+    requests = count_requests(missing, window_hours(request.mode, defaults.batch_size))
+    return _SymbolPlan(item.symbol, missing, requests, missing, whole.hours)

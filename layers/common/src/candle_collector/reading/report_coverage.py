@@ -8,7 +8,7 @@ between them are full, and the items of the other years are read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from candle_collector import answers
@@ -26,6 +26,10 @@ from candle_collector.reading.stored_series import split_years, stored_series
 READS_A_PAGE = 60
 """How many reads a page of the list has at most: a year's items are one, and so are the first and the last candle of a
 series. Each takes tens of milliseconds, and a call has 29 s; the local stack's emulator needs more than DynamoDB."""
+
+
+_SERIES_BYTES, _MISSING_BYTES = 1200, 140
+"""The most bytes of a series without its windows, and of a missing window without its error."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ def report_symbol_coverage(
 def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answers.Coverage:
     """Return the coverage of all series that have a record, by symbol; ``next`` continues a page that was full.
 
+    A page is full when it takes as many reads as a call has time for, or as many bytes as an answer may have.
+
     Parameters
     ----------
     after
@@ -80,7 +86,7 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answer
     """
     closed_end = ports.closed_end()
     reports: list[answers.SymbolCoverage] = []
-    reads = 0
+    reads = size = 0
     seen = None
     for noted in ports.series.all():
         if after is not None and noted.symbol <= after:
@@ -92,9 +98,13 @@ def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answer
         reads += 1 + len(short)
         if seen and reads > READS_A_PAGE:
             return answers.Coverage(reports, next=seen)
-        seen = noted.symbol
         if not _is_unknown(known):
-            reports.append(_report(known, _expected(known, closed_end), _read(known, full, short, ports.candles)))
+            report = _report(known, _expected(known, closed_end), _read(known, full, short, ports.candles))
+            size += _bytes(report)
+            if reports and size > answers.BYTES_MOST:
+                return answers.Coverage(reports, next=seen)
+            reports.append(report)
+        seen = noted.symbol
     return answers.Coverage(reports, next=None)
 
 
@@ -154,7 +164,7 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
     rejected = [item for item in rejected if item.window.clip(within).hours]
     never_within = windows.subtract(windows.clip(never, within), outside)
     lives = segments(known.life, never) if known.life.hours else ()
-    return answers.SymbolCoverage(
+    report = answers.SymbolCoverage(
         symbol=series.symbol,
         listing=answers.Listing(
             first=_hour(series.first),
@@ -178,6 +188,30 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
         percent=percent(expected - windows.count(missing) - len(rejected), expected),
         record_repaired=known.is_repaired or not read.is_counted,
     )
+    most = max(map(len, (report.segments, report.never_printed, report.missing, report.rejected)))
+    return _first_windows(report, answers.most_that_fit(most, lambda most: _bytes(_first_windows(report, most))))
+
+
+def _first_windows(report: answers.SymbolCoverage, most: int) -> answers.SymbolCoverage:
+    """Return a report that names so many windows of each kind at most."""
+    return replace(
+        report,
+        segments=report.segments[:most],
+        never_printed=report.never_printed[:most],
+        missing=report.missing[:most],
+        rejected=report.rejected[:most],
+    )
+
+
+def _bytes(report: answers.SymbolCoverage) -> int:
+    """Return at least how many bytes a report takes in an answer."""
+    plain = len(report.segments) + len(report.never_printed)
+    errors = (window.last_error for window in (*report.missing, *report.rejected))
+    return (
+        _SERIES_BYTES
+        + plain * answers.WINDOW_BYTES
+        + sum(_MISSING_BYTES + answers.text_bytes(error) for error in errors)
+    )
 
 
 def _missing_window(window: Window, failed_windows: Sequence[FailedWindow]) -> answers.MissingWindow:
@@ -188,7 +222,7 @@ def _missing_window(window: Window, failed_windows: Sequence[FailedWindow]) -> a
         dates.format_hour(window.end),
         window.hours,
         attempts=sum(failed.attempts for failed in touching),
-        last_error=touching[-1].error if touching else None,
+        last_error=touching[-1].error[: answers.MESSAGE_MOST] if touching else None,
     )
 
 

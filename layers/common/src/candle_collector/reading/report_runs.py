@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.comparison import Difference
-from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
+from candle_collector.domain.run import KEPT_WINDOWS, Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.ports import Clock, LeaseStore, RateLimiter, RunStore, find_run
 
 _HISTORY = 20
 """How far back the last ended run is looked for."""
+
+_SYMBOL_BYTES = 1000
+"""The most bytes of a symbol's result without its windows, its differences and the reason of its failure."""
 
 
 def report_status(
@@ -87,6 +91,7 @@ def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answe
 
 
 def _results(run: Run, records: Sequence[SymbolRecord]) -> answers.Results:
+    most = answers.most_that_fit(KEPT_WINDOWS, lambda most: sum(_bytes(record, most) for record in records))
     return answers.Results(
         **count_outcomes(record.outcome for record in records),
         run_id=run.run_id,
@@ -98,27 +103,37 @@ def _results(run: Run, records: Sequence[SymbolRecord]) -> answers.Results:
         note=run.note,
         total_cryptos=len(run.symbols),
         total_records=sum(record.records for record in records),
-        details=[_symbol_result(record) for record in records],
+        details=[_symbol_result(record, most) for record in records],
     )
 
 
-def _symbol_result(record: SymbolRecord) -> answers.SymbolResult:
+def _bytes(record: SymbolRecord, most: int) -> int:
+    """Return at least how many bytes a symbol's result takes that names so many windows and differences."""
+    reason = answers.text_bytes(record.failure.message[: answers.MESSAGE_MOST]) if record.failure else 0
+    differences = record.comparison.differences[:most] if record.comparison else ()
+    lines = sum(2 * answers.WINDOW_BYTES + len(item.stored) + len(item.offered) for item in differences)
+    return _SYMBOL_BYTES + reason + lines + len(record.missing[:most]) * answers.WINDOW_BYTES
+
+
+def _symbol_result(record: SymbolRecord, most: int) -> answers.SymbolResult:
+    """Return what became of a symbol, with so many windows and differences at most."""
     found = record.comparison
+    failure = record.failure
     return answers.SymbolResult(
         symbol=record.symbol,
         status=record.outcome.value,
         records=record.records,
         requests=record.requests,
         retries=record.retries,
-        missing=[answers.window(window) for window in record.missing],
+        missing=[answers.window(window) for window in record.missing[:most]],
         missing_hours=record.missing_hours,
-        error=record.failure,
+        error=replace(failure, message=failure.message[: answers.MESSAGE_MOST]) if failure else None,
         first=None if record.first is None else dates.format_hour(record.first),
         last=None if record.last is None else dates.format_hour(record.last),
         compared=found.compared if found else None,
         different=found.different if found else None,
         repaired=found.repaired if found else None,
-        differences=[_difference(item) for item in found.differences] if found else None,
+        differences=[_difference(item) for item in found.differences[:most]] if found else None,
     )
 
 

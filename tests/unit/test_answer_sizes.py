@@ -1,0 +1,192 @@
+"""The largest answers of the API are sent: Lambda refuses one of more than 6 MB, its text being a string in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from candle_collector.collecting import plan_run as planning
+from candle_collector.collecting.plan_run import plan_run
+from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.domain import windows
+from candle_collector.domain.comparison import Comparison, Difference
+from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSymbol, SymbolRecord, with_missing
+from candle_collector.domain.series import Series
+from candle_collector.domain.windows import Window
+from candle_collector.ports import StoredDays
+from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.reading.report_runs import report_status
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.leases import FakeLeaseStore
+from tests.fakes.rate_limiter import FakeRateLimiter
+from tests.fakes.runs import FakeRunStore
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.fakes.world import World
+from tests.unit.json_answers import as_json
+
+LAMBDA_MOST = 6 * 1024 * 1024
+START = windows.first_hour_of("2017-08-01")
+NOW = windows.hour_of(FakeClock().now())
+LINE = ",".join(["123456.12345678"] * 10)
+HOSTILE = 'the exchange answered "<html>\\n\\\\…" ' * 200
+
+
+def sent(answer: Any) -> int:
+    """Return how many bytes an answer has as a function returns it."""
+    text = json.dumps(answer, default=vars, ensure_ascii=False, separators=(",", ":"))
+    return len(json.dumps({"statusCode": 200, "body": text}))
+
+
+def status(symbols: int, *, message: str, differences: int = 0) -> Any:
+    """Return the largest status of a run of so many symbols."""
+    clock = FakeClock()
+    leases = FakeLeaseStore()
+    runs = FakeRunStore(clock, leases)
+    names = [f"币安人生{number:011}USDT" for number in range(symbols)]
+    lacking = tuple(Window(START + 3 * number, START + 3 * number + 1) for number in range(5000))
+    different = tuple(Difference(START + number, LINE, LINE) for number in range(differences))
+    now = clock.now()
+    run = Run(
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "gap_fill",
+        START,
+        NOW,
+        tuple(map(RunSymbol, names)),
+        1000,
+        now,
+        now + timedelta(hours=5),
+        open=frozenset(names),
+    )
+    records = [
+        with_missing(
+            SymbolRecord(
+                run.run_id,
+                name,
+                outcome=Outcome.PARTIAL,
+                records=3,
+                failure=Failure("unavailable", message, 503, -1000, 4),
+                first=START,
+                last=NOW,
+                comparison=Comparison(compared=70_000, left=differences, differences=different)
+                if differences
+                else None,
+            ),
+            lacking,
+        )
+        for name in names
+    ]
+    runs.create(run, records)
+    return report_status(run.run_id, runs=runs, leases=leases, rate_limiter=FakeRateLimiter(), clock=clock)
+
+
+def test_the_status_of_500_symbols_names_100_windows_of_each() -> None:
+    answer = status(500, message="the exchange answered 503: " + "x" * 250)
+    assert sent(answer) < LAMBDA_MOST
+    details = as_json(answer)["last_results"]["details"]
+    assert {len(detail["missing"]) for detail in details} == {KEPT_WINDOWS}
+
+
+@pytest.mark.parametrize("symbols", [800, 1500])
+@pytest.mark.parametrize("message", ["503", HOSTILE])
+@pytest.mark.parametrize("differences", [0, 20])
+def test_a_status_of_any_size_is_sent_and_counts_all(symbols: int, message: str, differences: int) -> None:
+    answer = status(symbols, message=message, differences=differences)
+    assert sent(answer) < LAMBDA_MOST
+    results = as_json(answer)["last_results"]
+    assert len(results["details"]) == results["total_cryptos"] == results["partial"] == symbols
+    assert results["total_records"] == 3 * symbols
+    assert {detail["missing_hours"] for detail in results["details"]} == {5000}
+    (named,) = {len(detail["missing"]) for detail in results["details"]}
+    assert named < KEPT_WINDOWS
+    if symbols == 800:
+        assert sent(answer) > LAMBDA_MOST / 2
+        assert named > 0
+
+
+def test_a_dry_run_of_any_size_is_sent_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tuple(f"S{number:04}USDT" for number in range(800))
+    system = World(dict.fromkeys(names, ()))
+    lacking = tuple(Window(START + 3 * number, START + 3 * number + 1) for number in range(5000))
+    plan = planning._SymbolPlan("", lacking, 70, lacking, 5000)
+    monkeypatch.setattr(planning, "_symbol_plan", lambda *given, **_: plan._replace(symbol=given[3].symbol))
+    request = RunRequest("backward", START, symbols=names)
+    answer = plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+    assert LAMBDA_MOST / 2 < sent(answer) < LAMBDA_MOST
+    found = as_json(answer)
+    assert (len(found["symbols"]), found["missing_hours"]) == (800, 800 * 5000)
+
+
+class HolesEverywhere(FakeCandleStore):
+    """A store in which every series has every third hour stored, every third never printed, and the rest missing."""
+
+    def coverage(self, symbol: str, within: Window) -> StoredDays:  # noqa: ARG002 - the same for all
+        hours = range(within.start - within.start % 3, within.end, 3)
+        stored, never = (windows.from_hours(hour + more for hour in hours) for more in (0, 1))
+        return StoredDays(stored, never, frozenset())
+
+    def first_hour(self, symbol: str) -> int:  # noqa: ARG002 - as above
+        return START
+
+    def last_hour(self, symbol: str) -> int:  # noqa: ARG002 - as above
+        return NOW - 3
+
+
+def coverage_ports(starts: dict[str, int], *, failed: tuple[FailedWindow, ...] = ()) -> CoveragePorts:
+    clock, series = FakeClock(), FakeSeriesStore()
+    for symbol, start in starts.items():
+        series.put(Series(symbol, first=start, last=NOW - 3, failed_windows=failed))
+    return CoveragePorts(HolesEverywhere(), series, FakeRateLimiter(), clock)
+
+
+def pages(ports: CoveragePorts) -> Iterator[Any]:
+    after: str | None = None
+    while True:
+        page = report_coverage(ports, after=after)
+        yield page
+        after = page.next
+        if after is None:
+            return
+
+
+def test_every_page_of_the_coverage_of_500_symbols_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    begins = {f"S{number:03}USDT": NOW - (3400 if number < 40 else 100) for number in range(500)}  # a page is of 30
+    monkeypatch.setattr(HolesEverywhere, "first_hour", lambda _, symbol: begins[symbol])
+    monkeypatch.setattr(HolesEverywhere, "coverage", _read_once(HolesEverywhere.coverage))
+    seen: list[str] = []
+    largest = 0
+    for page in pages(coverage_ports(begins)):
+        largest = max(largest, sent(page))
+        seen += [report.symbol for report in page.symbols]
+    assert seen == [f"S{number:03}USDT" for number in range(500)]
+    assert LAMBDA_MOST / 2 < largest < LAMBDA_MOST
+
+
+def _read_once(read: Any) -> Any:
+    """Return a read of coverage that works out what it returns once for each window."""
+    known: dict[Window, StoredDays] = {}
+
+    def coverage(store: FakeCandleStore, symbol: str, within: Window) -> StoredDays:
+        if within not in known:
+            known[within] = read(store, symbol, within)
+        return known[within]
+
+    return coverage
+
+
+def test_a_series_with_holes_everywhere_is_sent_with_its_first_windows_and_counts_all() -> None:
+    failed = (FailedWindow(Window(START, NOW), 4, HOSTILE),)
+    ports = coverage_ports({"S000USDT": START}, failed=failed)
+    answer = report_symbol_coverage("S000USDT", ports)
+    assert LAMBDA_MOST / 2 < sent(answer) < LAMBDA_MOST
+    assert len(answer.missing) < answer.missing_hours
+    assert answer.missing_hours == pytest.approx((NOW - START) / 3, abs=2)
+    assert answer.expected == answer.stored + answer.never_printed_hours + answer.missing_hours
+    (listed,) = report_coverage(ports).symbols
+    assert listed == answer
+    rest = report_symbol_coverage("S000USDT", ports, start=NOW - 3000)
+    assert sum(window.hours for window in rest.missing) == rest.missing_hours
