@@ -97,11 +97,11 @@ class FakeRunStore:
                 raise StaleTurnError(symbol)
             self._symbols[run_id][symbol] = replace(kept, stopping=True)
 
-    def leave(self, run_id: str, symbol: str) -> Run:
-        """Take a symbol out of the open ones."""
+    def leave(self, run_id: str, *symbols: str) -> Run:
+        """Take symbols out of the open ones."""
         with self._lock:
             run = self._run(run_id)
-            self._runs[run_id] = replace(run, open=run.open - {symbol})
+            self._runs[run_id] = replace(run, open=run.open - set(symbols))
             return self._runs[run_id]
 
     def stop(self, run_id: str, reason: str) -> Run:

@@ -190,6 +190,11 @@ class RunContract:
         assert begun.get(A) == left
         assert begun.leave(A, "BTCUSDT").open == frozenset()
 
+    def test_many_symbols_leave_a_run_in_one_step(self, begun: RunStore) -> None:
+        assert begun.leave(A, "BTCUSDT", NAMES[2]).open == {"ETHUSDT"}
+        assert begun.leave(A, *NAMES).open == frozenset()
+        assert begun.leave(A, *NAMES).open == frozenset()
+
     def test_a_run_that_is_not_there_cannot_be_left(self, runs: RunStore) -> None:
         stale(lambda: runs.leave(A, "BTCUSDT"))
         assert runs.get(A) is None

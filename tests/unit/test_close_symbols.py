@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.domain import windows
 from candle_collector.domain.run import Outcome, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
 from candle_collector.ports import StoredDays
 
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import World
 
 if TYPE_CHECKING:
@@ -55,6 +60,67 @@ def test_a_symbol_that_never_stands_still_keeps_its_run_from_ending_wrongly() ->
         cancel_run(run.run_id, system.closing_ports())
     assert system.runs.open_runs() == [run.run_id]
     assert cancel_run(run.run_id, system.closing_ports()).state is RunState.ENDED
+
+
+def test_a_symbol_among_many_that_is_worked_on_meanwhile_is_closed_by_what_is_stored_now() -> None:
+    names = tuple(f"S{number:02}USDT" for number in range(20))
+    system = World(dict.fromkeys(names, range(START, NOW)))
+    run = system.start(start=START, end=START + 24, symbols=names)
+    put: Callable[[SymbolRecord], SymbolRecord] = system.runs.put_symbol
+    worked: list[str] = []
+
+    def close_symbol(record: SymbolRecord) -> SymbolRecord:
+        if not record.outcome.open and not worked:
+            worked.append(record.symbol)
+            candle = synthetic_candle(record.symbol, START + 3)
+            system.candles.store(record.symbol, [candle], (), absent_days=frozenset())
+            system.series.put(Series(record.symbol, first=candle.hour, last=candle.hour))
+            now = system.runs.symbol(record.run_id, record.symbol)
+            assert now is not None
+            put(replace(now.requeued(), stored_before=0))
+        return put(record)
+
+    system.runs.put_symbol = close_symbol  # type: ignore[method-assign] # a worker comes between
+    assert cancel_run(run.run_id, system.closing_ports()).state is RunState.ENDED
+    (symbol,) = worked
+    record = system.runs.symbol(run.run_id, symbol)
+    assert record is not None
+    assert (record.outcome, record.records, record.first, record.last) == (Outcome.PARTIAL, 1, START + 3, START + 3)
+
+
+class CountedCalls:
+    """A port that counts the calls of all ports that share `calls`, by name."""
+
+    def __init__(self, port: object, calls: Counter[str]) -> None:
+        self._port = port
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        self._calls[name] += 1
+        return getattr(self._port, name)
+
+
+@pytest.mark.parametrize("held", [0, 5])
+def test_a_run_of_500_symbols_is_cancelled_with_two_calls_a_symbol(held: int) -> None:
+    names = tuple(f"S{number:03}USDT" for number in range(500))
+    system = World(dict.fromkeys(names, ()))
+    run = system.start(start=START, end=START + 48, symbols=names)
+    now = system.clock.now()
+    for name in names[:held]:
+        record = system.runs.symbol(run.run_id, name)
+        assert record is not None
+        claimed = record.claimed(1, now=now, until=now + timedelta(seconds=60))
+        assert claimed is not None
+        system.runs.put_symbol(claimed)
+    calls: Counter[str] = Counter()
+    ports = system.closing_ports()
+    counted = {name: CountedCalls(getattr(ports, name), calls) for name in ("candles", "series", "leases", "runs")}
+    ended = cancel_run(run.run_id, replace(ports, **counted))
+    assert ended.state is (RunState.ACTIVE if held else RunState.ENDED)
+    assert ended.open == frozenset(names[:held])
+    assert calls["coverage"] == calls["put_symbol"] == 500 - held
+    assert calls["stop_symbol"] == held
+    assert calls.total() - 2 * (500 - held) - held < 15
 
 
 def test_a_symbol_whose_items_cannot_be_read_is_closed_by_its_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -276,8 +276,8 @@ class RunStore(Protocol):
     def stop_symbol(self, run_id: str, symbol: str) -> None:
         """Ask the worker that holds a symbol to stop; its revision stays."""
 
-    def leave(self, run_id: str, symbol: str) -> Run:
-        """Take an ended symbol out of the run's open ones, and return the run."""
+    def leave(self, run_id: str, *symbols: str) -> Run:
+        """Take ended symbols out of the run's open ones in one step, and return the run."""
 
     def stop(self, run_id: str, reason: str) -> Run:
         """Write down why an open run is stopped, where no reason is written yet, and return the run."""

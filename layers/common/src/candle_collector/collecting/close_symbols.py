@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from candle_collector.collecting.end_run import end_run, leave_run
@@ -11,6 +11,7 @@ from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
+from candle_collector.domain.series import Series
 from candle_collector.domain.verdict import explain, judge_comparison
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
@@ -22,6 +23,9 @@ CANCELLED = Failure("cancelled", "the run was cancelled; start another for the r
 
 _CLOSE_TRIES = 5
 """Between two turns of a symbol its message goes through the queue, so that a second try nearly always is enough."""
+
+_MANY_SYMBOLS = 10
+"""From so many on, the series' records are read all at once: a call closes 500 symbols within its 29 s."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def close_run(run: Run, failure: Failure, ports: ClosingPorts, *, closed_by: str
 
 
 def close_symbols(
-    run: Run, records: Iterable[SymbolRecord], failure: Failure, ports: ClosingPorts, *, closed_by: str
+    run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: ClosingPorts, *, closed_by: str
 ) -> int:
     """Give open symbols the outcome that what is stored of them deserves, and return how many workers still hold.
 
@@ -76,11 +80,32 @@ def close_symbols(
     closed_by
         Who closes: ``reconciler`` or ``cancel``.
     """
-    return sum(not _close(run, record, failure, ports, closed_by=closed_by) for record in records)
+    known: dict[str, Series] = {}
+    if len(records) >= _MANY_SYMBOLS:
+        known = {record.symbol: Series(record.symbol) for record in records}
+        known |= {series.symbol: series for series in ports.series.all()}
+    closed: list[SymbolRecord] = []
+    held = 0
+    try:
+        for record in records:
+            ended = _close(run, record, known.get(record.symbol), failure, ports, closed_by=closed_by)
+            held += ended is None
+            closed += [ended] if ended else []
+    finally:
+        if closed:
+            leave_run(closed, ports)
+    return held
 
 
-def _close(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts, *, closed_by: str) -> bool:
-    """Close one symbol; False where a worker holds it.
+def _close(
+    run: Run, record: SymbolRecord, series: Series | None, failure: Failure, ports: ClosingPorts, *, closed_by: str
+) -> SymbolRecord | None:
+    """Return the record of one symbol, closed by us or ended by its worker meanwhile; None where a worker holds it.
+
+    Parameters
+    ----------
+    series
+        The series' record, if it was read after the symbol's: a worker that changes it changes the symbol's before.
 
     Raises
     ------
@@ -90,24 +115,22 @@ def _close(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts
     for _ in range(_CLOSE_TRIES):
         if record.is_claimed(ports.clock.now()):
             ports.runs.stop_symbol(run.run_id, record.symbol)
-            return False
-        closed = _closed(run, record, failure, ports)
+            return None
+        closed = _closed(run, record, series or ports.series.get(record.symbol), failure, ports)
         try:
-            closed = ports.runs.put_symbol(closed.ended(closed.outcome, closed_by=closed_by))
+            return ports.runs.put_symbol(closed.ended(closed.outcome, closed_by=closed_by))
         except StaleTurnError:
+            series = None
             record = ports.runs.symbol(run.run_id, record.symbol) or record
             if not record.outcome.open:  # a worker was quicker
-                return True
-        else:
-            leave_run(closed, ports)
-            return True
+                return record
     raise CollectorError(f"{record.symbol} was requeued {_CLOSE_TRIES} times while it was being closed; ask again")
 
 
-def _closed(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+def _closed(run: Run, record: SymbolRecord, series: Series, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
     """Return the record closed; where what is stored cannot be read, by what was written of it, so that runs end."""
     try:
-        return _judged(run, record, failure, ports)
+        return _judged(run, record, series, failure, ports)
     except StoredCandleDamagedError as error:
         log.exception("closed without a look at what is stored", extra={"symbol": record.symbol})
         within = record.range or run.window
@@ -131,9 +154,8 @@ def _compared(run: Run, record: SymbolRecord, within: Window, failure: Failure) 
     return with_missing(closed, missing)
 
 
-def _judged(run: Run, record: SymbolRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+def _judged(run: Run, record: SymbolRecord, series: Series, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
     """Read what is stored now, and judge by it: the record of a worker that died may be behind."""
-    series = ports.series.get(record.symbol)
     within = record.range or stored_range(run.mode, run.window, series, ports.candles)
     if run.mode == "verify":
         return _compared(run, replace(record, range=within, first=series.first, last=series.last), within, failure)

@@ -59,7 +59,7 @@ def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
         log.warning("dropped: the run is not active", extra=where)
         return
     if not record.outcome.open:  # it ended, but perhaps the step after that was lost
-        leave_run(record, ports)
+        leave_run([record], ports)
         return
     now = ports.clock.now()
     claimed = record.claimed(message.turn, now=now, until=now + timedelta(seconds=ports.claim_seconds))

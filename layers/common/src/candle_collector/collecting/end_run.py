@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
@@ -32,9 +33,9 @@ class EndPorts(Protocol):
         """Our clock."""
 
 
-def leave_run(record: SymbolRecord, ports: EndPorts) -> None:
-    """Take an ended symbol out of the run, and end the run if it was the last. Repeating it changes nothing."""
-    run = ports.runs.leave(record.run_id, record.symbol)
+def leave_run(records: Sequence[SymbolRecord], ports: EndPorts) -> None:
+    """Take ended symbols of a run out of it, and end the run if they were the last. Repeating it changes nothing."""
+    run = ports.runs.leave(records[0].run_id, *(record.symbol for record in records))
     if not run.open and run.state is not RunState.ENDED:
         end_run(run, ports)
 

@@ -260,4 +260,4 @@ class SymbolTurn(ABC):
         """Write the outcome, once, and end the run if this was its last symbol."""
         record = self._judged()
         record = self._ports.runs.put_symbol(record.ended(record.outcome))
-        leave_run(record, self._ports)
+        leave_run([record], self._ports)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
+from operator import lt
 from typing import NamedTuple
 
 from candle_collector.domain import windows
@@ -105,17 +108,36 @@ def plan_requests(missing: Windows, batch_size: int) -> Windows:
     """
     spans: list[Window] = []
     at: int | None = missing[0].start if missing else None
-    left = count_requests(missing, batch_size)
+    reached = _reached_from_behind(missing, batch_size)
     while at is not None:
-        span, at = _span_from(missing, batch_size, at, left)
+        reached.pop()
+        # what follows the cut needs one span fewer, or the cut costs one
+        span = _span_from(missing, batch_size, at, partial(lt, reached[-1]))
         spans.append(span)
-        left -= 1
+        at = _next_missing(missing, span.end)
     return tuple(spans)
+
+
+def _reached_from_behind(missing: Windows, batch_size: int) -> list[int]:
+    """Return, for 0, 1, 2 ... spans, the last missing hour that so many cannot reach if they are laid from the end."""
+    reached: list[int] = []
+    hour = missing[-1].end - 1 if missing else None
+    while hour is not None:
+        reached.append(hour)
+        before = hour - batch_size + 1
+        hour = _last_missing_before(missing, before) if missing[0].start < before else None
+    return [*reached, -1]
 
 
 def first_span(missing: Windows, batch_size: int) -> Window:
     """Return the first span of the plan for `missing` hours, of which there is one; the others are not worked out."""
-    return _span_from(missing, batch_size, missing[0].start, count_requests(missing, batch_size))[0]
+    left = count_requests(missing, batch_size)
+    return _span_from(
+        missing,
+        batch_size,
+        missing[0].start,
+        lambda midnight: count_requests(missing, batch_size, midnight) < left,
+    )
 
 
 def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
@@ -130,13 +152,20 @@ def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
     return spans
 
 
-def _span_from(missing: Windows, batch_size: int, at: int, left: int) -> tuple[Window, int | None]:
-    """Return the span that begins at the missing hour `at`, where `left` are needed, and the hour of the next one."""
+def _span_from(missing: Windows, batch_size: int, at: int, is_free: Callable[[int], bool]) -> Window:
+    """Return the span that begins at the missing hour `at`.
+
+    Parameters
+    ----------
+    is_free
+        Whether a span that ends at a midnight leaves no more to those that follow than one that is as long as it may
+        be.
+    """
     end = at + batch_size
     midnight = end - end % HOURS_A_DAY
-    if midnight > at and count_requests(missing, batch_size, midnight) < left:
+    if midnight > at and is_free(midnight):
         end = midnight
-    return Window(at, _last_missing_before(missing, end) + 1), _next_missing(missing, end)
+    return Window(at, _last_missing_before(missing, end) + 1)
 
 
 def _next_missing(missing: Windows, hour: int) -> int | None:

@@ -157,9 +157,9 @@ class RunsTable:
         item = self._symbol(_run_key(run_id), _symbol_key(symbol))
         write(lambda: item.update(actions=[self._symbol.stopping.set(True)], condition=self._symbol.pk.exists()))
 
-    def leave(self, run_id: str, symbol: str) -> Run:
-        """Delete the symbol from the run's set of open ones; deleting it again changes nothing."""
-        return self._update_run(run_id, [self._run.open.delete([symbol])], self._run.pk.exists())
+    def leave(self, run_id: str, *symbols: str) -> Run:
+        """Delete the symbols from the run's set of open ones; deleting them again changes nothing."""
+        return self._update_run(run_id, [self._run.open.delete(list(symbols))], self._run.pk.exists())
 
     def stop(self, run_id: str, reason: str) -> Run:
         """Set the reason, unless the run has ended; the first reason stays."""
