@@ -9,35 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from candle_collector.bootstrap import Container
 from candle_collector.domain import windows
-from candle_collector.domain.candle import Candle
 from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOUR_MS, Window
-from candle_collector.settings import Settings
+from candle_collector.domain.windows import Window
 
-from cli.archives import Database
 from cli.main import main
-from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
-from tests.fakes.leases import FakeLeaseStore
-from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.unit.archive import Archive, line
 
 START = windows.first_hour_of("2024-01-01")
-
-
-class Archive:
-    """An archive in memory, which the commands take for the stack's."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.candles = FakeCandleStore()
-        self.series = FakeSeriesStore()
-        self.leases = FakeLeaseStore()
-
-    def container(self) -> Container:
-        ports = {"candles": self.candles, "series": self.series, "leases": self.leases, "clock": self.clock}
-        return Container(Settings({}), **ports)
 
 
 @pytest.fixture
@@ -47,15 +27,7 @@ def archive() -> Archive:
 
 @pytest.fixture(autouse=True)
 def the_stacks_tables(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "sqlite:///of-the-tests.db")
-    monkeypatch.setattr(Database, "tables", lambda _: archive.container())
-
-
-def line(candle: Candle) -> str:
-    opened = candle.open_time_ms
-    prices = f"{candle.open},{candle.high},{candle.low},{candle.close},{candle.volume}"
-    rest = f"{candle.quote_volume},{candle.trade_count},{candle.taker_base},{candle.taker_quote},0"
-    return f"{opened},{prices},{opened + HOUR_MS - 1},{rest}\n"
+    archive.stand_for_the_database(monkeypatch)
 
 
 def write(folder: Path, name: str, hours: range | list[int], symbol: str = "BTCUSDT") -> str:
