@@ -42,6 +42,22 @@ def test_a_date_that_does_not_exist_or_cannot_be_meant_is_refused(
     assert refusal(requested) == (400, field)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "9999-12-31T23:00:01Z", "9999-12-31", "9999-12-31T23:00:00Z"])
+def test_the_last_hour_of_the_calendar_is_answered_as_any_other(
+    api: tuple[Gateway, list[tuple[str, str]]], text: str
+) -> None:
+    gateway, headers = api
+    body = {"mode": "backward", "dry_run": True, "symbols": ["BTCUSDT"]}
+    for field in FIELDS:
+        query = [(field, text)]
+        answers = [
+            gateway.ask("POST", "/api/admin/collect/trigger", headers=headers, body=json.dumps({**body, field: text})),
+            gateway.ask("GET", "/api/admin/coverage/BTCUSDT", headers=headers, query=query),
+            gateway.ask("GET", "/api/admin/universe", headers=headers, query=[("date", text)]),
+        ]
+        assert all(answer.status < 500 for answer in answers), (field, [answer.status for answer in answers])
+
+
 @pytest.mark.parametrize("text", ["2025-05-30", "2025-05-30T06:00:00Z"])
 def test_both_forms_are_taken(api: tuple[Gateway, list[tuple[str, str]]], text: str) -> None:
     gateway, headers = api

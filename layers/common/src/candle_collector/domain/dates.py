@@ -10,6 +10,8 @@ from candle_collector.domain import windows
 EARLIEST = windows.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
 """No candle is older: Binance opened in July 2017."""
 
+_LAST = windows.hour_of(datetime.max.replace(tzinfo=UTC))
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
@@ -20,9 +22,12 @@ def start_of(text: str) -> int:
     Raises
     ------
     ValueError
-        It is neither ``2025-01-01`` nor ``2025-01-01T00:00:00Z``, or no day of the calendar.
+        It is neither ``2025-01-01`` nor ``2025-01-01T00:00:00Z``, or no day of the calendar, or no hour opens after it.
     """
-    return -(-_seconds(text) // 3600)
+    hour = -(-_seconds(text) // 3600)
+    if hour > _LAST:
+        raise ValueError(f"{text} is after the last hour of the calendar")
+    return hour
 
 
 def end_of(text: str) -> int:
