@@ -200,6 +200,15 @@ def test_a_wrong_row_is_named_with_its_file_its_number_and_the_remedy(
     assert str(error.value).endswith(". Correct or remove the row")
 
 
+def test_a_candle_that_still_runs_is_refused_in_a_file_of_its_year(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2025.csv"
+    path.write_text(text([row(9998), row(9999)]))
+    assert candle_file(path).check(closed_end=CLOSED_END) == 2
+    path.write_text(text([row(9998), row(9999), row(10_000)]))
+    with pytest.raises(CandleFileError, match="at row 3: its candle is of the future or still running"):
+        candle_file(path).check(closed_end=CLOSED_END)
+
+
 @pytest.mark.parametrize("kind", [pa.int64(), pa.timestamp("ms", "UTC"), pa.string()])
 def test_an_empty_time_in_parquet_is_named(tmp_path: Path, kind: Any) -> None:
     times = pa.array([START * HOUR_MS, None, (START + 2) * HOUR_MS], pa.int64()).cast(kind)
