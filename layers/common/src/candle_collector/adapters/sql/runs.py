@@ -132,14 +132,14 @@ class SqlRuns:
 
         self._database.transact(write)
 
-    def leave(self, run_id: str, symbol: str) -> Run:
-        """Take the symbol out of the run's open ones; doing it again changes nothing."""
+    def leave(self, run_id: str, *symbols: str) -> Run:
+        """Take the symbols out of the run's open ones; doing it again changes nothing."""
 
         def write(connection: Connection) -> Run:
             run = _RUN.read(_locked(connection, run_id).body)
-            if symbol not in run.open:
+            if run.open.isdisjoint(symbols):
                 return run
-            return _write(connection, replace(run, open=run.open - {symbol}))
+            return _write(connection, replace(run, open=run.open.difference(symbols)))
 
         return self._database.transact(write)
 
