@@ -78,6 +78,23 @@ def test_no_answer_and_no_log_line_mixes_with_those_of_other_calls(app: AuditedR
         assert (line["key_id"], line["run_id"]) == (f"key-{number}", f"run-{number}")
 
 
+def test_what_powertools_keeps_of_a_call_is_not_changed_by_another_one_meanwhile() -> None:
+    app = resolver("")
+    seen: list[Any] = []
+
+    @app.get("/api/admin/things/<name>")
+    def thing(name: str) -> Any:
+        if name == "outer":
+            inner = event("/api/admin/things/inner", "/api/admin/things/{name}", 2)
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(app.resolve, inner, Context()).result()
+        seen.append((name, app.context["_route_args"]))
+        return answer(200, {})
+
+    app.resolve(event("/api/admin/things/outer", "/api/admin/things/{name}", 1), Context())
+    assert seen == [("inner", {"name": "inner"}), ("outer", {"name": "outer"})]
+
+
 def test_outside_of_a_call_there_is_not_an_event(app: AuditedResolver) -> None:
     app.resolve(event("/api/admin/other/t1", "/api/admin/other/{name}", 1), Context())
     with pytest.raises(LookupError):
