@@ -15,9 +15,13 @@ from candle_collector.settings import Settings
 from standalone.recovery import Recovered, recover
 
 RUN = "01J00000000000000000000000"
-NOW = datetime.now(UTC).replace(microsecond=0)
 VISIBILITY = timedelta(seconds=360)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
+
+
+def now() -> datetime:
+    """Return the time; one that was taken when the file was read would be minutes old by now."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -35,20 +39,20 @@ def create(container: SqlContainer, *, activate: bool = True) -> None:
         480_100,
         tuple(RunSymbol(symbol) for symbol in SYMBOLS),
         1000,
-        NOW,
-        NOW + timedelta(hours=5),
+        now(),
+        now() + timedelta(hours=5),
         open=frozenset(SYMBOLS),
     )
-    assert container.leases.take(RUN, now=NOW, expires=NOW + timedelta(seconds=60)) is None
+    assert container.leases.take(RUN, now=now(), expires=now() + timedelta(seconds=60)) is None
     container.runs.create(run, [SymbolRecord(RUN, symbol) for symbol in SYMBOLS])
     if activate:
-        container.runs.activate(RUN, NOW)
+        container.runs.activate(RUN, now())
 
 
 def claim(container: SqlContainer, symbol: str) -> SymbolRecord:
     record = container.runs.symbol(RUN, symbol)
     assert record is not None
-    claimed = record.claimed(record.turn, now=NOW, until=NOW + timedelta(seconds=90))
+    claimed = record.claimed(record.turn, now=now(), until=now() + timedelta(seconds=90))
     assert claimed is not None
     return container.runs.put_symbol(claimed)
 
@@ -74,8 +78,8 @@ def test_a_symbol_that_was_held_can_be_worked_on_at_once_and_its_old_message_is_
     assert {("AUSDT", 2), ("BUSDT", 1), ("CUSDT", 1)} <= set(received(container))
     freed = container.runs.symbol(RUN, "AUSDT")
     assert freed is not None
-    assert freed.claimed(2, now=NOW, until=NOW + timedelta(seconds=90)) is not None
-    assert freed.claimed(1, now=NOW, until=NOW + timedelta(seconds=90)) is None
+    assert freed.claimed(2, now=now(), until=now() + timedelta(seconds=90)) is not None
+    assert freed.claimed(1, now=now(), until=now() + timedelta(seconds=90)) is None
 
 
 def test_messages_that_were_lost_between_two_steps_are_sent(container: SqlContainer) -> None:
@@ -105,7 +109,7 @@ def test_symbols_that_have_ended_are_let_be(container: SqlContainer) -> None:
 def test_a_run_that_was_being_written_keeps_no_other_run_waiting(container: SqlContainer) -> None:
     create(container, activate=False)
     recover(container, container.queue)
-    assert container.leases.holder(NOW) is None
+    assert container.leases.holder(now()) is None
     run = container.runs.get(RUN)
     assert run is not None
     assert run.state is RunState.CREATING  # the reconciler closes it in its first round
