@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import collector, floor, worker_cpu
+from tests.bench import at_home, collector, floor, worker_cpu
 from tests.bench.environment import BENCH, install
 from tests.bench.job import FLOOR_IN_FLIGHT, LATENCY_MS, SYMBOL_COUNT, WORKERS, YEAR, reported_to_peers
 from tests.exchange import RunningExchange, running_exchange
@@ -45,6 +45,10 @@ def _compare(exchange: RunningExchange) -> list[Row]:
         _measured(exchange, f"ccxt async, {SYMBOL_COUNT} tasks", lambda: _peer("peer_ccxt.py", url)),
         _measured(exchange, "freqtrade download-data, files", lambda: _peer("peer_freqtrade.py", url)),
     ]
+    with at_home.server(url) as (archive, _):
+        rows.append(
+            _measured(exchange, "our server at home, SQLite", partial(at_home.year_of_fifty, archive, exchange))
+        )
     with collector.local_stack("bench", url) as stack:
         for name, skipped in (("just up", 0), ("again, other symbols", SYMBOL_COUNT)):
             collect = partial(collector.on_local_stack, stack, skipped=skipped)
