@@ -64,8 +64,8 @@ def collect(archive: Archive, exchange: RunningExchange, name: str, **requested:
     results = status.last_results
     if results is None or results.partial or results.failed:
         raise RuntimeError(f"the run has not collected all: {results}")
-    asked = exchange.stats(0)["by_path"].get("/api/v3/klines", 0)
-    return Collected(name, results.total_records, results.complete, asked, seconds, _cpu(archive) - cpu)
+    requests = exchange.stats(0)["by_path"].get("/api/v3/klines", 0)
+    return Collected(name, results.total_records, results.complete, requests, seconds, _cpu(archive) - cpu)
 
 
 def year_of_fifty(archive: Archive, exchange: RunningExchange) -> tuple[float, int]:
