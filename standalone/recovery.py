@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.run import Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import StaleTurnError
@@ -59,13 +60,11 @@ def recover(ports: RecoveryPorts, queue: MessageQueue) -> Recovered:
     """
     now = ports.clock.now()
     hidden, held, sent = queue.make_all_visible(), 0, 0
+    _release_lease(ports, now)
     for run_id in ports.runs.open_runs():
         run = ports.runs.get(run_id)
-        if run is None or run.state is RunState.ENDED:
+        if run is None or run.state is not RunState.ACTIVE:
             continue  # the reconciler ends it
-        if run.state is RunState.CREATING:
-            ports.leases.release(run_id)  # else it would be let be until the lease is over
-            continue
         records = [record for record in ports.runs.symbols(run_id) if record.outcome.open]
         held += sum(record.is_claimed(now) for record in records)
         sent += _send(run, [_free(record, ports.runs, now) for record in records], queue, now)
@@ -73,6 +72,18 @@ def recover(ports: RecoveryPorts, queue: MessageQueue) -> Recovered:
     if found != Recovered():
         log.info("an open run goes on", extra=vars(found))
     return found
+
+
+def _release_lease(ports: RecoveryPorts, now: datetime) -> None:
+    """Release the lease of a run that was not written whole, or not at all: no other could start until it is over.
+
+    That of an import stays, which is a process of its own.
+    """
+    holder = ports.leases.holder(now)
+    if holder is not None and is_run_id(holder):
+        run = ports.runs.get(holder)
+        if run is None or run.state is RunState.CREATING:
+            ports.leases.release(holder)
 
 
 def _free(record: SymbolRecord, runs: RunStore, now: datetime) -> SymbolRecord | None:

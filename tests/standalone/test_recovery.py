@@ -115,5 +115,21 @@ def test_a_run_that_was_being_written_keeps_no_other_run_waiting(container: SqlC
     assert run.state is RunState.CREATING  # the reconciler closes it in its first round
 
 
+def test_a_trigger_that_died_before_its_run_was_written_keeps_no_other_run_waiting(container: SqlContainer) -> None:
+    container.leases.take(RUN, now=NOW, expires=NOW + timedelta(seconds=600))
+    recover(container, container.queue)
+    assert container.leases.holder(NOW) is None
+
+
+def test_an_active_run_and_an_import_keep_their_leases(container: SqlContainer) -> None:
+    create(container)
+    recover(container, container.queue)
+    assert container.leases.holder(NOW) == RUN
+    container.runs.end(RUN, at=NOW, counts={})
+    container.leases.take("import-0123456789abcdef", now=NOW, expires=NOW + timedelta(seconds=600))
+    recover(container, container.queue)
+    assert container.leases.holder(NOW) == "import-0123456789abcdef"
+
+
 def test_without_an_open_run_nothing_is_done(container: SqlContainer) -> None:
     assert recover(container, container.queue) == Recovered()
