@@ -11,9 +11,9 @@ from typing import Protocol
 
 from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.run import Run, RunState, SymbolRecord
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.symbol_message import SymbolMessage, read_message
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import Clock, LeaseStore, MessageQueue, RunStore
+from candle_collector.ports import Clock, LeaseStore, MessageQueue, ReceivedMessage, RunStore
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,29 @@ def recover(ports: RecoveryPorts, queue: MessageQueue) -> Recovered:
     return found
 
 
+def send_again(ports: RecoveryPorts, queue: MessageQueue, message: ReceivedMessage) -> None:
+    """Let another turn do what the turn of a message did not end, because the database failed under it.
+
+    The claim of that turn goes with it: its worker is who calls this. Where somebody else has the symbol by now, it is
+    let be.
+
+    Raises
+    ------
+    CollectorError
+        The database fails still; doing it again is right, however far it came.
+    """
+    try:
+        failed = read_message(message.body)
+    except ValueError:
+        return  # the database is not what it lacks
+    run, record = ports.runs.get(failed.run_id), ports.runs.symbol(failed.run_id, failed.symbol)
+    if run is not None and record is not None and run.state is RunState.ACTIVE:
+        if record.outcome.open and record.turn == failed.turn:
+            record = _requeue(record, ports.runs)
+        _send(run, [record], queue, ports.clock.now())
+    queue.delete(message.receipt)
+
+
 def _release_lease(ports: RecoveryPorts, now: datetime) -> None:
     """Release the lease of a run that was not written whole, or not at all: no other could start until it is over.
 
@@ -87,8 +110,10 @@ def _release_lease(ports: RecoveryPorts, now: datetime) -> None:
 
 
 def _free(record: SymbolRecord, runs: RunStore, now: datetime) -> SymbolRecord | None:
-    if not record.is_claimed(now):
-        return record
+    return _requeue(record, runs) if record.is_claimed(now) else record
+
+
+def _requeue(record: SymbolRecord, runs: RunStore) -> SymbolRecord | None:
     try:
         return runs.put_symbol(record.requeued())
     except StaleTurnError:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from standalone.admin_key import ensure_key
 from standalone.context import NAME
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
-from standalone.recovery import recover
+from standalone.recovery import recover, send_again
 from standalone.runtime_lock import RuntimeLock
 from standalone.schedules import Schedules
 from standalone.threads import Threads
@@ -141,6 +142,8 @@ class _Runtime:
             visibility=timedelta(seconds=self._settings.queue_visibility),
             arrived=self._arrived,
             stopping=self._stopping,
+            outages=container.database.outages,
+            send_again=partial(send_again, container, queue),
         )
         self.schedules = Schedules(loaded.api.trigger, loaded.reconciler, _expressions(container), rounds)
         self._threads = Threads(self._stopping, on_death=self._stop)

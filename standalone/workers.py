@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import CollectorError
@@ -63,6 +63,13 @@ class AnnouncingQueue:
         return self._queue.waiting()
 
 
+class Outages(Protocol):
+    """When the database last refused what it may do another time, in seconds of `time.monotonic`, and why."""
+
+    at: float
+    reason: str
+
+
 class Workers:
     """What the worker threads share.
 
@@ -78,6 +85,10 @@ class Workers:
         Set when the queue is to be looked at now.
     stopping
         Set when no further message is to be received.
+    outages
+        The database's.
+    send_again
+        Lets another turn do what a message's turn did not end.
     """
 
     def __init__(
@@ -89,6 +100,8 @@ class Workers:
         visibility: timedelta,
         arrived: threading.Event,
         stopping: threading.Event,
+        outages: Outages,
+        send_again: Callable[[ReceivedMessage], None],
     ) -> None:
         self._queue = queue
         self._handler = handler
@@ -96,15 +109,22 @@ class Workers:
         self._visibility = visibility
         self._stopping = stopping
         self._arrived = arrived
+        self._outages = outages
+        self._send_again = send_again
         self._receiving = threading.Lock()
         self._in_hand: set[str] = set()
 
     def work(self) -> None:
         """Work on messages until the process stops; any number of threads may."""
+        wait = POLL_SECONDS
         while message := self._receive():
             self._in_hand.add(message.receipt)
+            begun = time.monotonic()
             done = self._call(message)
-            if done:
+            if self._outages.at >= begun:  # a turn that was held up for longer than its claim is done, and its symbol not
+                wait = self._outlast(message, 0 if done else wait)
+            elif done:
+                wait = POLL_SECONDS
                 self._quietly(partial(self._queue.delete, message.receipt))
             self._in_hand.discard(message.receipt)
 
@@ -127,7 +147,7 @@ class Workers:
                     due = self._queue.next_visible_in()
                 except CollectorError as error:
                     wait = min(2 * wait, _MOST_WAIT_AFTER_ERRORS)
-                    log.error("the queue cannot be read", extra={"reason": str(error), "again_in_seconds": wait})  # noqa: TRY400 - the reason is a sentence
+                    log.error("the queue cannot be read", extra=_of_wait(str(error), wait))  # noqa: TRY400 - the reason is a sentence
                     self._stopping.wait(wait)
                 else:
                     wait = POLL_SECONDS
@@ -143,6 +163,26 @@ class Workers:
             return False
         return not answer["batchItemFailures"]
 
+    def _outlast(self, message: ReceivedMessage, wait: float) -> float:
+        """Wait until the database bears the symbol to be sent again, and return how long to wait the next time.
+
+        The message would come back by itself, but only after its visibility, and a few outages would make it a dead
+        letter, though nothing is wrong with it.
+        """
+        reason = self._outages.reason
+        while not self._stopping.is_set():
+            if wait:
+                log.error("the database failed, and the turn is done again", extra=_of_wait(reason, wait))
+                self._stopping.wait(wait)
+            wait = min(max(2 * wait, POLL_SECONDS), _MOST_WAIT_AFTER_ERRORS)
+            try:
+                self._send_again(message)
+            except CollectorError as error:
+                reason = str(error)
+            else:
+                break
+        return wait
+
     @staticmethod
     def _quietly(step: Callable[[], None]) -> None:
         """Do what only saves time: a message that stays where it is comes back, and is dropped or worked on then."""
@@ -150,6 +190,10 @@ class Workers:
             step()
         except CollectorError as error:
             log.warning("the queue did not take it", extra={"reason": str(error)})
+
+
+def _of_wait(reason: str, seconds: float) -> dict[str, Any]:
+    return {"reason": reason, "again_in_seconds": seconds}
 
 
 def _event(message: ReceivedMessage) -> dict[str, Any]:

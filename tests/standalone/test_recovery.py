@@ -10,9 +10,10 @@ import pytest
 from candle_collector.bootstrap import SqlContainer
 from candle_collector.domain.run import Outcome, Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.ports import ReceivedMessage
 from candle_collector.settings import Settings
 
-from standalone.recovery import Recovered, recover
+from standalone.recovery import Recovered, recover, send_again
 
 RUN = "01J00000000000000000000000"
 VISIBILITY = timedelta(seconds=360)
@@ -129,6 +130,47 @@ def test_an_active_run_and_an_import_keep_their_leases(container: SqlContainer) 
     container.leases.take("import-0123456789abcdef", now=NOW, expires=NOW + timedelta(seconds=600))
     recover(container, container.queue)
     assert container.leases.holder(NOW) == "import-0123456789abcdef"
+
+
+def received_one(container: SqlContainer) -> ReceivedMessage:
+    message = container.queue.receive(visibility=VISIBILITY)
+    assert message is not None
+    return message
+
+
+@pytest.mark.parametrize("is_claimed", [True, False])
+def test_a_symbol_whose_turn_met_an_outage_gets_the_next_turn_as_a_new_message(
+    container: SqlContainer, is_claimed: bool
+) -> None:
+    create(container)
+    container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1)])
+    if is_claimed:
+        claim(container, "AUSDT")
+    message = received_one(container)
+    for _ in range(2):  # the reply to the first may be lost
+        send_again(container, container.queue, message)
+    assert set(received(container)) == {("AUSDT", 2)}
+    freed = container.runs.symbol(RUN, "AUSDT")
+    assert freed is not None
+    assert freed.claimed(2, now=NOW, until=NOW + timedelta(seconds=90)) is not None
+
+
+def test_an_outage_before_the_last_steps_of_a_symbol_lets_them_be_done_again(container: SqlContainer) -> None:
+    create(container)
+    container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1), SymbolMessage(RUN, "BUSDT", 1)])
+    container.runs.put_symbol(claim(container, "AUSDT").ended(Outcome.COMPLETE))
+    container.runs.put_symbol(claim(container, "BUSDT").requeued())
+    for _ in range(2):
+        send_again(container, container.queue, received_one(container))
+    assert received(container) == [("AUSDT", 1), ("BUSDT", 2)]
+
+
+def test_an_outage_sends_nothing_of_a_run_that_is_over_nor_of_what_is_not_a_message(container: SqlContainer) -> None:
+    container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1)])
+    message = received_one(container)
+    send_again(container, container.queue, message)
+    send_again(container, container.queue, message._replace(body="no message"))
+    assert container.queue.next_visible_in() is None
 
 
 def test_without_an_open_run_nothing_is_done(container: SqlContainer) -> None:

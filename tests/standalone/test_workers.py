@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.database import Database, Outages
 from candle_collector.adapters.sql.queue import SqlQueue
 from candle_collector.bootstrap import SystemClock
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.errors import DatabaseError
+from candle_collector.errors import DatabaseError, DatabaseUnavailableError
+from candle_collector.ports import ReceivedMessage
 
 from standalone.context import Context
 from standalone.workers import AnnouncingQueue, TurnClock, Workers
@@ -46,16 +47,32 @@ def queue(tmp_path: Path) -> Iterator[SqlQueue]:
 class Running:
     """Workers in threads, and the events that they gave the function."""
 
-    def __init__(self, queue: Any, work: Callable[[str], Any], threads: int = 3) -> None:
+    def __init__(self, queue: Any, work: Callable[[str], Any], threads: int = 3, refusals: int = 0) -> None:
         self.events: list[tuple[dict[str, Any], Context]] = []
         self.arrived, self.stopping = threading.Event(), threading.Event()
+        self.outages = Outages()
+        self.sent_again: list[str] = []
+        left = [DatabaseError("the disk is full")] * refusals
+
+        def send_again(message: ReceivedMessage) -> None:
+            if left:
+                raise left.pop()
+            self.sent_again.append(json.loads(message.body)["symbol"])
+            queue.delete(message.receipt)
 
         def handler(event: dict[str, Any], context: Context) -> Any:
             self.events.append((event, context))
             return work(json.loads(event["Records"][0]["body"])["symbol"])
 
         self.workers = Workers(
-            queue, handler, timeout=5, visibility=VISIBILITY, arrived=self.arrived, stopping=self.stopping
+            queue,
+            handler,
+            timeout=5,
+            visibility=VISIBILITY,
+            arrived=self.arrived,
+            stopping=self.stopping,
+            outages=self.outages,
+            send_again=send_again,
         )
         self.threads = [threading.Thread(target=self.workers.work, daemon=True) for _ in range(threads)]
         for thread in self.threads:
@@ -154,6 +171,47 @@ def test_a_database_that_fails_for_a_while_ends_no_worker(queue: SqlQueue, monke
         running = Running(Failing(), lambda _: DONE)
         eventually(lambda: bool(running.events))
         running.stop()
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_turn_under_which_the_database_failed_is_sent_again_when_the_database_bears_it(
+    queue: SqlQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, done: bool
+) -> None:
+    monkeypatch.setattr("standalone.workers.POLL_SECONDS", 0.05)
+    failed: list[str] = []
+
+    def meet_an_outage(symbol: str) -> Any:
+        if failed:
+            return DONE
+        failed.append(symbol)
+        running.outages.note(DatabaseUnavailableError("the disk is full; free some space"))
+        return DONE if done else {"batchItemFailures": [{"itemIdentifier": "it"}]}
+
+    running = Running(queue, meet_an_outage, threads=1, refusals=2)
+    queue.enqueue([message("BTCUSDT"), message("ETHUSDT")])
+    running.arrived.set()
+    eventually(lambda: len(running.events) == 2)
+    running.stop()
+    assert running.sent_again == ["BTCUSDT"]
+    said = [line for line in caplog.records if line.levelname == "ERROR"]
+    assert {line.getMessage() for line in said} == {"the database failed, and the turn is done again"}
+    assert "the disk is full" in vars(said[0])["reason"]
+    assert len(said) == (2 if done else 3)
+    assert queue.next_visible_in() is None
+
+
+def test_a_process_that_stops_during_an_outage_leaves_the_message_to_the_next(queue: SqlQueue) -> None:
+    def fail(_: str) -> Any:
+        running.outages.note(DatabaseUnavailableError("the disk is full"))
+        return {"batchItemFailures": [{"itemIdentifier": "it"}]}
+
+    with written():
+        running = Running(queue, fail, threads=1, refusals=1000)
+        queue.enqueue([message("BTCUSDT")])
+        running.arrived.set()
+        eventually(lambda: bool(running.events))
+        running.stop()
+    assert queue.next_visible_in() is not None
 
 
 def test_what_is_still_in_hand_at_the_end_can_be_received_at_once(queue: SqlQueue) -> None:

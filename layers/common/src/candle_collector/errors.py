@@ -143,7 +143,7 @@ class DatabaseError(CollectorError):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """The database does not answer, or another program holds it: another time it may."""
+    """The database does not answer, another program holds it, or it lacks room or a right: another time it may."""
 
 
 class UnreadableRecordError(DatabaseError):

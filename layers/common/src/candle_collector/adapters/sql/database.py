@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from candle_collector.adapters.sql.migrations import STEPS, Migration, is_current, migrate
 from candle_collector.adapters.sql.refusals import RepeatableError, explain
-from candle_collector.errors import DatabaseError
+from candle_collector.errors import DatabaseError, DatabaseUnavailableError
 
 T = TypeVar("T")
 
@@ -29,6 +29,27 @@ _NOTICE_A_LOST_SERVER = {
     "tcp_user_timeout": 20_000,
 }
 """Seconds, and ms: without them a worker would wait for a server that lost its power for many minutes."""
+
+
+class Outages:
+    """When a database last refused what it may do another time.
+
+    Attributes
+    ----------
+    at
+        In seconds of `time.monotonic`.
+    reason
+        The sentence that says why.
+    """
+
+    def __init__(self) -> None:
+        self.at = float("-inf")
+        self.reason = ""
+
+    def note(self, error: DatabaseError) -> None:
+        """Note one."""
+        if isinstance(error, DatabaseUnavailableError):
+            self.at, self.reason = time.monotonic(), str(error)
 
 
 class Database:
@@ -46,6 +67,11 @@ class Database:
         How long a transaction whose connection was lost is tried again.
     steps
         The migrations.
+
+    Attributes
+    ----------
+    outages
+        When it failed last; of all threads.
 
     Raises
     ------
@@ -65,6 +91,7 @@ class Database:
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         self._busy_seconds = busy_seconds
         self._patience_seconds = patience_seconds
+        self.outages = Outages()
         # threads of one process wait for each other without asking the file again and again
         self._turn: AbstractContextManager[Any] = threading.RLock() if self._is_sqlite else nullcontext()
         self.engine = self._sqlite() if self._is_sqlite else self._postgresql()
@@ -155,7 +182,9 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own come from `_prepare`
-            raise explain(error, self._url) from getattr(error, "orig", error)
+            explained = explain(error, self._url)
+            self.outages.note(explained)
+            raise explained from getattr(error, "orig", error)
 
     def _sqlite(self) -> Engine:
         # no transaction of the driver's own: it would begin one at the first write, when a lock may be too late

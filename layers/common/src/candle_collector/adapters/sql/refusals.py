@@ -28,6 +28,9 @@ _OF_POSTGRESQL = {
     "28000": "the server does not let this user in; look at DATABASE_URL and pg_hba.conf",
     "3D000": "there is not a database of that name; make it with createdb, or look at DATABASE_URL",
 }
+_OF_WHAT_IS_STORED = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+"""No room, right or end of another program mends these."""
+
 _BEFORE_A_SESSION = {
     "password authentication failed": "28P01",
     'role "': "28000",
@@ -59,7 +62,8 @@ def explain(error: Exception, url: URL) -> DatabaseError:
         is_lost |= code is None and "OperationalError" in {kind.__name__ for kind in type(origin).__mro__}
     if is_lost or code in _AGAIN:
         return RepeatableError(f"the database {where} does not answer: {said}; look whether its server runs")
-    return DatabaseError(f"the database {where} refused: {_OF_POSTGRESQL.get(code or '', said)}")
+    kind = DatabaseUnavailableError if code in _OF_POSTGRESQL else DatabaseError
+    return kind(f"the database {where} refused: {_OF_POSTGRESQL.get(code or '', said)}")
 
 
 def _of_sqlite(origin: sqlite3.Error, where: str) -> DatabaseError:
@@ -69,7 +73,8 @@ def _of_sqlite(origin: sqlite3.Error, where: str) -> DatabaseError:
             f"the database {where} is locked by another program; wait until it is done, or end it"
         )
     family = "_".join(name.split("_")[:2])
-    return DatabaseError(f"the database {where} refused: {_OF_SQLITE.get(family, str(origin))}")
+    kind = DatabaseUnavailableError if family in _OF_SQLITE.keys() - _OF_WHAT_IS_STORED else DatabaseError
+    return kind(f"the database {where} refused: {_OF_SQLITE.get(family, str(origin))}")
 
 
 def _without_passwords(said: str, url: URL) -> str:
