@@ -43,6 +43,8 @@ class Collection:
         The newest run that is known.
     reported
         The symbols that were reported complete, each for good.
+    records
+        The candles that the newest run was last reported to have stored.
     is_finished
         Whether the end of the run was reported, all of it complete.
     """
@@ -53,6 +55,7 @@ class Collection:
         self._counts: dict[str, int] = {}
         self.run_id: str | None = None
         self.reported: set[str] = set()
+        self.records = 0
         self.is_finished = False
 
     def asked(self) -> int:
@@ -83,6 +86,7 @@ class Collection:
             if item["status"] in {"complete", "skipped"}:
                 self.reported.add(item["symbol"])
             assert item["status"] not in {"failed", "partial"}, item
+        self.records = results["total_records"]
         self.is_finished = not status["is_running"]
 
     @staticmethod

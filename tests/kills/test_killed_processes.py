@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from tests.exchange import RunningExchange
 from tests.kills.archives import Archive, Launcher, copied
 from tests.kills.collection import SYMBOLS, Collection, Open, Rows, live
+from tests.kills.progress import say
 from tests.kills.server import Aim
 
 KILLS = int(os.environ.get("KILLS", "200"))
@@ -74,13 +74,6 @@ class Tally:
             f"{self.kills} kills ({sum(self.aimed.values())} at {len(self.aimed)} chosen calls), {self.starts} starts, "
             f"{self.runs} runs, went on after {slowest:.1f} s at most"
         )
-
-
-def say(text: str) -> None:
-    """Write a line of progress past pytest."""
-    assert sys.__stderr__ is not None
-    sys.__stderr__.write(f"  {text}\n")
-    sys.__stderr__.flush()
 
 
 def draw(source: random.Random, kill_of_run: int) -> Aim | float:
