@@ -121,7 +121,9 @@ class Workers:
             self._in_hand.add(message.receipt)
             begun = time.monotonic()
             done = self._call(message)
-            if self._outages.at >= begun:  # a turn that was held up for longer than its claim is done, and its symbol not
+            if (
+                self._outages.at >= begun
+            ):  # a turn that was held up for longer than its claim is done, and its symbol not
                 wait = self._outlast(message, 0 if done else wait)
             elif done:
                 wait = POLL_SECONDS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 import pytest
 from candle_collector.adapters.dynamodb.item_table import ItemTable
@@ -14,9 +15,11 @@ from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 
-from tests.explore.lost_replies import LostReply, losing_replies
+from tests.explore.lost_replies import losing_replies
 from tests.explore.real_world import RealWorld, make_tables
+from tests.explore.sql_world import SearchedDatabase, SqlWorld
 from tests.fakes.exchange import synthetic_candle
+from tests.fakes.world import World
 
 START = windows.first_hour_of("2025-01-01")
 END = START + 150
@@ -25,7 +28,7 @@ SYMBOLS = ("AUSDT", "BUSDT")
 MOST_WRITES = 200
 
 
-def requeueing(system: RealWorld) -> None:
+def requeueing(system: World) -> None:
     """Collect by turns that have time for one window or two each."""
     system.exchange.seconds = 4
     system.worker_seconds = 9
@@ -33,7 +36,7 @@ def requeueing(system: RealWorld) -> None:
     _finish(system, 400)
 
 
-def scheduled(system: RealWorld) -> None:
+def scheduled(system: World) -> None:
     """Start by a schedule whose event is delivered twice."""
     system.defaults = replace(system.defaults, collection_start=NOW - 50)
     system.collect("forward", occurrence="forward#1")
@@ -41,7 +44,7 @@ def scheduled(system: RealWorld) -> None:
     assert again is None
 
 
-def cancelled(system: RealWorld) -> None:
+def cancelled(system: World) -> None:
     """Cancel while one of two symbols is done."""
     run = system.start(start=START, end=END)
     system.deliver()
@@ -49,7 +52,7 @@ def cancelled(system: RealWorld) -> None:
     _finish(system, 1)
 
 
-def sent_again(system: RealWorld) -> None:
+def sent_again(system: World) -> None:
     """Lose all messages, and let the reconciler send them again."""
     system.start(start=START, end=END)
     system.queue.entries.clear()
@@ -58,7 +61,7 @@ def sent_again(system: RealWorld) -> None:
     _finish(system, 400)
 
 
-def closed_at_the_deadline(system: RealWorld) -> None:
+def closed_at_the_deadline(system: World) -> None:
     """Let the reconciler close what nobody worked on."""
     system.start(start=START, end=END)
     system.queue.entries.clear()
@@ -66,7 +69,7 @@ def closed_at_the_deadline(system: RealWorld) -> None:
     system.tend()
 
 
-def imported(system: RealWorld) -> None:
+def imported(system: World) -> None:
     """Import, then collect what is around it."""
     ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
     with importing(ports) as lease:
@@ -75,7 +78,7 @@ def imported(system: RealWorld) -> None:
     requeueing(system)
 
 
-def _finish(system: RealWorld, within_seconds: float) -> None:
+def _finish(system: World, within_seconds: float) -> None:
     """Let workers and reconciler do the rest, and see that it takes no longer than that."""
     began = system.clock.now()
     while True:
@@ -92,23 +95,58 @@ def _finish(system: RealWorld, within_seconds: float) -> None:
 SCENARIOS = [requeueing, scheduled, cancelled, sent_again, closed_at_the_deadline, imported]
 
 
-@pytest.fixture(scope="module")
-def table(aws: None) -> ItemTable:
-    assert aws is None
-    return ItemTable("runs")
+class LostReply(Protocol):
+    """Loses the reply to the n-th write."""
+
+    lost: str | None
+
+    def begin(self, number: int) -> None:
+        """Lose the reply of the write of that number from now on."""
+
+
+class Searched(NamedTuple):
+    """What makes an empty world, and what loses its replies."""
+
+    make: Callable[[Mapping[str, Iterable[int]]], World]
+    reply: LostReply
 
 
 @pytest.fixture(scope="module")
-def reply(aws: None) -> Iterator[LostReply]:
+def dynamodb(aws: None) -> Iterator[Searched]:
     assert aws is None
+    table = ItemTable("runs")
+
+    def make(printed: Mapping[str, Iterable[int]]) -> World:
+        make_tables()
+        return RealWorld(printed, table)
+
     with losing_replies() as reply:
-        yield reply
+        yield Searched(make, reply)
 
 
-def _reported(table: ItemTable, scenario: Callable[[RealWorld], None]) -> dict[str, object]:
+@pytest.fixture(scope="module")
+def sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
+    database = SearchedDatabase(tmp_path_factory.mktemp("lost"))
+
+    def make(printed: Mapping[str, Iterable[int]]) -> World:
+        database.empty()
+        return SqlWorld(printed, database)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("candle_collector.adapters.sql.database.time.sleep", lambda _: None)
+        yield Searched(make, database)
+    database.close()
+
+
+@pytest.fixture(params=["dynamodb", "sql"])
+def searched(request: pytest.FixtureRequest) -> Searched:
+    found: Searched = request.getfixturevalue(request.param)
+    return found
+
+
+def _reported(searched: Searched, scenario: Callable[[World], None]) -> dict[str, object]:
     """Return what a scenario ends with."""
-    make_tables()
-    system = RealWorld({symbol: range(START, NOW + 1) for symbol in SYMBOLS}, table)
+    system = searched.make({symbol: range(START, NOW + 1) for symbol in SYMBOLS})
     system.defaults = replace(system.defaults, batch_size=100)
     began = system.clock.now()
     scenario(system)
@@ -133,15 +171,14 @@ def _reported(table: ItemTable, scenario: Callable[[RealWorld], None]) -> dict[s
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_a_lost_reply_changes_nothing(
-    scenario: Callable[[RealWorld], None], table: ItemTable, reply: LostReply
-) -> None:
+def test_a_lost_reply_changes_nothing(scenario: Callable[[World], None], searched: Searched) -> None:
+    reply = searched.reply
     reply.begin(0)
-    expected = _reported(table, scenario)
+    expected = _reported(searched, scenario)
     assert expected["lease"] is None
     for number in range(1, MOST_WRITES):
         reply.begin(number)
-        found = _reported(table, scenario)
+        found = _reported(searched, scenario)
         if reply.lost is None:
             break
         assert found == expected, f"write {number}, {reply.lost}"

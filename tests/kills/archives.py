@@ -91,11 +91,11 @@ class Archive:
     def logged(self, message: str) -> list[dict[str, Any]]:
         return [line for line in self.lines() if line["message"] == message]
 
-    def ask(self, method: str, path: str, **how: Any) -> Any:
-        """Return the parsed answer to a call with the admin key; None where the process does not answer."""
+    def ask(self, method: str, path: str, *, within: float = 40, **how: Any) -> Any:
+        """Return the parsed answer to a call with the admin key; None where the process does not answer in time."""
         try:
             headers = {"X-API-Key": self._key_file.read_text().strip()}
-            return requests.request(method, self.address + path, headers=headers, timeout=40, **how).json()
+            return requests.request(method, self.address + path, headers=headers, timeout=within, **how).json()
         except (requests.RequestException, OSError):
             return None
 
@@ -170,8 +170,7 @@ class Stored:
                 return connection.execute(text(query)).all() if is_made else []
 
             self.counts: dict[str, int] = dict(
-                (symbol, count)
-                for symbol, count in rows(
+                rows(
                     "SELECT symbol, count(*) FROM candles JOIN series ON series.series_id = candles.series_id "
                     "GROUP BY symbol"
                 )

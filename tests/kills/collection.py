@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from candle_collector.collecting.reconcile_runs import NEVER_STARTED
@@ -66,7 +65,7 @@ class Collection:
         """Ask for the status, and start the run where none is under way."""
         if not archive.address:
             return
-        status = archive.ask("GET", STATUS)
+        status = archive.ask("GET", STATUS, within=1)
         if status is None or "is_running" not in status:
             return
         results = status["last_results"]
@@ -92,7 +91,7 @@ class Collection:
     @staticmethod
     def _is_excused(results: dict[str, Any]) -> bool:
         """Whether a run ended because its trigger died before it was written whole."""
-        return results["end_reason"] == NEVER_STARTED.message
+        return bool(results["end_reason"] == NEVER_STARTED.message)
 
     def check_held(self) -> Stored:
         """Look whether everything that was there, and that was reported, is still there."""
@@ -117,8 +116,8 @@ class Collection:
         self._counts = stored.counts
         return stored
 
-    def check_end(self, reference: Rows) -> None:
-        """Look whether all is there, once, and as a run without faults stores it; runs that never began are excused."""
+    def check_end(self) -> Rows:
+        """Look whether all is there, once, and return it; runs that were never written whole are excused."""
         stored = self.check_held()
         assert stored.counts == dict.fromkeys(SYMBOLS, HOURS)
         for run in stored.runs.values():
@@ -127,7 +126,7 @@ class Collection:
             is_whole = counts["complete"] + counts["skipped"] == len(SYMBOLS)
             assert is_whole or run["end_reason"] == NEVER_STARTED.message, run
         with self._open() as url:
-            assert stored_rows(url) == reference
+            return stored_rows(url)
 
 
 def stored_rows(url: str) -> Rows:

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partialmethod
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -133,7 +134,8 @@ def _become(start: Start) -> NoReturn:
     os.environ.update(start.environment)
     sys.argv = ["standalone", *start.arguments]
     if start.busy_seconds is not None:
-        Database.__init__.__kwdefaults__["busy_seconds"] = start.busy_seconds
+        patient = partialmethod(Database.__init__, busy_seconds=start.busy_seconds)
+        Database.__init__ = patient  # type: ignore[assignment, method-assign] # in this process alone
     if start.aim:
         _arm(start.aim)
     import_module("standalone.__main__").main()

@@ -91,7 +91,7 @@ def test_a_full_disk_costs_nothing_and_the_run_goes_on_by_itself(
     )
     archive.end()
     archive.close()
-    collection.check_end(reference)
+    assert collection.check_end() == reference
 
 
 def test_a_quota_costs_nothing_and_the_run_goes_on_by_itself(
@@ -106,4 +106,4 @@ def test_a_quota_costs_nothing_and_the_run_goes_on_by_itself(
     )
     archive.end()
     archive.close()
-    collection.check_end(reference)
+    assert collection.check_end() == reference

@@ -1,4 +1,4 @@
-"""Another program holds the file for a while: a sentence where it is long, nothing is lost, the run goes on by itself."""
+"""Another program locks the file for a while: a sentence where it is long, and the run goes on by itself."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BUSY_SECONDS = 1.5
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [((0.3, 1.2), ""), ((5, 7), "is locked by another program")], ids=["a while", "too long"]
+    "lock", [((0.3, 1.2), ""), ((5, 7), "is locked by another program")], ids=["a while", "too long"]
 )
 def test_a_file_that_another_program_locks_costs_nothing_and_the_run_goes_on_by_itself(
     launcher: Launcher,
     exchange: RunningExchange,
     reference: Rows,
     tmp_path: Path,
-    seconds: tuple[float, float],
-    said: str,
+    lock: tuple[tuple[float, float], str],
 ) -> None:
+    seconds, said = lock
     collection = Collection(exchange, lambda: copied(tmp_path, tmp_path / "copy"))
     # a turn of 5 s, so that a lock outlasts claims too
     archive = launcher.start(tmp_path, exchange.url, busy_seconds=BUSY_SECONDS, WORKER_TIMEOUT="5")
@@ -44,4 +44,4 @@ def test_a_file_that_another_program_locks_costs_nothing_and_the_run_goes_on_by_
     assert bool(failed) == bool(said)
     archive.end()
     archive.close()
-    collection.check_end(reference)
+    assert collection.check_end() == reference

@@ -140,7 +140,7 @@ def received_one(container: SqlContainer) -> ReceivedMessage:
 
 @pytest.mark.parametrize("is_claimed", [True, False])
 def test_a_symbol_whose_turn_met_an_outage_gets_the_next_turn_as_a_new_message(
-    container: SqlContainer, is_claimed: bool
+    container: SqlContainer, *, is_claimed: bool
 ) -> None:
     create(container)
     container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1)])
