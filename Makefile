@@ -130,8 +130,12 @@ faults: setup-dev ## Run the longer tests of what can go wrong
 	@CORRUPTED_CASES=5000 READING_CASES=3000 $(VENV)/python -m pytest \
 		tests/unit/test_binance_rows.py tests/unit/test_reading_model.py tests/faults
 
+.PHONY: kills
+kills: setup ## Kill the archive at home 200 times, fill its disk, lock its file, kill its server: [KILLS=200 KILLS_SEED=]
+	@$(VENV)/python -m pytest tests/kills -q -s
+
 .PHONY: explore
-explore: setup-dev ## Try every pair of processes at every step, and every lost reply, on DynamoDB's adapters
+explore: setup-dev ## Try every pair of processes at every step, and every lost reply, on DynamoDB's and SQLite's adapters
 	@LYING_WORLDS=600 $(VENV)/python -m pytest tests/unit/test_lying_exchange.py tests/explore -q \
 		-k "not (interleavings and worker)" & \
 		$(VENV)/python -m pytest tests/explore/test_interleavings.py -q -k worker && wait $$!

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,6 +40,7 @@ def full(store: SqlCandles) -> None:
         "mysql://user:secret@host/database",
         "sqlite://",
         "sqlite:///:memory:",
+        "sqlite:///file:candles?mode=memory&cache=shared&uri=true",
         "postgresql://user:secret@host:port/database",
     ],
 )
@@ -82,8 +85,10 @@ def test_a_password_in_the_query_of_a_url_is_in_no_message() -> None:
 def test_what_a_server_refuses_is_named_with_its_remedy(new_postgres_url: str, code: str, remedy: str) -> None:
     database = Database(new_postgres_url)
     raised = text(f"DO $$ BEGIN RAISE EXCEPTION 'something else' USING ERRCODE = '{code}'; END $$")
-    with pytest.raises(DatabaseError, match=remedy), database.write() as connection:
+    kind = DatabaseError if code == "P0001" else DatabaseUnavailableError
+    with pytest.raises(kind, match=remedy) as caught, database.write() as connection:
         connection.execute(raised)
+    assert type(caught.value) is kind
     database.close()
 
 
@@ -142,7 +147,7 @@ def test_a_full_disk_stores_nothing_of_a_batch_and_more_when_there_is_space(tmp_
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
         connection.rollback()
     more = candles(*range(2000, 5000))
-    with pytest.raises(DatabaseError, match="the disk is full; free some space"):
+    with pytest.raises(DatabaseUnavailableError, match="the disk is full; free some space"):
         store.store(SYMBOL, more, (within(9000, 9100),), absent_days=frozenset())
     known = store.coverage(SYMBOL, within(0, 10_000))
     assert (known.stored, known.never_printed) == ((within(0, 1000),), ())
@@ -150,6 +155,38 @@ def test_a_full_disk_stores_nothing_of_a_batch_and_more_when_there_is_space(tmp_
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     store.store(SYMBOL, more, (), absent_days=frozenset())
     assert store.coverage(SYMBOL, within(0, 10_000)).stored == (within(0, 1000), within(2000, 5000))
+    database.close()
+
+
+def test_an_outage_is_noted_with_its_sentence_and_what_another_time_would_not_mend_is_not(tmp_path: Path) -> None:
+    database = Database(url_of(tmp_path), busy_seconds=0.1)
+    with pytest.raises(DatabaseError), database.write() as connection:
+        connection.execute(text("SELECT * FROM nowhere"))
+    assert database.outages.at < 0
+    begun = time.monotonic()
+    with sqlite3.connect(tmp_path / "candles.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailableError):
+            full(SqlCandles(database))
+    other.close()
+    assert begun <= database.outages.at <= time.monotonic()
+    assert "is locked by another program" in database.outages.reason
+    database.close()
+
+
+def test_a_quota_stores_nothing_of_a_batch_and_another_time_may_do(tmp_path: Path) -> None:
+    database = Database(url_of(tmp_path))
+    store = SqlCandles(database)
+    full(store)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "candles.db-wal").stat().st_size + 4096, limits[1]))
+    try:
+        with pytest.raises(DatabaseUnavailableError, match="failed to read or write"):
+            store.store(SYMBOL, candles(*range(2000, 5000)), (), absent_days=frozenset())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert store.coverage(SYMBOL, within(0, 10_000)).stored == (within(0, 1000),)
+    full(store)
     database.close()
 
 

@@ -57,7 +57,7 @@ class Collection:
         self.records = 0
         self.is_finished = False
 
-    def asked(self) -> int:
+    def requests(self) -> int:
         """Return how often the exchange was asked for candles."""
         return int(self._exchange.stats(0)["by_path"].get("/api/v3/klines", 0))
 
@@ -166,10 +166,10 @@ class WentOn:
         """Look once."""
         if self.seconds is not None or not archive.address:
             return
-        asked = self._collection.asked()
+        requests = self._collection.requests()
         if self._before is None:
-            self._before = asked
-        elif asked > self._before or self._collection.is_finished:
+            self._before = requests
+        elif requests > self._before or self._collection.is_finished:
             self.seconds = time.monotonic() - archive.began
 
 

@@ -13,7 +13,7 @@ from tests.kills.collection import SYMBOLS, Collection, live
 from tests.kills.progress import say
 from tests.kills.server import Aim
 
-AIMED_WAIT = 6.0
+AIMED_WAIT = 3.0
 """How long an aimed kill is waited for, before the process is killed all the same."""
 
 _SQL = "candle_collector.adapters.sql"

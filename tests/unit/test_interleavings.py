@@ -1,6 +1,6 @@
 """Whatever two processes do at the same time: runs end, count what is stored, are reported, and lose nothing.
 
-`make explore` does the same on DynamoDB's adapters.
+`make explore` does the same on the adapters of DynamoDB and SQLite.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ def _parsed(text: str) -> URL:
         raise DatabaseError(f"DATABASE_URL is not the URL of a database; {_TAKES}") from None
     kind = url.get_backend_name()
     if kind == "sqlite":
-        if url.database in (None, "", ":memory:"):
+        if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
             raise DatabaseError(f"DATABASE_URL names no file; {_TAKES}")
         return url.set(drivername="sqlite")
     if kind in ("postgres", "postgresql"):
