@@ -1,4 +1,4 @@
-"""Ten kills of the two hundred of `make kills`: at random moments of a run, and at chosen calls."""
+"""A part of `make kills`: one run that is killed up to ten times, at random moments and at chosen calls."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.kills.collection import Collection, assert_of_the_exchange
 from tests.kills.killing import Tally, kill_until_complete
 
 KILLS = 10
+SEED = 8031
+"""Of its ten kills the last ones are at the end of a run."""
 
 
 def test_nothing_is_lost_whenever_the_process_group_is_killed(tmp_path: Path) -> None:
-    source, tally = random.Random(3), Tally()
+    source, tally = random.Random(SEED), Tally()
     with running_exchange("--simulated") as exchange, launching() as launcher:
-        while tally.kills < KILLS:
-            exchange.settings(latency_ms=60, weight_limit=1_000_000)
-            folder = tmp_path / f"run-{tally.runs}"
-            folder.mkdir()
-            collection = Collection(exchange, partial(copied, folder, tmp_path / "copy"))
-            launch = partial(launcher.start, folder, exchange.url)
-            kill_until_complete(launch, collection, source, tally, most=KILLS, latest=0.9, progress=False)
-            exchange.settings(latency_ms=0)
-            assert_of_the_exchange(collection.check_end(), exchange)
+        exchange.settings(latency_ms=60, weight_limit=1_000_000)
+        collection = Collection(exchange, partial(copied, tmp_path, tmp_path / "copy"))
+        launch = partial(launcher.start, tmp_path, exchange.url)
+        kill_until_complete(launch, collection, source, tally, most=KILLS, latest=0.9, progress=False)
+        assert tally.kills > 5
+        exchange.settings(latency_ms=0)
+        assert_of_the_exchange(collection.check_end(), exchange)
