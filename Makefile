@@ -131,7 +131,7 @@ faults: setup-dev ## Run the longer tests of what can go wrong
 		tests/unit/test_binance_rows.py tests/unit/test_reading_model.py tests/faults
 
 .PHONY: kills
-kills: setup ## Kill the archive at home 200 times, fill its disk, lock its file, kill its server: [KILLS=200 KILLS_SEED=]
+kills: setup-dev ## Kill the archive at home 200 times, fill its disk, lock its file, kill its server: [KILLS=200 KILLS_SEED=]
 	@$(VENV)/python -m pytest tests/kills -q -s
 
 .PHONY: explore
