@@ -7,6 +7,7 @@ a new interpreter. What is here is in the tests' process alone; the runtime know
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -40,6 +41,8 @@ _LOADED = (
     "candle_collector.collecting.start_run",
     "standalone.server",
 )
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def _arm(aim: Aim) -> None:
 def _become(start: Start) -> NoReturn:
     """Be the runtime."""
     os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive the tests
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with open(start.log, "ab", buffering=0) as log, open(os.devnull, "rb") as nothing:  # noqa: PTH123 - in a fork
         os.dup2(log.fileno(), 1)
