@@ -117,19 +117,19 @@ def test_a_run_that_was_being_written_keeps_no_other_run_waiting(container: SqlC
 
 
 def test_a_trigger_that_died_before_its_run_was_written_keeps_no_other_run_waiting(container: SqlContainer) -> None:
-    container.leases.take(RUN, now=NOW, expires=NOW + timedelta(seconds=600))
+    container.leases.take(RUN, now=now(), expires=now() + timedelta(seconds=600))
     recover(container, container.queue)
-    assert container.leases.holder(NOW) is None
+    assert container.leases.holder(now()) is None
 
 
 def test_an_active_run_and_an_import_keep_their_leases(container: SqlContainer) -> None:
     create(container)
     recover(container, container.queue)
-    assert container.leases.holder(NOW) == RUN
-    container.runs.end(RUN, at=NOW, counts={})
-    container.leases.take("import-0123456789abcdef", now=NOW, expires=NOW + timedelta(seconds=600))
+    assert container.leases.holder(now()) == RUN
+    container.runs.end(RUN, at=now(), counts={})
+    container.leases.take("import-0123456789abcdef", now=now(), expires=now() + timedelta(seconds=600))
     recover(container, container.queue)
-    assert container.leases.holder(NOW) == "import-0123456789abcdef"
+    assert container.leases.holder(now()) == "import-0123456789abcdef"
 
 
 def received_one(container: SqlContainer) -> ReceivedMessage:
@@ -152,7 +152,7 @@ def test_a_symbol_whose_turn_met_an_outage_gets_the_next_turn_as_a_new_message(
     assert set(received(container)) == {("AUSDT", 2)}
     freed = container.runs.symbol(RUN, "AUSDT")
     assert freed is not None
-    assert freed.claimed(2, now=NOW, until=NOW + timedelta(seconds=90)) is not None
+    assert freed.claimed(2, now=now(), until=now() + timedelta(seconds=90)) is not None
 
 
 def test_an_outage_before_the_last_steps_of_a_symbol_lets_them_be_done_again(container: SqlContainer) -> None:
