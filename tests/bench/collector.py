@@ -10,6 +10,7 @@ from typing import NamedTuple
 from candle_collector.adapters.binance.client import Binance
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -63,6 +64,10 @@ class NoCandleStore:
     def candles(self, _symbol: str, _within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Have none."""
         raise NotImplementedError((limit, newest))
+
+    def columns(self, _symbol: str, _within: Window) -> CandleColumns:
+        """Have none."""
+        return columns_of([])
 
     def first_hour(self, _symbol: str) -> int | None:
         """Have none."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, candle_from_line
+from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
@@ -90,6 +91,10 @@ class FakeCandleStore:
         hours = sorted(hour for name, hour in self.lines if name == symbol and within.start <= hour < within.end)
         kept = (hours[-limit:] if newest else hours[:limit]) if limit > 0 else []
         return [candle_from_line(hour, self.lines[symbol, hour]) for hour in kept]
+
+    def columns(self, symbol: str, within: Window) -> CandleColumns:
+        """Return stored candles as columns."""
+        return columns_of(self.candles(symbol, within, limit=within.hours))
 
     def first_hour(self, symbol: str) -> int | None:
         """Return the first stored hour."""

@@ -14,6 +14,7 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.errors import DatabaseError, StoredCandleDamagedError
 from sqlalchemy import exc, insert, select, text, update
 
+from tests.columns import candles_in
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, candles, within
 from tests.recorded import recorded_rows
 
@@ -44,6 +45,7 @@ def test_no_digit_of_a_decimal_changes(store: SqlCandles, decimal: str) -> None:
     candle = candles(0)[0]._replace(trade_count=2**40, **values)
     store.store(SYMBOL, [candle], (), absent_days=frozenset())
     assert store.candles(SYMBOL, within(0, 1), limit=1) == [candle]
+    assert candles_in(store.columns(SYMBOL, within(0, 1))) == [candle]
 
 
 def test_decimals_are_numbers_in_postgresql_and_text_in_sqlite(store: SqlCandles, database: Database) -> None:
@@ -101,9 +103,12 @@ def test_a_damaged_row_is_reported_and_not_served(store: SqlCandles, database: D
         change(damage)
         with pytest.raises(StoredCandleDamagedError, match=f"{SYMBOL} {DAY} 07:00"):
             store.candles(SYMBOL, within(0, 24), limit=10)
+        with pytest.raises(StoredCandleDamagedError, match=f"{SYMBOL} {DAY} 07:00"):
+            store.columns(SYMBOL, within(0, 24))
     elif damage == "1e5":
         change(damage)  # a number, which PostgreSQL writes out
         assert store.candles(SYMBOL, within(7, 8), limit=1)[0].close == "100000"
+        assert store.columns(SYMBOL, within(7, 8)).close == ("100000",)
     else:
         with pytest.raises(DatabaseError):
             change(damage)
@@ -119,6 +124,8 @@ def test_a_row_off_the_grid_is_reported(store: SqlCandles, database: Database) -
         store.coverage(SYMBOL, within(0, 24))
     with pytest.raises(StoredCandleDamagedError, match="does not open at a full hour"):
         store.candles(SYMBOL, within(0, 24), limit=10)
+    with pytest.raises(StoredCandleDamagedError, match="does not open at a full hour"):
+        store.columns(SYMBOL, within(0, 24))
 
 
 def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: SqlCandles) -> None:

@@ -17,6 +17,7 @@ from candle_collector.adapters.files import candle_file
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.candle_columns import columns_of
 from candle_collector.domain.repaired_series import repair
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
@@ -25,6 +26,7 @@ from candle_collector.reading.export_candles import ExportRefusedError, export
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
 
+from tests.columns import candles_in
 from tests.exchange import KLINES
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
@@ -167,7 +169,9 @@ def test_an_export_that_fails_leaves_nothing_and_what_was_there(archive: Archive
 
 
 def one_month(number: int) -> Month:
-    return Month("BTCUSDT", f"2024-{number:02}", 1, [synthetic_candle("BTCUSDT", START + number * 744)], [1])
+    return Month(
+        "BTCUSDT", f"2024-{number:02}", 1, columns_of([synthetic_candle("BTCUSDT", START + number * 744)]), [1]
+    )
 
 
 def rows_of(target: Path) -> int:
@@ -327,7 +331,7 @@ def test_what_a_killed_export_left_is_removed_a_day_later_and_what_another_write
 
 def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:
     within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31")
-    hours = [item.hour for month in archive.months("AUSDT", within=within) for item in month.candles]
+    hours = [item.hour for month in archive.months("AUSDT", within=within) for item in candles_in(month.columns)]
     assert hours == list(range(START + 5, START + 48))
 
 
@@ -351,7 +355,7 @@ def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:
     for symbol, start, end in series:
         for interval, hours in (("4h", 4), ("1d", 24)):
             months = archive.months(symbol, within=Window(start, end), interval=interval)
-            found = [item for month in months for item in month.candles]
+            found = [item for month in months for item in candles_in(month.columns)]
             assert found == read_candles(
                 archive.candles,
                 archive.series,
@@ -383,7 +387,18 @@ def test_a_month_is_held_at_a_time(archive: Archive) -> None:
     months = list(archive.months("CUSDT"))
     assert [month.month for month in months] == ["2024-01", "2024-02", "2024-03", "2024-04"]
     assert sum(month.hours for month in months) == 24 * 90
-    assert max(len(month.candles) for month in months) <= 31 * 24
+    assert max(month.columns.rows for month in months) <= 31 * 24
+
+
+def test_months_that_are_read_at_once_are_cut_at_their_ends(archive: Archive) -> None:
+    hours = [START + n for n in range(24 * 200) if n % 1000 > 400]
+    archive.hold("CUSDT", [synthetic_candle("CUSDT", hour) for hour in hours])
+    within = Window(START + 7, hours[-1] - 5)
+    months = list(archive.months("CUSDT", within=within))
+    assert [candle for month in months for candle in candles_in(month.columns)] == [
+        candle for candle in stored(archive, "CUSDT") if within.start <= candle.hour < within.end
+    ]
+    assert all(windows.day_of(hour)[:7] == month.month for month in months for hour in month.columns.hour)
 
 
 def test_nothing_is_read_outside_the_life_of_a_series() -> None:

@@ -22,6 +22,7 @@ from candle_collector.reading.stream_candles import range_of_dates, stream_month
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.columns import candles_in
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
@@ -161,7 +162,9 @@ def as_known(archive: Archive) -> Truth:
 def test_every_stored_candle_is_exported(archive: Archive, interval: str) -> None:
     ports, truth = archive.ports(), as_known(archive)
     months = list(stream_months(ports.candles, ports.series, SYMBOL, EVER, interval=interval))
-    assert [candle for month in months for candle in month.candles] == truth.of_interval(Grid(INTERVAL_HOURS[interval]))
+    assert [candle for month in months for candle in candles_in(month.columns)] == truth.of_interval(
+        Grid(INTERVAL_HOURS[interval])
+    )
     noted = archive.noted or Series(SYMBOL)
     is_right = (noted.first, noted.last) == (truth.honest.first, truth.honest.last)
     assert {month.correction is None for month in months} <= {is_right}
@@ -173,7 +176,7 @@ def test_segments_are_those_of_the_silences_that_are_stored(archive: Archive) ->
     ports = archive.ports()
     for month in stream_months(ports.candles, ports.series, SYMBOL, EVER):
         assert list(month.segments) == [
-            1 + sum(end <= candle.hour for end in archive.truth.silences) for candle in month.candles
+            1 + sum(end <= hour for end in archive.truth.silences) for hour in month.columns.hour
         ]
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.candle_columns import CandleColumns
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run, SymbolRecord
@@ -189,6 +190,9 @@ class CandleStore(Protocol):
 
     def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return up to `limit` stored candles of `within`, ascending: the oldest, or the newest."""
+
+    def columns(self, symbol: str, within: Window) -> CandleColumns:
+        """Return all stored candles of `within` as columns: the same candles as `candles` returns, and faster."""
 
     def first_hour(self, symbol: str) -> int | None:
         """Return the hour of the first stored candle by one query, as of now; None where no candle is stored."""

@@ -9,7 +9,10 @@ from candle_collector.domain.windows import HOUR_MS
 
 INTERVAL = "1h"
 
-_LINE = re.compile(r"\d+(?:\.\d+)?(?:,\d+(?:\.\d+)?){8}(?:,\d+)?", re.ASCII)
+DECIMAL = r"\d++(?:\.\d++)?+"
+"""The pattern of a decimal as it is stored."""
+
+_LINE = re.compile(rf"{DECIMAL}(?:,{DECIMAL}){{8}}(?:,\d+)?", re.ASCII)
 
 
 class Candle(NamedTuple):

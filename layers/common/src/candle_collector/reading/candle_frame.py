@@ -59,16 +59,15 @@ def schema() -> Any:
 def table(month: Month) -> Any:
     """Return a month's candles as a pyarrow Table."""
     pa = arrow()
-    columns = list(zip(*month.candles, strict=True)) or [()] * 11
-    by_name = dict(zip(("hour", *_FIELDS, "offset_ms"), columns, strict=True))
+    columns = month.columns
     decimal = pa.decimal128(_DIGITS, _AFTER_POINT)
     arrays = [
-        pa.array([month.symbol] * len(month.candles), pa.string()),
-        pa.array([candle.open_time_ms for candle in month.candles], pa.timestamp("ms", "UTC")),
+        pa.repeat(pa.scalar(month.symbol, pa.string()), columns.rows),
+        pa.array(columns.open_times_ms(), pa.timestamp("ms", "UTC")),
         *(
-            pa.array(by_name[name], pa.string()).cast(decimal)
+            pa.array(getattr(columns, name), pa.string()).cast(decimal)
             if name in DECIMALS
-            else pa.array(by_name[name], pa.int64())
+            else pa.array(getattr(columns, name), pa.int64())
             for name in _FIELDS
         ),
         pa.array(month.segments, pa.int16()),

@@ -14,11 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import timedelta
+from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from candle_collector.domain.candle import Candle
+from candle_collector.domain import dates, windows
+from candle_collector.domain.windows import HOURS_A_DAY
 from candle_collector.errors import CollectorError
 from candle_collector.reading.candle_frame import arrow, schema, table
 from candle_collector.reading.stream_candles import Month
@@ -62,7 +65,7 @@ class Exported:
 
     def count(self, month: Month) -> None:
         """Count a month in."""
-        self.rows += len(month.candles)
+        self.rows += month.columns.rows
         if month.segments and month.segments[-1] > 1:
             self.segments = {**(self.segments or {}), month.symbol: month.segments[-1]}
         if month.correction:
@@ -223,16 +226,33 @@ def _write_csv(months: Iterable[Month], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(CSV_COLUMNS)
         for month in months:
-            writer.writerows(map(_csv_row, [month.symbol] * len(month.candles), month.candles, month.segments))
+            columns = month.columns
+            writer.writerows(
+                zip(
+                    repeat(month.symbol, columns.rows),
+                    columns.open_times_ms(),
+                    map(_moment, columns.hour, columns.offset_ms),
+                    *columns[1:10],
+                    month.segments,
+                    strict=True,
+                )
+            )
         _to_disk(file)
 
 
-def _csv_row(symbol: str, candle: Candle, segment: int) -> tuple[Any, ...]:
-    opened = datetime.fromtimestamp(candle.open_time_ms / 1000, UTC)
-    reported = (
-        opened.strftime("%Y-%m-%dT%H:%M:%SZ") if not candle.offset_ms else f"{opened:%FT%T}.{opened:%f}"[:23] + "Z"
-    )
-    return (symbol, candle.open_time_ms, reported, *candle[1:10], segment)
+def _moment(hour: int, offset_ms: int) -> str:
+    """Return when a candle opened, as people and programs read it; with its ms where it opened off the hour."""
+    if offset_ms:
+        opened = windows.moment_of(hour) + timedelta(milliseconds=offset_ms)
+        return f"{opened:%FT%T}.{opened:%f}"[:23] + "Z"
+    day, of_day = divmod(hour, HOURS_A_DAY)
+    return _full_hours(day)[of_day]
+
+
+@lru_cache(maxsize=4000)
+def _full_hours(day: int) -> list[str]:
+    """Return the moments of a day's full hours; each symbol has the same days, eleven years of them in 7 MB."""
+    return [dates.format_hour(hour) for hour in range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)]
 
 
 def _write_parquet(months: Iterable[Month], path: Path) -> None:
@@ -243,7 +263,7 @@ def _write_parquet(months: Iterable[Month], path: Path) -> None:
             rows = 0
             for month in months:
                 held.append(table(month))
-                rows += len(month.candles)
+                rows += month.columns.rows
                 if rows >= ROW_GROUP_ROWS:
                     writer.write_table(pa.concat_tables(held))
                     held, rows = [], 0
@@ -257,7 +277,7 @@ def _write_folder(months: Iterable[Month], path: Path) -> None:
     pq = _parquet()
     path.mkdir()
     for month in months:
-        if month.candles:
+        if month.columns.rows:
             folder = path / f"symbol={month.symbol}" / f"month={month.month}"
             folder.mkdir(parents=True)
             pq.write_table(table(month).drop_columns(["symbol"]), folder / "candles.parquet", compression="zstd")

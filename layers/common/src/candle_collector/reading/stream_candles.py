@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
-from candle_collector.domain.candle import Candle
+from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
 from candle_collector.reading.read_candles import complete_buckets
 from candle_collector.reading.stored_series import split_years, stored_series
+
+READ_HOURS = 92 * 24
+"""The most hours that are read at a time, where a month has no more: a quarter, some 4 MB."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Month:
     symbol: str
     month: str
     hours: int
-    candles: Sequence[Candle]
+    columns: CandleColumns
     segments: Sequence[int]
     correction: str | None = None
 
@@ -87,13 +90,36 @@ def stream_series(
     grid = Grid(INTERVAL_HOURS[interval])
     symbol = known.series.symbol
     lives = _lives(candles, known)
-    ends = [life.end for life in lives]
-    for month, part in _months(hours_to_stream(known, within, grid)):
-        found = candles.candles(symbol, part, limit=part.hours)
-        if grid.hours > 1:
-            found = list(complete_buckets(candles, lambda: known.series, symbol, found, grid))
-        numbers = [min(bisect_right(ends, candle.hour) + 1, len(lives)) for candle in found]
-        yield Month(symbol, month, part.hours, found, numbers, known.correction)
+    for months in _readings(_months(hours_to_stream(known, within, grid))):
+        whole = Window(months[0][1].start, months[-1][1].end)
+        if grid.hours == 1:
+            found = candles.columns(symbol, whole)
+        else:
+            hours = candles.candles(symbol, whole, limit=whole.hours)
+            found = columns_of(list(complete_buckets(candles, lambda: known.series, symbol, hours, grid)))
+        for month, part in months:
+            of_month = found.part(bisect_left(found.hour, part.start), bisect_left(found.hour, part.end))
+            yield Month(symbol, month, part.hours, of_month, _segments_of(of_month.hour, lives), known.correction)
+
+
+def _segments_of(hours: Sequence[int], lives: Windows) -> list[int]:
+    """Return the number of the life that each of some ascending hours lies in."""
+    numbers: list[int] = []
+    for number, life in enumerate(lives[:-1], 1):
+        numbers += [number] * (bisect_left(hours, life.end) - len(numbers))
+    return numbers + [len(lives)] * (len(hours) - len(numbers))
+
+
+def _readings(months: Iterator[tuple[str, Window]]) -> Iterator[list[tuple[str, Window]]]:
+    """Yield as many months at a time as are read at once."""
+    held: list[tuple[str, Window]] = []
+    for month, part in months:
+        if held and part.end - held[0][1].start > READ_HOURS:
+            yield held
+            held = []
+        held.append((month, part))
+    if held:
+        yield held
 
 
 def _lives(candles: CandleStore, known: RepairedSeries) -> Windows:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
+from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
@@ -197,6 +198,10 @@ class CandlesTable:
             if len(found) >= limit:
                 break
         return sorted(found[:limit])
+
+    def columns(self, symbol: str, within: Window) -> CandleColumns:
+        """Return the columns of the stored candles, which come as lines."""
+        return columns_of(self.candles(symbol, within, limit=within.hours))
 
     def first_hour(self, symbol: str) -> int | None:
         """Return the hour of the first stored candle: one item, where it holds a candle."""

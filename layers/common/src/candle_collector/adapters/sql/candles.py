@@ -14,6 +14,7 @@ from candle_collector.adapters.sql.rows import insert_if_absent
 from candle_collector.adapters.sql.schema import candles, never_printed, revisions, series
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
+from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.windows import HOUR_MS, HOURS_A_DAY, Window, Windows
 from candle_collector.errors import StoredCandleDamagedError
@@ -118,6 +119,11 @@ class SqlCandles:
         found = [_candle(row, symbol) for row in self._rows(statement)]
         return found[::-1] if newest else found
 
+    def columns(self, symbol: str, within: Window) -> CandleColumns:
+        """Return the columns of the rows."""
+        inside = _inside(candles.c.open_time, within)
+        return _columns(self._rows(_candles_of(symbol).where(*inside).order_by(candles.c.open_time)), symbol)
+
     def first_hour(self, symbol: str) -> int | None:
         """Return the hour of the first row."""
         return self._end(symbol, func.min(candles.c.open_time))
@@ -212,6 +218,22 @@ def _candle(row: Any, symbol: str) -> Candle:
     if off_the_grid:
         raise StoredCandleDamagedError(f"{symbol}: a row with the open time {open_time} does not open at a full hour")
     return candle
+
+
+def _columns(rows: Sequence[Any], symbol: str) -> CandleColumns:
+    """Return rows as columns.
+
+    Raises
+    ------
+    StoredCandleDamagedError
+        A row is not one that `store` wrote.
+    """
+    if rows:
+        open_times, *fields = zip(*rows, strict=True)
+        found = CandleColumns([open_time // HOUR_MS for open_time in open_times], *fields)
+        if found.are_as_stored() and not any(open_time % HOUR_MS for open_time in open_times):
+            return found
+    return columns_of([_candle(row, symbol) for row in rows])  # which names the row that is damaged
 
 
 def _replace(connection: Connection, symbol: str, revision: Revision, run_id: str, at: datetime) -> None:
