@@ -14,7 +14,6 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.errors import DatabaseError, StoredCandleDamagedError
 from sqlalchemy import exc, insert, select, text, update
 
-from tests.columns import candles_in
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, candles, within
 from tests.recorded import recorded_rows
 
@@ -45,7 +44,7 @@ def test_no_digit_of_a_decimal_changes(store: SqlCandles, decimal: str) -> None:
     candle = candles(0)[0]._replace(trade_count=2**40, **values)
     store.store(SYMBOL, [candle], (), absent_days=frozenset())
     assert store.candles(SYMBOL, within(0, 1), limit=1) == [candle]
-    assert candles_in(store.columns(SYMBOL, within(0, 1))) == [candle]
+    assert store.columns(SYMBOL, within(0, 1)).candles() == [candle]
 
 
 def test_decimals_are_numbers_in_postgresql_and_text_in_sqlite(store: SqlCandles, database: Database) -> None:

@@ -12,7 +12,6 @@ from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import CandleStore, Revised
 
-from tests.columns import candles_in
 from tests.fakes.exchange import synthetic_candle
 
 MIDNIGHT = windows.first_hour_of("2025-03-01")
@@ -110,15 +109,15 @@ class CandleStoreContract:
         assert store.candles(SYMBOL, within(0, 90), limit=0) == []
 
     def test_columns_are_those_of_the_candles(self, store: CandleStore) -> None:
-        assert candles_in(store.columns(SYMBOL, within(0, 48))) == []
+        assert store.columns(SYMBOL, within(0, 48)).candles() == []
         odd = synthetic_candle(SYMBOL, MIDNIGHT + 7)._replace(offset_ms=1_694_789, volume="0.00000001")
         hours = [*range(2, 7), *range(9, 24 * 70, 5)]
         store.store(SYMBOL, [odd, *candles(*hours)], (within(8, 9),), absent_days=frozenset())
         store.store("ETHUSDT", candles(3, 8), (), absent_days=frozenset())
         for window in (within(0, 24 * 80), within(3, 25), within(7, 8), within(8, 9), within(-90, 2), within(5, 5)):
             found = store.candles(SYMBOL, window, limit=2000)
-            assert candles_in(store.columns(SYMBOL, window)) == found
-        assert odd in candles_in(store.columns(SYMBOL, within(3, 25)))
+            assert store.columns(SYMBOL, window).candles() == found
+        assert odd in store.columns(SYMBOL, within(3, 25)).candles()
 
     def test_a_limit_looks_over_gaps_as_far_as_it_needs(self, store: CandleStore) -> None:
         store.store(SYMBOL, candles(0, 24 * 400), (), absent_days=frozenset())

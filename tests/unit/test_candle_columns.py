@@ -10,7 +10,6 @@ from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.columns import candles_in
 from tests.fakes.exchange import synthetic_candle
 from tests.unit.test_candle import CANDLES
 
@@ -40,8 +39,8 @@ FIELDS = Candle._fields[1:]
 def test_columns_hold_the_candles_and_any_part_of_them(candles: list[Candle], start: int, end: int) -> None:
     columns = columns_of(candles)
     assert columns.rows == len(candles)
-    assert candles_in(columns) == candles
-    assert candles_in(columns.part(start, end)) == candles[start:end]
+    assert columns.candles() == candles
+    assert columns.part(start, end).candles() == candles[start:end]
     assert columns.open_times_ms() == [candle.open_time_ms for candle in candles]
     assert columns.are_as_stored()
 

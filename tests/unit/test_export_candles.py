@@ -26,7 +26,6 @@ from candle_collector.reading.export_candles import ExportRefusedError, export
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
 
-from tests.columns import candles_in
 from tests.exchange import KLINES
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
@@ -331,7 +330,7 @@ def test_what_a_killed_export_left_is_removed_a_day_later_and_what_another_write
 
 def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:
     within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31")
-    hours = [item.hour for month in archive.months("AUSDT", within=within) for item in candles_in(month.columns)]
+    hours = [item.hour for month in archive.months("AUSDT", within=within) for item in month.columns.candles()]
     assert hours == list(range(START + 5, START + 48))
 
 
@@ -355,7 +354,7 @@ def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:
     for symbol, start, end in series:
         for interval, hours in (("4h", 4), ("1d", 24)):
             months = archive.months(symbol, within=Window(start, end), interval=interval)
-            found = [item for month in months for item in candles_in(month.columns)]
+            found = [item for month in months for item in month.columns.candles()]
             assert found == read_candles(
                 archive.candles,
                 archive.series,
@@ -395,7 +394,7 @@ def test_months_that_are_read_at_once_are_cut_at_their_ends(archive: Archive) ->
     archive.hold("CUSDT", [synthetic_candle("CUSDT", hour) for hour in hours])
     within = Window(START + 7, hours[-1] - 5)
     months = list(archive.months("CUSDT", within=within))
-    assert [candle for month in months for candle in candles_in(month.columns)] == [
+    assert [candle for month in months for candle in month.columns.candles()] == [
         candle for candle in stored(archive, "CUSDT") if within.start <= candle.hour < within.end
     ]
     assert all(windows.day_of(hour)[:7] == month.month for month in months for hour in month.columns.hour)

@@ -22,7 +22,6 @@ from candle_collector.reading.stream_candles import range_of_dates, stream_month
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.columns import candles_in
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
@@ -162,7 +161,7 @@ def as_known(archive: Archive) -> Truth:
 def test_every_stored_candle_is_exported(archive: Archive, interval: str) -> None:
     ports, truth = archive.ports(), as_known(archive)
     months = list(stream_months(ports.candles, ports.series, SYMBOL, EVER, interval=interval))
-    assert [candle for month in months for candle in candles_in(month.columns)] == truth.of_interval(
+    assert [candle for month in months for candle in month.columns.candles()] == truth.of_interval(
         Grid(INTERVAL_HOURS[interval])
     )
     noted = archive.noted or Series(SYMBOL)

@@ -183,8 +183,8 @@ def row(candle: Candle, grid: Grid = HOURLY) -> list[Any]:
 
 def _eight(decimal: str) -> str:
     """Return a stored decimal with Binance's eight digits."""
-    whole, _, part = decimal.partition(".")
-    return f"{whole}.{part:0<8}"
+    point = decimal.find(".")
+    return decimal.ljust(point + 9, "0") if point >= 0 else f"{decimal}.00000000"
 
 
 def exchange_info(parameters: Mapping[str, str], series: Iterable[Series], now: datetime) -> dict[str, Any]:

@@ -14,10 +14,7 @@ _DECIMALS = re.compile(rf"{DECIMAL}(?:,{DECIMAL})*+", re.ASCII)
 
 
 class CandleColumns(NamedTuple):
-    """Candles, ascending by hour: a column for each field of `Candle`, in the same order, and all of one length.
-
-    So ``map(Candle._make, zip(*columns))`` is the candles.
-    """
+    """Candles, ascending by hour: a column for each field of `Candle`, in the same order, and all of one length."""
 
     hour: Sequence[int]
     open: Sequence[str]
@@ -35,6 +32,10 @@ class CandleColumns(NamedTuple):
     def rows(self) -> int:
         """How many candles there are."""
         return len(self.hour)
+
+    def candles(self) -> list[Candle]:
+        """Return the candles."""
+        return list(map(Candle._make, zip(*self, strict=True)))
 
     def open_times_ms(self) -> list[int]:
         """Return the exchange's open times, in ms since 1970 UTC."""

@@ -116,8 +116,8 @@ class SqlCandles:
             return []
         order = candles.c.open_time.desc() if newest else candles.c.open_time
         statement = _candles_of(symbol).where(*_inside(candles.c.open_time, within)).order_by(order).limit(limit)
-        found = [_candle(row, symbol) for row in self._rows(statement)]
-        return found[::-1] if newest else found
+        rows = self._rows(statement)
+        return _columns(rows[::-1] if newest else rows, symbol).candles()
 
     def columns(self, symbol: str, within: Window) -> CandleColumns:
         """Return the columns of the rows."""
