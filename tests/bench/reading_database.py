@@ -79,7 +79,7 @@ def measured(step: Callable[[], int], *, times: int = 1, first: bool = True) -> 
 
 
 def fill(url: str) -> None:
-    """Store the candles, where there are none."""
+    """Store the candles, where a symbol has none."""
     database = Database(url)
     candles, series, chance = SqlCandles(database), SqlSeries(database), random.Random(1)
     for name in [*SYMBOLS, YEAR]:
