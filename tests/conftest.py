@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from tests.e2e.runtimes import ALL, RUNTIMES
 
 # The functions make their metrics when they are first imported, whichever test that is; on AWS the template names it.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CandleCollector")
@@ -10,3 +13,14 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CandleCollector")
 # A machine that is busy must not fail a test: no test here judges by time.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a person choose what the end-to-end tests run on."""
+    said = "the runtime of tests/e2e; without it, each test runs on those that `make test` needs"
+    parser.addoption("--runtime", choices=(*RUNTIMES, ALL), help=said)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marks."""
+    config.addinivalue_line("markers", "runtimes(*names, also=()): the runtimes of a test of tests/e2e/runtimes.py")

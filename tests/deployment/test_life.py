@@ -7,13 +7,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 import requests
 from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import Scope
 
 from tests.e2e.conftest import PROJECT, StackUnderTest
-from tests.e2e.test_keys_matrix import table_of
 
 NAME = "candle-collector-local"
 
@@ -54,8 +52,7 @@ def test_smoke_collects_reads_back_and_says_what_it_cost(stack: StackUnderTest) 
     assert "The exchange answers from this stack's region." in ended.stdout
     assert "Read back: 2 x 48 hours" in ended.stdout
     assert "US dollars" in ended.stdout
-    with pytest.MonkeyPatch.context() as patch:
-        smoke_keys = [key for key in table_of(stack, patch).all() if key.name == "candles smoke"]
+    smoke_keys = [key for key in stack.container.keys.all() if key.name == "candles smoke"]
     assert smoke_keys
     assert all(key.revoked_at is not None for key in smoke_keys)
 
@@ -68,10 +65,8 @@ def test_nothing_is_destroyed_without_the_stacks_name(stack: StackUnderTest) -> 
 
 
 def test_a_stack_that_was_destroyed_comes_back_onto_its_tables(stack: StackUnderTest) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        table = table_of(stack, patch)
-        now = datetime.now(UTC)
-        reader, _ = create_key(table, name="kept", scope=Scope.READ, now=now, expires_at=now + timedelta(hours=1))
+    now, keys = datetime.now(UTC), stack.container.keys
+    reader, _ = create_key(keys, name="kept", scope=Scope.READ, now=now, expires_at=now + timedelta(hours=1))
     before, tables = archive(stack), [stack.output(f"{name}TableName") for name in ("Candles", "Runs", "Keys")]
     ended = candles(stack, "destroy", "local", CONFIRM=NAME)
     assert ended.returncode == 0, ended.stdout

@@ -1,4 +1,4 @@
-"""Drives a stack under test as its callers do, over HTTP, and reads its tables as a witness."""
+"""Drives a stack under test as its callers do, over HTTP."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from candle_collector.domain import windows
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import HOUR_MS
 from requests.adapters import HTTPAdapter
 
 from tests.exchange import RunningExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from mypy_boto3_dynamodb import DynamoDBClient
 
     from tests.e2e.conftest import StackUnderTest
 
@@ -139,9 +136,7 @@ class StackExchange(RunningExchange):
 
     def as_new(self) -> None:
         """Forget all counts and bans, and set every switch back; the stack forgets what it was answered before."""
-        runs = self._stack.aws.client("dynamodb", endpoint_url=self._stack.aws_endpoint_url)
-        key: Any = {"pk": {"S": "MARKET"}, "sk": {"S": "MARKET"}}
-        runs.delete_item(TableName=self._stack.output("RunsTableName"), Key=key)
+        self._stack.forget_market()
         self.settings(latency_ms=0, weight_limit=6000, minute_seconds=60, omitted={}, statuses={}, listed={}, faults=[])
         self.reset()
 
@@ -157,77 +152,6 @@ class StackExchange(RunningExchange):
             rows += page
             at = page[-1][0] + 1
         return rows
-
-
-class CandleTable:
-    """The candle table, past the API: to look at what no route says, and to damage it."""
-
-    def __init__(self, stack: StackUnderTest) -> None:
-        self._client: DynamoDBClient = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
-        self._streams: Any = stack.aws.client("dynamodbstreams", endpoint_url=stack.aws_endpoint_url)
-        self._table = stack.output("CandlesTableName")
-
-    def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
-        """Return all items of a symbol by day, as stored."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="series = :series",
-            ExpressionAttributeValues={":series": {"S": f"{symbol}#1h"}},
-        )
-        items = (item for page in pages for item in page["Items"])
-        return {item["day"]["S"]: {name: _ordered(value) for name, value in item.items()} for item in items}
-
-    def never_printed(self, symbol: str) -> list[Window]:
-        """Return the windows of a symbol that are known to hold no candle."""
-        hours = (
-            windows.first_hour_of(day) + int(number)
-            for day, item in self.items(symbol).items()
-            for number in item.get("never_printed", {}).get("NS", ())
-        )
-        return list(windows.from_hours(hours))
-
-    def remove(self, symbol: str, hours: Iterable[int]) -> None:
-        """Take stored hours out as if they had never been stored; an item without hours goes whole."""
-        by_day: dict[str, list[int]] = {}
-        for entry in hours:
-            by_day.setdefault(windows.day_of(entry), []).append(entry % 24)
-        for day, numbers in by_day.items():
-            key: Any = {"series": {"S": f"{symbol}#1h"}, "day": {"S": day}}
-            stored = self._client.get_item(TableName=self._table, Key=key)["Item"]["stored"]["NS"]
-            if set(stored) == {str(number) for number in numbers}:
-                self._client.delete_item(TableName=self._table, Key=key)
-                continue
-            self._client.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression=f"REMOVE {', '.join(f'h{number:02}' for number in numbers)} DELETE #stored :gone",
-                ExpressionAttributeNames={"#stored": "stored"},
-                ExpressionAttributeValues={":gone": {"NS": [str(number) for number in numbers]}},
-            )
-
-    @contextmanager
-    def changes(self) -> Iterator[set[str]]:
-        """Collect the days of all items that change meanwhile; the set is filled at the end."""
-        table = self._client.describe_table(TableName=self._table)["Table"]
-        if "LatestStreamArn" not in table:
-            requested: Any = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-            table = self._client.update_table(TableName=self._table, StreamSpecification=requested)["TableDescription"]
-        arn = table["LatestStreamArn"]
-        shard = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-        at = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST")["ShardIterator"]
-        days: set[str] = set()
-        yield days
-        while (page := self._streams.get_records(ShardIterator=at))["Records"]:
-            days |= {record["dynamodb"]["Keys"]["day"]["S"] for record in page["Records"]}
-            at = page["NextShardIterator"]
-
-    def put(self, item: Mapping[str, Any]) -> None:
-        """Write an item as it is."""
-        self._client.put_item(TableName=self._table, Item=item)
-
-    def delete(self, item: Mapping[str, Any]) -> None:
-        """Take an item out."""
-        self._client.delete_item(TableName=self._table, Key={"series": item["series"], "day": item["day"]})
 
 
 def assert_exact(api: Api, exchange: StackExchange, symbol: str, start: int, end: int) -> None:
@@ -279,10 +203,3 @@ def _children(lines: Iterable[str], parent: int, named: str) -> Iterator[int]:
         pid, of, command = line.split(maxsplit=2)
         if int(of) == parent and named in command:
             yield int(pid)
-
-
-def _ordered(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an attribute with a set's members in order, so that equal ones compare so."""
-    return {
-        kind: sorted(held) if kind.endswith("S") and isinstance(held, list) else held for kind, held in value.items()
-    }

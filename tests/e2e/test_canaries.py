@@ -1,10 +1,9 @@
-"""Keys sent through every path of the local stack, right and wrong ones: no piece of a secret stays anywhere."""
+"""Keys sent through every path of a stack, right and wrong ones: no piece of a secret stays anywhere."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -16,22 +15,24 @@ from candle_collector.api.routes import PING, ROUTES, STATUS
 from candle_collector.domain.api_key import ApiKey, Scope
 
 from tests.e2e.conftest import StackUnderTest
-from tests.e2e.test_keys_matrix import NOWHERE, expire, made, table_of
+from tests.e2e.runtimes import LOCAL_AWS, aws_alone, core
+from tests.e2e.test_keys_matrix import NOWHERE, expire, made
 from tests.fakes.keys import KeysInMemory
 
 PIECE = 8
 
+pytestmark = core
+
 
 @pytest.fixture(scope="module")
-def canaries(stack: StackUnderTest) -> Iterator[list[ApiKey]]:
+def canaries(stack: StackUnderTest) -> list[ApiKey]:
     """Make a key in each state: live ones, a reader's, revoked, expired, and two that nobody made."""
-    with pytest.MonkeyPatch.context() as patch:
-        table = table_of(stack, patch)
-        live, reader, revoked, expired = made(table), made(table, Scope.READ), made(table), made(table)
-        table.revoke(revoked.key_id, datetime.now(UTC))
-        expire(table, expired)
-        unknown = create_key(KeysInMemory(), name="canary", scope=Scope.ADMIN, now=datetime.now(UTC))[0]
-        yield [live, reader, revoked, expired, ApiKey(live.key_id, unknown.secret), unknown]
+    table = stack.container.keys
+    live, reader, revoked, expired = made(table), made(table, Scope.READ), made(table), made(table)
+    table.revoke(revoked.key_id, datetime.now(UTC))
+    expire(table, expired)
+    unknown = create_key(KeysInMemory(), name="canary", scope=Scope.ADMIN, now=datetime.now(UTC))[0]
+    return [live, reader, revoked, expired, ApiKey(live.key_id, unknown.secret), unknown]
 
 
 def carried(text: str) -> list[dict[str, dict[str, str]]]:
@@ -123,22 +124,29 @@ def test_no_answer_holds_a_piece_of_a_secret(answers: list[bytes], canaries: lis
 
 @pytest.mark.usefixtures("answers")
 def test_no_file_of_the_stack_holds_a_piece_of_a_secret(stack: StackUnderTest, canaries: list[ApiKey]) -> None:
-    """Logs, tables, queues and whatever else the local AWS keeps are files, once they are saved."""
-    with urlopen(Request(f"{stack.aws_endpoint_url}/_local/snapshot", method="POST"), timeout=120):  # noqa: S310 - our own address
-        pass
+    """Logs, tables, queues and whatever else is kept are files; the local AWS's are, once they are saved."""
+    tables, expected = "candles.db", {"candles.db", "server.log"}
+    if stack.runtime == LOCAL_AWS:
+        with urlopen(Request(f"{stack.aws_endpoint_url}/_local/snapshot", method="POST"), timeout=120):  # noqa: S310 - our own address
+            pass
+        log = f"{stack.reported['stack_name']}-authorizer.log"
+        tables, expected = "dynamodb.json", {"dynamodb.json", "sqs.json", log}
     admin = ApiKey.parse(stack.api_key)
     assert admin is not None
     wanted = pieces([*canaries, admin])
     looked_at: list[Path] = []
     for file in sorted(stack.local_dir.rglob("*")):
-        if file.is_file() and file.name != "stack.json" and not file.is_relative_to(stack.local_dir / "build"):
+        holds_the_key = file.name == "stack.json" or file.name.startswith("admin-key-")  # for its owner alone
+        if file.is_file() and not holds_the_key and not file.is_relative_to(stack.local_dir / "build"):
             looked_at.append(file)
             assert found_in(file.read_bytes(), wanted) == [], file
     names = {file.name for file in looked_at}
-    assert {"dynamodb.json", "sqs.json", f"{stack.reported['stack_name']}-authorizer.log"} <= names
-    assert any(canaries[0].key_id.encode() in file.read_bytes() for file in looked_at if file.name == "dynamodb.json")
+    assert expected <= names
+    # the newest pages of an SQLite file lie beside it
+    assert any(canaries[0].key_id.encode() in file.read_bytes() for file in looked_at if file.name.startswith(tables))
 
 
+@aws_alone
 @pytest.mark.usefixtures("answers")
 def test_no_log_line_table_or_message_holds_a_piece_of_a_secret(stack: StackUnderTest, canaries: list[ApiKey]) -> None:
     """The same, as AWS's own interfaces say it."""

@@ -2,10 +2,12 @@
 
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import Api, StackExchange, assert_exact, hour, kill_workers, until
+from tests.e2e.runtimes import aws_alone
 
 SYMBOLS = 24
 
 
+@aws_alone
 def test_a_run_loses_nothing_by_killed_workers_and_a_deployment(stack: StackUnderTest, exchange: StackExchange) -> None:
     api = Api(stack)
     # 48 requests of 2 s by 4 workers: the run is in its middle, whatever the machine's speed.

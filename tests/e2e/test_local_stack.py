@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.e2e.conftest import StackUnderTest
+from tests.e2e.runtimes import aws_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WITHIN_S = 120
+
+pytestmark = aws_alone  # tests/standalone/test_homes.py has the other home
 
 
 def marker(day: str) -> dict[str, Any]:

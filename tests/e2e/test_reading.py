@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -16,22 +17,20 @@ import pytest
 import requests
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
-from candle_collector.adapters.dynamodb.lease_table import LeaseTable
-from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.files import candle_file
-from candle_collector.bootstrap import SystemClock
+from candle_collector.bootstrap import Container, SqlContainer
 from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.settings import Settings
 
 from tests.clients.snippets import snippet
-from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack
-from tests.e2e.driving import KLINES, Api, CandleTable, _ordered, hour, reported
+from tests.e2e.conftest import PROJECT, RECORDED_CANDLES, StackUnderTest, _own_stack, settings_on
+from tests.e2e.driving import KLINES, Api, hour, reported
+from tests.e2e.runtimes import LOCAL_AWS
+from tests.e2e.stored import CandleRows, CandleTable, StoredCandles, stored_candles
 from tests.e2e.test_recorded_candles import OUTAGES, windows_of
 from tests.recorded import recorded_rows
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 YEARS = {
     "BTCUSDC": range(2022, 2026),
@@ -49,7 +48,7 @@ class Collected:
 
     stack: StackUnderTest
     api: Api
-    table: CandleTable
+    table: StoredCandles
 
     def candles(self, *words: str) -> str:
         """Run the command `candles` on the stack, and return what it printed."""
@@ -69,14 +68,14 @@ class Collected:
 
 
 @pytest.fixture(scope="module")
-def collected() -> Iterator[Collected]:
+def collected(runtime: str, request: pytest.FixtureRequest) -> Iterator[Collected]:
     if not RECORDED_CANDLES.is_dir():
         pytest.skip(f"the recorded candles are missing: {RECORDED_CANDLES}")
-    for stack in _own_stack("reading", f"replay:{RECORDED_CANDLES}"):
+    for stack in _own_stack("reading", f"replay:{RECORDED_CANDLES}", runtime, **settings_on(runtime, request)):
         api = Api(stack)
         for symbol, years in YEARS.items():
             assert api.run(symbols=[symbol], start_date=f"{years[0]}-01-01", end_date=END)["complete"] == 1
-        yield Collected(stack, api, CandleTable(stack))
+        yield Collected(stack, api, stored_candles(stack))
 
 
 def windows_in(answered: list[Mapping[str, Any]]) -> list[Window]:
@@ -170,17 +169,6 @@ def test_an_error_has_binances_shape_and_ours(
     assert body["error"] == {"code": word, "message": body["msg"]}
 
 
-def items(dynamodb: DynamoDBClient, table: str, symbol: str) -> dict[str, dict[str, Any]]:
-    """Return a symbol's items of a table by day, their sets in an order."""
-    pages = dynamodb.get_paginator("query").paginate(
-        TableName=table,
-        KeyConditionExpression="series = :series",
-        ExpressionAttributeValues={":series": {"S": f"{symbol}#1h"}},
-    )
-    found = (item for page in pages for item in page["Items"])
-    return {item["day"]["S"]: {name: _ordered(value) for name, value in item.items()} for item in found}
-
-
 def exact(columns: list[list[Any]]) -> list[tuple[Any, ...]]:
     return list(zip(*columns, strict=True))
 
@@ -235,14 +223,15 @@ def test_what_was_exported_is_found_stored_when_it_is_imported(collected: Collec
     assert "SOLUSDT: 17,544 candles, 0 stored, 17,544 were there, 0 differ, 0 hours never printed" in said
 
 
-def test_the_archives_files_imported_are_what_collection_stored(
-    collected: Collected, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", collected.stack.aws_endpoint_url)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    dynamodb = collected.stack.aws.client("dynamodb", endpoint_url=collected.stack.aws_endpoint_url)
+@contextmanager
+def empty_archive(stack: StackUnderTest, folder: Path) -> Iterator[tuple[Container, StoredCandles]]:
+    """Yield the adapters on an archive without a candle beside that of a stack, and its candles."""
+    if stack.runtime != LOCAL_AWS:
+        container = SqlContainer(Settings({"DATABASE_URL": f"sqlite:///{folder}/imported.db"}))
+        yield container, CandleRows(container.database)
+        container.database.close()
+        return
+    dynamodb = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
     for table, keys in (("imported-candles", ("series", "day")), ("imported-runs", ("pk", "sk"))):
         dynamodb.create_table(
             TableName=table,
@@ -250,27 +239,31 @@ def test_the_archives_files_imported_are_what_collection_stored(
             KeySchema=[{"AttributeName": keys[0], "KeyType": "HASH"}, {"AttributeName": keys[1], "KeyType": "RANGE"}],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
         )
-    imported = ItemTable("imported-runs")
-    series, leases = SeriesTable(imported), LeaseTable(imported)
-    ports = ImportPorts(CandlesTable("imported-candles", client=imported.client), series, leases, SystemClock())
-    closed_end = closed_end_at(round(ports.clock.now().timestamp() * 1000))
-    lease = ImportLease(ports)
-    lease.hold()
-    for symbol in YEARS:
-        files = [candle_file(path) for path in sorted(RECORDED_CANDLES.glob(f"{symbol}-1h-*"))]
-        result = import_symbol(
-            symbol,
-            (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
-            ports,
-            lease,
-            stated=tuple(file.period for file in files if file.period),
-            closed_end=closed_end,
-        )
-        assert (result.offered, result.different) == (result.stored, [])
-    collected_series = SeriesTable(ItemTable(collected.stack.output("RunsTableName")))
-    for symbol in YEARS:
-        assert items(dynamodb, "imported-candles", symbol) == collected.table.items(symbol)
-        assert series.get(symbol) == collected_series.get(symbol)
+    imported = ItemTable("imported-runs", where=stack.where)
+    candles = CandlesTable("imported-candles", client=imported.client)
+    yield Container(Settings({}), runs_items=imported, candles=candles), CandleTable(stack, "imported-candles")
+
+
+def test_the_archives_files_imported_are_what_collection_stored(collected: Collected, tmp_path: Path) -> None:
+    with empty_archive(collected.stack, tmp_path) as (imported, stored):
+        ports = ImportPorts(imported.candles, imported.series, imported.leases, imported.clock)
+        closed_end = closed_end_at(round(ports.clock.now().timestamp() * 1000))
+        lease = ImportLease(ports)
+        lease.hold()
+        for symbol in YEARS:
+            files = [candle_file(path) for path in sorted(RECORDED_CANDLES.glob(f"{symbol}-1h-*"))]
+            result = import_symbol(
+                symbol,
+                (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
+                ports,
+                lease,
+                stated=tuple(file.period for file in files if file.period),
+                closed_end=closed_end,
+            )
+            assert (result.offered, result.different) == (result.stored, [])
+        for symbol in YEARS:
+            assert stored.items(symbol) == collected.table.items(symbol)
+            assert imported.series.get(symbol) == collected.stack.container.series.get(symbol)
 
 
 def test_the_importing_script_stores_what_is_missing_of_the_archive(collected: Collected) -> None:

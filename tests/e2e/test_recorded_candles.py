@@ -12,7 +12,11 @@ from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest
-from tests.e2e.driving import Api, CandleTable, StackExchange, hour, without_close_time
+from tests.e2e.driving import Api, StackExchange, hour, without_close_time
+from tests.e2e.runtimes import aws_alone, everywhere
+from tests.e2e.stored import StoredCandles, stored_candles
+
+pytestmark = everywhere
 
 YEARS = {
     "BTCUSDT": range(2018, 2026),
@@ -78,7 +82,7 @@ class Collected:
     stack: StackUnderTest
     api: Api
     exchange: StackExchange
-    table: CandleTable
+    table: StoredCandles
     results: dict[str, Any]
     requests: int
 
@@ -90,7 +94,7 @@ def collected(replay_stack: StackUnderTest) -> Collected:
     exchange.settings(latency_ms=50)
     results = api.run(**ALL)
     exchange.settings(latency_ms=0)
-    return Collected(replay_stack, api, exchange, CandleTable(replay_stack), results, exchange.klines_asked())
+    return Collected(replay_stack, api, exchange, stored_candles(replay_stack), results, exchange.klines_asked())
 
 
 def test_all_four_symbols_end_complete(collected: Collected) -> None:
@@ -100,6 +104,7 @@ def test_all_four_symbols_end_complete(collected: Collected) -> None:
     assert collected.results["total_records"] == 144_979
 
 
+@aws_alone
 def test_eight_years_are_requeued_from_worker_to_worker(collected: Collected) -> None:
     log = collected.stack.local_dir / "logs" / f"{collected.stack.reported['stack_name']}-worker.log"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -122,6 +127,15 @@ def test_the_outages_are_known_as_never_printed(collected: Collected) -> None:
     assert collected.table.never_printed("ETHUSDT") == outages[-1:]
     assert collected.table.never_printed("SOLUSDT") == []
     assert collected.table.never_printed("BTCUSDC") == [*windows_of(DELISTED), *outages[-1:]]
+
+
+def test_the_coverage_is_whole(collected: Collected) -> None:
+    listed = collected.api.get("/api/admin/coverage").json()["symbols"]
+    assert {entry["symbol"]: (entry["percent"], entry["missing_hours"]) for entry in listed} == dict.fromkeys(
+        sorted(YEARS), (100.0, 0)
+    )
+    asked_for = collected.api.get("/api/admin/coverage/BTCUSDT", start_date="2018-01-01", end_date="2025-12-31").json()
+    assert (asked_for["stored"], asked_for["never_printed_hours"]) == (70_008, 120)
 
 
 def test_the_same_again_is_skipped_without_a_request(collected: Collected) -> None:
@@ -151,7 +165,7 @@ def test_what_is_removed_comes_back_with_one_request_and_nothing_else_changes(
     before = collected.table.items("BTCUSDT")
     collected.table.remove("BTCUSDT", removed)
     collected.exchange.reset()
-    with collected.table.changes() as changed:
+    with collected.table.changes("BTCUSDT") as changed:
         results = collected.api.run(mode, symbols=["BTCUSDT"])
     assert [(item["status"], item["records"]) for item in results["details"]] == [("complete", len(removed))]
     assert collected.exchange.klines_asked() == 1

@@ -9,6 +9,7 @@ import requests
 
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import RUNS, STATUS, TRIGGER, Api, StackExchange
+from tests.e2e.runtimes import core
 
 INFO = "/api/admin/system/info"
 KEY_PLACES = ("X-API-Key", "Authorization: Bearer", "?api_key=")
@@ -24,6 +25,7 @@ def requested(url: str, place: str, key: str, body: Any = None) -> requests.Resp
     return requests.request(method, url, headers=headers.get(place), params=query, json=body, timeout=60)
 
 
+@core
 @pytest.mark.parametrize("place", KEY_PLACES)
 def test_trigger_status_and_info_take_the_key_in_three_places(stack: StackUnderTest, place: str) -> None:
     started = requested(stack.api_url + TRIGGER, place, stack.api_key, ONE_DAY)

@@ -14,7 +14,6 @@ from tests.e2e.driving import (
     RUNS,
     TRIGGER,
     Api,
-    CandleTable,
     StackExchange,
     assert_exact,
     assert_one_starts,
@@ -22,6 +21,8 @@ from tests.e2e.driving import (
     reported,
     until,
 )
+from tests.e2e.runtimes import aws_alone, core
+from tests.e2e.stored import stored_candles
 
 UNIVERSE = "/api/admin/universe"
 NO_SYMBOL = {"kind": "status", "status": 400, "body": '{"code":-1121,"msg":"Invalid symbol."}'}
@@ -50,7 +51,7 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_once_and_come_with_a_r
     # the second request asks for the old hours once more, now with a stored candle that vouches for the answer
     assert (first["status"], first["records"], first["requests"]) == ("partial", 894, 2)
     assert first["missing"] == [{"start": reported(young.start), "end": reported(young.end), "hours": 2}]
-    assert CandleTable(stack).never_printed(symbol) == [old]
+    assert stored_candles(stack).never_printed(symbol) == [old]
 
     exchange.settings(omitted={symbol: [ms(old)]})
     again = api.run("gap_fill", **requested)["details"][0]
@@ -71,6 +72,7 @@ def test_of_many_triggers_at_once_one_starts_a_run_and_the_others_name_it(api: A
     assert_one_starts(api, exchange, triggers=8)
 
 
+@core
 def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange: StackExchange) -> None:
     failing, halved, good = "CRVUSDT", "CHZUSDT", "COMPUSDT"
     start, end = hour("2025-01-01"), hour("2025-03-01")
@@ -110,6 +112,7 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
     assert (nothing.status_code, nothing.json()["error"]["code"]) == (409, "NOTHING_TO_RETRY")
 
 
+@core
 def test_a_cancelled_run_ends_with_the_answers_in_hand_and_counts_all_that_it_stored(
     api: Api, exchange: StackExchange
 ) -> None:
@@ -224,6 +227,7 @@ def subscriber(stack: StackUnderTest) -> Iterator[Any]:
     sqs.delete_queue(QueueUrl=queue)
 
 
+@aws_alone
 def test_the_end_of_a_run_is_reported_once_to_whoever_subscribed(api: Api, subscriber: Any) -> None:
     run_id = api.start(symbols=["ETHUSDT"], start_date="2024-03-01", end_date="2024-03-02")
     api.result(run_id)

@@ -9,8 +9,15 @@ from boto3.dynamodb.conditions import Key
 
 from tests.e2e.conftest import StackUnderTest, exchange, stack  # noqa: F401 - fixtures are found here by their names
 from tests.e2e.driving import RUNS, STATUS, Api, until
+from tests.e2e.runtimes import LOCAL_AWS
 
 DAY = {"#day": "day"}
+
+
+@pytest.fixture(scope="session")
+def runtime() -> str:
+    """Return what all of them hurt: the template on the local AWS."""
+    return LOCAL_AWS
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from candle_collector.domain.run import MAX_RESENDS
 from candle_collector.domain.symbol_message import SymbolMessage
 
 from tests.e2e.conftest import StackUnderTest
-from tests.e2e.driving import Api, CandleTable, StackExchange, assert_exact, hour, until
+from tests.e2e.driving import Api, StackExchange, assert_exact, hour, until
+from tests.e2e.stored import CandleTable
 
 SYMBOLS = 100
 POISON = ["no JSON", json.dumps({"v": 99, "run_id": "x", "symbol": "BTCUSDT", "turn": 1}), json.dumps({"v": 1})]

@@ -104,15 +104,20 @@ def postgres_url(postgres_server: PostgresServer) -> str:
     return postgres_server.url
 
 
-@pytest.fixture(scope="module")
-def new_postgres_url(postgres_url: str) -> str:
-    """Make an empty database for a module, and return its URL."""
+def new_database(postgres_url: str) -> str:
+    """Make an empty database on a server, and return its URL."""
     name = f"test_{uuid4().hex}"
     engine = create_engine(postgres_url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return postgres_url.removesuffix("/postgres") + f"/{name}"
+
+
+@pytest.fixture(scope="module")
+def new_postgres_url(postgres_url: str) -> str:
+    """Make an empty database for a module, and return its URL."""
+    return new_database(postgres_url)
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -1,0 +1,177 @@
+"""What a stack has stored, past its API: to look at what no route says, and to damage it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from candle_collector.adapters.sql.schema import candles, never_printed, series
+from candle_collector.domain import windows
+from candle_collector.domain.windows import HOUR_MS, Window
+from sqlalchemy import delete, select
+
+from tests.e2e.runtimes import LOCAL_AWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from candle_collector.adapters.sql.database import Database
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from tests.e2e.conftest import StackUnderTest
+
+
+class StoredCandles(Protocol):
+    """The candles of a stack."""
+
+    def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
+        """Return all that is stored of a symbol by day; equal days compare so."""
+
+    def never_printed(self, symbol: str) -> list[Window]:
+        """Return the windows of a symbol that are known to hold no candle."""
+
+    def remove(self, symbol: str, hours: Iterable[int]) -> None:
+        """Take stored hours out as if they had never been stored."""
+
+    def changes(self, symbol: str) -> AbstractContextManager[set[str]]:
+        """Collect the days of a symbol that change meanwhile; the set is filled at the end."""
+
+
+def stored_candles(stack: StackUnderTest) -> StoredCandles:
+    """Return the candles of a stack on any runtime."""
+    return CandleTable(stack) if stack.runtime == LOCAL_AWS else CandleRows(stack.database)
+
+
+class CandleTable:
+    """The candle table of the local AWS.
+
+    Parameters
+    ----------
+    stack
+        Where it is.
+    table
+        Another table than the stack's own.
+    """
+
+    def __init__(self, stack: StackUnderTest, table: str = "") -> None:
+        self._client: DynamoDBClient = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
+        self._streams: Any = stack.aws.client("dynamodbstreams", endpoint_url=stack.aws_endpoint_url)
+        self._table = table or stack.output("CandlesTableName")
+
+    def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
+        """Return all items of a symbol by day, as stored."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="series = :series",
+            ExpressionAttributeValues={":series": {"S": f"{symbol}#1h"}},
+        )
+        items = (item for page in pages for item in page["Items"])
+        return {item["day"]["S"]: {name: _ordered(value) for name, value in item.items()} for item in items}
+
+    def never_printed(self, symbol: str) -> list[Window]:
+        """Return the windows of a symbol that are known to hold no candle."""
+        hours = (
+            windows.first_hour_of(day) + int(number)
+            for day, item in self.items(symbol).items()
+            for number in item.get("never_printed", {}).get("NS", ())
+        )
+        return list(windows.from_hours(hours))
+
+    def remove(self, symbol: str, hours: Iterable[int]) -> None:
+        """Take stored hours out as if they had never been stored; an item without hours goes whole."""
+        by_day: dict[str, list[int]] = {}
+        for entry in hours:
+            by_day.setdefault(windows.day_of(entry), []).append(entry % 24)
+        for day, numbers in by_day.items():
+            key: Any = {"series": {"S": f"{symbol}#1h"}, "day": {"S": day}}
+            stored = self._client.get_item(TableName=self._table, Key=key)["Item"]["stored"]["NS"]
+            if set(stored) == {str(number) for number in numbers}:
+                self._client.delete_item(TableName=self._table, Key=key)
+                continue
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=f"REMOVE {', '.join(f'h{number:02}' for number in numbers)} DELETE #stored :gone",
+                ExpressionAttributeNames={"#stored": "stored"},
+                ExpressionAttributeValues={":gone": {"NS": [str(number) for number in numbers]}},
+            )
+
+    @contextmanager
+    def changes(self, symbol: str) -> Iterator[set[str]]:
+        """Collect the days of all items that are written meanwhile, also those whose values stay."""
+        table = self._client.describe_table(TableName=self._table)["Table"]
+        if "LatestStreamArn" not in table:
+            requested: Any = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+            table = self._client.update_table(TableName=self._table, StreamSpecification=requested)["TableDescription"]
+        arn = table["LatestStreamArn"]
+        shard = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        at = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST")["ShardIterator"]
+        days: set[str] = set()
+        yield days
+        while (page := self._streams.get_records(ShardIterator=at))["Records"]:
+            keys = [record["dynamodb"]["Keys"] for record in page["Records"]]
+            assert {key["series"]["S"] for key in keys} <= {f"{symbol}#1h"}
+            days |= {key["day"]["S"] for key in keys}
+            at = page["NextShardIterator"]
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Write an item as it is."""
+        self._client.put_item(TableName=self._table, Item=item)
+
+    def delete(self, item: Mapping[str, Any]) -> None:
+        """Take an item out."""
+        self._client.delete_item(TableName=self._table, Key={"series": item["series"], "day": item["day"]})
+
+
+class CandleRows:
+    """The candles in a database, SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
+        """Return all rows of a symbol by day: those of its candles, and the hours without one."""
+        days: dict[str, dict[str, list[Any]]] = {}
+        for table in (candles, never_printed):
+            columns = [column for column in table.columns if column.name != "series_id"]
+            found = select(*columns).where(table.c.series_id == _series_id(symbol)).order_by(table.c.open_time)
+            with self._database.read() as connection:
+                rows = connection.execute(found).all()
+            for row in rows:
+                day = days.setdefault(windows.day_of(row.open_time // HOUR_MS), {})
+                day.setdefault(table.name, []).append(tuple(row))
+        return dict(days)
+
+    def never_printed(self, symbol: str) -> list[Window]:
+        """Return the windows of a symbol that are known to hold no candle."""
+        days = self.items(symbol).values()
+        hours = sorted(row[0] // HOUR_MS for day in days for row in day.get(never_printed.name, ()))
+        return list(windows.from_hours(hours))
+
+    def remove(self, symbol: str, hours: Iterable[int]) -> None:
+        """Take stored hours out as if they had never been stored."""
+        times = [entry * HOUR_MS for entry in hours]
+        gone = delete(candles).where(candles.c.series_id == _series_id(symbol), candles.c.open_time.in_(times))
+        with self._database.write() as connection:
+            assert connection.execute(gone).rowcount == len(times)
+
+    @contextmanager
+    def changes(self, symbol: str) -> Iterator[set[str]]:
+        """Collect the days of a symbol whose rows are others at the end than at the beginning."""
+        before = self.items(symbol)
+        days: set[str] = set()
+        yield days
+        after = self.items(symbol)
+        days |= {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
+
+
+def _series_id(symbol: str) -> Any:
+    return select(series.c.series_id).where(series.c.symbol == symbol).scalar_subquery()
+
+
+def _ordered(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an attribute with a set's members in order, so that equal ones compare so."""
+    return {
+        kind: sorted(held) if kind.endswith("S") and isinstance(held, list) else held for kind, held in value.items()
+    }
