@@ -83,7 +83,8 @@ def _copy(source: Container, target: Container) -> int:
                 progress=lambda rows: bar.advance(task, rows),
             )
             copied.append(series)
-            bar.console.print(*_lines(series), sep="\n", highlight=False)
+            # a line is one line in a file or a pipe too
+            bar.console.print(*_lines(series), sep="\n", highlight=False, soft_wrap=True)
         universes = copy_universes(source.universes, target.universes, name="copied")
     return _report(copied, universes)
 
