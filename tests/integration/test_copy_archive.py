@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 import pytest
@@ -49,8 +49,8 @@ def archives(tables: None, databases: dict[str, SqlContainer]) -> dict[str, Cont
     return {"dynamodb": tables_of_aws, **databases}
 
 
-def fill(archive: Container) -> None:
-    for symbol in SYMBOLS:
+def fill(archive: Container, symbols: Sequence[str] = SYMBOLS) -> None:
+    for symbol in symbols:
         candles = [synthetic_candle(symbol, hour) for hour in HOURS if hour not in range(*OUTAGE)]
         candles[3] = candles[3]._replace(volume="0.00000001", close="123456789012345.12345678", offset_ms=1_694_789)
         days = frozenset(windows.day_of(hour) for hour in HOURS) - windows.days_in((OUTAGE,))
@@ -59,7 +59,7 @@ def fill(archive: Container) -> None:
         proof = Settlement((), Window(START - 99, START), Window(HOURS.stop, HOURS.stop + 50))
         stored = archive.candles.coverage(symbol, years).stored
         archive.series.put(archive.series.get(symbol).updated(stored, years, proof))
-    archive.universes.put("2024-12-24", [{"symbol": SYMBOLS[1], "quote_volume": "1.50"}], run_id="RUN")
+    archive.universes.put("2024-12-24", [{"symbol": symbols[-1], "quote_volume": "1.50"}], run_id="RUN")
 
 
 def copy(source: Container, target: Container) -> list[tuple[int, int, bool]]:
