@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, ON, DATABASE_URL,
 # LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
 STAGE ?= dev
-KNOWN := ON EXCHANGE MODE START END TOP SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN CONTRACT_CASES \
+KNOWN := ON EXCHANGE MODE START END TOP SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
 	PYTHON DATABASE_URL LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 # The settings are read only if a name is not one of the others.
@@ -22,7 +22,7 @@ VENV := .venv/bin
 COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
-# The slow ones wait for the emulator most of their time, so they run beside the quick ones.
+# The slow ones wait for processes and the emulator most of their time, so they run beside the quick ones.
 QUICK_TIERS := tests/unit tests/integration tests/template tests/api_contract
 SLOW_TIERS := tests/standalone tests/e2e
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
@@ -33,7 +33,7 @@ help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value ...]"
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "Homes:       ON=standalone (one process and a database; the default) | local-aws (the template on an emulator)"
 	@echo "             EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
@@ -124,6 +124,10 @@ test: lint template ## Run every check and every test, as CI does
 		wait $$slow || ended=$$?; \
 		cat .local/slow-tiers.log; \
 		exit $$ended
+
+.PHONY: e2e-all
+e2e-all: setup-dev ## Run the end-to-end tests on every runtime that each can run on: [RUNTIME=standalone|postgresql|local-aws]
+	@$(VENV)/python -m pytest tests/e2e --runtime $(or $(RUNTIME),all)
 
 .PHONY: faults
 faults: setup-dev ## Run the longer tests of what can go wrong

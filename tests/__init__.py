@@ -1,1 +1,1 @@
-"""Tests of the candle collector, in tiers: unit, integration (moto), template, e2e (the local stack), faults, bench."""
+"""Tests of the candle collector, in tiers: unit, integration (moto), template, e2e (whole stacks), faults, bench."""

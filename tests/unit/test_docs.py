@@ -27,10 +27,10 @@ DOCS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.m
     (PROJECT / "docs").glob("*.md")
 )
 MAKEFILE = (PROJECT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
 VARIABLES = {"MODE", "START", "END", "TOP", "SYMBOLS", "EXCHANGE", "STAGE", "STACK", "CONFIRM", "PYTHON", *SETTINGS}
 VARIABLES |= {"SAMPLE", "REPAIR", "ON", "DRY_RUN", "WITH", "RUN", "ONLY", "DATABASE_URL"}
-VARIABLES |= {"LOCAL_DIR", "LOCAL_API_PORT", "LOCAL_AWS_PORT", "LOCAL_EXCHANGE_PORT", "CONTRACT_CASES"}
+VARIABLES |= {"LOCAL_DIR", "LOCAL_API_PORT", "LOCAL_AWS_PORT", "LOCAL_EXCHANGE_PORT", "CONTRACT_CASES", "RUNTIME"}
 
 NOT_CHECKED = {
     "aws": "needs an AWS account, or its command line, which is not a part of the project",
