@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from candle_collector.bootstrap import SqlContainer
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.windows import Window
 from candle_collector.settings import Settings
 
@@ -108,7 +109,7 @@ def test_a_target_that_differs_keeps_what_it_has_and_the_copy_ends_with_1(
     with opened(sqlite_url) as source, opened(other_sqlite_url) as target:
         (kept,) = source.candles.candles(FIRST, hour, limit=1)
         other = kept._replace(trade_count=kept.trade_count + 1)
-        target.candles.revise(FIRST, [(kept, other)], run_id="RUN", at=target.clock.now(), fence=lambda: None)
+        target.candles.revise(FIRST, [Revision(kept, other)], run_id="RUN", at=target.clock.now(), fence=lambda: None)
         ended = copy(sqlite_url, other_sqlite_url, AT_HOME)
         assert ended.returncode == 1, ended.stdout + ended.stderr
         assert f"1 series differ: {FIRST}" in ended.stdout

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ class Person:
         content: dict[str, Any] = json.loads((self.folder / "data" / "stack.json").read_text())
         return content
 
+    def is_up(self) -> bool:
+        """Return whether the server and the exchange answer."""
+        try:
+            self.info()
+            return requests.get(f"{self.stack['exchange_url']}/api/v3/ping", timeout=30).ok
+        except (FileNotFoundError, requests.ConnectionError):
+            return False
+
     def info(self) -> dict[str, Any]:
         """Ask the API how it is."""
         headers = {"X-API-Key": self.stack["api_key"]}
@@ -79,22 +88,54 @@ class Person:
         return content
 
 
-@pytest.fixture
-def person(tmp_path: Path) -> Iterator[Person]:
+@contextmanager
+def somebody(folder: Path) -> Iterator[Person]:
     api, aws, exchange = free_ports(3)
     kept = {name: text for name, text in os.environ.items() if name not in SETTINGS | {"ON"}}
-    own = {"LOCAL_DIR": str(tmp_path / "data"), "LOCAL_API_PORT": str(api), "LOCAL_AWS_PORT": str(aws)}
+    own = {"LOCAL_DIR": str(folder / "data"), "LOCAL_API_PORT": str(api), "LOCAL_AWS_PORT": str(aws)}
     own |= {"LOCAL_EXCHANGE_PORT": str(exchange), "PYTHONPATH": ""}
-    person = Person(tmp_path, kept | own)
+    person = Person(folder, kept | own)
     yield person
     for process in person.started:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
-    person.candles("down")
+    if (folder / "data").exists():
+        person.candles("down")
 
 
-def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api_there(person: Person) -> None:
-    text = person.done("collect", *SYMBOLS)
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Person]:
+    """Give somebody for whom nothing ever ran."""
+    with somebody(tmp_path) as person:
+        yield person
+
+
+@pytest.fixture(scope="module")
+def first_collection() -> list[str]:
+    """Return what the first collection of `collector` printed."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory, first_collection: list[str]) -> Iterator[Person]:
+    """Give somebody who has collected SYMBOLS; a test that changes a setting, or what is stored, takes `person`."""
+    with somebody(tmp_path_factory.mktemp("collector")) as person:
+        first_collection.append(person.done("collect", *SYMBOLS))
+        yield person
+
+
+@pytest.fixture
+def running(collector: Person) -> Person:
+    """Give the same one, whose server and exchange run, whatever a test before has stopped."""
+    if not collector.is_up():
+        collector.done("collect", *SYMBOLS)
+    return collector
+
+
+def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api_there(
+    running: Person, first_collection: list[str]
+) -> None:
+    person, text = running, first_collection[0]
     assert "240 candles stored" in text
     assert f"lie in sqlite:///{person.folder}/data/simulated/candles.db." in text
     stack = person.stack
@@ -110,8 +151,8 @@ def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api
     assert "collects  idle" in status
 
 
-def test_what_reads_the_tables_works_while_the_server_is_down(person: Person) -> None:
-    person.done("collect", *SYMBOLS)
+def test_what_reads_the_tables_works_while_the_server_is_down(running: Person) -> None:
+    person = running
     key = person.done("keys", "create", "--name", "reader", "--scope", "read").strip()
     answer = requests.get(f"{person.stack['api_url']}/api/v3/ping", headers={"X-API-Key": key}, timeout=30)
     assert answer.status_code == 200
@@ -126,9 +167,10 @@ def test_what_reads_the_tables_works_while_the_server_is_down(person: Person) ->
         [sys.executable, "-c", program], env=person.environment, capture_output=True, text=True, check=False
     )
     assert (shown.stdout, shown.stderr) == ("60 ['BTCUSDT']\n", "")
-    ended = person.candles("coverage")
-    assert ended.returncode == 2
-    assert "The server does not run." in ended.stderr
+    for words in ("coverage", "cancel"):
+        ended = person.candles(words)
+        assert ended.returncode == 2
+        assert "The server does not run." in ended.stderr
     assert person.candles("status").returncode == 1
 
 
@@ -156,8 +198,8 @@ def test_who_brings_it_up_wants_its_schedules_and_a_collection_alone_does_not(pe
 
 
 @pytest.mark.parametrize("settings", [{"TOP_N_CRYPTOS": "many"}, {"COLLECTION_SCHEDULE": "0 25 * * *"}])
-def test_a_setting_that_is_wrong_stops_nothing_that_runs(person: Person, settings: dict[str, str]) -> None:
-    person.done("up", "--exchange", "simulated")
+def test_a_setting_that_is_wrong_stops_nothing_that_runs(running: Person, settings: dict[str, str]) -> None:
+    person = running
     pid = person.stack["pids"]["server"]
     ended = person.candles("up", **settings)
     assert ended.returncode == 2
@@ -166,8 +208,8 @@ def test_a_setting_that_is_wrong_stops_nothing_that_runs(person: Person, setting
     assert person.info()["settings"]["top_n_cryptos"] == 100
 
 
-def test_a_port_that_is_taken_is_found_before_anything_is_stopped(person: Person) -> None:
-    person.done("up", "--exchange", "simulated")
+def test_a_port_that_is_taken_is_found_before_anything_is_stopped(running: Person) -> None:
+    person = running
     pid = person.stack["pids"]["server"]
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -242,10 +284,8 @@ def test_serving_in_a_terminal_ends_with_its_signal_and_can_be_used_meanwhile(pe
     assert "is down" in person.candles("status").stdout
 
 
-def test_a_run_is_cancelled_and_retried_at_the_terminal(person: Person) -> None:
-    ended = person.candles("cancel")
-    assert "does not run" in ended.stderr
-    person.done("collect", *SYMBOLS)
+def test_a_run_is_cancelled_and_retried_at_the_terminal(running: Person) -> None:
+    person = running
     ended = person.candles("cancel")
     assert (ended.returncode, "No run is active." in ended.stderr) == (2, True)
     ended = person.candles("retry")
@@ -253,8 +293,8 @@ def test_a_run_is_cancelled_and_retried_at_the_terminal(person: Person) -> None:
     assert "NOTHING_TO_RETRY" in ended.stdout
 
 
-def test_an_exchange_that_dies_is_named_by_status(person: Person) -> None:
-    person.done("up", "--exchange", "simulated")
+def test_an_exchange_that_dies_is_named_by_status(running: Person) -> None:
+    person = running
     os.kill(person.stack["pids"]["exchange"], signal.SIGKILL)
     ended = person.candles("status")
     assert ended.returncode == 1
