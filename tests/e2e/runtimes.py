@@ -11,7 +11,18 @@ from background.home import LOCAL_AWS, STANDALONE
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["ALL", "LOCAL_AWS", "POSTGRESQL", "RUNTIMES", "STANDALONE", "aws_alone", "core", "everywhere", "runtimes_of"]
+__all__ = [
+    "ALL",
+    "LOCAL_AWS",
+    "POSTGRESQL",
+    "RUNTIMES",
+    "STANDALONE",
+    "aws_alone",
+    "core",
+    "databases",
+    "everywhere",
+    "runtimes_of",
+]
 
 POSTGRESQL = "postgresql"
 """The standalone server, with a PostgreSQL database in place of its SQLite file."""
@@ -23,6 +34,8 @@ aws_alone = pytest.mark.runtimes(LOCAL_AWS)
 core = pytest.mark.runtimes(STANDALONE, LOCAL_AWS, also=(POSTGRESQL,))
 """What proves, in `make test` already, that the template does what the standalone server does."""
 everywhere = pytest.mark.runtimes(*RUNTIMES)
+databases = pytest.mark.runtimes(STANDALONE, POSTGRESQL, also=(LOCAL_AWS,))
+"""What takes the emulator long and says nothing of the template."""
 _UNMARKED = pytest.mark.runtimes(STANDALONE, also=(POSTGRESQL, LOCAL_AWS)).mark
 
 
