@@ -28,9 +28,9 @@ from tests.fakes.world import VISIBILITY, World
 
 START = windows.first_hour_of("2023-12-30")
 """Shortly before a year ends, so that counts of two years change."""
-END = START + 80
+END = START + 60
 NOW = START + 420
-OUTAGE = frozenset({START + 50, START + 51})
+OUTAGE = frozenset({START + 44, START + 45})
 MOST_STEPS = 400
 _PORTS = frozenset(
     {"exchange", "candles", "series", "leases", "runs", "universes", "queue", "rate_limiter", "events", "market_cache"}
@@ -262,8 +262,8 @@ INNER: dict[str, Callable[[World], None]] = {
     "the reconciler after the deadline": _later(5 * 3600 + 1, _tend),
     "a cancel": _cancel_it,
     "a cancel and a run of the same hours": _cancel_and_start(START, END),
-    "a cancel and a run of earlier hours": _cancel_and_start(START - 60, END),
-    "a cancel and a run of later hours": _cancel_and_start(START, END + 60),
+    "a cancel and a run of earlier hours": _cancel_and_start(START - 40, END),
+    "a cancel and a run of later hours": _cancel_and_start(START, END + 40),
     "another trigger": _trigger_another,
     "the occurrence again": _deliver_the_occurrence_again,
     "a retry": _retry,
@@ -275,7 +275,7 @@ def new_world(make: Callable[..., World]) -> World:
     """Return a world of one symbol, listed after the range begins, with an outage in it; three requests take all."""
     system = make({"BTCUSDT": frozenset(range(START + 20, NOW + 200)) - OUTAGE}, bears_the_late=True)
     system.clock.advance((windows.moment_of(NOW) - system.clock.now()).total_seconds() + 300)
-    system.defaults = replace(system.defaults, batch_size=30, collection_start=NOW - 60)
+    system.defaults = replace(system.defaults, batch_size=20, collection_start=NOW - 40)
     return system
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 _nodes: Any = import_module("moto.dynamodb.parsing.ast_nodes")  # it has no types
+_serialize: Any = import_module("moto.core.serialize")
+_get_value = _serialize.ResponseSerializer.get_value
 _INNER = (_nodes.Expression, _nodes.UpdateExpressionFunction)
 
 
@@ -56,7 +58,15 @@ def _traverse(traverser: Any, node: Any) -> Any:
     return processed(node, -1)
 
 
+def _picked(serializer: Any, value: Any, key: str, shape: Any) -> Any:
+    """Return a member of an answer: what moto makes for DynamoDB are dicts with the wire's own names."""
+    if type(value) is dict:
+        return value.get(key)
+    return _get_value(serializer, value, key, shape)
+
+
 def install(patch: pytest.MonkeyPatch) -> None:
     """Let moto read expressions quickly while the patch lasts."""
     patch.setattr(_nodes.Node, "find_clauses", _find_clauses)
     patch.setattr(_nodes.DepthFirstTraverser, "traverse", _traverse)
+    patch.setattr(_serialize.ResponseSerializer, "get_value", _picked)

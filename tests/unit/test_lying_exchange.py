@@ -20,7 +20,7 @@ from tests.fakes.lying_exchange import LyingExchange, symbols_own_candle
 from tests.fakes.world import World
 
 WORLDS = int(os.environ.get("LYING_WORLDS", "120"))
-"""`make explore` tries 600."""
+"""`make worlds` tries 600."""
 A_TEST = 30
 START = windows.first_hour_of("2025-05-20")
 NOW = windows.first_hour_of("2025-06-01") + 12
