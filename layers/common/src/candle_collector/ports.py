@@ -503,7 +503,7 @@ class ExchangeProbe(Protocol):
     """A look at the exchange from where the functions run."""
 
     def answers(self) -> bool:
-        """Return whether it answers, or did within the last minute."""
+        """Return whether it answers, or did within the last seconds."""
 
 
 class EventBus(Protocol):

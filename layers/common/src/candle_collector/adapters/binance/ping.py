@@ -7,8 +7,8 @@ import time
 from urllib.parse import urlsplit
 
 ANSWERS_WITHIN_S = 2
-REMEMBERED_S = 60
-"""A dashboard may ask for the system's state every few seconds; the exchange is asked once a minute."""
+REMEMBERED_S = 8
+"""A dashboard may ask for the system's state every second; one that is dead is known as such within ten seconds."""
 
 
 class ExchangePing:
@@ -27,7 +27,7 @@ class ExchangePing:
         self._known: tuple[float, bool] | None = None
 
     def answers(self) -> bool:
-        """Return whether a ping is answered with 200 within two seconds; an answer counts for a minute."""
+        """Return whether a ping is answered with 200 within two seconds; an answer counts for 8 seconds."""
         now = time.monotonic()
         if self._known is None or now - self._known[0] >= REMEMBERED_S:
             self._known = now, self._ask()
