@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,18 +14,21 @@ from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTab
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from tests.fakes.world import World
 from tests.integration.conftest import TABLES
 
 
 def make_tables() -> None:
-    """Make the tables, with nothing in them."""
-    dynamodb = boto3.client("dynamodb")
-    for name in dynamodb.list_tables()["TableNames"]:
-        dynamodb.delete_table(TableName=name)
-    for name, keys in TABLES.items():
-        dynamodb.create_table(
+    """Make the tables, with nothing in them; those that are there are emptied within moto, which takes no call."""
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_REGION"]].tables
+    for table in tables.values():
+        table.items.clear()
+    for name in TABLES.keys() - tables.keys():
+        keys = TABLES[name]
+        boto3.client("dynamodb").create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[
