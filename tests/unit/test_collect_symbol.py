@@ -1009,6 +1009,18 @@ def test_candles_of_a_new_symbol_that_were_all_revised_are_replaced_when_two_run
     system.assert_exact()
 
 
+def test_an_answer_that_lacks_a_stored_candle_of_a_new_symbol_revises_none_of_the_others() -> None:
+    system = World({SYMBOL: range(NOW - 3, NOW + 200)})
+    system.defaults = replace(system.defaults, collection_start=NOW - 200)
+    system.collect("forward")
+    system.exchange.printed[SYMBOL] = frozenset(range(NOW - 2, NOW + 200))
+    revising(system, {hour: {"trade_count": 9} for hour in range(NOW - 2, NOW)})
+    for _ in range(2):
+        system.clock.advance(6 * 3600)
+        assert differs(system.record(system.collect("forward")))
+    assert system.candles.revised(SYMBOL) == []
+
+
 def test_other_values_that_a_second_run_does_not_hear_again_replace_nothing() -> None:
     system = World({SYMBOL: range(NOW - 2, NOW + 200)})
     system.defaults = replace(system.defaults, collection_start=NOW - 200)
