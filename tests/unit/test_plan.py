@@ -6,7 +6,7 @@ from functools import cache
 from itertools import pairwise
 
 from candle_collector.domain import windows
-from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.coverage import YOUNG_HOURS, Coverage
 from candle_collector.domain.plan import (
     Request,
     count_requests,
@@ -93,13 +93,14 @@ def test_nothing_missing_needs_no_request() -> None:
     assert plan_requests((), 1000) == ()
 
 
-def test_only_hours_that_are_known_lie_between_a_window_and_the_candle_that_vouches_for_it() -> None:
+def test_hours_of_which_nothing_is_known_lie_before_no_window_and_at_most_a_day_of_them_behind_one() -> None:
     window = Window(100, 148)
 
     def request(stored: Window, *never_printed: Window) -> Request:
         return next_request((window,), Coverage((stored,), never_printed), window_hours=48, candles=2)
 
-    assert request(Window(80, 90)) == request(Window(153, 154)) == unanchored(window)
+    assert request(Window(80, 90)) == request(Window(173, 174)) == unanchored(window)
+    assert (request(Window(172, 173)).neighbour, request(Window(172, 173)).limit) == (172, 25)
     assert request(Window(80, 90), Window(90, 100)).anchor == Window(88, 90)
     assert request(Window(153, 154), Window(148, 153)).neighbour == 153
 
@@ -149,15 +150,15 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
         assert request.vouching <= stored
         assert 0 < len(request.vouching) <= candles
         between = rejected & set(range(max(before) + 1, window.start)) - stored
-    elif after and set(range(to_ask[0].end, min(after))) <= settled:
+    elif after and len(set(range(to_ask[0].end, min(after))) - settled) <= YOUNG_HOURS:
         assert window == to_ask[0]
         assert (request.anchor.hours, request.neighbour, request.vouching) == (0, min(after), frozenset({min(after)}))
-        between = rejected & set(range(to_ask[0].end, min(after)))
+        between = frozenset(range(to_ask[0].end, min(after))) - (never - rejected)
     else:
         assert window == plan_requests(to_ask, most)[0]
         assert (request.anchor.hours, request.neighbour, request.vouching) == (0, None, frozenset())
         between = frozenset()
-    assert request.rejected == len(between)
+    assert request.between == len(between)
     rows = 1 if request.neighbour is not None else request.anchor.hours + window.hours
     assert request.limit == rows + len(between)
 
@@ -165,7 +166,7 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
 def test_an_answer_has_at_most_a_thousand_rows_those_asked_for_again_among_them() -> None:
     assert [window_hours(mode, 1000) for mode in COLLECTING_MODES] == [998, 976, 998]
     assert [window_hours(mode, 1) for mode in COLLECTING_MODES] == [1, 1, 1]
-    request = Request(Window(500, 1498), Window(98, 100), rejected=400)
+    request = Request(Window(500, 1498), Window(98, 100), between=400)
     assert request.limit == 1000
 
 

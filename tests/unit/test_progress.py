@@ -305,7 +305,7 @@ def test_wrong_rows_between_the_stored_candles_and_the_window_take_rows_of_the_a
     wrong = (FailedWindow(Window(START - 3, START - 2), 1, "x"), FailedWindow(Window(START - 1, START), 1, "x"))
     never = (Window(START - 2, START - 1),)
     before = progress(stored=[START - 4], series=Series("BTCUSDT", rejected=wrong), never_printed=never)
-    assert before.next_request == Request(ASKED, Window(START - 4, START - 3), rejected=2)
+    assert before.next_request == Request(ASKED, Window(START - 4, START - 3), between=2)
     assert before.next_request.limit == 1 + 2 + 48
     behind = progress(
         stored=[START + 49],

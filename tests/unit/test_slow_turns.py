@@ -7,7 +7,7 @@ from dataclasses import replace
 from candle_collector.domain import windows
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.windows import Window
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.exchange import listing
@@ -30,6 +30,18 @@ WORLDS = st.fixed_dictionaries(
         "earlier": st.booleans(),
     }
 )
+YOUNG_HOLE_AT_THE_START = {
+    "holes": {9, 12},
+    "wrong": {10, 11},
+    "listed": 9,
+    "ends": None,
+    "batch_size": 1000,
+    "requests_a_turn": 50,
+    "ahead": None,
+    "lost": set(),
+    "earlier": False,
+}
+"""Between the hours before the listing and the first candle lies one that is too young to be settled."""
 
 
 def world(how: dict[str, object]) -> World:
@@ -60,6 +72,7 @@ def hours_of(system: World, within: Window) -> set[int]:
 
 @settings(max_examples=60, deadline=None)
 @given(WORLDS, st.booleans())
+@example(YOUNG_HOLE_AT_THE_START, False)  # noqa: FBT003
 def test_every_run_ends_and_asks_for_no_hour_much_more_than_once(how: dict[str, object], recheck: bool) -> None:  # noqa: FBT001
     system = world(how)
     exchange, whole = system.exchange, Window(START, NOW)

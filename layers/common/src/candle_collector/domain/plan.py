@@ -9,7 +9,7 @@ from operator import lt
 from typing import NamedTuple
 
 from candle_collector.domain import windows
-from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.coverage import YOUNG_HOURS, Coverage
 from candle_collector.domain.run import Mode
 from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
 
@@ -34,14 +34,14 @@ class Request(NamedTuple):
     neighbour
         Without an anchor, the hour of the stored candle behind the window. Then one row is asked for: the first candle
         from the window's start on. Such an answer cannot be cut at its head.
-    rejected
-        How many hours with a wrong row lie between the window and the stored candles: each takes a row of the answer.
+    between
+        How many hours between the window and the stored candles may each take a row of the answer.
     """
 
     window: Window
     anchor: Window
     neighbour: int | None = None
-    rejected: int = 0
+    between: int = 0
 
     @property
     def start(self) -> int:
@@ -52,8 +52,8 @@ class Request(NamedTuple):
     def limit(self) -> int:
         """How many rows are asked for."""
         if self.neighbour is not None:
-            return 1 + self.rejected
-        return min(ROWS_MOST, self.anchor.hours + self.rejected + self.window.hours)
+            return 1 + self.between
+        return min(ROWS_MOST, self.anchor.hours + self.between + self.window.hours)
 
     @property
     def vouching(self) -> frozenset[int]:
@@ -85,19 +85,27 @@ def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, cand
     """Return the request for the first hours of `to_ask`, with what vouches for its answer.
 
     That are up to `candles` stored hours that end where the window begins, else the stored hour where all that is asked
-    for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones.
+    for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones;
+    before a stored hour also up to a day of hours of which nothing is known: young ones stay so, run after run.
     """
     window, whole = first_span(to_ask, window_hours), to_ask[0]
-    settled = windows.subtract(coverage.covered(), coverage.offered)
     before = next((known for known in reversed(coverage.offered) if known.end <= window.start), None)
-    if before and windows.contains_all(settled, Window(before.end, window.start)):
-        rejected = windows.count(windows.clip(coverage.rejected, Window(before.end, window.start)))
-        return Request(window, Window(max(before.start, before.end - candles), before.end), rejected=rejected)
+    gap = Window(before.end if before else window.start, window.start)
+    rejected, unknown = _rows_in(gap, coverage)
+    if before and not unknown:
+        return Request(window, Window(max(before.start, before.end - candles), before.end), between=rejected)
     after = next((known for known in coverage.offered if known.start >= whole.end), None)
-    if after and windows.contains_all(settled, Window(whole.end, after.start)):
-        rejected = windows.count(windows.clip(coverage.rejected, Window(whole.end, after.start)))
-        return unanchored(whole)._replace(neighbour=after.start, rejected=rejected)
+    gap = Window(whole.end, after.start if after else whole.end)
+    rejected, unknown = _rows_in(gap, coverage)
+    if after and unknown <= YOUNG_HOURS:
+        return unanchored(whole)._replace(neighbour=after.start, between=rejected + unknown)
     return unanchored(window)
+
+
+def _rows_in(gap: Window, coverage: Coverage) -> tuple[int, int]:
+    """Return of how many hours without an offered candle the row is wrong, and of how many nothing is known."""
+    unknown = windows.subtract((gap,), coverage.covered()) if gap.hours else ()
+    return windows.count(windows.clip(coverage.rejected, gap)), windows.count(unknown)
 
 
 def plan_requests(missing: Windows, batch_size: int) -> Windows:
