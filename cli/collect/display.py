@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from candle_collector.answers import Results, Status
+from candle_collector.domain.wording import counted
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -16,7 +17,6 @@ from rich.text import Text
 from cli.collect.result import STYLES
 from cli.collect.wording import (
     Speed,
-    counted,
     having,
     hours_of_run,
     moment,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from candle_collector.answers import Plan
+from candle_collector.domain.wording import counted
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.collect.wording import MINUTE, counted, span
+from cli.collect.wording import MINUTE, span
 
 LISTED_SYMBOLS = 25
 

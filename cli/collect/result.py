@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from candle_collector.answers import OutcomeName, Results, SymbolResult
+from candle_collector.domain.wording import counted
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from cli.collect.stack import Stack
-from cli.collect.wording import counted, having, hour, moment, reason, requests_of, span, windows
+from cli.collect.wording import having, hour, moment, reason, requests_of, span, windows
 
 ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
 MEANINGS: dict[OutcomeName, str] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from candle_collector.answers import Started, Status
+from candle_collector.domain.wording import counted
 from rich.console import Console
 from rich.text import Text
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_fixed
@@ -20,7 +21,7 @@ from cli.collect.arguments import CollectionRequest
 from cli.collect.display import Display, display_for
 from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, what_stays, where_it_lies
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
-from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, counted, exit_code, moment, seconds_of
+from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, exit_code, moment, seconds_of
 
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.

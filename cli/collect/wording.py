@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from candle_collector.answers import OutcomeName, Results, Status, SymbolResult, Window
 from candle_collector.domain import dates
 from candle_collector.domain.run import Failure
+from candle_collector.domain.wording import counted
 
 MINUTE = 60
 HOUR = 3600
@@ -33,11 +34,6 @@ def seconds_of(status: Status) -> float | None:
     if ended_at is not None and status.start_time is not None:
         return (moment(ended_at) - moment(status.start_time)).total_seconds()
     return status.elapsed_seconds
-
-
-def counted(number: int, noun: str) -> str:
-    """Write `1 request`, `2,160 candles`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def span(seconds: float) -> str:

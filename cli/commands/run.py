@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import time
 
+from candle_collector.domain.wording import counted
+
 from background.places import Places
 from background.progress import StackError, say
 from cli.client import CollectorApi
 from cli.collect.run import follow_retry, report
 from cli.collect.stack import read_stack
-from cli.collect.wording import counted
 from cli.console import console
 from cli.homes import add_home_argument, home_of, require_running
 

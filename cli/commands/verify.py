@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from candle_collector.answers import Results
+from candle_collector.domain.wording import counted
 from rich.console import Console
 
 from background.places import Places
 from cli.collect.arguments import check_range, moment, symbols
 from cli.collect.result import show_result
 from cli.collect.run import Runs, Wait, follow, say
-from cli.collect.wording import EXIT_INCOMPLETE, counted, exit_code
+from cli.collect.wording import EXIT_INCOMPLETE, exit_code
 from cli.console import console
 from cli.difference_tables import differences_table
 from cli.homes import add_home_argument, home_of

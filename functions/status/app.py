@@ -134,7 +134,13 @@ def system_info() -> Response[str]:
         api_key_required=settings.api_key_required,
     )
     ports = SystemPorts(
-        container.runs, container.leases, container.series, container.rate_limiter, container.probe, container.clock
+        runs=container.runs,
+        leases=container.leases,
+        series=container.series,
+        failed_starts=container.failed_starts,
+        rate_limiter=container.rate_limiter,
+        probe=container.probe,
+        clock=container.clock,
     )
     return answer(
         200,

@@ -16,6 +16,7 @@ from candle_collector.api.trigger_body import read_trigger
 from candle_collector.collecting.control_run import cancel_run, retry_run
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
+from candle_collector.collecting.scheduled_start import keeping_failure
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import dates
 from candle_collector.domain.ids import is_run_id
@@ -140,7 +141,8 @@ def _start_occurrence(mode: Mode, time: str) -> dict[str, Any]:
     container = bootstrap.container()
     request = RunRequest(mode, occurrence=f"{mode}#{time}")
     try:
-        run = start_run(request, container.run_defaults(), container.run_ports())
+        with keeping_failure(mode, time, container.failed_starts, container.clock):
+            run = start_run(request, container.run_defaults(), container.run_ports())
     except CollectionInProgressError as busy:
         log.warning("occurrence skipped: a run is active", extra={"mode": mode, "active_run_id": busy.run_id})
         return {"skipped": True, "active_run_id": busy.run_id}

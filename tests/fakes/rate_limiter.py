@@ -1,4 +1,4 @@
-"""The rate limiter, the market's last answers and the event bus in memory."""
+"""The rate limiter, the market's last answers, the last failed start and the event bus in memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
+from candle_collector.domain.health import FailedStart
 from candle_collector.domain.rate_limit import RateLimit, RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
@@ -121,6 +122,21 @@ class FakeMarketCache:
         with self._lock:
             if self._claim and self._claim[0] == claim_id:
                 self._claim = None
+
+
+class FakeFailedStarts:
+    """The last scheduled start that failed, in memory."""
+
+    def __init__(self) -> None:
+        self._last: FailedStart | None = None
+
+    def put(self, start: FailedStart) -> None:
+        """Keep it."""
+        self._last = start
+
+    def get(self) -> FailedStart | None:
+        """Return it."""
+        return self._last
 
 
 class FakeEventBus:

@@ -20,7 +20,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
-from tests.fakes.rate_limiter import FakeEventBus, FakeMarketCache, FakeRateLimiter
+from tests.fakes.rate_limiter import FakeEventBus, FakeFailedStarts, FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
@@ -109,6 +109,7 @@ class World:
         self.queue = FakeQueue(self.clock, VISIBILITY)
         self.rate_limiter = FakeRateLimiter()
         self.market_cache = FakeMarketCache()
+        self.failed_starts = FakeFailedStarts()
         self.sleep: Callable[[float], None] = self.clock.advance
         self.events = FakeEventBus()
         self.defaults = RunDefaults(

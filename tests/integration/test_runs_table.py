@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from candle_collector.adapters.dynamodb.failed_start_table import FailedStartTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.market_table import MarketTable
@@ -16,6 +17,7 @@ from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 from candle_collector.domain.series import Series
 from candle_collector.errors import CollectorError
 
+from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
@@ -75,6 +77,13 @@ class TestMarketTable(MarketCacheContract):
     @pytest.fixture
     def market_cache(self, table: ItemTable) -> MarketTable:
         return MarketTable(table)
+
+
+@pytest.mark.usefixtures("tables")
+class TestFailedStartTable(FailedStartContract):
+    @pytest.fixture
+    def failed_starts(self, table: ItemTable) -> FailedStartTable:
+        return FailedStartTable(table)
 
 
 @pytest.mark.usefixtures("tables")

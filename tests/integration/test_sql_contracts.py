@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.failed_starts import SqlFailedStarts
 from candle_collector.adapters.sql.keys import SqlKeys
 from candle_collector.adapters.sql.leases import SqlLeases
 from candle_collector.adapters.sql.market_cache import SqlMarketCache
@@ -16,6 +17,7 @@ from candle_collector.adapters.sql.universes import SqlUniverses
 
 from tests.fakes.clock import FakeClock
 from tests.port_contracts.candle_store import CandleStoreContract
+from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.key_store import KeyStoreContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.market_cache import MarketCacheContract
@@ -71,6 +73,12 @@ class TestSqlMarketCache(MarketCacheContract):
     @pytest.fixture
     def market_cache(self, database: Database) -> SqlMarketCache:
         return SqlMarketCache(database)
+
+
+class TestSqlFailedStarts(FailedStartContract):
+    @pytest.fixture
+    def failed_starts(self, database: Database) -> SqlFailedStarts:
+        return SqlFailedStarts(database)
 
 
 class TestSqlKeys(KeyStoreContract):

@@ -6,10 +6,11 @@ import pytest
 from candle_collector.answers import Results, Window
 from candle_collector.domain.dates import format_moment
 from candle_collector.domain.run import Failure
+from candle_collector.domain.wording import counted
 
 from cli.client import Refusal
 from cli.collect.remedies import remedy
-from cli.collect.wording import Pace, counted, exit_code, progress_line, reason, span, tally, windows
+from cli.collect.wording import Pace, exit_code, progress_line, reason, span, tally, windows
 from tests.unit.api_answers import results, status, symbol_result
 
 

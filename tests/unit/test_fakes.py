@@ -7,10 +7,11 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
-from tests.fakes.rate_limiter import FakeMarketCache, FakeRateLimiter
+from tests.fakes.rate_limiter import FakeFailedStarts, FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.port_contracts.candle_store import CandleStoreContract
+from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.message_queue import MessageQueueContract
@@ -65,6 +66,12 @@ class TestFakeMarketCache(MarketCacheContract):
     @pytest.fixture
     def market_cache(self) -> FakeMarketCache:
         return FakeMarketCache()
+
+
+class TestFakeFailedStarts(FailedStartContract):
+    @pytest.fixture
+    def failed_starts(self) -> FakeFailedStarts:
+        return FakeFailedStarts()
 
 
 class TestFakeQueue(MessageQueueContract):

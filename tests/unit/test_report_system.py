@@ -42,7 +42,15 @@ def deployed(**settings: Any) -> SettingsInForce:
 
 
 def report(world: World, probe: Probe, settings: SettingsInForce | None = None) -> dict[str, Any]:
-    ports = SystemPorts(world.runs, world.leases, world.series, world.rate_limiter, probe, world.clock)
+    ports = SystemPorts(
+        runs=world.runs,
+        leases=world.leases,
+        series=world.series,
+        failed_starts=world.failed_starts,
+        rate_limiter=world.rate_limiter,
+        probe=probe,
+        clock=world.clock,
+    )
     settings = settings or deployed()
     system = report_system(version="1.2.3", stage="dev", settings=settings, limits=REPORTED, ports=ports)
     reported: dict[str, Any] = as_json(system)

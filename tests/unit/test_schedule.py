@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.domain.schedule import next_occurrence, to_eventbridge
+from candle_collector.domain.schedule import longest_pause, next_occurrence, to_eventbridge
 
 MONDAY = datetime(2025, 6, 2, 12, 5, 30, tzinfo=UTC)
 
@@ -107,3 +107,22 @@ def test_cron_fields_become_eventbridges_expression(cron: str, eventbridge: str)
 def test_what_is_not_a_schedule_is_refused_by_name(wrong: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         to_eventbridge(wrong)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("cron(5 0/6 * * ? *)", timedelta(hours=6)),
+        ("rate(6 hours)", timedelta(hours=6)),
+        ("rate(1 day)", timedelta(days=1)),
+        ("cron(0 10,12 * * ? *)", timedelta(hours=22)),
+        ("cron(0/15 * * * ? *)", timedelta(minutes=15)),
+        ("cron(0/15 9-17 ? * MON-FRI *)", timedelta(days=2, hours=15, minutes=15)),
+        ("cron(0 8 1 * ? *)", timedelta(days=31)),
+        ("cron(0 0 1 JAN ? 2027)", None),
+        ("cron(0 0 L * ? *)", None),
+        ("", None),
+    ],
+)
+def test_the_longest_pause_is_that_of_a_week_or_between_two_starts(expression: str, expected: timedelta | None) -> None:
+    assert longest_pause(expression, MONDAY) == expected

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from candle_collector.domain import dates, windows
+from candle_collector.domain.health import State
 from candle_collector.domain.ids import RUN_ID_PATTERN
 from candle_collector.domain.run import Failure, Mode
 
@@ -392,6 +393,15 @@ class SettingsInForce:
 
 
 @dataclass(frozen=True)
+class HealthInfo:
+    """How the archive stands, in the words that every home uses; `remedy` is null where nothing is to be done."""
+
+    state: State
+    sentence: str
+    remedy: str | None
+
+
+@dataclass(frozen=True)
 class SystemInfo:
     """The state of the whole deployment."""
 
@@ -399,6 +409,7 @@ class SystemInfo:
     version: str
     stage: Annotated[str, Schema(enum=["local", "dev", "prod"])]
     timestamp: Moment
+    health: HealthInfo
     exchange: ExchangeInfo
     store: StoreInfo
     collection: CollectionInfo

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         EventBus,
         Exchange,
         ExchangeProbe,
+        FailedStartStore,
         LeaseStore,
         MarketCache,
         MessageQueue,
@@ -144,6 +145,13 @@ class Container:
         from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 
         return UniverseTable(self.runs_items)
+
+    @cached_property
+    def failed_starts(self) -> FailedStartStore:
+        """The last scheduled start that failed."""
+        from candle_collector.adapters.dynamodb.failed_start_table import FailedStartTable
+
+        return FailedStartTable(self.runs_items)
 
     @cached_property
     def series(self) -> SeriesStore:
@@ -304,6 +312,13 @@ class SqlContainer(Container):
         from candle_collector.adapters.sql.universes import SqlUniverses
 
         return SqlUniverses(self.database)
+
+    @cached_property
+    def failed_starts(self) -> FailedStartStore:
+        """The last scheduled start that failed."""
+        from candle_collector.adapters.sql.failed_starts import SqlFailedStarts
+
+        return SqlFailedStarts(self.database)
 
     @cached_property
     def series(self) -> SeriesStore:

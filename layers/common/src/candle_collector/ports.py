@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.candle_columns import CandleColumns
+from candle_collector.domain.health import FailedStart
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run, SymbolRecord
@@ -294,6 +295,16 @@ class RunStore(Protocol):
 
     def occurred(self, occurrence: str) -> bool:
         """Return whether the occurrence of a schedule has started a run."""
+
+
+class FailedStartStore(Protocol):
+    """The last start by a schedule of which nothing came; whoever reads it compares it with the newest run."""
+
+    def put(self, start: FailedStart) -> None:
+        """Keep a start instead of the one before."""
+
+    def get(self) -> FailedStart | None:
+        """Return the last one; None where none failed, or where the record cannot be read."""
 
 
 class UniverseStore(Protocol):

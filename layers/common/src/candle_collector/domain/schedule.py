@@ -10,14 +10,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 
 EXPRESSION = r"(cron\([0-9]\S*( [0-9A-Z*?/,#-]+){5}\)|rate\([1-9][0-9]* (minute|hour|day)s?\))"
 """What EventBridge takes as a schedule, as a pattern."""
 
 _CRON = re.compile(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)")
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _DAY_NAMES = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _LOOK_AHEAD_DAYS = 366 * 4 + 1
 """29 February recurs within them."""
+
+_WEEK = timedelta(days=7)
+_STARTS_MOST = 700
+"""Those of a schedule of a quarter of an hour in a week."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,28 @@ def next_occurrence(expression: str, after: datetime) -> datetime | None:
         if (first := next((moment for moment in moments if moment >= earliest), None)) is not None:
             return first
     return None
+
+
+@lru_cache(maxsize=8)  # asked for with each look at the archive's health
+def longest_pause(expression: str, after: datetime) -> timedelta | None:
+    """Return the longest time between two starts of a schedule in the week that follows, or between the next two.
+
+    None where it is unknown, or where there are not two.
+
+    Parameters
+    ----------
+    after
+        An aware UTC time.
+    """
+    if rate := _RATE.fullmatch(expression):
+        return timedelta(**{f"{rate[2]}s": int(rate[1])})
+    starts: list[datetime] = []
+    while len(starts) < _STARTS_MOST and (len(starts) < 2 or starts[-1] - starts[0] < _WEEK):  # noqa: PLR2004 - a pause has two ends
+        following = next_occurrence(expression, starts[-1] if starts else after)
+        if following is None:
+            break
+        starts.append(following)
+    return max((later - earlier for earlier, later in pairwise(starts)), default=None)
 
 
 def to_eventbridge(schedule: str) -> str:

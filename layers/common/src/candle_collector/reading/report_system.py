@@ -15,11 +15,13 @@ from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.ports import (
     Clock,
     ExchangeProbe,
+    FailedStartStore,
     LeaseStore,
     RateLimiter,
     RunStore,
     SeriesStore,
 )
+from candle_collector.reading.report_health import Known, report_health
 from candle_collector.reading.report_runs import current_run, run_line
 
 _WEIGHT_SECONDS = 60
@@ -33,6 +35,7 @@ class SystemPorts:
     runs: RunStore
     leases: LeaseStore
     series: SeriesStore
+    failed_starts: FailedStartStore
     rate_limiter: RateLimiter
     probe: ExchangeProbe
     clock: Clock
@@ -50,18 +53,37 @@ def report_system(
     now = ports.clock.now()
     current = current_run(ports.runs, ports.leases, now)
     state = ports.rate_limiter.state()
+    series = list(ports.series.all())
+    newest = max((record.last for record in series if record.last is not None), default=None)
+    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
+    schedule = settings.collection_schedule if settings.schedules_enabled else None
+    known = Known(
+        now=now,
+        run=current,
+        series=series,
+        rate_limiter=state,
+        newest=newest,
+        lag_hours=None if newest is None else max(0, closed_end - 1 - newest),
+        schedule=schedule,
+        next_start=_next(schedule, now),
+        next_gap_fill=_next(settings.gap_fill_schedule if settings.schedules_enabled else None, now),
+        failed_start=ports.failed_starts.get(),
+        outage=None,
+    )
+    health = report_health(known, ports.runs)
     return answers.SystemInfo(
         service="candle-collector",
         version=version,
         stage=stage,
         timestamp=dates.format_moment(now),
+        health=answers.HealthInfo(health.state, health.sentence, health.remedy),
         exchange=_exchange(settings.exchange_base_url, state, current, ports.probe, now),
-        store=_store(ports.series, state, now),
+        store=_store(known),
         collection=answers.CollectionInfo(
             state="running" if current and current.state is not RunState.ENDED else "idle",
             last_run=run_line(current) if current else None,
-            next_scheduled=_next(settings.collection_schedule, settings, now),
-            next_gap_fill=_next(settings.gap_fill_schedule, settings, now),
+            next_scheduled=_moment(known.next_start),
+            next_gap_fill=_moment(known.next_gap_fill),
         ),
         limits=limits,
         settings=settings,
@@ -86,20 +108,21 @@ def _exchange(
     )
 
 
-def _store(series: SeriesStore, state: RateLimiterState, now: datetime) -> answers.StoreInfo:
-    stored = [record for record in series.all() if record.last is not None]
-    latest = max((record.last for record in stored if record.last is not None), default=None)
+def _store(known: Known) -> answers.StoreInfo:
+    stored = [record for record in known.series if record.last is not None]
     first = min((record.first for record in stored if record.first is not None), default=None)
-    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
     return answers.StoreInfo(
         symbols=len(stored),
         candles=sum(sum(record.years.values()) for record in stored),
         first_candle=None if first is None else dates.format_hour(first),
-        latest_candle=None if latest is None else dates.format_hour(latest),
-        lag_hours=None if latest is None else max(0, closed_end - 1 - latest),
+        latest_candle=None if known.newest is None else dates.format_hour(known.newest),
+        lag_hours=known.lag_hours,
     )
 
 
-def _next(expression: str | None, settings: answers.SettingsInForce, now: datetime) -> str | None:
-    moment = next_occurrence(expression, now) if expression and settings.schedules_enabled else None
-    return dates.format_moment(moment) if moment else None
+def _next(expression: str | None, now: datetime) -> datetime | None:
+    return next_occurrence(expression, now) if expression else None
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else dates.format_moment(moment)

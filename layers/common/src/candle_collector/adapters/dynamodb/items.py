@@ -150,6 +150,15 @@ class MarketClaimItem(Item):
     until = MomentAttribute()
 
 
+class FailedStartItem(Item):
+    """``FAILED_START``/``FAILED_START``: the last start by a schedule of which nothing came."""
+
+    mode = UnicodeAttribute()
+    due = MomentAttribute()
+    at = MomentAttribute()
+    reason = UnicodeAttribute()
+
+
 class SeriesItem(Item):
     """``SERIES``/``BTCUSDT#1h``."""
 

@@ -159,7 +159,8 @@ states = Table(
     Column("name", _WORD, primary_key=True),
     Column("body", Text),
 )
-"""What there is one of: the lease, the rate limiter, the market's last answers and whose turn it is to ask."""
+"""What there is one of: the lease, the rate limiter, the market's last answers whose turn it is to ask, the last
+scheduled start that failed."""
 
 api_keys = Table(
     "api_keys",

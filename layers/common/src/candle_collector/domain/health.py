@@ -1,0 +1,262 @@
+"""How the archive stands, in one sentence with its figures, and what a person can do about it.
+
+It is the one place of that sentence: the API, the page, the terminal, the metrics, the notifications and the logs of
+every home take it from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from candle_collector.domain import windows
+from candle_collector.domain.run import Mode
+from candle_collector.domain.versions import RECORD_VERSION
+from candle_collector.domain.wording import counted, split_reason
+
+State = Literal["empty", "running", "waiting", "ok", "needs_you"]
+
+STALE_LEAST_HOURS = 13
+"""How far behind the newest candle may be at least, before a person must look: two starts of a schedule of 6 hours were
+missed, and an hour."""
+
+OVERDUE = timedelta(minutes=30)
+"""How long after its deadline a run may still be open: the reconciler closes it within minutes."""
+
+_START = "Start a collection"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of the newest run.
+
+    Attributes
+    ----------
+    done, total
+        How many of its symbols have ended, and how many it has.
+    ended_at
+        None while it is open.
+    incomplete
+        How many of its symbols ended as partial or failed.
+    missing_hours
+        The hours that those are missing; of a verification, the hours that were not compared.
+    reason
+        The most frequent reason among those; None where there is not a reason.
+    """
+
+    run_id: str
+    mode: Mode
+    done: int
+    total: int
+    created_at: datetime
+    deadline: datetime
+    ended_at: datetime | None = None
+    incomplete: int = 0
+    missing_hours: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class FailedStart:
+    """A start by a schedule of which nothing came.
+
+    Attributes
+    ----------
+    due
+        When the schedule was to start it.
+    at
+        When it failed, the last time that it was tried.
+    reason
+        Why, as a sentence, with the remedy where there is one.
+    """
+
+    mode: Mode
+    due: datetime
+    at: datetime
+    reason: str
+    version: int = RECORD_VERSION
+
+
+@dataclass(frozen=True)
+class HealthFacts:
+    """All that the sentence depends on. Moments are aware, UTC, and by our clock.
+
+    Attributes
+    ----------
+    symbols
+        Of how many symbols candles are stored.
+    newest
+        The hour of the newest stored candle; None where nothing is stored.
+    lag_hours
+        How many hours the newest candle is behind the last one that has closed.
+    stale_after_hours
+        How many hours that may be; None where nothing starts by itself.
+    run
+        The run that is active, else the last that ended.
+    failed_start
+        The last scheduled start that failed.
+    blocked_until
+        Until when the exchange asked us to wait (429, 418).
+    refused
+        Why the exchange will not answer us before a person changes something (451, 403, a certificate).
+    failed_hours, failed_symbols
+        How many hours of how many symbols runs have asked for in vain, and are missing still.
+    next_start, next_gap_fill
+        When the schedules start the next run; None where they are off, or it is not known.
+    outage
+        Why the database stores nothing; None where it does.
+    """
+
+    now: datetime
+    symbols: int = 0
+    newest: int | None = None
+    lag_hours: int | None = None
+    stale_after_hours: int | None = None
+    run: RunFacts | None = None
+    failed_start: FailedStart | None = None
+    blocked_until: datetime | None = None
+    refused: str | None = None
+    failed_hours: int = 0
+    failed_symbols: int = 0
+    next_start: datetime | None = None
+    next_gap_fill: datetime | None = None
+    outage: str | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """How things stand.
+
+    Attributes
+    ----------
+    state
+        A word for programs. `needs_you`: something stays wrong until a person does something.
+    sentence
+        For people.
+    remedy
+        What to do; None where nothing is to be done, which is so while the archive is `running`, `waiting` or `ok`.
+    """
+
+    state: State
+    sentence: str
+    remedy: str | None = None
+
+
+def judge_health(facts: HealthFacts) -> Health:
+    """Return the most important thing that there is to say."""
+    return cannot_store(facts.outage) if facts.outage is not None else _of_runs(facts)
+
+
+def _of_runs(facts: HealthFacts) -> Health:
+    run = facts.run
+    active = run if run is not None and run.ended_at is None else None
+    if active is not None and facts.now - active.deadline > OVERDUE:
+        return _overdue(active, facts.now)
+    if facts.refused is not None:
+        said, remedy = split_reason(facts.refused)
+        return _needs_you(said, remedy or "Ask the exchange, or whoever runs this network, why; then start again.")
+    if active is not None:
+        return _at_work(active, facts)
+    start = facts.failed_start
+    if start is not None and (run is None or run.created_at <= start.at):
+        return _not_started(start, facts.next_start)
+    return _incomplete(run) if run is not None and run.incomplete else _at_rest(facts)
+
+
+def cannot_store(reason: str) -> Health:
+    """Return what is to be said where the database stores nothing."""
+    said, remedy = split_reason(reason)
+    again = "It is tried again by itself, and what was stored is safe."
+    return _needs_you(f"nothing can be stored: {said}", f"{remedy or 'Look at the database and its disk.'} {again}")
+
+
+def _needs_you(what: str, remedy: str) -> Health:
+    return Health("needs_you", f"Needs you: {what}.", remedy)
+
+
+def _overdue(run: RunFacts, now: datetime) -> Health:
+    minutes = (now - run.deadline) // timedelta(minutes=1)
+    return _needs_you(
+        f"the {_named(run)} is {counted(minutes, 'minute')} past its deadline and has not ended",
+        "The reconciler ends it, so see why that does not work in its log; cancelling the run ends it too.",
+    )
+
+
+def _at_work(run: RunFacts, facts: HealthFacts) -> Health:
+    far = f"{run.done:,} of {counted(run.total, 'crypto')} done"
+    if facts.blocked_until is not None:
+        until = _time(facts.blocked_until)
+        return Health("waiting", f"Waiting: the exchange wants no requests until {until}; {far}. The run goes on then.")
+    return Health("running", f"Running: {far} by the {_named(run)}.")
+
+
+def _not_started(start: FailedStart, next_start: datetime | None) -> Health:
+    said, remedy = split_reason(start.reason)
+    following = f"; the schedule tries again at {_time(next_start)}" if next_start else ""
+    return _needs_you(
+        f"the {start.mode} run of {_time(start.due)} did not start: {said}",
+        f"{remedy} {_START} then{following}." if remedy else f"{_START}{following}.",
+    )
+
+
+def _incomplete(run: RunFacts) -> Health:
+    said, remedy = split_reason(run.reason) if run.reason else (None, None)
+    why = f": {said}" if said else ""
+    cryptos = counted(run.incomplete, "crypto")
+    if run.mode == "verify":
+        left = f", {counted(run.missing_hours, 'hour')} not compared" if run.missing_hours else ""
+        return _needs_you(
+            f"the {_named(run)} was not good for {cryptos}{left}{why}",
+            f"{remedy} Then verify again." if remedy else "Verify again with repair.",
+        )
+    are = "is" if run.missing_hours == 1 else "are"
+    what = f"{counted(run.missing_hours, 'hour')} {are} missing in {cryptos}" if run.missing_hours else cryptos
+    stand = "after" if run.missing_hours else f"{'is' if run.incomplete == 1 else 'are'} not complete after"
+    then = f"{remedy} Then retry that run, or run gap_fill." if remedy else "Retry that run, or run gap_fill."
+    return _needs_you(f"{what} {stand} the {_named(run)}{why}", then)
+
+
+def _at_rest(facts: HealthFacts) -> Health:
+    """Return what there is to say where no run is active, and the last one left nothing out."""
+    if facts.newest is None or facts.lag_hours is None:
+        if facts.run is not None:
+            return Health("ok", f"OK: nothing was missing for the {_named(facts.run)}, and no candle is stored.")
+        by_itself = f", or wait for the schedule: {_time(facts.next_start)}" if facts.next_start else ""
+        return Health("empty", "Empty: nothing is stored, and nothing was collected yet.", f"{_START}{by_itself}.")
+    newest = _time(windows.moment_of(facts.newest))
+    behind = f"{counted(facts.lag_hours, 'hour')} behind" if facts.lag_hours else "up to date"
+    if _is_stale(facts, facts.lag_hours):
+        return _needs_you(
+            f"nothing newer than the candle of {newest} was collected, {behind}",
+            f"{_START}, and see in the trigger's log why the schedules did not.",
+        )
+    if facts.failed_hours:
+        by_itself = f", or wait for the schedule: {_time(facts.next_gap_fill)}" if facts.next_gap_fill else ""
+        hours = counted(facts.failed_hours, "hour")
+        return _needs_you(
+            f"{hours} that earlier runs could not get {'is' if facts.failed_hours == 1 else 'are'} missing in "
+            f"{counted(facts.failed_symbols, 'crypto')}",
+            f"Run gap_fill{by_itself}.",
+        )
+    return Health("ok", f"OK: {counted(facts.symbols, 'crypto')} stored, the newest candle is of {newest}, {behind}.")
+
+
+def _is_stale(facts: HealthFacts, lag_hours: int) -> bool:
+    """Return whether the schedules should have collected something newer by now.
+
+    A run of the past ends yesterday, and one that verifies stores nothing new: after either, the schedules have time.
+    """
+    if facts.stale_after_hours is None or lag_hours <= facts.stale_after_hours:
+        return False
+    run = facts.run
+    has_time = run is not None and facts.now - run.created_at <= timedelta(hours=facts.stale_after_hours)
+    return run is None or run.mode in {"forward", "gap_fill"} or not has_time
+
+
+def _named(run: RunFacts) -> str:
+    return f"{run.mode} run of {_time(run.created_at)}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,23 @@
+"""Numbers and sentences as people read them, the same wherever they are printed."""
+
+from __future__ import annotations
+
+REASON_MOST = 200
+"""The most characters of a reason inside a sentence."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Write `1 request`, `2,160 candles`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def split_reason(message: str) -> tuple[str, str | None]:
+    """Return what a failure says on one line without its full stop, and the remedy that follows it, if there is one.
+
+    A failure's message is a sentence; the sentences after the first one are its remedy.
+    """
+    said, _, remedy = " ".join(message.split()).partition(". ")
+    said = said.rstrip(".")
+    if len(said) > REASON_MOST:
+        said = f"{said[: REASON_MOST - 3]}..."
+    return said, f"{remedy.rstrip('.')}." if remedy else None

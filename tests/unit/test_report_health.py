@@ -1,0 +1,163 @@
+"""The facts of the first sentence, as they are read from what runs leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from candle_collector.collecting.scheduled_start import keeping_failure
+from candle_collector.domain import windows
+from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.run import Failure
+from candle_collector.errors import CollectionInProgressError, CollectorError, MarketUnavailableError
+
+from tests.fakes.world import World
+from tests.unit.test_report_system import Probe, deployed, report
+
+REGION = "The exchange refuses this region (451). Use another place."
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world whose exchange has three days of candles up to the last closed hour."""
+    empty = World({})
+    now = windows.hour_of(empty.clock.now())
+    return World({"BTCUSDT": range(now - 72, now + 1), "ETHUSDT": range(now - 72, now + 1)})
+
+
+def health(world: World, **settings: Any) -> dict[str, str | None]:
+    reported: dict[str, str | None] = report(world, Probe(), deployed(**settings))["health"]
+    return reported
+
+
+def collect(world: World, hours: int = 48) -> None:
+    world.collect(start=windows.hour_of(world.clock.now()) - hours)
+
+
+def test_from_empty_to_complete(world: World) -> None:
+    assert health(world)["state"] == "empty"
+    run = world.start(start=windows.hour_of(world.clock.now()) - 48)
+    running = health(world)
+    assert (running["state"], running["remedy"]) == ("running", None)
+    assert "0 of 2 cryptos done by the backward run" in str(running["sentence"])
+    world.deliver()
+    assert "1 of 2 cryptos done" in str(health(world)["sentence"])
+    world.settle()
+    assert world.ended(run.run_id)
+    ended = health(world)
+    assert (ended["state"], ended["remedy"]) == ("ok", None)
+    assert "2 cryptos stored" in str(ended["sentence"])
+
+
+def test_an_active_run_waits_while_the_exchange_wants_no_requests(world: World) -> None:
+    world.start(start=windows.hour_of(world.clock.now()) - 48)
+    failure = Failure("blocked", "the exchange asked us to wait", 429)
+    world.rate_limiter.block(120, failure, now=world.clock.now(), seen=None)
+    assert health(world)["state"] == "waiting"
+    world.clock.advance(121)
+    assert health(world)["state"] == "running"
+
+
+def test_a_block_is_over_by_our_clock_not_by_the_exchange_s(world: World) -> None:
+    world.start(start=windows.hour_of(world.clock.now()) - 48)
+    failure = Failure("blocked", "the exchange asked us to wait", 429)
+    world.rate_limiter.note_clock(60_000)
+    world.rate_limiter.block(120, failure, now=world.clock.now(), seen=None)
+    world.clock.advance(61)
+    assert health(world)["state"] == "running"
+
+
+def test_a_refusal_needs_somebody_until_it_is_over(world: World) -> None:
+    collect(world)
+    world.rate_limiter.refuse(world.clock.now() + timedelta(hours=1), Failure("refused", REGION, 451))
+    refused = health(world)
+    assert refused == {
+        "state": "needs_you",
+        "sentence": "Needs you: The exchange refuses this region (451).",
+        "remedy": "Use another place.",
+    }
+    world.clock.advance(3600 + 1)
+    assert health(world)["state"] == "ok"
+
+
+def test_a_run_that_was_ended_by_its_deadline_left_hours_out_until_another_gets_them(world: World) -> None:
+    now = windows.hour_of(world.clock.now())
+    run = world.start(start=now - 48, end=now)
+    world.deliver()
+    world.clock.advance(6 * 3600)
+    world.tend()  # past its deadline
+    world.ended(run.run_id)
+    late = health(world)
+    assert late["state"] == "needs_you"
+    assert "Needs you: 48 hours are missing in 1 crypto after the backward run" in str(late["sentence"])
+    assert "the run was over its time" in str(late["sentence"])
+    collect(world)
+    assert health(world)["state"] == "ok"
+
+
+def test_hours_that_failed_are_remembered_when_a_later_run_did_not_ask_for_them(world: World) -> None:
+    now = windows.hour_of(world.clock.now())
+    world.collect(start=now - 48, end=now - 20, symbols=("BTCUSDT",))
+    series = world.series.get("BTCUSDT")
+    failed = (FailedWindow(windows.Window(now - 60, now - 57), 4, "no answer"),)
+    world.series.put(replace(series, failed_windows=failed))
+    remembered = health(world, gap_fill_schedule="cron(35 3 ? * SUN *)", collection_schedule="rate(6 hours)")
+    assert "3 hours that earlier runs could not get" in str(remembered["sentence"])
+    world.collect(start=now - 19, symbols=("BTCUSDT",))
+    remembered = health(world, gap_fill_schedule="cron(35 3 ? * SUN *)")
+    assert remembered["sentence"] == "Needs you: 3 hours that earlier runs could not get are missing in 1 crypto."
+    assert str(remembered["remedy"]).startswith("Run gap_fill, or wait for the schedule: ")
+
+
+def test_how_old_the_newest_candle_may_be_depends_on_the_schedule(world: World) -> None:
+    collect(world)
+    world.clock.advance(14 * 3600)
+    assert health(world)["state"] == "needs_you"
+    assert health(world, collection_schedule="cron(5 12 * * ? *)")["state"] == "ok"
+    assert health(world, schedules_enabled=False)["state"] == "ok"
+    world.clock.advance(16 * 3600)
+    assert health(world, collection_schedule="cron(5 12 * * ? *)")["state"] == "ok"
+    world.clock.advance(20 * 3600)
+    assert health(world, collection_schedule="cron(5 12 * * ? *)")["state"] == "needs_you"
+
+
+def keep(world: World, error: Exception, due: str = "2025-06-01T06:05:00Z") -> None:
+    with pytest.raises(type(error)), keeping_failure("forward", due, world.failed_starts, world.clock):
+        raise error
+
+
+def test_a_scheduled_start_that_is_refused_is_kept_and_said(world: World) -> None:
+    keep(world, MarketUnavailableError(REGION))
+    refused = health(world)
+    assert refused["state"] == "needs_you"
+    assert refused["sentence"] == (
+        "Needs you: the forward run of 2025-06-01 06:05 UTC did not start: The exchange refuses this region (451)."
+    )
+    world.clock.advance(1)
+    collect(world)
+    assert health(world)["state"] == "ok"
+
+
+def test_a_start_that_a_bug_ends_is_kept_by_the_name_of_its_error(world: World) -> None:
+    keep(world, KeyError("x"), due="at noon")
+    kept = world.failed_starts.get()
+    assert kept is not None
+    assert (kept.reason, kept.due) == ("KeyError: 'x'", world.clock.now())
+
+
+def test_a_start_that_meets_an_active_run_has_not_failed(world: World) -> None:
+    keep(world, CollectionInProgressError("01KBSM0000ABCDEFGHJKMNPQRS"))
+    assert world.failed_starts.get() is None
+
+
+def test_a_failure_that_cannot_be_kept_is_still_the_one_that_is_raised(world: World) -> None:
+    class Full:
+        def get(self) -> None: ...
+
+        def put(self, _start: object) -> None:
+            raise CollectorError("no room")
+
+    with pytest.raises(MarketUnavailableError), keeping_failure("forward", "", Full(), world.clock):
+        raise MarketUnavailableError(REGION)
