@@ -102,8 +102,8 @@ def test_what_a_run_left_out_is_said_with_its_reason() -> None:
         ),
         "Retry that run, or run gap_fill.",
     )
-    one = replace(INCOMPLETE, incomplete=1, missing_hours=1, reason=None)
-    assert said(run=one)[1] == (
+    single = replace(INCOMPLETE, incomplete=1, missing_hours=1, reason=None)
+    assert said(run=single)[1] == (
         "Needs you: 1 hour is missing in 1 crypto after the forward run of 2025-06-01 12:05 UTC."
     )
     unknown = replace(INCOMPLETE, incomplete=1, missing_hours=0, reason=None)
@@ -130,7 +130,7 @@ def test_a_verification_says_what_it_found() -> None:
     assert ", 5 hours not compared: " in said(run=replace(differs, missing_hours=5))[1]
 
 
-def test_a_refusal_is_said_first_also_while_a_run_is_active() -> None:
+def test_a_refusal_comes_first_also_while_a_run_is_active() -> None:
     expected = (
         "needs_you",
         "Needs you: The exchange refuses this region (451).",
