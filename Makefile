@@ -24,7 +24,8 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --p
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
 # The slow ones wait for processes and the emulator most of their time, so they run beside the quick ones.
 QUICK_TIERS := tests/unit tests/integration tests/template tests/api_contract
-SLOW_TIERS := tests/standalone tests/e2e
+SERVER_TIERS := tests/standalone tests/e2e -k "not local-aws"
+EMULATOR_TIER := tests/e2e -k local-aws
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -117,12 +118,13 @@ check-names:
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
 	@mkdir -p .local
-	@$(VENV)/python -m pytest $(SLOW_TIERS) >.local/slow-tiers.log 2>&1 & slow=$$!; ended=0; \
+	@$(VENV)/python -m pytest $(EMULATOR_TIER) >.local/emulator-tier.log 2>&1 & emulator=$$!; \
+		$(VENV)/python -m pytest $(SERVER_TIERS) >.local/server-tiers.log 2>&1 & server=$$!; ended=0; \
 		$(VENV)/python -m pytest $(QUICK_TIERS) || ended=$$?; \
 		$(VENV)/python -m tests.mutants --sample 8 || ended=$$?; \
-		echo "waiting for $(SLOW_TIERS), which began beside the others"; \
-		wait $$slow || ended=$$?; \
-		cat .local/slow-tiers.log; \
+		echo "waiting for the tests on servers and on the local AWS, which began beside the others"; \
+		wait $$server || ended=$$?; cat .local/server-tiers.log; \
+		wait $$emulator || ended=$$?; cat .local/emulator-tier.log; \
 		exit $$ended
 
 .PHONY: e2e-all

@@ -13,6 +13,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
 
+from tests.exchange import needs_recordings
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, CandleStoreContract, candles, within
 from tests.recorded import recorded_rows
 
@@ -178,6 +179,7 @@ def test_a_damaged_item_is_reported_and_not_served(store: CandlesTable, damage: 
         store.candles(SYMBOL, within(0, 24), limit=10)
 
 
+@needs_recordings
 def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: CandlesTable) -> None:
     february = Window(windows.first_hour_of("2018-02-01"), windows.first_hour_of("2018-03-01"))
     rows = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.hour < february.end]

@@ -16,14 +16,10 @@ from urllib.parse import parse_qsl
 import pytest
 import requests
 
-from tests.exchange import KLINES, RECORDED, ROOT, RunningExchange, running_exchange
+from tests.exchange import KLINES, RECORDED, ROOT, RunningExchange, needs_recordings, running_exchange
 
 HOUR_MS = 3_600_000
 START_2025_MS = 1_735_689_600_000
-
-needs_recorded_data = pytest.mark.skipif(
-    not (KLINES.is_dir() and RECORDED.is_dir()), reason="the recorded data in ../shared is missing"
-)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +55,7 @@ def _recorded(symbol: str, interval: str) -> Iterator[tuple[str, Any]]:
             yield answer["query"], answer["body"]
 
 
-@needs_recorded_data
+@needs_recordings
 def test_recorded_hourly_queries_give_the_recorded_answers(replayed: RunningExchange) -> None:
     recorded = list(_recorded("BTCUSDT", "1h"))
     assert [len(body) for _, body in recorded] == [1000, 468, 176]
@@ -67,7 +63,7 @@ def test_recorded_hourly_queries_give_the_recorded_answers(replayed: RunningExch
         assert _get(replayed, "/api/v3/klines", query).json() == body
 
 
-@needs_recorded_data
+@needs_recordings
 def test_days_made_of_hours_have_the_recorded_prices(replayed: RunningExchange) -> None:
     recorded = list(_recorded("BTCUSDT", "1d"))
     assert len(recorded) == 4
@@ -76,7 +72,7 @@ def test_days_made_of_hours_have_the_recorded_prices(replayed: RunningExchange) 
         assert [day[:5] for day in days] == [day[:5] for day in body]
 
 
-@needs_recorded_data
+@needs_recordings
 def test_a_replay_serves_oddities_as_recorded(replayed: RunningExchange) -> None:
     off_grid = replayed.klines("BTCUSDT", startTime=1_518_163_200_000, limit=3)  # 2018-02-09 08:00
     assert [row[0] for row in off_grid] == [1_518_168_494_789 + index * HOUR_MS for index in range(3)]
@@ -88,7 +84,7 @@ def test_a_replay_serves_oddities_as_recorded(replayed: RunningExchange) -> None
     assert [row[6] for row in microseconds_in_the_file] == [START_2025_MS - 1, START_2025_MS + HOUR_MS - 1]
 
 
-@needs_recorded_data
+@needs_recordings
 def test_a_replays_clock_starts_when_the_newest_candle_has_closed(replayed: RunningExchange) -> None:
     newest = replayed.klines("BTCUSDT", limit=1)[0]
     assert newest[0] == 1_767_222_000_000  # 2025-12-31 23:00
@@ -97,7 +93,7 @@ def test_a_replays_clock_starts_when_the_newest_candle_has_closed(replayed: Runn
     assert abs(reported - replayed.now_ms()) < HOUR_MS
 
 
-@needs_recorded_data
+@needs_recordings
 def test_a_replay_ranks_by_the_recorded_volume_of_its_last_day(replayed: RunningExchange) -> None:
     volumes = {ticker["symbol"]: ticker["quoteVolume"] for ticker in replayed.get("/api/v3/ticker/24hr")}
     assert sorted(volumes, key=lambda symbol: -float(volumes[symbol])) == ["BTCUSDT", "ETHUSDT", "BTCUSDC", "SOLUSDT"]

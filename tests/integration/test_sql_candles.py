@@ -14,6 +14,7 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.errors import DatabaseError, StoredCandleDamagedError
 from sqlalchemy import exc, insert, select, text, update
 
+from tests.exchange import needs_recordings
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, candles, within
 from tests.recorded import recorded_rows
 
@@ -127,6 +128,7 @@ def test_a_row_off_the_grid_is_reported(store: SqlCandles, database: Database) -
         store.columns(SYMBOL, within(0, 24))
 
 
+@needs_recordings
 def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: SqlCandles) -> None:
     february = Window(windows.first_hour_of("2018-02-01"), windows.first_hour_of("2018-03-01"))
     recorded = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.hour < february.end]

@@ -28,7 +28,7 @@ from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.exchange import KLINES, RECORDED
+from tests.exchange import KLINES, RECORDED, needs_recordings
 from tests.recorded import recorded_rows
 
 CORRUPTED_CASES = int(os.environ.get("CORRUPTED_CASES", "600"))
@@ -459,6 +459,7 @@ def test_of_a_listing_only_what_is_read_is_kept() -> None:
     assert kept["rateLimits"] == INFO["rateLimits"]
 
 
+@needs_recordings
 def test_a_listing_three_times_as_long_as_todays_is_read() -> None:
     info = json.loads(gzip.decompress((RECORDED / "exchangeInfo-2021-10-12.json.gz").read_bytes()).splitlines()[0])
     symbols = [item | {"symbol": f"{item['symbol'][:18]}{turn}"} for turn in range(3) for item in info["symbols"]]
@@ -487,6 +488,7 @@ def test_a_body_of_millions_of_values_is_refused_before_it_is_parsed(body: bytes
         tracemalloc.stop()
 
 
+@needs_recordings
 def test_every_recorded_row_is_believed() -> None:
     for symbol, year in (("BTCUSDT", 2018), ("BTCUSDC", 2023), ("SOLUSDT", 2025)):
         recorded = recorded_rows(symbol, year)
@@ -511,6 +513,7 @@ def test_every_recorded_row_is_believed() -> None:
         assert found.whole() == recorded
 
 
+@needs_recordings
 @pytest.mark.parametrize("length", [1, 2, 7, 168, 1000])
 def test_the_recorded_hours_off_the_grid_are_believed_however_answers_are_cut(length: int) -> None:
     with gzip.open(KLINES / "BTCUSDT-1h-2018.csv.gz", "rt", encoding="ascii") as file:

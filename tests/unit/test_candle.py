@@ -10,6 +10,7 @@ from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.exchange import needs_recordings
 from tests.recorded import recorded_rows
 
 DECIMALS = st.decimals(0, 10**15, places=8, allow_nan=False).map(lambda number: trim(f"{number:.8f}"))
@@ -73,6 +74,7 @@ def test_a_damaged_line_is_refused(line: str) -> None:
         candle_from_line(5, line)
 
 
+@needs_recordings
 def test_every_recorded_row_of_february_2018_keeps_its_open_time() -> None:
     rows = [row for row in recorded_rows("BTCUSDT", 2018) if 421_600 <= row.hour < 421_900]
     offsets = {row.offset_ms for row in rows}

@@ -18,7 +18,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import HOUR_MS, Window
 
-from tests.exchange import KLINES
+from tests.exchange import KLINES, needs_recordings
 from tests.recorded import recorded_rows
 
 START = windows.first_hour_of("2024-01-01")
@@ -317,7 +317,7 @@ def test_without_a_symbol_anywhere_the_file_is_refused(tmp_path: Path) -> None:
         read(parquet(tmp_path / "a.parquet"))
 
 
-@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+@needs_recordings
 @pytest.mark.parametrize(("symbol", "year"), [("BTCUSDT", 2018), ("BTCUSDT", 2025)])
 def test_the_recorded_archive_is_read_to_the_last_digit(symbol: str, year: int) -> None:
     file = candle_file(KLINES / f"{symbol}-1h-{year}.csv.gz")

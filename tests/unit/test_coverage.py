@@ -23,6 +23,7 @@ from candle_collector.domain.windows import Window, Windows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.exchange import needs_recordings
 from tests.fakes.world import World
 from tests.recorded import recorded_rows
 from tests.unit.windows import HOUR_SETS, hours, ordered
@@ -204,6 +205,7 @@ def replayed(symbol: str, first: int, last: int) -> World:
     return system
 
 
+@needs_recordings
 def test_the_recorded_outages_of_2018_to_2023_are_never_printed_and_nothing_else() -> None:
     system = replayed("BTCUSDT", 2018, 2023)
     end = windows.first_hour_of("2024-01-01")
@@ -218,6 +220,7 @@ def test_the_recorded_outages_of_2018_to_2023_are_never_printed_and_nothing_else
     assert system.exchange.requested == []
 
 
+@needs_recordings
 def test_the_candles_off_the_hour_of_february_2018_fill_their_hours() -> None:
     system = replayed("BTCUSDT", 2018, 2018)
     requested = Window(_hour("2018", "02-07", "00"), _hour("2018", "02-13", "00"))
@@ -227,6 +230,7 @@ def test_the_candles_off_the_hour_of_february_2018_fill_their_hours() -> None:
     assert [item.hour for item in off_grid] == list(range(_hour("2018", "02-09", "09"), _hour("2018", "02-11", "04")))
 
 
+@needs_recordings
 @pytest.mark.parametrize("batch_size", [1000, 720])
 def test_the_delisted_months_of_btcusdc_are_proven_by_one_request(batch_size: int) -> None:
     system = replayed("BTCUSDC", 2022, 2025)

@@ -26,7 +26,7 @@ from candle_collector.reading.export_candles import ExportRefusedError, export
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
 
-from tests.exchange import KLINES
+from tests.exchange import needs_recordings
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.recorded import recorded_rows
@@ -412,7 +412,7 @@ def test_progress_is_reported_in_hours(archive: Archive, tmp_path: Path) -> None
     assert sum(reported) == 100
 
 
-@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+@needs_recordings
 def test_recorded_candles_are_in_the_frame_exactly() -> None:
     archive = Archive()
     recorded = list(recorded_rows("BTCUSDT", 2018))

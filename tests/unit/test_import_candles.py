@@ -17,7 +17,7 @@ from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError, StaleTurnError
 from candle_collector.ports import StoredDays
 
-from tests.exchange import KLINES
+from tests.exchange import KLINES, needs_recordings
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.leases import FakeLeaseStore
@@ -54,7 +54,7 @@ def candles(hours: Iterable[int], symbol: str = SYMBOL) -> list[Candle]:
     return [synthetic_candle(symbol, hour) for hour in hours]
 
 
-@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+@needs_recordings
 @pytest.mark.parametrize("symbol", ["BTCUSDC", "SOLUSDT"])
 def test_the_recorded_archive_imported_is_the_store_that_collection_fills(symbol: str) -> None:
     closed_end = windows.hour_of(datetime(2026, 1, 2, tzinfo=UTC))

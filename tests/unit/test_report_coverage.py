@@ -22,7 +22,7 @@ from candle_collector.reading.report_coverage import (
     report_symbol_coverage,
 )
 
-from tests.exchange import KLINES
+from tests.exchange import needs_recordings
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
@@ -251,7 +251,7 @@ def test_a_name_used_twice_has_two_segments() -> None:
     assert segments(life, (outage, pause)) == (Window(0, 2000), Window(2168, 5000))
 
 
-@pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
+@needs_recordings
 def test_btcusdc_has_two_segments(archive: Archive) -> None:
     hours = windows.from_hours(candle.hour for year in (2022, 2023) for candle in recorded_rows("BTCUSDC", year))
     life = Window(hours[0].start, hours[-1].end)
