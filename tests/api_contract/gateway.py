@@ -115,7 +115,7 @@ def in_process() -> Iterator[tuple[Gateway, dict[Scope, str]]]:
         name: getattr(world, name)
         for name in (
             *("exchange", "market_cache", "candles", "leases", "runs"),
-            *("universes", "series", "rate_limiter", "queue", "events"),
+            *("universes", "series", "failed_starts", "rate_limiter", "queue", "events"),
         )
     }
     made = bootstrap.Container(Settings(variables), clock=world.clock, keys=keys, probe=Probe(), **ports)
