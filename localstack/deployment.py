@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers/common")
+SOURCES = ("template.yaml", "samconfig.toml", "dashboards", "functions", "layers/common")
 RUNTIMES = ("3.11", "3.12", "3.13")
 STAGE = "local"
 LAST_LINES = 30

@@ -12,7 +12,6 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from candle_collector.domain.run import Mode
 from candle_collector.domain.schedule import next_occurrence
 from candle_collector.errors import SettingError
-from candle_collector.observability import forget_metrics
 
 from standalone.context import Context
 
@@ -116,7 +115,6 @@ class Schedules:
 
     def reconcile(self) -> None:
         """Let the reconciler look after the runs; a round that fails is followed by the next."""
-        forget_metrics()
         try:
             self._reconciler({}, Context(_ROUND_SECONDS))
         except Exception as error:

@@ -63,6 +63,7 @@ def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> 
         "request_id": (request.get("requestContext") or {}).get("requestId"),
     }
     log.warning("caller refused", extra=reported)
+    bootstrap.container().metrics.key_refused()
 
 
 def offered_keys(request: APIGatewayAuthorizerRequestEvent) -> set[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import answers, bootstrap
 from candle_collector.api import routes
@@ -26,8 +24,7 @@ from candle_collector.observability import logger
 from candle_collector.ports import find_run
 
 log = logger()
-bootstrap.load("exchange", "rate_limiter", "market_cache", "leases", "runs", "universes", "series", "queue")
-metrics = Metrics()
+bootstrap.load("exchange", "rate_limiter", "market_cache", "leases", "runs", "universes", "series", "queue", "metrics")
 WORKERS_STOP_WITHIN = 5
 """How many seconds a cancel waits for workers to store the answers in hand, so that most find the run ended."""
 
@@ -124,20 +121,19 @@ def _status_url(run: Run) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a call of the API, or start what a schedule requests: ``{"mode": "forward", "time": "..."}``."""
     if event.keys() == {"mode", "time"}:
-        started: dict[str, Any] = start_scheduled(event, context)
-        return started
+        return start_scheduled(event["mode"], event["time"])
     return app.resolve(event, context)
 
 
-@metrics.log_metrics
-def start_scheduled(occurrence: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Start the run of a schedule's occurrence, once; one that meets an active run is skipped and counted."""
-    outcome = _start_occurrence(occurrence["mode"], occurrence["time"])
-    metrics.add_metric("OccurrencesSkipped", MetricUnit.Count, int("skipped" in outcome))
-    return outcome
+def start_scheduled(mode: Mode, time: str) -> dict[str, Any]:
+    """Start the run of a schedule's occurrence, once; one that meets an active run is skipped.
 
-
-def _start_occurrence(mode: Mode, time: str) -> dict[str, Any]:
+    Raises
+    ------
+    Exception
+        It could not be started: Lambda tries again twice, and then sends the occurrence and the reason to the queue
+        of failed starts. Each try counts as an error of this function, on which there is an alarm.
+    """
     container = bootstrap.container()
     request = RunRequest(mode, occurrence=f"{mode}#{time}")
     try:
@@ -148,6 +144,9 @@ def _start_occurrence(mode: Mode, time: str) -> dict[str, Any]:
         return {"skipped": True, "active_run_id": busy.run_id}
     except StaleTurnError:
         run = None
+    except Exception as error:
+        log.error("a scheduled start failed", extra={"mode": mode, "time": time, "reason": str(error)})  # noqa: TRY400 - Lambda logs what is raised
+        raise
     if run is None:
         log.info("occurrence delivered again", extra={"mode": mode, "time": time})
         return {"started": False}

@@ -9,11 +9,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.symbol_message import read_message
 from candle_collector.observability import logger
 
 log = logger()
-bootstrap.load("exchange", "rate_limiter", "runs", "series", "candles", "queue", "events")
+bootstrap.load("exchange", "rate_limiter", "runs", "series", "candles", "queue", "events", "metrics")
 
 
 @log.inject_lambda_context
@@ -21,15 +22,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on the messages; those that fail are answered by name, so that only they come back."""
 
     def work(record: SQSRecord) -> None:
-        message = read_message(record.body)
-        log.thread_safe_clear_keys()
-        log.thread_safe_append_keys(run_id=message.run_id, symbol=message.symbol, turn=message.turn)
+        log.thread_safe_clear_keys()  # those of the message before
+        log.thread_safe_append_keys(message_id=record.message_id)
+        try:
+            message = read_message(record.body)
+        except Exception as error:
+            # not the message itself: it may hold anything
+            log.error("the message cannot be read; it becomes a dead letter", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it
+            raise
+        log.thread_safe_append_keys(run_id=message.run_id, symbol=message.symbol, interval=INTERVAL, turn=message.turn)
         try:
             ports = bootstrap.container().worker_ports(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
             collect_symbol(message, ports)
             log.info("turn done")
-        except Exception:
-            log.exception("the turn failed; its message comes back")
+        except Exception as error:
+            log.exception("the turn failed; its message comes back", extra={"reason": str(error)})
             raise
 
     # a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections

@@ -10,6 +10,7 @@ from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.metrics import FakeMetrics
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus
 
@@ -56,6 +57,7 @@ def turn_with(
         queue=FakeQueue(clock),
         rate_limiter=rate_limiter,
         events=FakeEventBus(),
+        metrics=FakeMetrics(),
         clock=clock,
         monotonic=time.monotonic,
         until=time.monotonic() + 3600,

@@ -15,10 +15,12 @@ from candle_collector.collecting.start_run import start_run
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.ports import Metrics
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
+from tests.fakes.metrics import FakeMetrics
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus, FakeFailedStarts, FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
@@ -112,6 +114,7 @@ class World:
         self.failed_starts = FakeFailedStarts()
         self.sleep: Callable[[float], None] = self.clock.advance
         self.events = FakeEventBus()
+        self.metrics: Metrics = FakeMetrics()
         self.defaults = RunDefaults(
             top_n=100,
             collection_start=0,
@@ -136,6 +139,7 @@ class World:
             queue=wrap(self.queue),
             rate_limiter=wrap(self.rate_limiter),
             events=wrap(self.events),
+            metrics=self.metrics,  # a line is printed; it does not die
             clock=self.clock,
             monotonic=self.clock.monotonic,
             until=self.clock.monotonic() + self.worker_seconds,
@@ -164,7 +168,13 @@ class World:
         """Return what the reconciler works with, perhaps one that dies."""
         wrap = _wrapper(countdown)
         return ClosingPorts(
-            wrap(self.candles), wrap(self.series), wrap(self.leases), wrap(self.runs), wrap(self.events), self.clock
+            candles=wrap(self.candles),
+            series=wrap(self.series),
+            leases=wrap(self.leases),
+            runs=wrap(self.runs),
+            events=wrap(self.events),
+            metrics=self.metrics,
+            clock=self.clock,
         )
 
     def start(self, mode: Mode = "backward", **request: Any) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,14 @@ from candle_collector import bootstrap
 from candle_collector.domain import windows
 from candle_collector.domain.candle import candle_from_line
 from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.errors import CollectorError, RefusedError
+from candle_collector.observability import logger
 
+from tests.emf import emitted, sums
 from tests.exchange import RunningExchange, running_exchange
 from tests.integration.conftest import client
 from tests.integration.functions import call, klines, scheduled, status, tend, trigger, work, work_all
+from tests.logs import written
 
 WEEK = {"start_date": "2025-03-03", "end_date": "2025-03-09"}
 HOURS = 7 * 24
@@ -339,28 +344,125 @@ def test_a_worker_without_time_requeues_its_symbol(stack: str) -> None:
 
 
 def test_the_reconciler_says_what_it_did(stack: str) -> None:
-    assert tend() == {"resent": 0, "closed": 0, "oldest_seconds": 0}
+    assert tend() == {"resent": 0, "closed": 0}
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
-    assert tend()["oldest_seconds"] >= 0
+    assert tend() == {"resent": 0, "closed": 0}
     assert work_all(stack) == 1
 
 
-def test_a_lost_message_is_sent_again_and_counted(
-    stack: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_message_is_sent_again(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     (message,) = client("sqs").receive_message(QueueUrl=stack)["Messages"]
     client("sqs").delete_message(QueueUrl=stack, ReceiptHandle=message["ReceiptHandle"])
     container = bootstrap.container()
     silent = timedelta(seconds=2 * container.settings.queue_visibility + 60)
     monkeypatch.setattr(container, "clock", ClockAhead(silent))
-    capsys.readouterr()
     assert tend()["resent"] == 1
-    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "SymbolsResent" in line]
-    assert [line["SymbolsResent"] for line in metrics] == [[1.0]]
     monkeypatch.undo()
     assert work_all(stack) == 1
     assert status().body["last_results"]["complete"] == 1
+
+
+def test_the_reconciler_emits_how_the_archive_stands_also_where_its_round_fails(
+    stack: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
+    work_all(stack)
+    capsys.readouterr()
+    tend()
+    found = sums(emitted(capsys.readouterr().out))
+    assert found.keys() == {"LagHours", "OpenRunOverdue", "BlockedSeconds"}
+    assert found["LagHours"] > 13  # a week of the past is all that is stored
+
+    def fail(*_: object) -> None:
+        raise CollectorError("no right to read it")
+
+    runs = bootstrap.container().runs
+    trigger({"mode": "backward", "symbols": ["ETHUSDT"], **WEEK})
+    capsys.readouterr()
+    monkeypatch.setattr(runs, "symbols", fail)
+    with pytest.raises(CollectorError, match="no right"):
+        tend()
+    assert sums(emitted(capsys.readouterr().out)).keys() == found.keys()
+
+
+def test_a_whole_run_emits_what_its_record_says(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    started = trigger({"mode": "backward", **WEEK})
+    capsys.readouterr()
+    work_all(stack)
+    results = status(run_id=started.body["run_id"]).body["last_results"]
+    assert sums(emitted(capsys.readouterr().out), started.body["run_id"]) == {
+        "CandlesStored": results["total_records"],
+        "Requests": sum(detail["requests"] for detail in results["details"]),
+        "SymbolsPartial": 0,
+        "SymbolsFailed": 0,
+        "RunDegraded": 0,
+        "MissingHours": 0,
+    }
+    assert results["total_records"] == 5 * HOURS
+
+
+@pytest.mark.parametrize("status_code", [451, 500])
+def test_a_scheduled_start_that_the_exchange_refuses_is_raised_for_lambda_and_says_why_in_the_log(
+    stack: str, exchange: RunningExchange, status_code: int
+) -> None:
+    exchange.settings(faults=[{"kind": "status", "status": status_code}])
+    with written() as log, pytest.raises(RefusedError):
+        scheduled("forward", f"2026-01-06T00:0{status_code % 7}:00Z")
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines() if "a scheduled start failed" in line]
+    assert (line["level"], line["mode"]) == ("ERROR", "forward")
+    assert str(status_code) in line["reason"]
+    assert_nothing_started(stack)
+
+
+def lines_of(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def test_a_message_that_cannot_be_read_says_why_and_which(stack: str) -> None:
+    assert stack
+    bodies = ("no json", "{}", '{"v": 1}', "[" * 100_000)
+    with written() as log:
+        work(*bodies)
+    failed = [line for line in lines_of(log) if line["level"] == "ERROR"]
+    assert [line["message_id"] for line in failed] == [f"message-{number}" for number in range(len(bodies))]
+    assert all("cannot be read" in line["message"] and line["reason"] for line in failed)
+    assert "no json" not in log.getvalue()
+
+
+def test_every_line_of_a_message_names_it_and_none_names_the_one_before(
+    stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = trigger({"mode": "backward", "symbols": ["BTCUSDT", "ETHUSDT"], **WEEK}).body["run_id"]
+    messages = [client("sqs").receive_message(QueueUrl=stack)["Messages"][0]["Body"] for _ in range(2)]
+    container = bootstrap.container()
+    get = container.series.get
+
+    def fail(symbol: str) -> Any:
+        if symbol == "ETHUSDT":
+            raise CollectorError("the table refuses it")
+        return get(symbol)
+
+    monkeypatch.setattr(container.series, "get", fail)
+    with written() as log:
+        work(messages[0], "no json", messages[1])
+        logger().info("between")
+    by_message = {"message-0": [], "message-1": [], "message-2": [], None: []}  # type: dict[str | None, list[dict[str, Any]]]
+    for line in lines_of(log):
+        by_message[line.get("message_id")].append(line)
+    symbols = [json.loads(body)["symbol"] for body in messages]
+    for number, symbol in ((0, symbols[0]), (2, symbols[1])):
+        lines = by_message[f"message-{number}"]
+        assert lines
+        assert {(line["run_id"], line["symbol"], line["interval"]) for line in lines} == {(run_id, symbol, "1h")}
+    assert by_message["message-1"]
+    left_over = {"run_id", "symbol", "interval", "turn"}
+    assert not any(left_over & line.keys() for line in by_message["message-1"])
+    (between,) = [line for line in by_message[None] if line["message"] == "between"]
+    assert not (left_over | {"message_id"}) & between.keys()
+    (failed,) = [line for line in lines_of(log) if line["message"] == "the turn failed; its message comes back"]
+    assert (failed["symbol"], failed["reason"]) == ("ETHUSDT", "the table refuses it")
+    monkeypatch.undo()
 
 
 def test_a_run_is_cancelled_and_retried(stack: str) -> None:

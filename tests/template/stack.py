@@ -74,7 +74,11 @@ class Stack:
             for name, resource in template["Resources"].items()
             if "Condition" not in resource or values.holds(resource["Condition"])
         }
-        self.outputs: dict[str, Any] = values.resolve(template["Outputs"])
+        self.outputs: dict[str, Any] = {
+            name: values.resolve(output)
+            for name, output in template["Outputs"].items()
+            if "Condition" not in output or values.holds(output["Condition"])
+        }
 
     def of_type(self, resource_type: str) -> dict[str, Resource]:
         """Return the resources of a type by their logical id."""
@@ -134,6 +138,9 @@ class Values:
             case "Fn::Split":
                 separator, text = self.resolve(argument)
                 return text.split(separator)
+            case "Fn::Transform":
+                assert argument["Name"] == "AWS::Include"
+                return self.resolve(yaml_parse((PROJECT / argument["Parameters"]["Location"]).read_text()))
             case "Fn::FindInMap":
                 mapping, first, second = self.resolve(argument)
                 return self._template["Mappings"][mapping][first][second]

@@ -17,6 +17,7 @@ ALLOWED = {
         "RunsTable": KEEP_RUNS | {"dynamodb:BatchWriteItem"},
         "CandlesTable": {"dynamodb:Query"},
         "CollectQueue": {"sqs:SendMessage"},
+        "FailedStartsQueue": {"sqs:SendMessage"},  # Lambda sends with the function's role what it could not start
         "event-bus/default": {"events:PutEvents"},
     },
     "WorkerFunction": {
@@ -122,7 +123,7 @@ def test_functions_may_use_the_tables_that_are_named_in_place_of_new_ones() -> N
 def test_a_function_knows_the_names_of_what_it_may_use_and_of_nothing_else(stack: Stack, function: str) -> None:
     variables = stack.properties(function)["Environment"]["Variables"]
     reported = {value["Ref"] for value in variables.values() if isinstance(value, dict)}
-    assert reported == ALLOWED[function].keys() - {"event-bus/default"}
+    assert reported == ALLOWED[function].keys() - {"event-bus/default", "FailedStartsQueue"}
 
 
 def test_the_metrics_of_two_stacks_in_one_account_do_not_mix(stack: Stack) -> None:

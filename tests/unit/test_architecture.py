@@ -92,7 +92,7 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("candle_collector.domain.run", "from candle_collector import answers"),
         ("candle_collector.adapters.sqs", "from candle_collector import answers"),
         ("functions.status.app", "from candle_collector.adapters.dynamodb.items import RunItem"),
-        ("candle_collector.observability", "from candle_collector.ports import Clock"),
+        ("candle_collector.observability", "from candle_collector.collecting.end_run import end_run"),
         ("candle_collector.bootstrap", "import boto3"),
         ("candle_collector.bootstrap", "import functions.worker.app"),
         ("candle_collector.bootstrap", "import importlib\nimportlib.import_module('functions.worker.app')"),

@@ -283,17 +283,6 @@ def test_the_last_step_of_a_run_that_was_lost_is_synthetic_for() -> None:
     assert system.ended(run.run_id).counts == {"complete": 1, "partial": 0, "failed": 0, "skipped": 0, "records": 48}
 
 
-def test_the_age_of_the_oldest_open_run_is_reported() -> None:
-    system = world()
-    assert system.tend().oldest_seconds == 0
-    run = system.start(start=START, end=END)
-    system.clock.advance(120)
-    assert system.tend().oldest_seconds == 120
-    assert system.runs.get(run.run_id) is not None
-    system.settle()
-    assert system.tend().oldest_seconds == 0
-
-
 def test_a_run_of_the_past_stays_as_it_is() -> None:
     system = world()
     run = system.collect(start=START, end=END)

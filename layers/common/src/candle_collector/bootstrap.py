@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         LeaseStore,
         MarketCache,
         MessageQueue,
+        Metrics,
         RateLimiter,
         RunStore,
         SeriesStore,
@@ -189,6 +190,13 @@ class Container:
         return EventBridgeBus(self.settings.stage)
 
     @cached_property
+    def metrics(self) -> Metrics:
+        """Lines of the log that CloudWatch reads."""
+        from candle_collector.observability import EmfMetrics
+
+        return EmfMetrics()
+
+    @cached_property
     def keys(self) -> ApiKeyStore:
         """The keys' records."""
         from candle_collector.adapters.dynamodb.keys_table import KeysTable
@@ -237,7 +245,15 @@ class Container:
         """Return what closing symbols needs."""
         from candle_collector.collecting.close_symbols import ClosingPorts
 
-        return ClosingPorts(self.candles, self.series, self.leases, self.runs, self.events, self.clock)
+        return ClosingPorts(
+            candles=self.candles,
+            series=self.series,
+            leases=self.leases,
+            runs=self.runs,
+            events=self.events,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
 
     def worker_ports(self, *, remaining_seconds: float) -> WorkerPorts:
         """Return what a worker's turn works with, for an invocation that has so much time left."""
@@ -251,6 +267,7 @@ class Container:
             queue=self.queue,
             rate_limiter=self.rate_limiter,
             events=self.events,
+            metrics=self.metrics,
             clock=self.clock,
             monotonic=self.monotonic,
             until=self.monotonic() + remaining_seconds,
@@ -354,6 +371,13 @@ class SqlContainer(Container):
         from candle_collector.adapters.log_events import LogEvents
 
         return LogEvents()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Nothing."""
+        from candle_collector.adapters.no_metrics import NoMetrics
+
+        return NoMetrics()
 
     @cached_property
     def keys(self) -> ApiKeyStore:

@@ -530,6 +530,45 @@ class EventBus(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class ArchiveFigures:
+    """How the archive and its open runs stand at one moment.
+
+    Attributes
+    ----------
+    lag_hours
+        How many closed hours the newest stored candle is behind; 0 while nothing is stored.
+    overdue_seconds
+        For how long the open run that is furthest past its deadline has been so; 0 where none is.
+    blocked_seconds
+        For how long from now nobody asks the exchange; 0 where it may be asked.
+    """
+
+    lag_hours: int
+    overdue_seconds: float
+    blocked_seconds: float
+
+
+class Metrics(Protocol):
+    """The figures that whoever looks after the archive watches.
+
+    Each is reported after the write that it is about, by whoever won that write: what is delivered twice is reported
+    once, and the sum over a run is what its record says. No method raises.
+    """
+
+    def symbol_ended(self, record: SymbolRecord) -> None:
+        """Report the outcome of a run's symbol."""
+
+    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_hours: int) -> None:
+        """Report a run's outcomes by their number, and the hours that its symbols lack."""
+
+    def archive_stands(self, figures: ArchiveFigures) -> None:
+        """Report how the archive stands now; each report stands for itself."""
+
+    def key_refused(self) -> None:
+        """Report that a caller was refused for the key that it sent, or did not send."""
+
+
 class ApiKeyStore(Protocol):
     """The keys' records; a secret itself is nowhere."""
 

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from candle_collector.domain import dates
-from candle_collector.domain.run import Run
+from candle_collector.domain.run import Run, describe_counts, run_outcome
 from candle_collector.errors import CollectorError
 
 SOURCE = "candle-collector"
@@ -37,6 +37,8 @@ class EventBridgeBus:
             "run_id": run.run_id,
             "stage": self._stage,
             "mode": run.mode,
+            "outcome": run_outcome(counts),
+            "summary": describe_counts(counts),
             "counts": dict(counts),
             "latest_candle": None if latest is None else dates.format_hour(latest),
         }

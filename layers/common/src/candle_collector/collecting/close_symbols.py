@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from candle_collector.collecting.end_run import end_run, leave_run
+from candle_collector.collecting.end_run import end_run, end_symbol, leave_run
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
@@ -15,7 +15,7 @@ from candle_collector.domain.series import Series
 from candle_collector.domain.verdict import explain, judge_comparison
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
-from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, RunStore, SeriesStore, find_run
+from candle_collector.ports import CandleStore, Clock, EventBus, LeaseStore, Metrics, RunStore, SeriesStore, find_run
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class ClosingPorts:
     leases: LeaseStore
     runs: RunStore
     events: EventBus
+    metrics: Metrics
     clock: Clock
 
 
@@ -118,7 +119,7 @@ def _close(
             return None
         closed = _closed(run, record, series or ports.series.get(record.symbol), failure, ports)
         try:
-            return ports.runs.put_symbol(closed.ended(closed.outcome, closed_by=closed_by))
+            return end_symbol(closed.ended(closed.outcome, closed_by=closed_by), ports)
         except StaleTurnError:
             series = None
             record = ports.runs.symbol(run.run_id, record.symbol) or record

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.errors import CollectorError
-from candle_collector.ports import Clock, EventBus, RunStore, SeriesStore, find_run
+from candle_collector.ports import Clock, EventBus, Metrics, RunStore, SeriesStore, find_run
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,25 @@ class EndPorts(Protocol):
         """Who is notified."""
 
     @property
+    def metrics(self) -> Metrics:
+        """Where figures go."""
+
+    @property
     def clock(self) -> Clock:
         """Our clock."""
+
+
+def end_symbol(record: SymbolRecord, ports: EndPorts) -> SymbolRecord:
+    """Write a symbol's outcome, report its figures, and return the record as it was written.
+
+    Raises
+    ------
+    StaleTurnError
+        Another process was quicker: it reports them.
+    """
+    ended = ports.runs.put_symbol(record)
+    ports.metrics.symbol_ended(ended)
+    return ended
 
 
 def leave_run(records: Sequence[SymbolRecord], ports: EndPorts) -> None:
@@ -52,6 +69,7 @@ def end_run(run: Run, ports: EndPorts) -> None:
         counts["records"] = sum(symbol.records for symbol in symbols)
         if not ports.runs.end(run.run_id, at=ports.clock.now(), counts=counts):
             return  # whoever ended it reports it
+        ports.metrics.run_ended(run.run_id, counts, sum(symbol.missing_hours for symbol in symbols))
     ended = find_run(run.run_id, ports.runs)
     counts = ended.counts or {}
     latest = max((series.last for series in ports.series.all() if series.last is not None), default=None)

@@ -28,17 +28,10 @@ NEVER_STARTED = Failure("never_started", "the run was not written whole; start i
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What the reconciler did.
-
-    Attributes
-    ----------
-    oldest_seconds
-        The age of the oldest run that is still open; 0 where none is.
-    """
+    """What the reconciler did: how many symbols it sent again, and how many it closed."""
 
     resent: int = 0
     closed: int = 0
-    oldest_seconds: float = 0
 
 
 def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: timedelta) -> Reconciled:
@@ -68,10 +61,7 @@ def reconcile_runs(ports: ClosingPorts, queue: CollectQueue, *, visibility: time
         except CollectorError as error:
             log.exception("a run could not be looked after", extra={"run_id": run_id})
             done, failed = Reconciled(), failed or error
-        age = (ports.clock.now() - run.created_at).total_seconds()
-        reconciled = Reconciled(
-            reconciled.resent + done.resent, reconciled.closed + done.closed, max(reconciled.oldest_seconds, age)
-        )
+        reconciled = Reconciled(reconciled.resent + done.resent, reconciled.closed + done.closed)
     if failed:
         raise failed
     return reconciled

@@ -14,7 +14,7 @@ from enum import Enum
 
 from candle_collector.collecting.budget import OUT_OF_BUDGET
 from candle_collector.collecting.close_symbols import CANCELLED, past_deadline
-from candle_collector.collecting.end_run import leave_run
+from candle_collector.collecting.end_run import end_symbol, leave_run
 from candle_collector.collecting.symbol_requests import SymbolRequests
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.plan import Request
@@ -259,5 +259,5 @@ class SymbolTurn(ABC):
     def _end(self) -> None:
         """Write the outcome, once, and end the run if this was its last symbol."""
         record = self._judged()
-        record = self._ports.runs.put_symbol(record.ended(record.outcome))
+        record = end_symbol(record.ended(record.outcome), self._ports)
         leave_run([record], self._ports)

@@ -12,6 +12,7 @@ from candle_collector.ports import (
     CollectQueue,
     EventBus,
     Exchange,
+    Metrics,
     RateLimiter,
     RunStore,
     SeriesStore,
@@ -41,6 +42,7 @@ class WorkerPorts:
     queue: CollectQueue
     rate_limiter: RateLimiter
     events: EventBus
+    metrics: Metrics
     clock: Clock
     monotonic: Callable[[], float]
     until: float

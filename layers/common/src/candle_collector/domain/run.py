@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -274,6 +274,23 @@ def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
         if not outcome.open:
             counts[outcome.value] += 1
     return counts
+
+
+def run_outcome(counts: Mapping[str, int]) -> Outcome:
+    """Return the worst outcome among a run's symbols: failed, partial or complete."""
+    return next((worst for worst in (Outcome.FAILED, Outcome.PARTIAL) if counts.get(worst)), Outcome.COMPLETE)
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Return a run's counts for people: `97 complete, 2 partial, 1 failed, 0 skipped; 594 candles stored`."""
+    outcomes = ", ".join(f"{counts.get(outcome, 0):,} {outcome}" for outcome in ENDED_OUTCOMES)
+    return f"{outcomes}; {counts.get('records', 0):,} candles stored"
+
+
+def degraded_percent(counts: Mapping[str, int]) -> float:
+    """Return how many percent of a run's symbols ended failed or partial; 0 where it had none."""
+    total = sum(counts[outcome.value] for outcome in ENDED_OUTCOMES)
+    return 100 * (counts[Outcome.FAILED] + counts[Outcome.PARTIAL]) / total if total else 0.0
 
 
 KEPT_WINDOWS = 100
