@@ -34,6 +34,9 @@ SETTINGS = _settings((PROJECT / "template.yaml").read_text())
 Stage is not among them, because samconfig.toml has a configuration for each stage.
 """
 
+AWS_ALONE = frozenset({"NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_SECRET"})
+"""What the local AWS leaves out, as it knows no API destination: the webhook's secret is not kept on the disk."""
+
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters that the environment's settings ask for; an empty setting counts as unset.

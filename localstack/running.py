@@ -16,7 +16,7 @@ from localstack import admin_key
 from localstack.deployment import Deployment, stack_name
 from localstack.environments import EMULATOR_ENVIRONMENT, REGION
 from localstack.front import SNAPSHOT_ROUTE
-from localstack.parameters import SETTINGS
+from localstack.parameters import AWS_ALONE, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class LocalStack(Home):
             pass
 
     def _kept(self, state: Path) -> KeptSettings:
-        return KeptSettings(state / f"settings-{self.on}.json", SETTINGS)
+        return KeptSettings(state / f"settings-{self.on}.json", SETTINGS.keys() - AWS_ALONE)
 
     def _deployment(self, state: Path, exchange_url: str) -> tuple[Deployment, dict[str, str]]:
         """Return the deployment to a state, and its parameters."""

@@ -50,14 +50,14 @@ def value(at: float, number: float, **dimensions: str) -> Emitted:
 
 def test_values_of_a_period_are_one_point_by_the_statistic() -> None:
     values = [value(0, 6), value(59, 6), value(60, 11)]
-    one = replace(ALL_THREE, evaluated=1, to_alarm=1, missing="notBreaching")
-    assert [state for _, state in one.history(values, 0, 120)] == [OK, ALARM]
-    summed = replace(one, statistic="Sum")
+    single = replace(ALL_THREE, evaluated=1, to_alarm=1, missing="notBreaching")
+    assert [state for _, state in single.history(values, 0, 120)] == [OK, ALARM]
+    summed = replace(single, statistic="Sum")
     assert [state for _, state in summed.history(values, 0, 120)] == [ALARM, ALARM]
 
 
 def test_a_value_with_other_dimensions_is_of_another_metric() -> None:
-    one = replace(ALL_THREE, evaluated=1, to_alarm=1, dimensions=frozenset({("service", "a")}))
+    single = replace(ALL_THREE, evaluated=1, to_alarm=1, dimensions=frozenset({("service", "a")}))
     for other in (value(0, 20), value(0, 20, service="b"), value(0, 20, service="a", symbol="X")):
-        assert [state for _, state in one.history([other], 0, 60)] == [UNKNOWN]
-    assert [state for _, state in one.history([value(0, 20, service="a")], 0, 60)] == [ALARM]
+        assert [state for _, state in single.history([other], 0, 60)] == [UNKNOWN]
+    assert [state for _, state in single.history([value(0, 20, service="a")], 0, 60)] == [ALARM]

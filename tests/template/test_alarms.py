@@ -115,7 +115,7 @@ def test_a_reconciler_that_is_silent_is_an_alarm_of_two_kinds(system: WatchedWor
 
 
 @pytest.mark.parametrize("minutes", [5, 10, 15])
-def test_the_slowest_rounds_that_the_template_takes_are_no_silence(
+def test_the_slowest_rounds_that_the_template_takes_do_not_count_as_silence(
     minutes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.fakes.watched.ROUND_SECONDS", minutes * 60)

@@ -84,6 +84,12 @@ def test_nobody_is_notified_who_did_not_ask() -> None:
     assert targets(**EMAIL, **WEBHOOK).keys() == {"mail", "webhook"}
 
 
+def test_the_local_stack_knows_mail_alone() -> None:
+    local = Stack(Stage="local", **EMAIL, **WEBHOOK)
+    assert {target["Id"] for target in local.properties("RunEndedRule")["Targets"] if "Id" in target} == {"mail"}
+    assert not {"Webhook", "WebhookConnection", "WebhookRole"} & local.resources.keys()
+
+
 def filled(target: dict[str, Any], value: dict[str, Any]) -> Any:
     """Return what EventBridge sends to a target: the template with the paths' values."""
     transformer = target["InputTransformer"]

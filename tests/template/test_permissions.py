@@ -75,12 +75,21 @@ def test_no_action_and_no_resource_is_left_open() -> None:
     assert not any("*" in resource for resources in ALLOWED.values() for resource in resources)
 
 
-def test_the_only_managed_policies_are_those_for_writing_logs(stack: Stack) -> None:
+TRACED = {"TriggerFunction", "WorkerFunction", "ReconcilerFunction"}
+
+
+def test_the_only_managed_policies_are_those_for_writing_logs_and_traces(stack: Stack) -> None:
     attached = {
         name: [arn.rpartition("/")[2] for arn in role["Properties"].get("ManagedPolicyArns", [])]
         for name, role in stack.of_type("AWS::IAM::Role").items()
     }
-    of_functions = {f"{function}Role": ["AWSLambdaBasicExecutionRole"] for function in ALLOWED}
+    of_functions = {
+        f"{function}Role": [
+            "AWSLambdaBasicExecutionRole",
+            *(["AWSXrayWriteOnlyAccess"] if function in TRACED else []),
+        ]
+        for function in ALLOWED
+    }
     of_schedules: dict[str, list[str]] = {f"TriggerFunction{name}Role": [] for name in ("Forward", "GapFill")}
     assert attached == of_functions | of_schedules | {"ApiLogRole": ["AmazonAPIGatewayPushToCloudWatchLogs"]}
 

@@ -111,6 +111,16 @@ def test_a_local_aws_at_another_port_is_refused_with_the_port_that_its_queues_ha
         home._check_port(places.local_dir)
 
 
+def test_a_local_aws_keeps_no_secret_of_a_webhook_that_it_cannot_call(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_EMAIL", "me@example.org")
+    monkeypatch.setenv("NOTIFY_WEBHOOK_URL", "https://example.org/hook")
+    monkeypatch.setenv("NOTIFY_WEBHOOK_SECRET", "Bearer 1234")
+    settings = LocalStack(places)._kept(places.local_dir).with_those_of(os.environ)
+    assert settings == {"NOTIFY_EMAIL": "me@example.org"}
+
+
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [
