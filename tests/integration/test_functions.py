@@ -386,10 +386,16 @@ def test_the_reconciler_emits_how_the_archive_stands_also_where_its_round_fails(
     assert sums(emitted(capsys.readouterr().out)).keys() == found.keys()
 
 
-def test_a_whole_run_emits_what_its_record_says(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_whole_run_emits_what_its_record_says_however_often_its_messages_come(
+    stack: str, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     started = trigger({"mode": "backward", **WEEK})
     capsys.readouterr()
-    work_all(stack)
+    while messages := client("sqs").receive_message(QueueUrl=stack, MaxNumberOfMessages=1).get("Messages"):
+        for _ in range(times):
+            assert work(messages[0]["Body"]) == {"batchItemFailures": []}
+    tend()
     results = status(run_id=started.body["run_id"]).body["last_results"]
     assert sums(emitted(capsys.readouterr().out), started.body["run_id"]) == {
         "CandlesStored": results["total_records"],
