@@ -14,6 +14,7 @@ import pytest
 from candle_collector import bootstrap
 from candle_collector.bootstrap import Container
 from candle_collector.domain import windows
+from candle_collector.domain.health import OVERDUE, STALE_LEAST_HOURS
 from candle_collector.domain.run import Failure
 from candle_collector.errors import (
     CollectorError,
@@ -333,5 +334,6 @@ def test_no_section_is_about_an_alarm_that_is_gone() -> None:
     assert set(re.findall(r"^### (\S+)$", documented, re.MULTILINE)) == ALARMS.keys()
 
 
-def test_a_run_is_given_half_an_hour_after_its_deadline() -> None:
-    assert timedelta(seconds=ALARMS["run-overdue"].threshold) == timedelta(minutes=30)
+def test_an_alarm_and_the_sentence_on_the_archives_health_have_the_same_bounds() -> None:
+    assert ALARMS["stale"].threshold == STALE_LEAST_HOURS
+    assert timedelta(seconds=ALARMS["run-overdue"].threshold) == OVERDUE
