@@ -201,6 +201,14 @@ def test_logs_that_are_searched_are_those_of_the_stack(name: str) -> None:
         assert set(re.findall(r"SOURCE '([^']+)'", query)) <= groups
 
 
+def test_lines_that_are_searched_by_their_text_are_those_that_the_trigger_logs() -> None:
+    queries = [widget["properties"].get("query", "") for widget in body("operations")["widgets"]]
+    (searched,) = [found[1] for query in queries if (found := re.search(r"filter message in \[(.+?)\]", query))]
+    source = (PROJECT / "functions" / "trigger" / "app.py").read_text()
+    for text in re.findall(r"'([^']+)'", searched):
+        assert f'"{text}"' in source
+
+
 def test_expressions_name_metrics_that_are_beside_them() -> None:
     for widget in body("operations")["widgets"]:
         series = widget["properties"].get("metrics", [])
