@@ -3,6 +3,7 @@
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import Api, StackExchange, assert_exact, hour, kill_workers, until
 from tests.e2e.runtimes import aws_alone
+from tests.emf import emitted, sums
 
 SYMBOLS = 24
 
@@ -28,5 +29,14 @@ def test_a_run_loses_nothing_by_killed_workers_and_a_deployment(stack: StackUnde
     reported = sum(item["requests"] for item in results["details"])
     requested = exchange.klines_asked()
     assert reported < requested, "no worker was killed in flight"
+    logs = "".join(file.read_text() for file in sorted((stack.local_dir / "logs").glob("*.log")))
+    assert sums(emitted(logs), run_id) == {
+        "CandlesStored": results["total_records"],
+        "Requests": reported,
+        "SymbolsPartial": 0,
+        "SymbolsFailed": 0,
+        "RunDegraded": 0,
+        "MissingHours": 0,
+    }
     for item in results["details"]:
         assert_exact(api, exchange, item["symbol"], hour("2025-08-01"), hour("2025-10-01"))
