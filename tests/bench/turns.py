@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.metrics import FakeMetrics
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus
 
@@ -57,7 +57,7 @@ def turn_with(
         queue=FakeQueue(clock),
         rate_limiter=rate_limiter,
         events=FakeEventBus(),
-        metrics=FakeMetrics(),
+        metrics=NoMetrics(),
         clock=clock,
         monotonic=time.monotonic,
         until=time.monotonic() + 3600,

@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from datetime import timedelta
 from typing import Any, cast
 
+from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.collecting.close_symbols import ClosingPorts
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.reconcile_runs import Reconciled, reconcile_runs
@@ -20,7 +21,6 @@ from candle_collector.ports import Metrics
 from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
-from tests.fakes.metrics import FakeMetrics
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus, FakeFailedStarts, FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
@@ -114,7 +114,7 @@ class World:
         self.failed_starts = FakeFailedStarts()
         self.sleep: Callable[[float], None] = self.clock.advance
         self.events = FakeEventBus()
-        self.metrics: Metrics = FakeMetrics()
+        self.metrics: Metrics = NoMetrics()
         self.defaults = RunDefaults(
             top_n=100,
             collection_start=0,

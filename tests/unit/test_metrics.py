@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from candle_collector.bootstrap import SqlContainer
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.measure_archive import measure_archive
 from candle_collector.domain import windows
@@ -13,6 +14,7 @@ from candle_collector.domain.run import Failure, Outcome, Run, degraded_percent
 from candle_collector.errors import ExchangeUnavailableError
 from candle_collector.observability import EmfMetrics
 from candle_collector.ports import ArchiveFigures
+from candle_collector.settings import Settings
 
 from tests.emf import Emitted, emitted, sums
 from tests.fakes.exchange import Asked
@@ -146,6 +148,16 @@ def test_a_callers_refusal_and_the_archives_state_are_lines_of_their_own(capsys:
         "OpenRunOverdue": "Seconds",
         "BlockedSeconds": "Seconds",
     }
+
+
+def test_an_archive_at_home_prints_no_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    system, run = four_outcomes()
+    system.metrics = SqlContainer(Settings({"DATABASE_URL": "sqlite://"})).metrics
+    system.settle()
+    system.metrics.archive_stands(figures(system))
+    system.metrics.key_refused()
+    found = emitted(capsys.readouterr().out)
+    assert [value for value in found if value.logged.get("run_id") in {run.run_id, None}] == []
 
 
 def figures(system: World) -> ArchiveFigures:
