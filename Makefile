@@ -79,12 +79,12 @@ down: setup ## Stop what runs; everything stored stays: [ON=]
 	@$(VENV)/candles down
 
 .PHONY: status
-status: setup ## Show what runs, where, and how it is: [ON=]
+status: setup ## Say how the archive stands and what to do, then what runs: [ON=]
 	@$(VENV)/candles status
 
 .PHONY: logs
-logs: setup ## Follow the logs (Ctrl-C ends it): [ON=]
-	@$(VENV)/candles logs --follow
+logs: setup ## Follow the logs (Ctrl-C ends it): [RUN= SYMBOLS= ON=]
+	@$(VENV)/candles logs --follow --run "$(RUN)" --symbols "$(SYMBOLS)"
 
 .PHONY: deploy
 deploy: setup-aws ## Deploy to your AWS account: [STAGE=dev|prod], settings as above

@@ -61,6 +61,9 @@ def test_what_scripts_need_to_know_is_for_its_owner_alone(stack: StackUnderTest)
     assert stat.S_IMODE((stack.local_dir / "stack.json").stat().st_mode) == 0o600
     assert {"api_url", "api_key", "aws_endpoint_url", "exchange_url"} <= stack.reported.keys()
     status = stack.command("status")
+    assert status.startswith(
+        "Empty: nothing is stored, and nothing was collected yet.\n  Remedy: Start a collection.\n"
+    )
     assert all(name in status for name in ("API", "MiniStack", "exchange", "state", "logs", "archive", "collects"))
 
 

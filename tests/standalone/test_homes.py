@@ -148,8 +148,24 @@ def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api
     assert "skipped" in person.done("collect", *SYMBOLS)
     assert person.done("status", "--ping") == ""
     status = person.done("status")
-    assert "240 candles of 1 symbols" in status
+    health, run = person.info()["health"], person.info()["collection"]["last_run"]["run_id"]
+    assert status.splitlines()[:2] == [
+        health["sentence"],
+        f"run       {run} (backward): 1/1 cryptos (100%) | 0 candles | 0 requests | 1 skipped",
+    ]
+    assert health["sentence"].startswith("OK: 1 crypto stored, the newest candle is of ")
+    assert "240 candles of 1 symbol" in status
     assert "collects  idle" in status
+
+
+def test_the_logs_of_a_run_and_a_symbol_are_found(running: Person) -> None:
+    run = running.info()["collection"]["last_run"]["run_id"]
+    every = running.done("logs", "--run", run).splitlines()
+    assert every
+    assert all(run in line for line in every)
+    assert "is about run" in running.done("logs", "--run", run, "--symbols", "eth/usdt")
+    ended = running.candles("logs", "--run", "yesterday")
+    assert (ended.returncode, "is not a run's id" in ended.stderr) == (2, True)
 
 
 def test_what_reads_the_tables_works_while_the_server_is_down(running: Person) -> None:
@@ -159,7 +175,7 @@ def test_what_reads_the_tables_works_while_the_server_is_down(running: Person) -
     assert answer.status_code == 200
     assert "is down. What it stored stays." in person.done("down")
     assert not (person.folder / "data" / "stack.json").exists()
-    assert "240 candles of 1 symbols" in person.done("export", "all.csv")
+    assert "240 candles of 1 symbol" in person.done("export", "all.csv")
     assert "reader" in person.done("keys", "list")
     assert "No candle of BTCUSDT was replaced" in person.done("revisions", "btc/usdt")
     assert "240 were there" in person.done("import", "all.csv", "--symbol", "BTCUSDT")
@@ -172,7 +188,8 @@ def test_what_reads_the_tables_works_while_the_server_is_down(running: Person) -
         ended = person.candles(words)
         assert ended.returncode == 2
         assert "The server does not run." in ended.stderr
-    assert person.candles("status").returncode == 1
+    ended = person.candles("status")
+    assert (ended.returncode, ended.stdout) == (1, "The server is down.\n")
 
 
 def test_settings_stay_until_they_are_changed_and_are_shown(person: Person) -> None:
@@ -242,9 +259,9 @@ def test_a_postgresql_is_kept_as_the_database_and_its_password_is_nowhere_to_rea
     assert "240 candles stored" in text
     assert person.stack["database_url"] == url.replace("secret", "***")
     status = person.done("status")
-    assert "240 candles of 1 symbols" in status
+    assert "240 candles of 1 symbol" in status
     person.done("down")
-    assert "240 candles of 1 symbols" in person.done("export", "all.csv")
+    assert "240 candles of 1 symbol" in person.done("export", "all.csv")
     assert "240 hours" not in (again := person.done("collect", *SYMBOLS))
     private = {path.name for path in (person.folder / "data").rglob("*.*") if b"secret" in path.read_bytes()}
     assert private == {"settings-standalone.json"}

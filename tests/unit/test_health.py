@@ -15,6 +15,7 @@ from candle_collector.domain.health import (
     RunFacts,
     cannot_store,
     judge_health,
+    no_answer,
 )
 from candle_collector.domain.run import MODES, Mode
 from hypothesis import given
@@ -189,12 +190,21 @@ def test_what_earlier_runs_could_not_get_is_not_forgotten() -> None:
 
 
 def test_a_database_that_stores_nothing_is_said_before_all_else() -> None:
-    full = "the disk is full. Make room on it."
+    full = "the disk is full; make room on it"
     assert judge_health(replace(STORED, outage=full, refused=REGION, run=ACTIVE)) == cannot_store(full)
     health = cannot_store(full)
     assert health.sentence == "Needs you: nothing can be stored: the disk is full."
     assert health.remedy == "Make room on it. It is tried again by itself, and what was stored is safe."
     assert cannot_store("gone").remedy is not None
+
+
+def test_an_archive_that_does_not_answer_needs_somebody() -> None:
+    health = no_answer("500: the call failed")
+    assert (health.state, health.sentence) == (
+        "needs_you",
+        "Needs you: the archive does not say how it stands: 500: the call failed.",
+    )
+    assert health.remedy is not None
 
 
 def test_whatever_a_failure_says_stays_on_one_line() -> None:

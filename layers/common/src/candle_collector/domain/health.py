@@ -165,10 +165,16 @@ def _of_runs(facts: HealthFacts) -> Health:
 
 
 def cannot_store(reason: str) -> Health:
-    """Return what is to be said where the database stores nothing."""
-    said, remedy = split_reason(reason)
+    """Return what is to be said where the database stores nothing: its reasons end with a remedy, after a semicolon."""
+    said, remedy = split_reason(reason, at="; ")
     again = "It is tried again by itself, and what was stored is safe."
     return _needs_you(f"nothing can be stored: {said}", f"{remedy or 'Look at the database and its disk.'} {again}")
+
+
+def no_answer(reason: str) -> Health:
+    """Return what is to be said where the API of an archive does not say how it stands."""
+    said, _ = split_reason(reason)
+    return _needs_you(f"the archive does not say how it stands: {said}", "See its log; `make up` starts what is down.")
 
 
 def _needs_you(what: str, remedy: str) -> Health:

@@ -11,13 +11,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def split_reason(message: str) -> tuple[str, str | None]:
+def split_reason(message: str, *, at: str = ". ") -> tuple[str, str | None]:
     """Return what a failure says on one line without its full stop, and the remedy that follows it, if there is one.
 
     A failure's message is a sentence; the sentences after the first one are its remedy.
+
+    Parameters
+    ----------
+    at
+        What stands before the remedy.
     """
-    said, _, remedy = " ".join(message.split()).partition(". ")
+    said, _, remedy = " ".join(message.split()).partition(at)
     said = said.rstrip(".")
     if len(said) > REASON_MOST:
         said = f"{said[: REASON_MOST - 3]}..."
-    return said, f"{remedy.rstrip('.')}." if remedy else None
+    return said, f"{remedy[:1].upper()}{remedy[1:].rstrip('.')}." if remedy else None
