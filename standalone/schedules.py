@@ -56,6 +56,8 @@ class Schedules:
         When each mode starts, in EventBridge's form.
     reconciled_every
         The time between the rounds of the reconciler.
+    on_failure
+        Called after a start that failed.
 
     Raises
     ------
@@ -70,12 +72,14 @@ class Schedules:
         expressions: Mapping[Mode, str],
         reconciled_every: timedelta,
         *,
+        on_failure: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._trigger = trigger
         self._reconciler = reconciler
         self._expressions = dict(expressions)
         self._now = now
+        self._on_failure = on_failure
         self._scheduler = BlockingScheduler(timezone=UTC)
         self._scheduler.add_job(
             self.reconcile,
@@ -112,6 +116,7 @@ class Schedules:
                 "a scheduled start failed; it is tried again at its next time",
                 extra={"mode": mode, "due": _written(due), "next": _written(following), "reason": str(error)},
             )
+            self._on_failure()
 
     def reconcile(self) -> None:
         """Let the reconciler look after the runs; a round that fails is followed by the next."""

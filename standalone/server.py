@@ -27,6 +27,7 @@ from standalone.admin_key import ensure_key
 from standalone.context import NAME
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
+from standalone.health_watch import HealthWatch
 from standalone.recovery import recover, send_again
 from standalone.runtime_lock import RuntimeLock
 from standalone.schedules import Schedules
@@ -145,7 +146,16 @@ class _Runtime:
             outages=container.database.outages,
             send_again=partial(send_again, container, queue),
         )
-        self.schedules = Schedules(loaded.api.trigger, loaded.reconciler, _expressions(container), rounds)
+        self._watch = HealthWatch(
+            container.health,
+            container.outage,
+            container.notifier,
+            stage=self._settings.stage,
+            now=container.clock.now,
+        )
+        self.schedules = Schedules(
+            loaded.api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._watch.wake
+        )
         self._threads = Threads(self._stopping, on_death=self._stop)
         self._server = _Server(_http(Gateway(loaded.api, self._settings.dashboard_origin)), self._stop)
         recover(container, queue)
@@ -158,6 +168,7 @@ class _Runtime:
             self._threads.start(f"worker-{number}", self._workers.work)
         self._threads.start("schedules", self.schedules.run)
         self._threads.start("lock", lambda: self._lock.watch(self._stopping))
+        self._threads.start("health", lambda: self._watch.run(self._stopping))
         self._server.run(sockets=[listening])
         return self._end(died=not self._stopping.is_set())
 
@@ -168,6 +179,7 @@ class _Runtime:
         self._is_stopped, self._stop_until = True, time.monotonic() + STOP_SECONDS
         self._stopping.set()
         self._arrived.set()
+        self._watch.wake()
         self._server.should_exit = True
 
     def _end(self, *, died: bool) -> int:

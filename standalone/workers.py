@@ -69,6 +69,9 @@ class Outages(Protocol):
     at: float
     reason: str
 
+    def over(self) -> None:
+        """Note that what it refused was done after all."""
+
 
 class Workers:
     """What the worker threads share.
@@ -127,6 +130,7 @@ class Workers:
                 wait = self._outlast(message, 0 if done else wait)
             elif done:
                 wait = POLL_SECONDS
+                self._outages.over()
                 self._quietly(partial(self._queue.delete, message.receipt))
             self._in_hand.discard(message.receipt)
 
@@ -139,15 +143,20 @@ class Workers:
 
     def _receive(self) -> ReceivedMessage | None:
         """Wait for a message; None when the process stops. One thread looks at the queue, the others wait for it."""
-        wait = POLL_SECONDS
+        wait, has_failed = POLL_SECONDS, False
         with self._receiving:
             while not self._stopping.is_set():
                 self._arrived.clear()
                 try:
-                    if message := self._queue.receive(visibility=self._visibility):
+                    message = self._queue.receive(visibility=self._visibility)
+                    due = None if message else self._queue.next_visible_in()
+                    if has_failed:
+                        self._outages.over()
+                        has_failed = False
+                    if message:
                         return message
-                    due = self._queue.next_visible_in()
                 except CollectorError as error:
+                    has_failed = True
                     wait = min(2 * wait, _MOST_WAIT_AFTER_ERRORS)
                     log.error("the queue cannot be read", extra=_of_wait(str(error), wait))  # noqa: TRY400 - the reason is a sentence
                     self._stopping.wait(wait)

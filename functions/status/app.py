@@ -144,7 +144,14 @@ def system_info() -> Response[str]:
     )
     return answer(
         200,
-        report_system(version=__version__, stage=settings.stage, settings=in_force, limits=REPORTED, ports=ports),
+        report_system(
+            version=__version__,
+            stage=settings.stage,
+            settings=in_force,
+            limits=REPORTED,
+            ports=ports,
+            outage=container.outage(),
+        ),
     )
 
 

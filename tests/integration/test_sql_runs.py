@@ -32,8 +32,8 @@ def test_a_run_that_ended_is_kept_for_ninety_days_and_an_open_one_until_it_ends(
 
 def test_the_end_of_a_run_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "candle_collector")
-    LogEvents().collection_ended(run(), {"complete": 3}, windows.first_hour_of("2025-06-01"))
-    LogEvents().collection_ended(run(), {}, None)
+    LogEvents("local").collection_ended(run(), {"complete": 3}, windows.first_hour_of("2025-06-01"))
+    LogEvents("local").collection_ended(run(), {}, None)
     with_candles, without = caplog.records
     assert with_candles.getMessage() == "collection ended"
     assert vars(with_candles) | {

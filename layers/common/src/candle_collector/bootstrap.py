@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from candle_collector.collecting.run_scope import RunDefaults, RunPorts
     from candle_collector.collecting.worker_ports import WorkerPorts
     from candle_collector.domain.api_key import Scope
+    from candle_collector.domain.health import Health
     from candle_collector.ports import (
         ApiKeyStore,
         CandleStore,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         MarketCache,
         MessageQueue,
         Metrics,
+        Notifier,
         RateLimiter,
         RunStore,
         SeriesStore,
@@ -210,6 +212,24 @@ class Container:
 
         return ExchangePing(self.settings.exchange_base_url)
 
+    def outage(self) -> str | None:
+        """Return why the database stores nothing; None where it does, or where nothing here would know it."""
+        return None
+
+    def health(self) -> Health:
+        """Return how the archive stands."""
+        from candle_collector.domain.health import cannot_store
+        from candle_collector.reading.report_health import Schedules, look, report_health
+
+        if (reason := self.outage()) is not None:  # what is to be read would be waited for
+            return cannot_store(reason)
+        settings = self.settings
+        on = settings.schedules_enabled
+        schedules = Schedules(
+            settings.collection_schedule if on else None, (settings.gap_fill_schedule or None) if on else None
+        )
+        return report_health(look(self, schedules), self.runs)
+
     def run_defaults(self) -> RunDefaults:
         """Return the deployment's defaults for runs."""
         from candle_collector.collecting.run_scope import RunDefaults
@@ -287,6 +307,10 @@ class SqlContainer(Container):
         from candle_collector.adapters.sql.database import Database
 
         return Database(self.settings.database_url)
+
+    def outage(self) -> str | None:
+        """Return why the database stores nothing."""
+        return self.database.outages.current()
 
     @PerThread
     def exchange(self) -> Exchange:
@@ -367,10 +391,28 @@ class SqlContainer(Container):
 
     @cached_property
     def events(self) -> EventBus:
-        """A line of the log."""
+        """A line of the log, and whoever is notified."""
         from candle_collector.adapters.log_events import LogEvents
+        from candle_collector.adapters.notifying_events import NotifyingEvents
 
-        return LogEvents()
+        lines = LogEvents(self.settings.stage)
+        if not self.notifier.is_used:
+            return lines
+        return NotifyingEvents(
+            lines,
+            self.notifier,
+            stage=self.settings.stage,
+            wanted=self.settings.notify_runs,
+            health=self.health,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """The webhook and the mail that the settings name."""
+        from candle_collector.adapters.notifications import notifier
+
+        return notifier(self.settings.environment)
 
     @cached_property
     def metrics(self) -> Metrics:

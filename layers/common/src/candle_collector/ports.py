@@ -12,6 +12,7 @@ from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.candle_columns import CandleColumns
 from candle_collector.domain.health import FailedStart
+from candle_collector.domain.notice import Notice
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run, SymbolRecord
@@ -567,6 +568,23 @@ class Metrics(Protocol):
 
     def key_refused(self) -> None:
         """Report that a caller was refused for the key that it sent, or did not send."""
+
+
+class Notifier(Protocol):
+    """Where a person is reached who asked for it."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody asked for it."""
+
+    def send(self, notice: Notice) -> None:
+        """Send a notice, within seconds, wherever it was not sent yet.
+
+        Raises
+        ------
+        CollectorError
+            Somewhere it was not taken; the message says where and why, without a secret.
+        """
 
 
 class ApiKeyStore(Protocol):

@@ -241,6 +241,19 @@ class Settings:
         pattern=r"^(https://[a-z0-9.-]+(:[1-9][0-9]{1,4})?|http://(localhost|127\.0\.0\.1):[1-9][0-9]{1,4})?$",
     )
 
+    # Who is notified by an archive at home. Those that may hold a secret have no pattern, which a refusal would repeat.
+    notify_runs = Setting(
+        "NOTIFY_RUNS", str, "failed, partial or all", "partial", choices=("failed", "partial", "all"), at_home=True
+    )
+    notify_webhook_url = Setting("NOTIFY_WEBHOOK_URL", str, "the URL of a webhook", "", at_home=True)
+    notify_webhook_secret = Setting("NOTIFY_WEBHOOK_SECRET", str, "a header's value", "", at_home=True)
+    notify_webhook_secret_file = Setting("NOTIFY_WEBHOOK_SECRET_FILE", str, "the path of a file", "", at_home=True)
+    notify_email = Setting(
+        "NOTIFY_EMAIL", str, "a mail address, or nothing", "", pattern=r"^([^@\s]+@[^@\s]+)?$", at_home=True
+    )
+    notify_smtp_url = Setting("NOTIFY_SMTP_URL", str, "the URL of a mail server", "", at_home=True)
+    notify_smtp_url_file = Setting("NOTIFY_SMTP_URL_FILE", str, "the path of a file", "", at_home=True)
+
     @property
     def exchange_base_url(self) -> str:
         """The exchange's address; one on this machine is accepted in the local stage alone.

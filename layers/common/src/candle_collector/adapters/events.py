@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from candle_collector.domain import dates
-from candle_collector.domain.run import Run, describe_counts, run_outcome
+from candle_collector.adapters.event_detail import describe_end
+from candle_collector.domain.run import Run
 from candle_collector.errors import CollectorError
 
 SOURCE = "candle-collector"
@@ -33,15 +33,7 @@ class EventBridgeBus:
         CollectorError
             The bus did not take it.
         """
-        detail = {
-            "run_id": run.run_id,
-            "stage": self._stage,
-            "mode": run.mode,
-            "outcome": run_outcome(counts),
-            "summary": describe_counts(counts),
-            "counts": dict(counts),
-            "latest_candle": None if latest is None else dates.format_hour(latest),
-        }
+        detail = describe_end(run, counts, latest, stage=self._stage)
         entry = {"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": json.dumps(detail)}
         try:
             answer = self._client.put_events(Entries=[entry])

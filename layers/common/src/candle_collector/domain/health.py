@@ -16,6 +16,7 @@ from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.wording import counted, split_reason
 
 State = Literal["empty", "running", "waiting", "ok", "needs_you"]
+Cause = Literal["outage", "overdue", "refused", "failed_start", "incomplete", "stale", "failed_hours", "no_answer"]
 
 STALE_LEAST_HOURS = 13
 """How far behind the newest candle may be at least, before a person must look: two starts of a schedule of 6 hours were
@@ -136,11 +137,14 @@ class Health:
         For people.
     remedy
         What to do; None where nothing is to be done, which is so while the archive is `running`, `waiting` or `ok`.
+    cause
+        Why it needs somebody, as a word for programs; None where it does not.
     """
 
     state: State
     sentence: str
     remedy: str | None = None
+    cause: Cause | None = None
 
 
 def judge_health(facts: HealthFacts) -> Health:
@@ -155,7 +159,9 @@ def _of_runs(facts: HealthFacts) -> Health:
         return _overdue(active, facts.now)
     if facts.refused is not None:
         said, remedy = split_reason(facts.refused)
-        return _needs_you(said, remedy or "Ask the exchange, or whoever runs this network, why; then start again.")
+        return _needs_you(
+            "refused", said, remedy or "Ask the exchange, or whoever runs this network, why; then start again."
+        )
     if active is not None:
         return _at_work(active, facts)
     start = facts.failed_start
@@ -168,22 +174,27 @@ def cannot_store(reason: str) -> Health:
     """Return what is to be said where the database stores nothing: its reasons end with a remedy, after a semicolon."""
     said, remedy = split_reason(reason, at="; ")
     again = "It is tried again by itself, and what was stored is safe."
-    return _needs_you(f"nothing can be stored: {said}", f"{remedy or 'Look at the database and its disk.'} {again}")
+    return _needs_you(
+        "outage", f"nothing can be stored: {said}", f"{remedy or 'Look at the database and its disk.'} {again}"
+    )
 
 
 def no_answer(reason: str) -> Health:
     """Return what is to be said where the API of an archive does not say how it stands."""
     said, _ = split_reason(reason)
-    return _needs_you(f"the archive does not say how it stands: {said}", "See its log; `make up` starts what is down.")
+    return _needs_you(
+        "no_answer", f"the archive does not say how it stands: {said}", "See its log; `make up` starts what is down."
+    )
 
 
-def _needs_you(what: str, remedy: str) -> Health:
-    return Health("needs_you", f"Needs you: {what}.", remedy)
+def _needs_you(cause: Cause, what: str, remedy: str) -> Health:
+    return Health("needs_you", f"Needs you: {what}.", remedy, cause)
 
 
 def _overdue(run: RunFacts, now: datetime) -> Health:
     minutes = (now - run.deadline) // timedelta(minutes=1)
     return _needs_you(
+        "overdue",
         f"the {_named(run)} is {counted(minutes, 'minute')} past its deadline and has not ended",
         "The reconciler ends it, so see why that does not work in its log; cancelling the run ends it too.",
     )
@@ -201,6 +212,7 @@ def _not_started(start: FailedStart, next_start: datetime | None) -> Health:
     said, remedy = split_reason(start.reason)
     following = f"; the schedule tries again at {_time(next_start)}" if next_start else ""
     return _needs_you(
+        "failed_start",
         f"the {start.mode} run of {_time(start.due)} did not start: {said}",
         f"{remedy} {_START} then{following}." if remedy else f"{_START}{following}.",
     )
@@ -213,6 +225,7 @@ def _incomplete(run: RunFacts) -> Health:
     if run.mode == "verify":
         left = f", {counted(run.missing_hours, 'hour')} not compared" if run.missing_hours else ""
         return _needs_you(
+            "incomplete",
             f"the {_named(run)} was not good for {cryptos}{left}{why}",
             f"{remedy} Then verify again." if remedy else "Verify again with repair.",
         )
@@ -220,7 +233,7 @@ def _incomplete(run: RunFacts) -> Health:
     what = f"{counted(run.missing_hours, 'hour')} {are} missing in {cryptos}" if run.missing_hours else cryptos
     stand = "after" if run.missing_hours else f"{'is' if run.incomplete == 1 else 'are'} not complete after"
     then = f"{remedy} Then retry that run, or run gap_fill." if remedy else "Retry that run, or run gap_fill."
-    return _needs_you(f"{what} {stand} the {_named(run)}{why}", then)
+    return _needs_you("incomplete", f"{what} {stand} the {_named(run)}{why}", then)
 
 
 def _at_rest(facts: HealthFacts) -> Health:
@@ -234,6 +247,7 @@ def _at_rest(facts: HealthFacts) -> Health:
     behind = f"{counted(facts.lag_hours, 'hour')} behind" if facts.lag_hours else "up to date"
     if _is_stale(facts, facts.lag_hours):
         return _needs_you(
+            "stale",
             f"nothing newer than the candle of {newest} was collected, {behind}",
             f"{_START}, and see in the trigger's log why the schedules did not.",
         )
@@ -241,6 +255,7 @@ def _at_rest(facts: HealthFacts) -> Health:
         by_itself = f", or wait for the schedule: {_time(facts.next_gap_fill)}" if facts.next_gap_fill else ""
         hours = counted(facts.failed_hours, "hour")
         return _needs_you(
+            "failed_hours",
             f"{hours} that earlier runs could not get {'is' if facts.failed_hours == 1 else 'are'} missing in "
             f"{counted(facts.failed_symbols, 'crypto')}",
             f"Run gap_fill{by_itself}.",

@@ -6,29 +6,67 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
+from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.health import STALE_LEAST_HOURS, FailedStart, Health, HealthFacts, RunFacts, judge_health
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
-from candle_collector.domain.schedule import longest_pause
+from candle_collector.domain.schedule import longest_pause, next_occurrence
 from candle_collector.domain.series import Series
-from candle_collector.ports import RunStore
+from candle_collector.ports import Clock, FailedStartStore, LeaseStore, RateLimiter, RunStore, SeriesStore
+from candle_collector.reading.report_runs import current_run
 
 _HOUR = timedelta(hours=1)
 
 
+class HealthPorts(Protocol):
+    """What looking at the archive's health needs."""
+
+    @property
+    def runs(self) -> RunStore:
+        """The runs."""
+
+    @property
+    def leases(self) -> LeaseStore:
+        """The lease."""
+
+    @property
+    def series(self) -> SeriesStore:
+        """The series' records."""
+
+    @property
+    def failed_starts(self) -> FailedStartStore:
+        """The last scheduled start that failed."""
+
+    @property
+    def rate_limiter(self) -> RateLimiter:
+        """Whether the exchange may be asked."""
+
+    @property
+    def clock(self) -> Clock:
+        """Our clock."""
+
+
+class Schedules(NamedTuple):
+    """When the archive collects by itself, as expressions; None where it does not."""
+
+    collection: str | None
+    gap_fill: str | None
+
+
 @dataclass(frozen=True)
 class Known:
-    """What a report on the system has read already.
+    """What a look at the archive has read: its newest run, the records of its series, and the limits.
 
     Attributes
     ----------
     run
         The run that is active, else the last that ended.
+    newest
+        The hour of the newest stored candle.
     lag_hours
-        How far the newest candle is behind the last closed hour.
-    schedule
-        When new candles are collected; None where nothing starts by itself.
+        How far it is behind the last closed hour.
     """
 
     now: datetime
@@ -37,15 +75,41 @@ class Known:
     rate_limiter: RateLimiterState
     newest: int | None
     lag_hours: int | None
-    schedule: str | None
+    schedules: Schedules
     next_start: datetime | None
     next_gap_fill: datetime | None
     failed_start: FailedStart | None
-    outage: str | None
 
 
-def report_health(known: Known, runs: RunStore) -> Health:
-    """Return how things stand. The symbols of the run are read only where some of them are not complete."""
+def look(ports: HealthPorts, schedules: Schedules) -> Known:
+    """Read what is known of the archive: no table is scanned."""
+    now = ports.clock.now()
+    state = ports.rate_limiter.state()
+    series = list(ports.series.all())
+    newest = max((record.last for record in series if record.last is not None), default=None)
+    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
+    return Known(
+        now=now,
+        run=current_run(ports.runs, ports.leases, now),
+        series=series,
+        rate_limiter=state,
+        newest=newest,
+        lag_hours=None if newest is None else max(0, closed_end - 1 - newest),
+        schedules=schedules,
+        next_start=next_occurrence(schedules.collection, now) if schedules.collection else None,
+        next_gap_fill=next_occurrence(schedules.gap_fill, now) if schedules.gap_fill else None,
+        failed_start=ports.failed_starts.get(),
+    )
+
+
+def report_health(known: Known, runs: RunStore, *, outage: str | None = None) -> Health:
+    """Return how things stand. The symbols of the run are read only where some of them are not complete.
+
+    Parameters
+    ----------
+    outage
+        Why the database stores nothing; None where it does.
+    """
     offset = timedelta(milliseconds=known.rate_limiter.clock_offset_ms)
     blocked, refused = known.rate_limiter.blocked_until, known.rate_limiter.refused_until
     failed = [series.failed_windows for series in known.series if series.failed_windows]
@@ -55,7 +119,7 @@ def report_health(known: Known, runs: RunStore) -> Health:
             symbols=sum(series.last is not None for series in known.series),
             newest=known.newest,
             lag_hours=known.lag_hours,
-            stale_after_hours=_stale_after(known.schedule, known.now),
+            stale_after_hours=_stale_after(known.schedules.collection, known.now),
             run=None if known.run is None else _facts_of(known.run, runs),
             failed_start=known.failed_start,
             blocked_until=blocked - offset if blocked and blocked - offset > known.now else None,
@@ -66,7 +130,7 @@ def report_health(known: Known, runs: RunStore) -> Health:
             failed_symbols=len(failed),
             next_start=known.next_start,
             next_gap_fill=known.next_gap_fill,
-            outage=known.outage,
+            outage=outage,
         )
     )
 

@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 
 from candle_collector import answers
 from candle_collector.domain import dates
-from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Run, RunState
-from candle_collector.domain.schedule import next_occurrence
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.ports import (
     Clock,
@@ -21,8 +19,8 @@ from candle_collector.ports import (
     RunStore,
     SeriesStore,
 )
-from candle_collector.reading.report_health import Known, report_health
-from candle_collector.reading.report_runs import current_run, run_line
+from candle_collector.reading.report_health import Known, Schedules, look, report_health
+from candle_collector.reading.report_runs import run_line
 
 _WEIGHT_SECONDS = 60
 """Binance counts weight by the minute; each run keeps what the exchange said when it started."""
@@ -48,36 +46,27 @@ def report_system(
     settings: answers.SettingsInForce,
     limits: answers.Limits,
     ports: SystemPorts,
+    outage: str | None = None,
 ) -> answers.SystemInfo:
-    """Return the state of the deployment, from the series' records and the newest run: no table is scanned."""
-    now = ports.clock.now()
-    current = current_run(ports.runs, ports.leases, now)
-    state = ports.rate_limiter.state()
-    series = list(ports.series.all())
-    newest = max((record.last for record in series if record.last is not None), default=None)
-    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
-    schedule = settings.collection_schedule if settings.schedules_enabled else None
-    known = Known(
-        now=now,
-        run=current,
-        series=series,
-        rate_limiter=state,
-        newest=newest,
-        lag_hours=None if newest is None else max(0, closed_end - 1 - newest),
-        schedule=schedule,
-        next_start=_next(schedule, now),
-        next_gap_fill=_next(settings.gap_fill_schedule if settings.schedules_enabled else None, now),
-        failed_start=ports.failed_starts.get(),
-        outage=None,
+    """Return the state of the deployment, from the series' records and the newest run: no table is scanned.
+
+    Parameters
+    ----------
+    outage
+        Why the database stores nothing; None where it does.
+    """
+    on = settings.schedules_enabled
+    known = look(
+        ports, Schedules(settings.collection_schedule if on else None, settings.gap_fill_schedule if on else None)
     )
-    health = report_health(known, ports.runs)
+    now, current, health = known.now, known.run, report_health(known, ports.runs, outage=outage)
     return answers.SystemInfo(
         service="candle-collector",
         version=version,
         stage=stage,
         timestamp=dates.format_moment(now),
         health=answers.HealthInfo(health.state, health.sentence, health.remedy),
-        exchange=_exchange(settings.exchange_base_url, state, current, ports.probe, now),
+        exchange=_exchange(settings.exchange_base_url, known.rate_limiter, current, ports.probe, now),
         store=_store(known),
         collection=answers.CollectionInfo(
             state="running" if current and current.state is not RunState.ENDED else "idle",
@@ -118,10 +107,6 @@ def _store(known: Known) -> answers.StoreInfo:
         latest_candle=None if known.newest is None else dates.format_hour(known.newest),
         lag_hours=known.lag_hours,
     )
-
-
-def _next(expression: str | None, now: datetime) -> datetime | None:
-    return next_occurrence(expression, now) if expression else None
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -22,6 +22,12 @@ T = TypeVar("T")
 _TAKES = "it takes sqlite:////folder/candles.db or postgresql://user:password@host/database"
 _FIRST_WAIT = 0.05
 
+LASTING_SECONDS = 2.0
+"""An outage that is shorter needs nobody: what met it is done again."""
+
+FORGOTTEN_SECONDS = 60.0
+"""After so long without another refusal an outage is over: whoever waits for its end tries each 30 s at least."""
+
 _NOTICE_A_LOST_SERVER = {
     "keepalives_idle": 20,
     "keepalives_interval": 5,
@@ -45,11 +51,25 @@ class Outages:
     def __init__(self) -> None:
         self.at = float("-inf")
         self.reason = ""
+        self._since = float("-inf")
+        self._over_at = float("-inf")
 
     def note(self, error: DatabaseError) -> None:
         """Note one."""
         if isinstance(error, DatabaseUnavailableError):
-            self.at, self.reason = time.monotonic(), str(error)
+            now = time.monotonic()
+            if now - self.at > FORGOTTEN_SECONDS:
+                self._since = now
+            self.at, self.reason = now, str(error)
+
+    def over(self) -> None:
+        """Note that what it refused was done after all."""
+        self._over_at = time.monotonic()
+
+    def current(self) -> str | None:
+        """Return why the database stores nothing now; None where it does, or refused something but for a moment."""
+        is_over = self.at <= self._over_at or time.monotonic() - self.at > FORGOTTEN_SECONDS
+        return None if is_over or self.at - self._since < LASTING_SECONDS else self.reason
 
 
 class Database:
