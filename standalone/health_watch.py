@@ -32,6 +32,11 @@ class HealthWatch:
         Says how the archive stands; it fails where the database does.
     outage
         Why the database stores nothing; None where it does.
+
+    Attributes
+    ----------
+    latest
+        How it stood at the last look.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class HealthWatch:
         self._stage = stage
         self._now = now
         self._woken = threading.Event()
+        self.latest: Health | None = None
         self._state: tuple[str, Cause | None] | None = None
         self._notified: Cause | None = None
         self._pending: Notice | None = None
@@ -75,7 +81,7 @@ class HealthWatch:
 
     def look(self) -> None:
         """Log what has changed since the last look, and notify of it."""
-        health = self.health()
+        health = self.latest = self.health()
         state = (health.state, health.cause)
         if state != self._state:
             level = logging.WARNING if health.state == "needs_you" else logging.INFO

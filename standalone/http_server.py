@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from standalone.gateway import CALL_SECONDS, Gateway, Request
+from standalone.gateway import CALL_SECONDS, Gateway
 from standalone.gateway_answers import Answer, Refusal
+from standalone.request import Request
 
 log = logging.getLogger(__name__)
 

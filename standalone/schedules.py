@@ -72,7 +72,7 @@ class Schedules:
         expressions: Mapping[Mode, str],
         reconciled_every: timedelta,
         *,
-        on_failure: Callable[[], None] = lambda: None,
+        on_failure: Callable[[Mode], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._trigger = trigger
@@ -116,7 +116,7 @@ class Schedules:
                 "a scheduled start failed; it is tried again at its next time",
                 extra={"mode": mode, "due": _written(due), "next": _written(following), "reason": str(error)},
             )
-            self._on_failure()
+            self._on_failure(mode)
 
     def reconcile(self) -> None:
         """Let the reconciler look after the runs; a round that fails is followed by the next."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from candle_collector import bootstrap
+from candle_collector import __version__, bootstrap
 from candle_collector.domain.run import Mode
 from candle_collector.errors import CollectorError, SettingError
 from candle_collector.observability import logger
@@ -28,6 +28,7 @@ from standalone.context import NAME
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
 from standalone.health_watch import HealthWatch
+from standalone.metrics import PrometheusMetrics
 from standalone.recovery import recover, send_again
 from standalone.runtime_lock import RuntimeLock
 from standalone.schedules import Schedules
@@ -153,11 +154,18 @@ class _Runtime:
             stage=self._settings.stage,
             now=container.clock.now,
         )
+        self._metrics = PrometheusMetrics(
+            version=__version__, stage=self._settings.stage, health=lambda: self._watch.latest
+        )
+        container.metrics = self._metrics  # type: ignore[attr-defined]
         self.schedules = Schedules(
-            loaded.api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._watch.wake
+            loaded.api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._start_failed
         )
         self._threads = Threads(self._stopping, on_death=self._stop)
-        self._server = _Server(_http(Gateway(loaded.api, self._settings.dashboard_origin)), self._stop)
+        gateway = Gateway(
+            loaded.api, self._settings.dashboard_origin, metrics=self._metrics.text, outage=container.outage
+        )
+        self._server = _Server(_http(gateway), self._stop)
         recover(container, queue)
 
     def run(self, listening: socket.socket) -> int:
@@ -171,6 +179,10 @@ class _Runtime:
         self._threads.start("health", lambda: self._watch.run(self._stopping))
         self._server.run(sockets=[listening])
         return self._end(died=not self._stopping.is_set())
+
+    def _start_failed(self, mode: Mode) -> None:
+        self._metrics.start_failed(mode)
+        self._watch.wake()
 
     def _stop(self) -> None:
         """Receive nothing more, and let every turn end after its answer in hand."""

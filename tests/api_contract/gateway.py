@@ -26,6 +26,7 @@ from functions.status.app import handler as status
 from functions.trigger.app import handler as trigger
 from standalone import gateway as standalone
 from standalone.gateway_answers import Answer
+from standalone.request import Request
 from tests.fakes.keys import KeysInMemory
 from tests.fakes.world import World
 from tests.template.stack import Stack
@@ -79,7 +80,7 @@ class Gateway:
         path
             As it is on the wire, percent-encoded.
         """
-        answer = self._gateway.answer(standalone.Request(method, path, list(query), list(headers), body))
+        answer = self._gateway.answer(Request(method, path, list(query), list(headers), body))
         self.answered[answer.status] += 1
         return answer
 

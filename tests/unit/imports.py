@@ -50,7 +50,7 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         (frozenset({ADAPTERS}), frozenset()),
     ),
     "aws_lambda_powertools": (frozenset({API, OBSERVABILITY, FUNCTION}), frozenset()),
-    **dict.fromkeys(("uvicorn", "apscheduler"), (frozenset({STANDALONE}), frozenset())),
+    **dict.fromkeys(("uvicorn", "apscheduler", "prometheus_client"), (frozenset({STANDALONE}), frozenset())),
     # the one body that is checked; the document, which no function builds; and records as JSON, none of them on Lambda
     "pydantic": (
         frozenset(),

@@ -53,7 +53,10 @@ ROUTES: tuple[Route, ...] = (
     *(KLINES, UI_KLINES, EXCHANGE_INFO, TIME, PING),
 )
 
-_BY_NAME: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
+METRICS = Route("GET", "/metrics", Scope.READ)
+"""Of an archive at home alone: AWS has CloudWatch."""
+
+_BY_NAME: dict[tuple[str, str], Route] = {(route.method, route.path): route for route in (*ROUTES, METRICS)}
 
 
 def find_route(method: str, path: str) -> Route | None:

@@ -16,7 +16,7 @@ class Notice:
     Attributes
     ----------
     name
-        What tells it from others: the same notice is not sent twice to where it was taken.
+        What distinguishes it: the same notice is not sent twice to where it was taken.
     subject
         One line.
     body
