@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 import prometheus_client
 from candle_collector.domain.health import Health, State
 from candle_collector.domain.run import SymbolRecord, degraded_percent
+from candle_collector.ports import ArchiveFigures
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 
@@ -18,22 +19,6 @@ NAME = "candle_collector"
 FRESH_SECONDS = 1000.0
 """For how long figures of the archive are given out: the reconciler, which brings them, goes round every 15 minutes at
 least. A figure that is not there any more is seen; one that stays as it was would be believed."""
-
-
-class ArchiveFigures(Protocol):
-    """How the archive and its open runs stand at one moment."""
-
-    @property
-    def lag_hours(self) -> int:
-        """How many closed hours the newest stored candle is behind."""
-
-    @property
-    def overdue_seconds(self) -> float:
-        """For how long the open run that is furthest past its deadline has been so."""
-
-    @property
-    def blocked_seconds(self) -> float:
-        """For how long from now nobody asks the exchange."""
 
 
 class PrometheusMetrics:

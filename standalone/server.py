@@ -157,7 +157,7 @@ class _Runtime:
         self._metrics = PrometheusMetrics(
             version=__version__, stage=self._settings.stage, health=lambda: self._watch.latest
         )
-        container.metrics = self._metrics  # type: ignore[attr-defined]
+        container.metrics = self._metrics
         self.schedules = Schedules(
             loaded.api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._start_failed
         )

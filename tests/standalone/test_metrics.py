@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from candle_collector.domain.health import Health, State, cannot_store
 from candle_collector.domain.run import Outcome, SymbolRecord
+from candle_collector.ports import ArchiveFigures
 from prometheus_client.parser import text_string_to_metric_families
 
 from standalone.gateway import ApiFunctions, Gateway
@@ -17,12 +18,7 @@ from standalone.request import Request
 OUTAGE = "the database postgresql://me:***@host/x does not answer: gone; look whether its server runs"
 
 
-class Figures(NamedTuple):
-    """Those of one moment."""
-
-    lag_hours: int = 3
-    overdue_seconds: float = 0.0
-    blocked_seconds: float = 12.5
+FIGURES = ArchiveFigures(lag_hours=3, overdue_seconds=0.0, blocked_seconds=12.5)
 
 
 class Stand:
@@ -55,7 +51,7 @@ def stand() -> Stand:
 
 def test_every_name_has_a_help_text_and_the_fields_form(stand: Stand) -> None:
     stand.health = Health("ok", "OK.")
-    stand.metrics.archive_stands(Figures())
+    stand.metrics.archive_stands(FIGURES)
     families = {family.name: family for family in text_string_to_metric_families(stand.metrics.text())}
     own = {name.removeprefix("candle_collector_") for name in families if name.startswith("candle_collector_")}
     assert own == {
@@ -91,7 +87,7 @@ def test_nothing_is_known_of_the_last_run_before_one_has_ended(stand: Stand) -> 
 def test_figures_of_the_archive_are_not_given_out_when_they_are_old(stand: Stand) -> None:
     name = ("candle_collector_newest_candle_lag_hours", "")
     assert name not in stand.samples()
-    stand.metrics.archive_stands(Figures())
+    stand.metrics.archive_stands(FIGURES)
     stand.seconds += FRESH_SECONDS
     assert stand.samples()[name] == 3
     assert (stand["exchange_blocked_seconds"], stand["open_run_overdue_seconds"]) == (12.5, 0)
