@@ -14,12 +14,12 @@ from candle_collector.ports import Notifier
 
 log = logging.getLogger(__name__)
 
-EVERY_SECONDS = 30.0
+EVERY_SECONDS = 10.0
 
 NOTIFIED: frozenset[Cause] = frozenset({"outage", "overdue", "refused", "failed_start", "stale", "no_answer"})
 """What no run's end reports. Where a run left hours out, its own notice says so."""
 
-TRIES = 120
+TRIES = 360
 """How often a notice is tried that is not taken: an hour long."""
 
 
