@@ -114,14 +114,28 @@ def print_new(file: Path, already: int, wanted: Wanted = ALL) -> int:
     Parameters
     ----------
     already
-        The bytes read so far; more than the file holds means that it was rotated, so it is read from its beginning.
+        The bytes read so far; more than the file holds means that it was put aside, so that the rest of the older part
+        is printed, and then the new one from its beginning.
     """
-    start = 0 if file.stat().st_size < already else already
+    try:
+        size = file.stat().st_size
+    except FileNotFoundError:  # put aside in this moment, and not there again yet
+        return already
+    start = already
+    if size < already:
+        start = 0
+        if (older := file.with_name(f"{file.name}.1")).is_file() and older.stat().st_size > already:
+            _print_rest(file, older, already, wanted)
+    return _print_rest(file, file, start, wanted)
+
+
+def _print_rest(named: Path, file: Path, start: int, wanted: Wanted) -> int:
+    """Print the whole lines of a file from a position on, as those of the log `named`, and return where they end."""
     with file.open("rb") as lines:
         lines.seek(start)
         new = lines.read()
     whole = new[: new.rfind(b"\n") + 1]
     for line in whole.decode(errors="replace").splitlines():
         if wanted.takes(line):
-            say(f"{file.stem}: {line}")
+            say(f"{named.stem}: {line}")
     return start + len(whole)

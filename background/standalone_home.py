@@ -231,6 +231,7 @@ class StandaloneHome(Home):
 
     def _arguments(self, state: Path) -> list[str]:
         served = ["--host", self._host, "--port", str(self._places.api_port), "--key-file", str(self._key_file(state))]
+        served += ["--log-file", str(self._program.log)]
         return ["-m", "standalone", *served]
 
     def _purpose(self, state: Path, exchange_url: str) -> str:

@@ -15,8 +15,16 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="where the API listens (this machine only by default)")
     parser.add_argument("--port", type=int, default=5000, help="0 takes a free one")
     parser.add_argument("--key-file", type=Path, required=True, help="holds the admin key; made if it does not exist")
+    parser.add_argument("--log-file", type=Path, help="the file that the output goes to; put aside when it is large")
     arguments = parser.parse_args()
-    leave(serve(os.environ, host=arguments.host, port=arguments.port, key_file=arguments.key_file))
+    code = serve(
+        os.environ,
+        host=arguments.host,
+        port=arguments.port,
+        key_file=arguments.key_file,
+        log_file=arguments.log_file,
+    )
+    leave(code)
 
 
 if __name__ == "__main__":

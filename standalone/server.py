@@ -28,6 +28,7 @@ from standalone.context import NAME
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
 from standalone.health_watch import HealthWatch
+from standalone.log_rotation import LogRotation
 from standalone.metrics import PrometheusMetrics
 from standalone.recovery import recover, send_again
 from standalone.runtime_lock import RuntimeLock
@@ -49,7 +50,7 @@ _OPEN_CALLS_SECONDS = 3
 _LOGGERS = ("apscheduler", "standalone", "uvicorn.error")
 
 
-def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Path) -> int:
+def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Path, log_file: Path | None = None) -> int:
     """Run the archive until SIGTERM or SIGINT, and return what to exit with: 0, 1 where a part of it died, 2 refused.
 
     For the main thread, once a process: the functions read their environment when they are imported. A turn that did
@@ -63,12 +64,14 @@ def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Pat
         Where the API listens; port 0 takes a free one.
     key_file
         Holds the admin key. It is made where it does not exist, and where the database does not know its key.
+    log_file
+        Where the standard output goes, if it is a file that is to be kept small.
     """
     try:
         variables = function_environment(environment)
         os.environ.update(variables)
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
-            return _serve(reconciled_every(variables), listening, (host, port), key_file)
+            return _serve(reconciled_every(variables), listening, (host, port), key_file, log_file)
     except (CollectorError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
@@ -81,7 +84,9 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
-def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int], key_file: Path) -> int:
+def _serve(
+    rounds: timedelta, listening: socket.socket, wanted: tuple[str, int], key_file: Path, log_file: Path | None
+) -> int:
     main = logger(*_LOGGERS)
     # The keys that a function's first call adds for all threads, there before any thread goes through them.
     main.append_keys(cold_start=False, **dict.fromkeys(("function_name", "function_arn", "function_request_id"), NAME))
@@ -97,7 +102,7 @@ def _serve(rounds: timedelta, listening: socket.socket, wanted: tuple[str, int],
         _listen(listening, wanted)
         lock.announce(_address(listening))
         is_new = _ensure_key(key_file, container)
-        runtime = _Runtime(container, lock, rounds)
+        runtime = _Runtime(container, lock, rounds, LogRotation(log_file) if log_file else None)
     except BaseException:
         lock.release()
         raise
@@ -128,8 +133,11 @@ class _Runtime:
         The database fails, or a schedule starts nothing.
     """
 
-    def __init__(self, container: bootstrap.SqlContainer, lock: RuntimeLock, rounds: timedelta) -> None:
+    def __init__(
+        self, container: bootstrap.SqlContainer, lock: RuntimeLock, rounds: timedelta, rotation: LogRotation | None
+    ) -> None:
         self._settings = container.settings
+        self._rotation = rotation
         self._lock = lock
         self._stopping, self._arrived = threading.Event(), threading.Event()
         self._is_stopped, self._stop_until = False, 0.0
@@ -177,6 +185,8 @@ class _Runtime:
         self._threads.start("schedules", self.schedules.run)
         self._threads.start("lock", lambda: self._lock.watch(self._stopping))
         self._threads.start("health", lambda: self._watch.run(self._stopping))
+        if rotation := self._rotation:
+            self._threads.start("log", lambda: rotation.watch(self._stopping))
         self._server.run(sockets=[listening])
         return self._end(died=not self._stopping.is_set())
 

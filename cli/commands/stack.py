@@ -15,7 +15,7 @@ from background.logs import Wanted, follow, show
 from background.places import Places
 from background.progress import StackError, say
 from background.standalone_home import LOCAL_HOST, StandaloneHome
-from cli.client import ApiError, CollectorApi
+from cli.client import ApiError, ApiRefusedError, CollectorApi
 from cli.collect.arguments import symbols
 from cli.collect.wording import moment, progress_line, waiting
 from cli.homes import add_home_argument, home_of
@@ -87,7 +87,10 @@ def _status(arguments: argparse.Namespace, places: Places) -> int:
     try:
         info, status = api.system_info(), api.status()
     except ApiError as error:
-        _say_health(no_answer(str(error)))
+        if isinstance(error, ApiRefusedError) and error.refusal.code == "DATABASE_UNAVAILABLE":
+            say(error.refusal.message)
+        else:
+            _say_health(no_answer(str(error)))
         home.status()
         return DOWN
     _say_health(info.health)
