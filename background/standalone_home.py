@@ -34,6 +34,8 @@ _NOT_GIVEN = {"STAGE", "CANDLES_TABLE", "RUNS_TABLE", "KEYS_TABLE", "COLLECT_QUE
 _OF_THE_SERVER = {"RECONCILER_SCHEDULE", "LOG_LEVEL"}
 SETTINGS = frozenset({DATABASE_URL, *_TABLE, *_OF_THE_SERVER} - _NOT_GIVEN)
 """The variables that set up the server."""
+_SECRET = frozenset({"NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_SECRET", "NOTIFY_SMTP_URL"})
+"""They are kept for the server, and shown nowhere."""
 LOCAL_HOST = "127.0.0.1"
 
 
@@ -134,6 +136,10 @@ class StandaloneHome(Home):
                 _TABLE[name].read(settings)
         except SettingError as error:
             raise StackError(f"{error}.", f"set {name} otherwise; {name}=default takes it back.") from error
+        try:
+            _ = Settings(settings).notify_webhook, Settings(settings).notify_mail
+        except SettingError as error:
+            raise StackError(f"{error}.", "set it otherwise; NAME=default takes a setting back.") from error
         self._check_database(state)
 
     def _check_database(self, state: Path) -> None:
@@ -241,7 +247,8 @@ class StandaloneHome(Home):
         return f"{self._arguments(state)} {hashlib.sha256(settings.encode()).hexdigest()} {digest_of(sources)}"
 
     def _facts(self, state: Path) -> Mapping[str, object]:
-        in_force = {name: text for name, text in self._settings(state).items() if name != DATABASE_URL}
+        settings = self._settings(state)
+        in_force = {name: "***" if name in _SECRET else settings[name] for name in settings.keys() - {DATABASE_URL}}
         return {"database_url": without_password(self.database_url(state)), "settings": in_force}
 
     def _say_program(self, reported: Mapping[str, object], pid: int) -> None:

@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 from candle_collector.adapters.log_events import LogEvents
-from candle_collector.adapters.notifications import notifier
 from candle_collector.adapters.notifications.channels import Channels, within
-from candle_collector.adapters.notifications.mail import Mail
-from candle_collector.adapters.notifications.webhook import Webhook
+from candle_collector.adapters.notifications.mail import Mail as MailByAddress
+from candle_collector.adapters.notifications.webhook import Webhook as WebhookByAddress
 from candle_collector.adapters.notifying_events import TRIED_FOR, NotifyingEvents
 from candle_collector.domain import windows
 from candle_collector.domain.health import Health
 from candle_collector.domain.notice import Notice
+from candle_collector.domain.notify_addresses import MailAddress, mail_address, webhook_address
 from candle_collector.domain.run import Run
 from candle_collector.errors import CollectorError, SettingError
+from candle_collector.settings import Settings
 
 from tests.fakes.world import World
 from tests.receivers import MailReceiver, WebhookReceiver, mail_receiver, webhook_receiver
@@ -32,6 +33,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 HEALTH = Health("needs_you", "Needs you: 966 hours are missing in 6 cryptos.", "Run gap_fill.", "incomplete")
 NOTICE = Notice("n1", "A subject", {"text": "Zwölf candles — 币安", "run_id": "1"})
 SECRET = "Bearer s3cret-token"  # noqa: S105 - guards nothing
+
+
+def webhook(url: str, authorization: str = "") -> WebhookByAddress:
+    return WebhookByAddress(webhook_address(url, authorization))
+
+
+def mail_by(url: str, recipient: str) -> MailByAddress:
+    return MailByAddress(mail_address(url, recipient))
 
 
 @pytest.fixture
@@ -47,8 +56,8 @@ def post() -> Iterator[MailReceiver]:
 
 
 def test_a_webhook_gets_json_with_its_secret_in_a_header_alone(hook: WebhookReceiver) -> None:
-    Webhook(hook.url, SECRET).send(NOTICE)
-    Webhook(hook.url).send(NOTICE)
+    webhook(hook.url, SECRET).send(NOTICE)
+    webhook(hook.url).send(NOTICE)
     (first, second) = hook.posted
     assert (first.path, first.headers["Authorization"], first.body) == ("/T0KEN/hook", SECRET, dict(NOTICE.body))
     assert first.headers["Content-Type"] == "application/json"
@@ -59,7 +68,7 @@ def test_a_redirect_and_an_error_are_not_taken_for_an_answer(hook: WebhookReceiv
     for status in (302, 307, 404, 500):
         hook.statuses = [status]
         with pytest.raises(CollectorError, match=f"it answered {status}"):
-            Webhook(hook.url, SECRET).send(NOTICE)
+            webhook(hook.url, SECRET).send(NOTICE)
     assert {posted.path for posted in hook.posted} == {"/T0KEN/hook"}
 
 
@@ -69,23 +78,23 @@ def test_a_proxy_or_a_netrc_of_the_environment_changes_nothing(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    Webhook(hook.url, SECRET).send(NOTICE)
+    webhook(hook.url, SECRET).send(NOTICE)
     assert hook.posted[0].headers["Authorization"] == SECRET
 
 
 def test_nothing_that_is_said_of_a_webhook_holds_its_address(hook: WebhookReceiver) -> None:
     hook.close()
-    webhook = Webhook(hook.url, SECRET)
+    way = webhook(hook.url, SECRET)
     with pytest.raises(CollectorError) as raised:
-        webhook.send(NOTICE)
-    for text in (str(raised.value), webhook.name):
+        way.send(NOTICE)
+    for text in (str(raised.value), way.name):
         assert "T0KEN" not in text
         assert "s3cret" not in text
-    assert webhook.name == "the webhook at 127.0.0.1"
+    assert way.name == "the webhook at 127.0.0.1"
 
 
 def test_a_mail_is_sent_after_a_login(post: MailReceiver) -> None:
-    mail = Mail(f"smtp://me%40example.org:p%40ss%3Aword%2F@127.0.0.1:{post.port}", "you@example.org")
+    mail = mail_by(f"smtp://me%40example.org:p%40ss%3Aword%2F@127.0.0.1:{post.port}", "you@example.org")
     mail.send(NOTICE)
     ((sender, recipients, message),) = post.mails
     assert (sender, recipients) == ("me@example.org", ["you@example.org"])
@@ -98,31 +107,31 @@ def test_a_mail_is_sent_after_a_login(post: MailReceiver) -> None:
 def test_a_sender_may_be_named_and_a_server_may_need_no_login() -> None:
     with mail_receiver() as receiver:
         url = f"smtp://127.0.0.1:{receiver.port}"
-        Mail(f"{url}?from=archive@example.org", "you@example.org").send(NOTICE)
-        Mail(url, "you@example.org").send(NOTICE)
+        mail_by(f"{url}?from=archive@example.org", "you@example.org").send(NOTICE)
+        mail_by(url, "you@example.org").send(NOTICE)
         assert [sender for sender, _, _ in receiver.mails] == ["archive@example.org", "you@example.org"]
 
 
 def test_a_mail_that_is_refused_says_so_without_a_password(post: MailReceiver) -> None:
     with pytest.raises(CollectorError, match="it answered 535") as raised:
-        Mail(f"smtp://me:wr0ng@127.0.0.1:{post.port}", "you@example.org").send(NOTICE)
+        mail_by(f"smtp://me:wr0ng@127.0.0.1:{post.port}", "you@example.org").send(NOTICE)
     assert "wr0ng" not in str(raised.value)
     post.refuses_with = "554 no thanks"
     with pytest.raises(CollectorError, match="it answered 554"):
-        Mail(f"smtp://me:p%40ss%3Aword%2F@127.0.0.1:{post.port}", "you@example.org").send(NOTICE)
+        mail_by(f"smtp://me:p%40ss%3Aword%2F@127.0.0.1:{post.port}", "you@example.org").send(NOTICE)
 
 
 def test_a_mail_server_that_is_gone_is_named() -> None:
     with mail_receiver() as receiver:
-        mail = Mail(f"smtp://127.0.0.1:{receiver.port}", "you@example.org")
+        mail = mail_by(f"smtp://127.0.0.1:{receiver.port}", "you@example.org")
     with pytest.raises(CollectorError, match=r"did not take the mail \(ConnectionRefusedError\)"):
         mail.send(NOTICE)
 
 
 def test_a_password_is_not_sent_to_another_machine_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_receiver() as receiver:
-        mail = Mail(f"smtp://me:word@127.0.0.1:{receiver.port}", "you@example.org")
-        monkeypatch.setattr("candle_collector.adapters.notifications.mail._LOOPBACK", set())
+        mail = mail_by(f"smtp://me:word@127.0.0.1:{receiver.port}", "you@example.org")
+        monkeypatch.setattr("candle_collector.adapters.notifications.mail.LOOPBACK", frozenset())
         with pytest.raises(CollectorError, match="SMTPNotSupportedError"):
             mail.send(NOTICE)
         assert receiver.logins == []
@@ -132,13 +141,13 @@ def test_a_server_that_answers_a_letter_at_a_time_is_left_after_seconds(hook: We
     hook.drips = True
     began = time.monotonic()
     with pytest.raises(CollectorError, match=r"the webhook at 127.0.0.1 did not take it: no answer in 1 s"):
-        Channels([Webhook(hook.url)], seconds=1).send(NOTICE)
+        Channels([webhook(hook.url)], seconds=1).send(NOTICE)
     assert time.monotonic() - began < 3
 
 
 def test_each_way_gets_a_notice_once_however_often_another_fails(hook: WebhookReceiver) -> None:
     with mail_receiver() as receiver:
-        ways = Channels([Webhook(hook.url), Mail(f"smtp://127.0.0.1:{receiver.port}", "you@example.org")])
+        ways = Channels([webhook(hook.url), mail_by(f"smtp://127.0.0.1:{receiver.port}", "you@example.org")])
         hook.statuses = [503, 503]
         for _ in range(2):
             with pytest.raises(CollectorError, match="it answered 503"):
@@ -159,10 +168,11 @@ def test_what_a_step_raises_is_raised_to_who_waits() -> None:
 
 
 def test_settings_name_the_ways(tmp_path: Path) -> None:
-    assert not notifier({}).is_used
+    nothing = Settings({})
+    assert (nothing.notify_webhook, nothing.notify_mail) == (None, None)
     (tmp_path / "secret").write_text("Bearer x\n")
     (tmp_path / "smtp").write_text("smtps://me:word@mail.example.org\n")
-    ways = notifier(
+    named = Settings(
         {
             "NOTIFY_WEBHOOK_URL": "https://hooks.example.org/a",
             "NOTIFY_WEBHOOK_SECRET_FILE": str(tmp_path / "secret"),
@@ -170,10 +180,13 @@ def test_settings_name_the_ways(tmp_path: Path) -> None:
             "NOTIFY_SMTP_URL_FILE": str(tmp_path / "smtp"),
         }
     )
-    assert [way.name for way in ways._channels] == [
-        "the webhook at hooks.example.org",
-        "the mail server mail.example.org",
-    ]
+    assert named.notify_webhook is not None
+    assert (named.notify_webhook.host, named.notify_webhook.authorization) == ("hooks.example.org", "Bearer x")
+    assert named.notify_mail == MailAddress(
+        "you@example.org", "you@example.org", "mail.example.org", 465, is_tls=True, user="me", password="word"
+    )
+    for secret in ("Bearer", "/a", "word"):
+        assert secret not in repr((named.notify_webhook, named.notify_mail))
 
 
 @pytest.mark.parametrize(
@@ -197,14 +210,14 @@ def test_settings_name_the_ways(tmp_path: Path) -> None:
 )
 def test_settings_that_cannot_be_used_are_named_without_their_secret(settings: dict[str, str], said: str) -> None:
     with pytest.raises(SettingError, match=said) as raised:
-        notifier(settings)
+        _ = Settings(settings).notify_webhook, Settings(settings).notify_mail
     assert "t0ken" not in str(raised.value)
 
 
 def events(world: World, hook: WebhookReceiver, wanted: str = "all") -> NotifyingEvents:
     return NotifyingEvents(
         LogEvents("local"),
-        Channels([Webhook(hook.url)], seconds=5),
+        Channels([webhook(hook.url)], seconds=5),
         stage="local",
         wanted=wanted,
         health=lambda: HEALTH,
@@ -308,6 +321,6 @@ def test_an_archive_that_cannot_say_how_it_stands_is_notified_of_as_such(world: 
         raise CollectorError("the database is gone")
 
     settings: dict[str, Any] = {"stage": "local", "wanted": "all", "health": fail, "clock": world.clock}
-    bus = NotifyingEvents(LogEvents("local"), Channels([Webhook(hook.url)]), **settings)
+    bus = NotifyingEvents(LogEvents("local"), Channels([webhook(hook.url)]), **settings)
     bus.collection_ended(collect(world), {"complete": 1}, None)
     assert "does not say how it stands: the database is gone" in hook.posted[0].body["sentence"]

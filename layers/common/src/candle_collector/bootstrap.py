@@ -410,9 +410,12 @@ class SqlContainer(Container):
     @cached_property
     def notifier(self) -> Notifier:
         """The webhook and the mail that the settings name."""
-        from candle_collector.adapters.notifications import notifier
+        from candle_collector.adapters.notifications.channels import Channels
+        from candle_collector.adapters.notifications.mail import Mail
+        from candle_collector.adapters.notifications.webhook import Webhook
 
-        return notifier(self.settings.environment)
+        webhook, mail = self.settings.notify_webhook, self.settings.notify_mail
+        return Channels([*([Webhook(webhook)] if webhook else []), *([Mail(mail)] if mail else [])])
 
     @cached_property
     def metrics(self) -> Metrics:

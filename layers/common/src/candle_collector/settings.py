@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Generic, Self, TypeVar, overload
 
 from candle_collector.domain import windows
+from candle_collector.domain.notify_addresses import MailAddress, WebhookAddress, mail_address, webhook_address
 from candle_collector.domain.schedule import EXPRESSION
 from candle_collector.errors import SettingError
 
@@ -147,6 +149,24 @@ def _separated(assets: str) -> frozenset[str]:
     return frozenset(assets.split(","))
 
 
+def _secret(name: str, value: str, file: str) -> str:
+    """Return a secret that stands in the environment, or in a file that it names; empty where it is not set.
+
+    Raises
+    ------
+    SettingError
+        Both places have one, or the file cannot be read.
+    """
+    if value and file:
+        raise SettingError(f"{name} and {name}_FILE are both set; set one of them")
+    if not file:
+        return value
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{name}_FILE names {file}, which cannot be read: {type(error).__name__}") from None
+
+
 class Settings:
     """Every setting by name. A function reads only those that it needs.
 
@@ -245,14 +265,52 @@ class Settings:
     notify_runs = Setting(
         "NOTIFY_RUNS", str, "failed, partial or all", "partial", choices=("failed", "partial", "all"), at_home=True
     )
-    notify_webhook_url = Setting("NOTIFY_WEBHOOK_URL", str, "the URL of a webhook", "", at_home=True)
-    notify_webhook_secret = Setting("NOTIFY_WEBHOOK_SECRET", str, "a header's value", "", at_home=True)
-    notify_webhook_secret_file = Setting("NOTIFY_WEBHOOK_SECRET_FILE", str, "the path of a file", "", at_home=True)
-    notify_email = Setting(
+    _notify_webhook_url = Setting("NOTIFY_WEBHOOK_URL", str, "the URL of a webhook", "", at_home=True)
+    _notify_webhook_secret = Setting("NOTIFY_WEBHOOK_SECRET", str, "a header's value", "", at_home=True)
+    _notify_webhook_secret_file = Setting("NOTIFY_WEBHOOK_SECRET_FILE", str, "the path of a file", "", at_home=True)
+    _notify_email = Setting(
         "NOTIFY_EMAIL", str, "a mail address, or nothing", "", pattern=r"^([^@\s]+@[^@\s]+)?$", at_home=True
     )
-    notify_smtp_url = Setting("NOTIFY_SMTP_URL", str, "the URL of a mail server", "", at_home=True)
-    notify_smtp_url_file = Setting("NOTIFY_SMTP_URL_FILE", str, "the path of a file", "", at_home=True)
+    _notify_smtp_url = Setting("NOTIFY_SMTP_URL", str, "the URL of a mail server", "", at_home=True)
+    _notify_smtp_url_file = Setting("NOTIFY_SMTP_URL_FILE", str, "the path of a file", "", at_home=True)
+
+    @property
+    def notify_webhook(self) -> WebhookAddress | None:
+        """The webhook that is notified; None where none is.
+
+        Raises
+        ------
+        SettingError
+            It is named in part, or in a way that cannot be used.
+        """
+        url = self._notify_webhook_url
+        authorization = _secret("NOTIFY_WEBHOOK_SECRET", self._notify_webhook_secret, self._notify_webhook_secret_file)
+        if authorization and not url:
+            raise SettingError("NOTIFY_WEBHOOK_SECRET is set, and NOTIFY_WEBHOOK_URL is not; set both, or neither")
+        try:
+            return webhook_address(url, authorization) if url else None
+        except ValueError as error:
+            raise SettingError(str(error)) from None
+
+    @property
+    def notify_mail(self) -> MailAddress | None:
+        """Who is notified by mail; None where nobody is.
+
+        Raises
+        ------
+        SettingError
+            As `notify_webhook`.
+        """
+        recipient = self._notify_email
+        server = _secret("NOTIFY_SMTP_URL", self._notify_smtp_url, self._notify_smtp_url_file)
+        if bool(recipient) != bool(server):
+            raise SettingError(
+                "NOTIFY_EMAIL and NOTIFY_SMTP_URL are both set, or neither: one names who, the other by what"
+            )
+        try:
+            return mail_address(server, recipient) if recipient else None
+        except ValueError as error:
+            raise SettingError(str(error)) from None
 
     @property
     def exchange_base_url(self) -> str:

@@ -6,48 +6,20 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from candle_collector.domain.notice import Notice
-from candle_collector.errors import CollectorError, SettingError
+from candle_collector.domain.notify_addresses import LOOPBACK, MailAddress
+from candle_collector.errors import CollectorError
 
 _SECONDS = 10
-_PORTS = {"smtp": 587, "smtps": 465}
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_TAKES = "it takes smtps://user:password@host, or smtp://user:password@host:587 for STARTTLS"
 
 
 class Mail:
-    """Mail to one address.
+    """Mail to one address."""
 
-    Parameters
-    ----------
-    url
-        The mail server: ``smtps://user:password@host:port``, or ``smtp://`` for STARTTLS, without which no password is
-        sent to another machine. ``?from=`` names the sender, else it is the user, else the recipient.
-
-    Raises
-    ------
-    SettingError
-        The address of the server cannot be used; the message does not repeat it, as it holds a password.
-    """
-
-    def __init__(self, url: str, recipient: str) -> None:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or parts.scheme not in _PORTS or parts.path not in {"", "/"}:
-            raise SettingError(f"NOTIFY_SMTP_URL cannot be used; {_TAKES}")
-        self.name = f"the mail server {host}"
-        self._host, self._port, self._is_tls = host, port or _PORTS[parts.scheme], parts.scheme == "smtps"
-        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._recipient = recipient
-        sender = parse_qs(parts.query).get("from", [self._user if "@" in self._user else recipient])[0]
-        if not sender.isprintable() or "@" not in sender:
-            raise SettingError("NOTIFY_SMTP_URL has a sender (?from=) that is not a mail address")
-        self._sender = sender
+    def __init__(self, address: MailAddress) -> None:
+        self.name = f"the mail server {address.host}"
+        self._address = address
 
     def send(self, notice: Notice) -> None:
         """Send a notice.
@@ -58,13 +30,17 @@ class Mail:
             The server does not answer, or did not take it.
         """
         message = EmailMessage()
-        message["Subject"], message["From"], message["To"] = notice.subject, self._sender, self._recipient
+        message["Subject"], message["From"], message["To"] = (
+            notice.subject,
+            self._address.sender,
+            self._address.recipient,
+        )
         message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain="candle-collector.invalid")
         message.set_content(notice.text + "\n")
         try:
             with self._connected() as server:
-                if self._user:
-                    server.login(self._user, self._password)
+                if self._address.user:
+                    server.login(self._address.user, self._address.password)
                 server.send_message(message)
         except smtplib.SMTPResponseException as error:
             raise CollectorError(f"it answered {error.smtp_code}") from None  # its text may repeat what it was sent
@@ -72,15 +48,17 @@ class Mail:
             raise CollectorError(f"it did not take the mail ({type(error).__name__})") from None
 
     def _connected(self) -> smtplib.SMTP:
+        """Connect to the server; without STARTTLS no password goes to another machine."""
+        host, port = self._address.host, self._address.port
         trusted = ssl.create_default_context()
-        if self._is_tls:
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=_SECONDS, context=trusted)
-        server = smtplib.SMTP(self._host, self._port, timeout=_SECONDS)
+        if self._address.is_tls:
+            return smtplib.SMTP_SSL(host, port, timeout=_SECONDS, context=trusted)
+        server = smtplib.SMTP(host, port, timeout=_SECONDS)
         server.ehlo()
         if server.has_extn("starttls"):
             server.starttls(context=trusted)
             server.ehlo()
-        elif self._user and self._host not in _LOOPBACK:
+        elif self._address.user and host not in LOOPBACK:
             server.close()
             raise smtplib.SMTPNotSupportedError("without STARTTLS the password could be read")
         return server
