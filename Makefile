@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
 STAGE ?= dev
 KNOWN := ON EXCHANGE MODE START END TOP SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
-	PYTHON DATABASE_URL LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT
+	PYTHON DATABASE_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 # The settings are read only if a name is not one of the others.
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from standalone.gateway import ApiFunctions, Gateway
 from standalone.metrics import FRESH_SECONDS, PrometheusMetrics
 from standalone.request import Request
+from tests.exchange import ROOT
 
 OUTAGE = "the database postgresql://me:***@host/x does not answer: gone; look whether its server runs"
 
@@ -205,3 +207,14 @@ def test_why_no_key_can_be_checked_is_said_to_whoever_had_a_good_one_alone(door:
     assert "Look whether its server runs." in known.body
     stranger = door.get("other", path="/api/v3/ping")
     assert (stranger.status, "postgresql" in stranger.body) == (500, False)
+
+
+def test_the_documentation_has_every_name_and_no_other(stand: Stand) -> None:
+    stand.health = Health("ok", "OK.")
+    stand.metrics.archive_stands(FIGURES)
+    text = (ROOT / "docs/standalone.md").read_text(encoding="utf-8")
+    table = text.partition("| metric, after `candle_collector_` |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    documented = {name.partition("{")[0] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    own = {name.removeprefix("candle_collector_") for name, _ in stand.samples() if name.startswith("candle_coll")}
+    assert documented == own
