@@ -311,6 +311,19 @@ def test_a_run_is_cancelled_and_retried_at_the_terminal(running: Person) -> None
     assert "NOTHING_TO_RETRY" in ended.stdout
 
 
+def test_who_is_notified_is_checked_before_anything_starts_and_no_secret_is_shown(person: Person) -> None:
+    ended = person.candles("up", "--exchange", "simulated", NOTIFY_WEBHOOK_URL="ftp://t0ken.example.org")
+    assert (ended.returncode, "NOTIFY_WEBHOOK_URL cannot be used" in ended.stderr) == (2, True)
+    assert "t0ken" not in ended.stderr
+    assert not (person.folder / "data" / "stack.json").exists()
+    notified = {"NOTIFY_WEBHOOK_URL": "https://hooks.example.org/t0ken", "NOTIFY_WEBHOOK_SECRET": "Bearer t0ken"}
+    shown = person.done("up", "--exchange", "simulated", NOTIFY_RUNS="all", **notified) + person.done("status")
+    assert "NOTIFY_RUNS=all" in shown
+    assert "NOTIFY_WEBHOOK_URL=***" in shown
+    files = [(person.folder / "data" / name).read_text() for name in ("stack.json", "logs/server.log")]
+    assert not any("t0ken" in text for text in (shown, *files))
+
+
 def test_an_exchange_that_dies_is_named_by_status(person: Person) -> None:
     # the server remembers for a minute that it answered, so this one has not been asked for it
     person.done("up", "--exchange", "simulated")
