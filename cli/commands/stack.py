@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--ping", action="store_true", help="only answer whether the API does, by the exit code")
     if command == "logs":
         parser.add_argument("--follow", action="store_true", help="go on with new lines until Ctrl-C")
-        parser.add_argument("--run", type=_run_id, default="", metavar="RUN", help="only what is about this run")
+        parser.add_argument("--run", type=_run_id, metavar="RUN", help="only what is about this run")
         parser.add_argument("--symbols", type=symbols, default=(), help="only what is about one of BTCUSDT,ETHUSDT")
 
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             is_up = running_home(places) is not None
             if not is_up:
                 say("Nothing runs here now. The last lines:")
-            wanted = Wanted(arguments.run, arguments.symbols)
+            wanted = Wanted(arguments.run or "", arguments.symbols)
             (follow if arguments.follow and is_up else show)(places.logs_dir, wanted)
     return 0
 
