@@ -57,6 +57,7 @@ def test_occurrences_follow_each_other_as_the_expression_says() -> None:
     [
         ("0 */6 * * *", "cron(0 0/6 * * ? *)"),
         ("5 */6 * * *", "cron(5 0/6 * * ? *)"),
+        ("* * * * *", "cron(0/1 * * * ? *)"),
         ("*/15 * * * *", "cron(0/15 * * * ? *)"),
         ("*/1 * * * *", "cron(* * * * ? *)"),
         ("30 2 * * 0", "cron(30 2 ? * 1 *)"),
