@@ -141,9 +141,7 @@ def to_eventbridge(schedule: str) -> str:
         ",".join(_written(part, field) for part in _parts(text, field))
         for text, field in zip(fields, _CRON_FIELDS, strict=True)
     )
-    if (
-        minute == "*"
-    ):  # EXPRESSION wants a minute, so that no EventBridge expression starts a run each minute by mistake
+    if minute == "*":  # EXPRESSION wants a digit first, lest `cron(* 6 * * ? *)` start sixty runs a day by mistake
         minute = "0/1"
     if day != "*" and weekday != "*":
         raise ValueError(
