@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from candle_collector.api import routes
+from candle_collector.api.authorize import PUBLIC
+from candle_collector.api.limits import PUBLIC_BURST, PUBLIC_CALLS_A_SECOND
 from candle_collector.api.routes import Route
 from candle_collector.domain.health import cannot_store
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -20,6 +22,7 @@ from standalone.admitted import Admitted
 from standalone.context import Context
 from standalone.gateway_answers import Answer, Refusal, preflight, refusal
 from standalone.request import Request
+from standalone.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,9 @@ class Gateway:
         self._metrics = metrics
         self._outage = outage
         self._admitted = Admitted()
+        self._public = {
+            route: Throttle(PUBLIC_CALLS_A_SECOND, PUBLIC_BURST) for route in routes.ROUTES if route.is_candles_route
+        }
         self._routes = [(route, _pattern(route.path)) for route in routes.ROUTES]
 
     def refuse(self, kind: Refusal, said: Mapping[str, str] | None = None) -> Answer:
@@ -116,7 +122,8 @@ class Gateway:
         if any(statement["Effect"] != "Allow" for statement in decided["policyDocument"]["Statement"]):
             self._admitted.forget(request)
             return self.refuse(Refusal.ACCESS_DENIED, decided["context"])
-        self._admitted.add(request)
+        if decided["principalId"] != PUBLIC.key_id:  # who sent no key has none that was good
+            self._admitted.add(request)
         return decided
 
     def _said_of_outage(self, request: Request) -> dict[str, str] | None:
@@ -131,6 +138,8 @@ class Gateway:
         decided = self._admit(route, request, event)
         if isinstance(decided, Answer):
             return decided
+        if decided["principalId"] == PUBLIC.key_id and not self._public[route].admits():
+            return self.refuse(Refusal.THROTTLED)
         event["requestContext"]["authorizer"] = {**decided["context"], "principalId": decided["principalId"]}
         try:
             made = self._functions.of(route)(event, Context())

@@ -45,6 +45,7 @@ class Refusal(Enum):
     )
     ACCESS_DENIED = Said(403, "", "")  # the authorizer says why
     MISSING_AUTHENTICATION_TOKEN = Said(404, "NOT_FOUND", "There is no such route.")
+    THROTTLED = Said(429, "TOO_MANY_REQUESTS", "Too many requests. Wait a second and try again.")
     REQUEST_TOO_LARGE = Said(413, "REQUEST_TOO_LARGE", "The request is too large.")
     AUTHORIZER_FAILURE = Said(500, "INTERNAL_ERROR", "The key could not be checked. Try again.")
     INTEGRATION_TIMEOUT = Said(504, "TIMEOUT", "No answer in time. Look at the status before you try again.")

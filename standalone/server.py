@@ -21,6 +21,7 @@ from candle_collector import __version__, bootstrap
 from candle_collector.domain.run import Mode
 from candle_collector.errors import CollectorError, SettingError
 from candle_collector.observability import logger
+from candle_collector.settings import Settings
 
 from standalone import functions, http_server, runtime_lock
 from standalone.admin_key import ensure_key
@@ -95,8 +96,7 @@ def _serve(
     container = bootstrap.container()
     if not isinstance(container, bootstrap.SqlContainer):
         raise TypeError("DATABASE_URL was set after the adapters were built")
-    if not container.settings.api_key_required and wanted[0] not in _LOOPBACK:
-        raise SettingError("API_KEY_REQUIRED may be false only where the API listens to this machine alone")
+    _refuse_openness(container.settings, wanted[0])
     lock = runtime_lock.take(container.database)
     try:
         _listen(listening, wanted)
@@ -247,6 +247,21 @@ def _expressions(container: bootstrap.Container) -> dict[Mode, str]:
     settings = container.settings
     wanted: dict[Mode, str] = {"forward": settings.collection_schedule, "gap_fill": settings.gap_fill_schedule}
     return {mode: expression for mode, expression in wanted.items() if expression and settings.schedules_enabled}
+
+
+def _refuse_openness(settings: Settings, host: str) -> None:
+    """Refuse to answer callers without a key where others than this machine's reach the API.
+
+    Raises
+    ------
+    SettingError
+    """
+    if host in _LOOPBACK:
+        return
+    if not settings.api_key_required:
+        raise SettingError("API_KEY_REQUIRED may be false only where the API listens to this machine alone")
+    if settings.public_reads:
+        raise SettingError("PUBLIC_READS may be true only where the API listens to this machine alone")
 
 
 def _ensure_key(path: Path, container: bootstrap.SqlContainer) -> bool:

@@ -32,7 +32,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     request = APIGatewayAuthorizerRequestEvent(event)
     try:
         caller = bootstrap.authorizer()(
-            offered_keys(request), needed=needed_scope(request.http_method, request.resource)
+            offered_keys(request),
+            needed=needed_scope(request.http_method, request.resource),
+            of_candles=_is_of_candles(request),
         )
     except MissingKeyError as refused:
         _audit(request, refused)
@@ -69,8 +71,7 @@ def _audit(request: APIGatewayAuthorizerRequestEvent, refused: RefusedError) -> 
 def offered_keys(request: APIGatewayAuthorizerRequestEvent) -> set[str]:
     """Return the different texts that a request carries where a key may be, in repeated headers and parameters too."""
     places = {"x-api-key"}
-    route = find_route(request.http_method, request.resource)
-    if route and route.is_candles_route:
+    if _is_of_candles(request):
         # Binance's own header, so that its clients can carry our key.
         places.add("x-mbx-apikey")
     keys = set()
@@ -85,6 +86,11 @@ def offered_keys(request: APIGatewayAuthorizerRequestEvent) -> set[str]:
         value for name, value in _pairs(request.get("multiValueQueryStringParameters") or {}) if name == "api_key"
     )
     return keys - {""}
+
+
+def _is_of_candles(request: APIGatewayAuthorizerRequestEvent) -> bool:
+    route = find_route(request.http_method, request.resource)
+    return route is not None and route.is_candles_route
 
 
 def _pairs(values: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:

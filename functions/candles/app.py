@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.api import routes
-from candle_collector.api.binance_shape import BinanceError, exchange_info, invalid_symbol, read_klines_query, row
+from candle_collector.api.binance_listings import exchange_info, invalid_symbol
+from candle_collector.api.binance_parameters import BinanceError, TimeUnit, read_time_unit
+from candle_collector.api.binance_shape import read_klines_query, row
+from candle_collector.api.limits import CALLS_A_SECOND, PUBLIC_CALLS_A_SECOND
 from candle_collector.api.responses import answer, resolver
+from candle_collector.domain.listed_days import listed_hour
+from candle_collector.domain.windows import moment_of
 from candle_collector.observability import logger
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.reading.stored_series import is_stored, stored_records
 
 log = logger()
-bootstrap.load("candles", "series")
+bootstrap.load("candles", "series", "listings")
 app = resolver(bootstrap.container().settings.dashboard_origin)
 
 
@@ -30,8 +36,9 @@ def _refused(error: BinanceError) -> Response[str]:
 @app.get(routes.UI_KLINES.path)
 def klines() -> Response[str]:
     """Answer stored candles; both routes alike, as Binance answers them alike where nothing is smoothed for a chart."""
-    query = read_klines_query(app.current_event.query_string_parameters)
+    query, unit = read_klines_query(app.current_event.query_string_parameters), _unit()
     container = bootstrap.container()
+    grid = query.grid(lambda: listed_hour(query.symbol, lambda: container.series.get(query.symbol).listed))
     found = read_candles(
         container.candles,
         container.series,
@@ -39,11 +46,11 @@ def klines() -> Response[str]:
         start_ms=query.start_ms,
         end_ms=query.end_ms,
         limit=query.limit,
-        grid=query.grid,
+        grid=grid,
     )
     if not found and not is_stored(query.symbol, container.series, container.candles):
         raise invalid_symbol()
-    return answer(200, [row(candle, query.grid) for candle in found])
+    return answer(200, [row(candle, grid, unit) for candle in found])
 
 
 @app.get(routes.EXCHANGE_INFO.path)
@@ -52,19 +59,32 @@ def info() -> Response[str]:
     container = bootstrap.container()
     parameters = app.current_event.query_string_parameters
     stored = stored_records(container.series, container.candles)
-    return answer(200, exchange_info(parameters, stored, container.clock.now()))
+    calls = PUBLIC_CALLS_A_SECOND if container.settings.public_reads else CALLS_A_SECOND
+    listings = container.listings.get()
+    return answer(200, exchange_info(parameters, stored, listings, server_time=_now(), calls_a_second=calls))
 
 
 @app.get(routes.TIME.path)
 def server_time() -> Response[str]:
     """Answer our time."""
-    return answer(200, {"serverTime": round(bootstrap.container().clock.now().timestamp() * 1000)})
+    return answer(200, {"serverTime": _now()})
 
 
 @app.get(routes.PING.path)
 def ping() -> Response[str]:
     """Answer that we are there."""
     return answer(200, {})
+
+
+def _unit() -> TimeUnit:
+    """Return the unit in which the caller wants times."""
+    return read_time_unit(app.current_event.resolved_headers_field)
+
+
+def _now() -> int:
+    """Return our time, in the unit that the caller wants."""
+    microseconds = (bootstrap.container().clock.now() - moment_of(0)) // timedelta(microseconds=1)
+    return microseconds * _unit() // 1000
 
 
 @log.inject_lambda_context

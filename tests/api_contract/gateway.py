@@ -98,15 +98,21 @@ class Gateway:
 
 
 @contextmanager
-def in_process() -> Iterator[tuple[Gateway, dict[Scope, str]]]:
-    """Put an API together, with a key of each scope and two weeks of candles of two symbols."""
+def in_process(**settings: str) -> Iterator[tuple[Gateway, dict[Scope, str]]]:
+    """Put an API together, with a key of each scope and two weeks of candles of two symbols.
+
+    Parameters
+    ----------
+    settings
+        Parameters of the template.
+    """
     hour = windows.hour_of(World({}).clock.now())
     world = World({symbol: range(hour - 24 * 30, hour + 1) for symbol in ("BTCUSDT", "ETHUSDT", "BNBUSDT")})
     world.collect(start=hour - 24 * 14, symbols=("BTCUSDT", "ETHUSDT"))
     world.collect(start=hour - 24)
     keys = KeysInMemory()
     texts = {scope: create_key(keys, name=scope, scope=scope, now=world.clock.now())[0].text for scope in Scope}
-    gateway = Gateway(world, keys)
+    gateway = Gateway(world, keys, Stack(Stage="local", **settings))
     variables = {
         name: str(value)
         for function in ("AuthorizerFunction", "StatusFunction", "TriggerFunction", "CandlesFunction")
@@ -116,7 +122,7 @@ def in_process() -> Iterator[tuple[Gateway, dict[Scope, str]]]:
         name: getattr(world, name)
         for name in (
             *("exchange", "market_cache", "candles", "leases", "runs"),
-            *("universes", "series", "failed_starts", "rate_limiter", "queue", "events"),
+            *("universes", "series", "failed_starts", "rate_limiter", "queue", "events", "listings"),
         )
     }
     made = bootstrap.Container(Settings(variables), clock=world.clock, keys=keys, probe=Probe(), **ports)

@@ -11,6 +11,7 @@ from itertools import count
 from candle_collector.domain.health import FailedStart
 from candle_collector.domain.rate_limit import RateLimit, RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run
+from candle_collector.domain.universe import Listing
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
 from candle_collector.ports import MarketAnswers
 
@@ -137,6 +138,29 @@ class FakeFailedStarts:
     def get(self) -> FailedStart | None:
         """Return it."""
         return self._last
+
+
+class FakeListingStore:
+    """The listings in memory.
+
+    Attributes
+    ----------
+    writes
+        How often they were written.
+    """
+
+    def __init__(self) -> None:
+        self.writes = 0
+        self._kept: dict[str, Listing] = {}
+
+    def get(self) -> Mapping[str, Listing]:
+        """Return the listings."""
+        return dict(self._kept)
+
+    def put(self, listings: Mapping[str, Listing]) -> None:
+        """Keep listings."""
+        self.writes += 1
+        self._kept = dict(listings)
 
 
 class FakeEventBus:

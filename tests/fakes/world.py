@@ -22,7 +22,13 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
-from tests.fakes.rate_limiter import FakeEventBus, FakeFailedStarts, FakeMarketCache, FakeRateLimiter
+from tests.fakes.rate_limiter import (
+    FakeEventBus,
+    FakeFailedStarts,
+    FakeListingStore,
+    FakeMarketCache,
+    FakeRateLimiter,
+)
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
@@ -112,6 +118,7 @@ class World:
         self.rate_limiter = FakeRateLimiter()
         self.market_cache = FakeMarketCache()
         self.failed_starts = FakeFailedStarts()
+        self.listings = FakeListingStore()
         self.sleep: Callable[[float], None] = self.clock.advance
         self.events = FakeEventBus()
         self.metrics: Metrics = NoMetrics()
@@ -162,6 +169,7 @@ class World:
             universes=wrap(self.universes),
             series=wrap(self.series),
             queue=wrap(self.queue),
+            listings=wrap(self.listings),
         )
 
     def closing_ports(self, countdown: list[int] | None = None) -> ClosingPorts:

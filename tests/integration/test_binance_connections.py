@@ -172,6 +172,12 @@ BOMBS = {
     "refused": b'{"symbols":[' + b"[]," * 7_900_000 + b"1]}",
     "lists that pass": fill(b'{"symbols":[' + b"[]," * 199_990 + b"1]}", 24_000_000),
     "texts that pass": fill(b'{"symbols":[%s]}' % b",".join(b'"%x"' % (n + 256) for n in range(1_499_000)), 24_000_000),
+    "filters that pass": fill(
+        b'{"baseAsset":"A","filters":[%s]}'
+        % b",".join(b'{"filterType":"%x","b":"%x"}' % (n + 256, n + 512) for n in range(199_980)),
+        24_000_000,
+    ),
+    "rules that pass": b'{"symbols":[%s]}' % fill(b'{"baseAsset":"A"}', 23_900_000),
     "members that pass": fill(b"{%s}" % b",".join(b'"%x":"%x"' % (n, n + 5) for n in range(399_990)), 24_000_000),
 }
 

@@ -9,6 +9,7 @@ import pytest
 from candle_collector.adapters.dynamodb.failed_start_table import FailedStartTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
+from candle_collector.adapters.dynamodb.listings_table import ListingsTable
 from candle_collector.adapters.dynamodb.market_table import MarketTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
@@ -19,6 +20,7 @@ from candle_collector.errors import CollectorError
 
 from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
+from tests.port_contracts.listing_store import ListingStoreContract
 from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
 from tests.port_contracts.run_store import LATER, NOW, A, RunStoreContract, activate, begun, known, records, run
@@ -73,6 +75,12 @@ class TestRateLimiterTable(RateLimiterContract):
 
 
 @pytest.mark.usefixtures("tables")
+class TestListingsTable(ListingStoreContract):
+    @pytest.fixture
+    def listing_store(self, table: ItemTable) -> ListingsTable:
+        return ListingsTable(table)
+
+
 class TestMarketTable(MarketCacheContract):
     @pytest.fixture
     def market_cache(self, table: ItemTable) -> MarketTable:

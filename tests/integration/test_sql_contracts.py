@@ -8,6 +8,7 @@ from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.failed_starts import SqlFailedStarts
 from candle_collector.adapters.sql.keys import SqlKeys
 from candle_collector.adapters.sql.leases import SqlLeases
+from candle_collector.adapters.sql.listings import SqlListings
 from candle_collector.adapters.sql.market_cache import SqlMarketCache
 from candle_collector.adapters.sql.queue import SqlQueue
 from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
@@ -20,6 +21,7 @@ from tests.port_contracts.candle_store import CandleStoreContract
 from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.key_store import KeyStoreContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
+from tests.port_contracts.listing_store import ListingStoreContract
 from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.message_queue import MessageQueueContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
@@ -67,6 +69,12 @@ class TestSqlRateLimiter(RateLimiterContract):
     @pytest.fixture
     def rate_limiter(self, database: Database) -> SqlRateLimiter:
         return SqlRateLimiter(database)
+
+
+class TestSqlListings(ListingStoreContract):
+    @pytest.fixture
+    def listing_store(self, database: Database) -> SqlListings:
+        return SqlListings(database)
 
 
 class TestSqlMarketCache(MarketCacheContract):

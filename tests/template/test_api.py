@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from candle_collector.api.limits import CALLS_A_SECOND, TRIGGERS_A_SECOND
+from candle_collector.api.limits import CALLS_A_SECOND, PUBLIC_BURST, PUBLIC_CALLS_A_SECOND, TRIGGERS_A_SECOND
 
 from tests.template.stack import PROJECT, Stack, source
 
@@ -130,11 +130,32 @@ def test_a_refusal_is_not_kept_nor_guessed_at(body: dict[str, Any]) -> None:
 
 
 def test_the_limits_that_are_reported_are_those_of_the_template(stack: Stack) -> None:
-    rates = {
-        setting["ResourcePath"]: setting["ThrottlingRateLimit"]
-        for setting in stack.properties("ApiliveStage")["MethodSettings"]
+    assert throttling(stack, "ThrottlingRateLimit") == {
+        "/*": CALLS_A_SECOND,
+        **dict.fromkeys(READS, CALLS_A_SECOND),
+        "/~1api~1admin~1collect~1trigger": TRIGGERS_A_SECOND,
     }
-    assert rates == {"/*": CALLS_A_SECOND, "/~1api~1admin~1collect~1trigger": TRIGGERS_A_SECOND}
+
+
+def test_what_is_open_to_everybody_leaves_calls_to_those_who_have_a_key() -> None:
+    public = Stack(Stage="prod", PublicReads="true", AllowedCidrs="203.0.113.0/24")
+    rates, bursts = (throttling(public, name) for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit"))
+    assert {rates[path] for path in READS} == {PUBLIC_CALLS_A_SECOND}
+    assert {bursts[path] for path in READS} == {PUBLIC_BURST}
+    assert len(READS) * PUBLIC_CALLS_A_SECOND < rates["/*"] == CALLS_A_SECOND
+
+
+def test_reads_are_not_public_unless_that_is_asked_for(stack: Stack) -> None:
+    for function in ("AuthorizerFunction", "CandlesFunction"):
+        assert stack.properties(function)["Environment"]["Variables"]["PUBLIC_READS"] == "false"
+
+
+READS = tuple(f"/~1api~1v3~1{name}" for name in ("klines", "uiKlines", "exchangeInfo"))
+
+
+def throttling(stack: Stack, name: str) -> dict[str, int]:
+    """Return a limit by the route that it is for."""
+    return {setting["ResourcePath"]: setting[name] for setting in stack.properties("ApiliveStage")["MethodSettings"]}
 
 
 def test_the_docs_name_the_limits_of_the_template(stack: Stack) -> None:

@@ -16,7 +16,11 @@ SHARED = {"STAGE", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWE
 
 # What each function takes from the container.
 TAKEN: dict[str, Callable[[Container], Any]] = {
-    "AuthorizerFunction": lambda system: (system.settings.api_key_required, system.keys),
+    "AuthorizerFunction": lambda system: (
+        system.settings.api_key_required,
+        system.settings.public_reads,
+        system.keys,
+    ),
     "TriggerFunction": lambda system: (
         (system.settings.dashboard_origin, system.settings.worker_concurrency),
         system.run_defaults(),
@@ -33,7 +37,10 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
         (system.settings.schedules_enabled, system.settings.gap_fill_schedule, system.settings.weight_share_percent),
         system.probe,
     ),
-    "CandlesFunction": lambda system: (system.settings.dashboard_origin, system.candles, system.series),
+    "CandlesFunction": lambda system: (
+        (system.settings.dashboard_origin, system.settings.public_reads),
+        (system.candles, system.series, system.listings),
+    ),
     "ReconcilerFunction": lambda system: (system.closing_ports(), system.queue, system.settings.queue_visibility),
 }
 

@@ -159,3 +159,11 @@ def test_an_exchange_on_this_machine_is_for_the_local_stage(stage: str) -> None:
 )
 def test_every_host_that_the_pattern_takes_passes_the_rule(host: str) -> None:
     assert broken_rules(Stage="prod", ExchangeBaseUrl=f"https://{host}") == []
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_public_reads_need_addresses_that_were_named(stage: str) -> None:
+    assert parameter_defaults()["PublicReads"] == "false"
+    assert broken_rules(Stage=stage, PublicReads="true") != []
+    assert broken_rules(Stage=stage, PublicReads="true", AllowedCidrs="203.0.113.0/24") == []
+    assert broken_rules(Stage="local", PublicReads="true") == []

@@ -110,7 +110,7 @@ def test_who_answers_candles_sees_of_the_runs_only_what_is_stored(stack: Stack) 
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Resource"] == {"Fn::GetAtt": ["RunsTable", "Arn"]}
     ]
-    assert conditions == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["SERIES"]}}]
+    assert conditions == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["SERIES", "LISTINGS"]}}]
 
 
 def test_who_checks_keys_can_change_nothing_of_them_but_when_they_were_used(stack: Stack) -> None:

@@ -15,8 +15,8 @@ from standalone.gateway_answers import Answer, Refusal, preflight, refusal
 from tests.template.stack import Stack
 
 ORIGINS = ("", "https://candles.example.org")
-NOT_AT_HOME = {"THROTTLED", "AUTHORIZER_CONFIGURATION_ERROR"}
-"""Nobody is throttled by a process of their own, and it has no configuration of an authorizer."""
+NOT_AT_HOME = {"AUTHORIZER_CONFIGURATION_ERROR"}
+"""A process of one's own has no configuration of an authorizer."""
 
 
 @pytest.fixture(scope="module", params=ORIGINS, ids=["no dashboard", "dashboard"])

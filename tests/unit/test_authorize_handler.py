@@ -51,9 +51,10 @@ class Asked:
     def __init__(self) -> None:
         self.offered: AbstractSet[str] = set()
         self.needed: Scope | None = None
+        self.of_candles: bool | None = None
 
-    def __call__(self, offered: AbstractSet[str], *, needed: Scope) -> Caller:
-        self.offered, self.needed = offered, needed
+    def __call__(self, offered: AbstractSet[str], *, needed: Scope, of_candles: bool) -> Caller:
+        self.offered, self.needed, self.of_candles = offered, needed, of_candles
         if not offered:
             raise MissingKeyError("none")
         if offered != {"good"}:
@@ -191,3 +192,11 @@ def test_any_bytes_anywhere_are_answered(headers: dict[str, list[str]], in_query
         else:
             with pytest.raises(Exception, match=r"^Unauthorized$"):
                 handler(event, None)
+
+
+def test_what_decides_knows_whether_the_route_has_binances_shape(requested: Asked) -> None:
+    known = []
+    for route in ("/api/v3/klines", "/api/admin/coverage"):
+        handler(request(route=route, method="GET", headers={"X-API-Key": ["good"]}), None)
+        known.append(requested.of_candles)
+    assert known == [True, False]

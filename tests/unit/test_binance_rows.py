@@ -453,10 +453,37 @@ def test_a_volumes_own_text_is_a_plain_decimal(text: str, plain: str) -> None:
 
 
 def test_of_a_listing_only_what_is_read_is_kept() -> None:
-    info = INFO | {"symbols": [INFO["symbols"][0] | {"filters": [{"filterType": "LOT_SIZE"}], "permissionSets": [[]]}]}
+    rules = {"filters": [{"filterType": "LOT_SIZE", "minQty": "0.10"}], "orderTypes": ["LIMIT"], "ocoAllowed": True}
+    known = dict(list(INFO["symbols"][0].items())[:4])
+    info = INFO | {"symbols": [known | rules | {"permissionSets": [[]]}], "sors": [{"symbols": ["BTCUSDT"]}]}
     kept = read_listing_json(json.dumps(info).encode())
-    assert kept["symbols"] == [dict(list(INFO["symbols"][0].items())[:4])]
+    (listing,) = read_listings(kept)
+    assert kept["symbols"] == [known | {"rules": listing.rules}]
+    assert json.loads(listing.rules) == rules
+    assert "sors" not in kept
     assert kept["rateLimits"] == INFO["rateLimits"]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        [{"filterType": "LOT_SIZE", "minQty": "1" * 65}],
+        [{"filterType": "LOT_SIZE", "minQty": ["1"]}],
+        [{"filterType": "LOT_SIZE"} | {str(number): number for number in range(16)}],
+    ],
+    ids=["long text", "nested", "many members"],
+)
+def test_a_filter_that_binance_does_not_have_is_not_kept(filters: list[Any]) -> None:
+    info = INFO | {"symbols": [INFO["symbols"][0] | {"filters": filters}]}
+    (listing,) = read_listings(read_listing_json(json.dumps(info).encode()))
+    assert json.loads(listing.rules)["filters"] == [{}]
+
+
+def test_rules_that_are_far_too_long_are_not_kept() -> None:
+    info = INFO | {"symbols": [INFO["symbols"][0] | {"orderTypes": ["LIMIT"] * 1000}]}
+    (listing,) = read_listings(read_listing_json(json.dumps(info).encode()))
+    assert listing == read_listings(INFO)[0]
+    assert listing.rules == ""
 
 
 @needs_recordings

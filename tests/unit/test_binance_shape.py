@@ -3,43 +3,122 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from candle_collector.api.binance_shape import BinanceError, KlinesQuery, exchange_info, read_klines_query, row
-from candle_collector.domain.aggregate import Grid
+from candle_collector.adapters.binance.rows import read_listing_json, read_listings
+from candle_collector.api.binance_listings import exchange_info
+from candle_collector.api.binance_parameters import BinanceError, TimeUnit, read_time_unit
+from candle_collector.api.binance_shape import KlinesQuery, read_klines_query, row
+from candle_collector.domain.aggregate import Grid, MonthGrid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.series import Series
+from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import Window
 
 from tests.exchange import RECORDED
 
 ASKED = {"symbol": "BTCUSDT", "interval": "1h"}
-NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
+NOW_MS = 1_748_779_200_000
 STORED = [
     Series("BTCUSDT", first=1, last=9),
     Series("ETHBTC", first=1, last=9, delisted=Window(10, 20)),
     Series("SOLUSDT"),
+    Series("FROMFILE", first=1, last=9),
 ]
+LISTINGS = {
+    "BTCUSDT": Listing("BTCUSDT", "BTC", "USDT", "TRADING", '{"baseAssetPrecision":6,"madeUpLater":{"a":[1]}}'),
+    "ETHBTC": Listing("ETHBTC", "ETH", "BTC", "TRADING"),
+}
 
 
 def info(**parameters: str) -> dict[str, Any]:
-    return exchange_info(parameters, STORED, NOW)
+    return exchange_info(parameters, STORED, LISTINGS, server_time=NOW_MS, calls_a_second=100)
 
 
 def test_without_bounds_the_newest_500_are_meant() -> None:
-    assert read_klines_query(ASKED) == KlinesQuery("BTCUSDT", Grid(1), None, None, 500)
+    assert read_klines_query(ASKED) == KlinesQuery("BTCUSDT", "1h", 0, None, None, 500)
 
 
 def test_every_parameter_of_binance_is_taken() -> None:
     everything = {"interval": "12h", "startTime": "0", "endTime": "99", "limit": "1001", "timeZone": "-3:00"}
-    assert read_klines_query(ASKED | everything) == KlinesQuery("BTCUSDT", Grid(12, -3), 0, 99, 1000)
+    assert read_klines_query(ASKED | everything) == KlinesQuery("BTCUSDT", "12h", -3, 0, 99, 1000)
 
 
 @pytest.mark.parametrize(("zone", "shift"), [("0", 0), ("8", 8), ("+8", 8), ("+08:00", 8), ("-12:00", -12), ("14", 14)])
 def test_a_time_zone_moves_the_days(zone: str, shift: int) -> None:
-    assert read_klines_query(ASKED | {"interval": "1d", "timeZone": zone}).grid == Grid(24, shift)
+    assert read_klines_query(ASKED | {"interval": "1d", "timeZone": zone}).grid(lambda: None) == Grid(24, shift)
+
+
+@pytest.mark.parametrize(
+    ("interval", "grid"), [("1h", Grid()), ("1w", Grid(168, 0, 96)), ("1M", MonthGrid()), ("3d", Grid(72, 0, 48))]
+)
+def test_every_interval_that_hours_make_up_is_served(interval: str, grid: Grid | MonthGrid) -> None:
+    assert read_klines_query(ASKED | {"interval": interval}).grid(lambda: 50) == grid
+
+
+def test_3d_of_a_symbol_whose_listing_is_not_known_says_what_to_do() -> None:
+    with pytest.raises(BinanceError, match=r"BTCUSDT; collect it from a day before its listing") as refused:
+        read_klines_query(ASKED | {"interval": "3d"}).grid(lambda: None)
+    assert refused.value.code == -1120
+
+
+CALENDAR_ENDS_MS = 253_402_300_799_999
+
+
+@pytest.mark.parametrize(
+    ("sent", "start_ms", "end_ms"),
+    [
+        ("0", 0, 0),
+        ("1735689600000", 1_735_689_600_000, 1_735_689_600_000),
+        ("1735689600000000", 1_735_689_600_000, 1_735_689_600_000),
+        ("1735689600000001", 1_735_689_600_001, 1_735_689_600_000),  # within these bounds lies no candle of that hour
+        ("1735689599999999", 1_735_689_600_000, 1_735_689_599_999),
+        (str(CALENDAR_ENDS_MS), CALENDAR_ENDS_MS, CALENDAR_ENDS_MS),
+        (str(CALENDAR_ENDS_MS + 1), 253_402_300_800, 253_402_300_800),  # of 1978, in microseconds
+        (str(CALENDAR_ENDS_MS * 1000 + 999), CALENDAR_ENDS_MS + 1, CALENDAR_ENDS_MS),
+    ],
+)
+def test_a_moment_is_taken_in_ms_and_in_microseconds(sent: str, start_ms: int, end_ms: int) -> None:
+    query = read_klines_query(ASKED | {"startTime": sent, "endTime": sent})
+    assert (query.start_ms, query.end_ms) == (start_ms, end_ms)
+
+
+@pytest.mark.parametrize("name", ["startTime", "endTime"])
+@pytest.mark.parametrize("sent", [str(CALENDAR_ENDS_MS * 1000 + 1000), str(2**63 - 1)])
+def test_a_moment_after_the_calendar_is_refused_by_its_name(name: str, sent: str) -> None:
+    with pytest.raises(BinanceError, match=f"^Data sent for parameter '{name}' is not valid.$"):
+        read_klines_query(ASKED | {name: sent})
+
+
+@pytest.mark.parametrize(
+    ("headers", "unit"),
+    [
+        ({}, TimeUnit.MILLISECOND),
+        ({"X-MBX-TIME-UNIT": ["MILLISECOND"]}, TimeUnit.MILLISECOND),
+        ({"x-mbx-time-unit": ["millisecond"]}, TimeUnit.MILLISECOND),
+        ({"X-Mbx-Time-Unit": ["MICROSECOND"]}, TimeUnit.MICROSECOND),
+        ({"X-MBX-TIME-UNIT": ["microsecond", "microsecond"]}, TimeUnit.MICROSECOND),
+    ],
+)
+def test_the_unit_of_answers_is_a_header(headers: dict[str, list[str]], unit: TimeUnit) -> None:
+    assert read_time_unit(headers) is unit
+
+
+@pytest.mark.parametrize("words", [["us"], ["Microsecond"], [""], ["MICROSECOND", "MILLISECOND"]])
+def test_another_unit_is_refused_as_binance_does(words: list[str]) -> None:
+    with pytest.raises(BinanceError) as refused:
+        read_time_unit({"X-MBX-TIME-UNIT": words})
+    assert (refused.value.code, refused.value.msg) == (
+        -1194,
+        "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+    )
+
+
+def test_in_microseconds_a_candle_closes_a_microsecond_before_the_next_opens() -> None:
+    candle = Candle(482_136, "1", "1", "1", "1", "1", "1", 1, "1", "1")
+    columns = row(candle, Grid(4), TimeUnit.MICROSECOND)
+    assert (columns[0], columns[6]) == (1_735_689_600_000_000, 1_735_703_999_999_999)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +132,7 @@ def test_a_time_zone_moves_the_days(zone: str, shift: int) -> None:
         ({"interval": "2m"}, -1120),
         ({"interval": "1H"}, -1120),
         ({"interval": "1m"}, -1120),
-        ({"interval": "1w"}, -1120),
+        ({"interval": "1s"}, -1120),
         ({"startTime": "2025-01-01"}, -1100),
         ({"startTime": "-1"}, -1100),
         ({"startTime": "1.5"}, -1100),
@@ -115,30 +194,57 @@ def test_a_delisted_symbol_is_in_break() -> None:
     assert {item["symbol"]: item["status"] for item in info()["symbols"]} == {"BTCUSDT": "TRADING", "ETHBTC": "BREAK"}
 
 
-@pytest.mark.parametrize(
-    ("symbol", "base", "quote"),
+def test_what_the_exchange_said_of_a_symbol_stands_as_it_was_said() -> None:
+    bitcoin, ether = info()["symbols"]
+    assert (bitcoin["baseAsset"], bitcoin["quoteAsset"], bitcoin["status"]) == ("BTC", "USDT", "TRADING")
+    assert (bitcoin["baseAssetPrecision"], bitcoin["madeUpLater"]) == (6, {"a": [1]})
+    assert ether.keys() == bitcoin.keys() - {"madeUpLater"}
+
+
+def test_assets_are_not_guessed_of_a_symbol_that_came_from_a_file() -> None:
+    with pytest.raises(BinanceError, match="No listing of FROMFILE is kept yet") as refused:
+        info(symbol="FROMFILE")
+    assert refused.value.code == -1121
+
+
+def test_permission_sets_are_left_out_where_a_client_asks_for_that() -> None:
+    assert info()["symbols"][0]["permissionSets"] == [["SPOT"]]
+    assert info(showPermissionSets="false")["symbols"][0]["permissionSets"] == []
+
+
+def test_the_limits_are_those_that_clients_pace_themselves_by() -> None:
+    weight, calls = info()["rateLimits"]
+    assert weight == {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
+    assert (calls["rateLimitType"], calls["limit"]) == ("RAW_REQUESTS", 100)
+
+
+FIELDS = frozenset(
     [
-        ("BTCUSDT", "BTC", "USDT"),
-        ("USDCUSDT", "USDC", "USDT"),
-        ("ETHBTC", "ETH", "BTC"),
-        ("USDTTRY", "USDT", "TRY"),
-        ("BNB", "BNB", ""),  # what cannot be cut keeps its name
-    ],
+        *("symbol", "status", "baseAsset", "baseAssetPrecision", "quoteAsset", "quotePrecision", "quoteAssetPrecision"),
+        *("baseCommissionPrecision", "quoteCommissionPrecision", "orderTypes", "icebergAllowed", "ocoAllowed"),
+        *("otoAllowed", "opoAllowed", "quoteOrderQtyMarketAllowed", "allowTrailingStop", "cancelReplaceAllowed"),
+        *("amendAllowed", "pegInstructionsAllowed", "isSpotTradingAllowed", "isMarginTradingAllowed", "filters"),
+        *("permissions", "permissionSets", "defaultSelfTradePreventionMode", "allowedSelfTradePreventionModes"),
+    ]
 )
-def test_a_symbol_is_cut_into_its_assets(symbol: str, base: str, quote: str) -> None:
-    (listing,) = exchange_info({}, [Series(symbol, first=1, last=1)], NOW)["symbols"]
-    assert (listing["baseAsset"], listing["quoteAsset"]) == (base, quote)
+"""Of a symbol in Binance's rest-api.md as it stood on 2026-07-21."""
+
+
+def test_a_symbol_of_which_only_its_assets_are_known_has_every_field() -> None:
+    assert info()["symbols"][1].keys() == FIELDS
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are missing")
-def test_a_listing_has_what_binances_has_and_clients_read() -> None:
+def test_a_recorded_listing_is_answered_as_it_was_recorded() -> None:
     recorded = json.loads((RECORDED / "rest-2025.json").read_text())["/api/v3/exchangeInfo"][0]["body"]
-    assert info().keys() == recorded.keys()
-    ours, theirs = info()["symbols"][0], recorded["symbols"][0]
-    assert ours.keys() <= theirs.keys()
-    for rule in ours["filters"]:
-        (same,) = [item for item in theirs["filters"] if item["filterType"] == rule["filterType"]]
-        assert rule.keys() == same.keys()
+    listings = {item.symbol: item for item in read_listings(read_listing_json(json.dumps(recorded).encode()))}
+    stored = [Series(symbol, first=1, last=9) for symbol in listings]
+    answered = exchange_info({}, stored, listings, server_time=NOW_MS, calls_a_second=100)
+    assert answered.keys() == recorded.keys()
+    assert len(answered["symbols"]) == len(recorded["symbols"]) == 25
+    for ours, theirs in zip(answered["symbols"], recorded["symbols"], strict=True):
+        for name in FIELDS & theirs.keys() - {"permissionSets"}:  # which are not asked for
+            assert ours[name] == theirs[name], name
 
 
 @pytest.mark.parametrize(
@@ -150,6 +256,7 @@ def test_a_listing_has_what_binances_has_and_clients_read() -> None:
         ({"symbols": "[]"}, -1100),
         ({"symbols": '["BTCUSDT"]', "symbol": "BTCUSDT"}, -1128),
         ({"symbolStatus": "OPEN"}, -1130),
+        ({"showPermissionSets": "yes"}, -1100),
         ({"symbol": ""}, -1105),
         ({"status": "TRADING"}, -1104),
     ],

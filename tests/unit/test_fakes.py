@@ -7,12 +7,13 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.queue import FakeQueue
-from tests.fakes.rate_limiter import FakeFailedStarts, FakeMarketCache, FakeRateLimiter
+from tests.fakes.rate_limiter import FakeFailedStarts, FakeListingStore, FakeMarketCache, FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.port_contracts.candle_store import CandleStoreContract
 from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
+from tests.port_contracts.listing_store import ListingStoreContract
 from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.message_queue import MessageQueueContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
@@ -60,6 +61,12 @@ class TestFakeRateLimiter(RateLimiterContract):
     @pytest.fixture
     def rate_limiter(self) -> FakeRateLimiter:
         return FakeRateLimiter()
+
+
+class TestFakeListingStore(ListingStoreContract):
+    @pytest.fixture
+    def listing_store(self) -> FakeListingStore:
+        return FakeListingStore()
 
 
 class TestFakeMarketCache(MarketCacheContract):

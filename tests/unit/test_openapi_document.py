@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from candle_collector.api.authorize import needed_scope
-from candle_collector.api.binance_shape import ERROR_CODES
+from candle_collector.api.binance_parameters import ERROR_CODES
 from candle_collector.api.errors import HTTP_ERRORS, INTERNAL
 from candle_collector.api.openapi import openapi_text
 from candle_collector.api.openapi_document import EVERYWHERE, openapi_document, openapi_json

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ExchangeProbe,
         FailedStartStore,
         LeaseStore,
+        ListingStore,
         MarketCache,
         MessageQueue,
         Metrics,
@@ -178,6 +179,13 @@ class Container:
         return MarketTable(self.runs_items)
 
     @cached_property
+    def listings(self) -> ListingStore:
+        """What the exchange last said of each symbol."""
+        from candle_collector.adapters.dynamodb.listings_table import ListingsTable
+
+        return ListingsTable(self.runs_items)
+
+    @cached_property
     def queue(self) -> CollectQueue:
         """The workers' queue."""
         from candle_collector.adapters.sqs import SqsCollectQueue
@@ -259,6 +267,7 @@ class Container:
             universes=self.universes,
             series=self.series,
             queue=self.queue,
+            listings=self.listings,
         )
 
     def closing_ports(self) -> ClosingPorts:
@@ -383,6 +392,13 @@ class SqlContainer(Container):
         return SqlMarketCache(self.database)
 
     @cached_property
+    def listings(self) -> ListingStore:
+        """What the exchange last said of each symbol."""
+        from candle_collector.adapters.sql.listings import SqlListings
+
+        return SqlListings(self.database)
+
+    @cached_property
     def queue(self) -> MessageQueue:
         """The workers' queue, its receiving end too."""
         from candle_collector.adapters.sql.queue import SqlQueue
@@ -449,16 +465,18 @@ def load(*names: str) -> None:
 @cache
 def authorizer() -> Callable[..., Caller]:
     """Return what decides on a request by the keys it carries."""
-    from candle_collector.api.authorize import ANONYMOUS, authorize
+    from candle_collector.api.authorize import ANONYMOUS, PUBLIC, authorize
 
     adapters = container()
     if not adapters.settings.database_url:
         # Loaded now and used later: the authorizer calls this while it starts, when Lambda gives it a whole core.
         importlib.import_module("candle_collector.adapters.dynamodb.keys_table")
 
-    def decide(offered: AbstractSet[str], *, needed: Scope) -> Caller:
+    def decide(offered: AbstractSet[str], *, needed: Scope, of_candles: bool) -> Caller:
         if not adapters.settings.api_key_required:
             return ANONYMOUS
+        if of_candles and not offered and adapters.settings.public_reads:
+            return PUBLIC
         return authorize(offered, needed=needed, store=adapters.keys, now=adapters.clock.now())
 
     return decide

@@ -511,6 +511,22 @@ class MarketCache(Protocol):
         """End the turn, if it is still this one."""
 
 
+class ListingStore(Protocol):
+    """What the exchange last said of each symbol that was ever part of a run."""
+
+    def get(self) -> Mapping[str, Listing]:
+        """Return the listings by symbol."""
+
+    def put(self, listings: Mapping[str, Listing]) -> None:
+        """Keep these listings, and no others.
+
+        Raises
+        ------
+        CollectorError
+            They could not be written.
+        """
+
+
 class ExchangeProbe(Protocol):
     """A look at the exchange from where the functions run."""
 

@@ -133,8 +133,8 @@ def _seconds(name: str, choices: tuple[int, ...], default: int) -> Setting[int]:
     return Setting(name, int, f"seconds, one of {', '.join(texts)}", str(default), choices=texts)
 
 
-def _flag(name: str) -> Setting[bool]:
-    return Setting(name, lambda text: text == "true", "true or false", "true", choices=("true", "false"))
+def _flag(name: str, default: str = "true") -> Setting[bool]:
+    return Setting(name, lambda text: text == "true", "true or false", default, choices=("true", "false"))
 
 
 def _name(name: str) -> Setting[str]:
@@ -252,6 +252,8 @@ class Settings:
 
     # Who may call
     api_key_required = _flag("API_KEY_REQUIRED")
+    # Whether the routes of Binance's shape answer callers that send no key.
+    public_reads = _flag("PUBLIC_READS", default="false")
     # The origin whose pages may read the API's answers in a browser; empty for none.
     dashboard_origin = Setting(
         "DASHBOARD_ORIGIN",

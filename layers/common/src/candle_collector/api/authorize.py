@@ -33,6 +33,10 @@ ANONYMOUS = Caller(key_id="anonymous", scope=Scope.ADMIN)
 """Everybody, where API_KEY_REQUIRED is false."""
 
 
+PUBLIC = Caller(key_id="public", scope=Scope.READ)
+"""Whoever sends no key to a route of Binance's shape, where PUBLIC_READS is true."""
+
+
 def needed_scope(method: str, path: str) -> Scope:
     """Return the scope that a route needs; an unknown one needs the highest."""
     route = find_route(method, path)

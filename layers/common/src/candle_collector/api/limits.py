@@ -14,6 +14,9 @@ CALLS_A_SECOND = 100
 TRIGGERS_A_SECOND = 5
 """As the template throttles the API."""
 
+PUBLIC_CALLS_A_SECOND, PUBLIC_BURST = 20, 40
+"""As the template throttles each route for candles where it is open to callers without a key."""
+
 REPORTED = Limits(
     symbols_a_run=SYMBOLS_MOST,
     body_bytes=BODY_MOST_BYTES,

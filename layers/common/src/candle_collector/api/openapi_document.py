@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from candle_collector import __version__, answers
-from candle_collector.api.binance_shape import ERROR_CODES
+from candle_collector.api.binance_parameters import ERROR_CODES
 from candle_collector.api.errors import HTTP_ERRORS, INTERNAL
 from candle_collector.api.openapi import OPENAPI_FILE
 from candle_collector.api.openapi_operations import OPERATIONS, JsonSchema, Operation, Parameter, schema_of

@@ -12,13 +12,29 @@ from candle_collector.api import routes
 from candle_collector.api.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.routes import Route
 from candle_collector.api.trigger_body import TriggerBody
-from candle_collector.domain.aggregate import INTERVAL_HOURS
+from candle_collector.domain.aggregate import INTERVALS
 from candle_collector.reading.read_candles import LIMIT_DEFAULT
 
 JsonSchema = dict[str, Any]
 """A schema or another part of the document: JSON of any depth."""
 
-Milliseconds = Annotated[int, Field(ge=0, examples=[1735689600000], description="ms since 1970 UTC")]
+Milliseconds = Annotated[
+    int,
+    Field(
+        ge=0,
+        examples=[1735689600000],
+        description="ms since 1970 UTC, microseconds where X-MBX-TIME-UNIT asks for them",
+    ),
+]
+Moment = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=253_402_300_799_999_999,
+        examples=[1735689600000],
+        description="ms since 1970 UTC, or microseconds where it is past 253402300799999, the last ms of the year 9999",
+    ),
+]
 Decimal = Annotated[str, Field(pattern=r"^[0-9]{1,20}\.[0-9]{8,}$", examples=["93548.80000000"])]
 
 
@@ -84,7 +100,7 @@ class Parameter:
     name: str
     schema: JsonSchema
     description: str
-    place: Literal["path", "query"] = "query"
+    place: Literal["path", "query", "header"] = "query"
     required: bool = False
 
 
@@ -118,11 +134,18 @@ def schema_of(annotation: Any) -> JsonSchema:
 
 _RUN_ID = Parameter("run_id", schema_of(answers.RunId), "The id of a run.", place="path", required=True)
 _SYMBOL = schema_of(answers.Symbol)
+_TIME_UNIT = Parameter(
+    "X-MBX-TIME-UNIT",
+    {"enum": ["MILLISECOND", "millisecond", "MICROSECOND", "microsecond"], "default": "MILLISECOND"},
+    "The unit of the times in the answer.",
+    place="header",
+)
 _KLINES_PARAMETERS = (
+    _TIME_UNIT,
     Parameter("symbol", _SYMBOL, "A symbol that is stored.", required=True),
-    Parameter("interval", {"enum": list(INTERVAL_HOURS)}, "1h, or an interval that is made of hours.", required=True),
-    Parameter("startTime", schema_of(Milliseconds), "The oldest candles from this open time on."),
-    Parameter("endTime", schema_of(Milliseconds), "None that open later."),
+    Parameter("interval", {"enum": list(INTERVALS)}, "1h, or an interval that is made of hours.", required=True),
+    Parameter("startTime", schema_of(Moment), "The oldest candles from this open time on."),
+    Parameter("endTime", schema_of(Moment), "None that open later."),
     Parameter("timeZone", {"type": "string", "default": "0"}, "Where days begin: hours, -12 to 14."),
     Parameter(
         "limit",
@@ -234,15 +257,23 @@ OPERATIONS = (
         {200: BinanceListings},
         binance_errors=True,
         parameters=(
+            _TIME_UNIT,
             Parameter("symbol", _SYMBOL, "One symbol."),
             Parameter("symbols", {"type": "string"}, 'Several, as a JSON array: ["BTCUSDT","ETHUSDT"].'),
             Parameter("permissions", {"type": "string"}, "Accepted and ignored: everything here is SPOT."),
-            Parameter("showPermissionSets", {"type": "string"}, "Accepted and ignored."),
+            Parameter("showPermissionSets", {"enum": ["true", "false"]}, "Whether permission sets are named."),
             Parameter(
                 "symbolStatus", {"enum": ["TRADING", "END_OF_DAY", "HALT", "BREAK", "CANCEL_ONLY"]}, "Of this status."
             ),
         ),
     ),
-    Operation(routes.TIME, "getTime", "Our time, as Binance gives its own.", {200: ServerTime}),
+    Operation(
+        routes.TIME,
+        "getTime",
+        "Our time, as Binance gives its own.",
+        {200: ServerTime},
+        binance_errors=True,
+        parameters=(_TIME_UNIT,),
+    ),
     Operation(routes.PING, "ping", "Nothing, as Binance answers it.", {200: Pong}),
 )

@@ -155,7 +155,7 @@ class _Asking:
         if self._state.refusal_id is not None and not self._dry_run:
             self._ports.rate_limiter.reopen(self._state.refusal_id)
         try:
-            self._ports.market_cache.put(answers)
+            self._ports.market_cache.put(_without_rules(answers))
         except CollectorError:
             log.warning("the market's answers were not kept; the next one asks again", exc_info=True)
         return answers
@@ -203,6 +203,12 @@ class _Asking:
     def _must_wait(self, until: datetime) -> MarketUnavailableError:
         ours = self._time.ours(until)
         return MarketUnavailableError(f"the exchange asked us to wait until {ours:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _without_rules(answers: MarketAnswers) -> MarketAnswers:
+    """Return answers as they are shared: of each symbol what a run is chosen by, a twentieth of what came."""
+    listings = tuple(replace(listing, rules="") for listing in answers.market.listings)
+    return replace(answers, market=replace(answers.market, listings=listings))
 
 
 def _no_weight(seconds: float) -> MarketUnavailableError:

@@ -12,7 +12,7 @@ from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Mode, RunSymbol
 from candle_collector.domain.universe import Ranked, rank
 from candle_collector.errors import InvalidRequestError, MarketUnavailableError
-from candle_collector.ports import CollectQueue, LeaseStore, Market, RunStore, SeriesStore, UniverseStore
+from candle_collector.ports import CollectQueue, LeaseStore, ListingStore, Market, RunStore, SeriesStore, UniverseStore
 
 RANKED_MOST = 500
 """How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
@@ -72,6 +72,7 @@ class RunPorts(MarketPorts):
     universes: UniverseStore
     series: SeriesStore
     queue: CollectQueue
+    listings: ListingStore
 
 
 @dataclass(frozen=True)

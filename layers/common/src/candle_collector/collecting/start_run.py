@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from candle_collector.collecting.keep_listings import keep_listings
 from candle_collector.collecting.run_scope import (
     RunDefaults,
     RunPorts,
@@ -67,6 +68,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
         if not write_run(run, records, ports, occurrence=request.occurrence):
             return None
     send_messages(run, ports)
+    keep_listings(scope.market.listings, [item.symbol for item in scope.symbols], ports.listings)
     return run
 
 

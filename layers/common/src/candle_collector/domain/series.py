@@ -78,6 +78,14 @@ class Series:
     version: int = RECORD_VERSION
     revision: str | None = field(default=None, compare=False)
 
+    @property
+    def listed(self) -> int | None:
+        """The hour of the symbol's first candle ever, where an answer of the exchange has proven that it is the first.
+
+        None where no answer reaches before the first stored candle.
+        """
+        return self.first if self.absent is not None and self.absent.end == self.first else None
+
     def coverage(self, stored: Windows, never_printed: Windows) -> Coverage:
         """Return what is known of the series, with the hours of a range that are stored or were never printed."""
         return Coverage(

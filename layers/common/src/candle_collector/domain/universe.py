@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 TRADING = "TRADING"
@@ -20,12 +20,21 @@ _SYMBOL_MAX = 20
 
 @dataclass(frozen=True)
 class Listing:
-    """A symbol as the exchange lists it: ``status`` is its own word, such as TRADING or BREAK."""
+    """A symbol as the exchange lists it.
+
+    Attributes
+    ----------
+    status
+        The exchange's own word, such as TRADING or BREAK.
+    rules
+        What else the exchange says of it, as JSON; empty where that is not known.
+    """
 
     symbol: str
     base_asset: str
     quote_asset: str
     status: str
+    rules: str = field(default="", compare=False)
 
     @property
     def trading(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from candle_collector.domain import dates, windows
-from candle_collector.domain.aggregate import HOURLY, Grid, by_bucket, merge
+from candle_collector.domain.aggregate import HOURLY, AnyGrid, by_bucket, merge
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import HOUR_MS, Window, Windows
@@ -30,7 +30,7 @@ def read_candles(
     start_ms: int | None,
     end_ms: int | None,
     limit: int,
-    grid: Grid = HOURLY,
+    grid: AnyGrid = HOURLY,
 ) -> list[Candle]:
     """Return stored candles as ``GET /api/v3/klines`` would: bounds are inclusive on the open time.
 
@@ -50,11 +50,11 @@ def read_candles(
     newest = start_ms is None
     if grid.hours == 1:
         return _hours(store, symbol, start_ms=start_ms, end_ms=end_ms, limit=limit)
-    first = grid.ceil(max(dates.EARLIEST, -(-(start_ms or 0) // HOUR_MS)))
+    first = grid.ceil(min(_LAST_HOUR, max(dates.EARLIEST, -(-(start_ms or 0) // HOUR_MS))))
     last = grid.floor(_LAST_HOUR if end_ms is None else min(_LAST_HOUR, end_ms // HOUR_MS))
-    left = Window(first, last + grid.hours)
+    left = Window(first, grid.bucket(last).end)
     found: list[Candle] = []
-    most = (limit + 1) * grid.hours
+    most = min((limit + 1) * grid.hours, _READ_MOST)
     while left.hours and len(found) < limit:
         hours = store.candles(symbol, left, limit=most, newest=newest)
         if len(hours) < most:
@@ -80,7 +80,7 @@ def _hours(store: CandleStore, symbol: str, *, start_ms: int | None, end_ms: int
     return kept[-limit:] if start_ms is None else kept[:limit]
 
 
-def _whole_buckets(hours: list[Candle], left: Window, grid: Grid, *, newest: bool) -> tuple[Window, list[Candle]]:
+def _whole_buckets(hours: list[Candle], left: Window, grid: AnyGrid, *, newest: bool) -> tuple[Window, list[Candle]]:
     """Return what is still to be read, and the hours without those of a bucket that was cut."""
     if newest:
         end = grid.ceil(hours[0].hour)
@@ -90,7 +90,7 @@ def _whole_buckets(hours: list[Candle], left: Window, grid: Grid, *, newest: boo
 
 
 def complete_buckets(
-    store: CandleStore, record: Callable[[], Series], symbol: str, hours: Sequence[Candle], grid: Grid
+    store: CandleStore, record: Callable[[], Series], symbol: str, hours: Sequence[Candle], grid: AnyGrid
 ) -> Iterator[Candle]:
     """Yield the candles of the buckets that miss nothing, given all stored `hours` of those buckets, ascending.
 
@@ -103,7 +103,7 @@ def complete_buckets(
         Gives the series' record; it is called where coverage is read.
     """
     buckets = list(by_bucket(hours, grid))
-    short = windows.union(bucket for bucket, candles in buckets if len(candles) < grid.hours)
+    short = windows.union(bucket for bucket, candles in buckets if len(candles) < bucket.hours)
     missing = _missing(store, record(), symbol, short) if short else ()
     for bucket, candles in buckets:
         if not windows.clip(missing, bucket):

@@ -46,6 +46,12 @@ _READ_NAMES = frozenset(
     ]
 )
 
+_RULES_MOST = 8_000
+"""The most characters of what else is said of a symbol; Binance's have 1,600 (recorded in 2025)."""
+
+_FILTER_MOST, _FILTER_TEXT_MOST = 16, 64
+"""The most members of a filter, and the most characters of a text in it; Binance's have 6 and 24."""
+
 _Item = TypeVar("_Item")
 
 
@@ -70,11 +76,30 @@ def read_json(body: bytes, *, names: Collection[str] | None = None) -> Any:
     WrongAnswerError
         It is not JSON.
     """
-    kept = None if names is None else lambda item: {name: value for name, value in item.items() if name in names}
+    kept = None if names is None else lambda item: _kept(item, names)
     try:
         return json.loads(body, parse_constant=_refuse, object_hook=kept)
     except (ValueError, RecursionError) as error:
         raise WrongAnswerError(f"the body is not JSON: {type(error).__name__}") from error
+
+
+def _kept(item: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return what is kept of an object while a listing is parsed.
+
+    A symbol's other members become one text at once, and a filter stays whole until then.
+    """
+    if "filterType" in item:
+        return item if len(item) <= _FILTER_MOST and all(map(_is_small, item.values())) else {}
+    kept = {name: value for name, value in item.items() if name in names}
+    if "baseAsset" in item:
+        others = {name: value for name, value in item.items() if name not in names and name != "permissionSets"}
+        rules = json.dumps(others, ensure_ascii=False, separators=(",", ":"))
+        kept["rules"] = rules if len(rules) <= _RULES_MOST else ""
+    return kept
+
+
+def _is_small(value: Any) -> bool:
+    return len(value) <= _FILTER_TEXT_MOST if isinstance(value, str) else not isinstance(value, list | dict)
 
 
 def read_listing_json(body: bytes) -> Any:
@@ -238,7 +263,13 @@ def read_listings(body: Any) -> tuple[Listing, ...]:
     """
     try:
         listings = [
-            Listing(_text(item["symbol"]), _text(item["baseAsset"]), _text(item["quoteAsset"]), _text(item["status"]))
+            Listing(
+                symbol=_text(item["symbol"]),
+                base_asset=_text(item["baseAsset"]),
+                quote_asset=_text(item["quoteAsset"]),
+                status=_text(item["status"]),
+                rules=item.get("rules", ""),
+            )
             for item in body["symbols"]
         ]
     except (KeyError, TypeError) as error:

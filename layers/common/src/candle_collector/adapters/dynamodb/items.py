@@ -159,6 +159,12 @@ class FailedStartItem(Item):
     reason = UnicodeAttribute()
 
 
+class ListingsItem(Item):
+    """``LISTINGS``/``LISTINGS``: what the exchange last said of each symbol of a run, as compressed JSON."""
+
+    listings = BinaryAttribute(legacy_encoding=False)
+
+
 class SeriesItem(Item):
     """``SERIES``/``BTCUSDT#1h``."""
 

@@ -159,8 +159,8 @@ states = Table(
     Column("name", _WORD, primary_key=True),
     Column("body", Text),
 )
-"""What there is one of: the lease, the rate limiter, the market's last answers whose turn it is to ask, the last
-scheduled start that failed."""
+"""What there is one of: the lease, the rate limiter, the market's last answers, whose turn it is to ask, the last
+scheduled start that failed, the listings."""
 
 api_keys = Table(
     "api_keys",
