@@ -81,6 +81,7 @@ class TestListingsTable(ListingStoreContract):
         return ListingsTable(table)
 
 
+@pytest.mark.usefixtures("tables")
 class TestMarketTable(MarketCacheContract):
     @pytest.fixture
     def market_cache(self, table: ItemTable) -> MarketTable:

@@ -202,6 +202,7 @@ def test_recorded_candles_are_made_of_recorded_hours(symbol: str, interval: str)
         years = {windows.year_of(bucket.start), windows.year_of(bucket.end - 1)}
         hours = [candle for year in sorted(years) for candle in recorded_rows(symbol, year)]
         inside = [candle for candle in hours if bucket.start <= candle.hour < bucket.end]
-        made = [inside[0].open, max(Decimal(item.high) for item in inside), min(Decimal(item.low) for item in inside)]
-        made += [inside[-1].close, plain_sum(inside, "volume")]
-        assert list(map(Decimal, values)) == list(map(Decimal, made))
+        highest, lowest = max(Decimal(item.high) for item in inside), min(Decimal(item.low) for item in inside)
+        ends = (Decimal(inside[0].open), Decimal(inside[-1].close))
+        made = [ends[0], highest, lowest, ends[1], plain_sum(inside, "volume")]
+        assert list(map(Decimal, values)) == made
