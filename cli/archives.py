@@ -11,7 +11,7 @@ from typing import Protocol
 from candle_collector.bootstrap import Container
 from candle_collector.errors import CollectorError
 from candle_collector.ports import ApiKeyStore
-from candle_collector.settings import Settings
+from candle_collector.settings import Settings, without_proxies
 
 from background.home import STANDALONE
 from background.places import Places
@@ -130,6 +130,7 @@ def open_archive(stack_name: str | None = None, *, region: str | None = None, pr
     StackError
         There is not one.
     """
+    os.environ.update(without_proxies(os.environ))  # a program of its own, which no command has started
     return archive_of(argparse.Namespace(on="", stack_name=stack_name, region=region, profile=profile)).tables()
 
 

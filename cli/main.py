@@ -109,9 +109,11 @@ def main(words: Sequence[str] | None = None) -> int:
 def _done(words: Sequence[str]) -> int:
     arguments = parser_for(words).parse_args(words)
     from candle_collector.errors import CollectorError  # noqa: PLC0415 - as above
+    from candle_collector.settings import without_proxies  # noqa: PLC0415 - as above
 
     from background.progress import StackError  # noqa: PLC0415 - as above
 
+    os.environ.update(without_proxies(os.environ))
     try:
         return _module(arguments.command).run(arguments)
     except StackError as error:

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
+from candle_collector.settings import without_proxies
+
 from background.files import digest_of
 from background.home import LOCAL_AWS, STARTS_WITHIN_S, STOPS_WITHIN_S, Home
 from background.http_status import FORBIDDEN, OK, UNAUTHORIZED, http_status
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 # What functions on this machine need to know of it; the person's settings and AWS profile are not theirs.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 class LocalStack(Home):
@@ -128,9 +130,7 @@ class LocalStack(Home):
     def _aws_process_environment(self, state: Path) -> dict[str, str]:
         port = str(self._places.aws_port)
         passed_on = {name: os.environ[name] for name in (*PASSED_ON, *PROXIES) if name in os.environ}
-        return passed_on | {
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
+        return (passed_on | without_proxies(os.environ)) | {
             "GATEWAY_PORT": port,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_CONFIG_FILE": os.devnull,

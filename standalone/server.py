@@ -21,7 +21,7 @@ from candle_collector import __version__, bootstrap
 from candle_collector.domain.run import Mode
 from candle_collector.errors import CollectorError, SettingError
 from candle_collector.observability import logger
-from candle_collector.settings import Settings
+from candle_collector.settings import Settings, without_proxies
 
 from standalone import functions, http_server, runtime_lock
 from standalone.admin_key import ensure_key
@@ -70,7 +70,7 @@ def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Pat
     """
     try:
         variables = function_environment(environment)
-        os.environ.update(variables)
+        os.environ.update(variables | without_proxies(variables))
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
             return _serve(reconciled_every(variables), listening, (host, port), key_file, log_file)
     except (CollectorError, OSError) as error:

@@ -3,12 +3,16 @@
 import os
 
 import pytest
+from candle_collector.settings import without_proxies
 from hypothesis import settings
 
 from tests.e2e.runtimes import ALL, RUNTIMES
 
 # The functions make their metrics when they are first imported, whichever test that is; on AWS the template names it.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CandleCollector")
+
+# What tests start listens on this machine.
+os.environ.update(without_proxies(os.environ))
 
 # A machine that is busy must not fail a test: no test here judges by time.
 settings.register_profile("untimed", deadline=None)

@@ -46,7 +46,6 @@ class Exchange:
     def __init__(self, url: str) -> None:
         self._url = url
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy stands between local parts
 
     def now(self, otherwise: datetime) -> datetime:
         """Give the exchange's clock (a replay's stands in its recorded past), or `otherwise` if it does not say."""

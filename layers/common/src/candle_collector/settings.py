@@ -30,6 +30,7 @@ EXCHANGE_HOSTS = (
 """Binance's hosts for market data (rest-api.md, "General API Information")."""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "host.docker.internal")
 """A simulated exchange on this machine; Docker's name for it is what a function in a container uses."""
+_NO_PROXY_HOSTS = (*LOOPBACK_HOSTS, "::1")
 VISIBILITY_PER_TIMEOUT = 6
 """How many worker timeouts a message stays hidden: AWS's advice for a queue that a function polls."""
 
@@ -44,6 +45,19 @@ T = TypeVar("T")
 
 def _escaped(hosts: tuple[str, ...]) -> str:
     return "|".join(host.replace(".", r"\.") for host in hosts)
+
+
+def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which no proxy stands between parts of the archive that run on one machine.
+
+    A proxy that the environment names is for the wide world, and keeps the rest of it; every library that asks over
+    HTTP reads these two. Each program applies them to its own environment where it starts, so that its calls, and the
+    programs that it starts, need no rule of their own.
+    """
+    named = [environment.get(name, "") for name in ("NO_PROXY", "no_proxy")]
+    hosts = [host.strip() for text in named for host in text.split(",") if host.strip()]
+    text = ",".join(dict.fromkeys([*hosts, *_NO_PROXY_HOSTS]))
+    return {"NO_PROXY": text, "no_proxy": text}
 
 
 @dataclass(frozen=True)
