@@ -163,7 +163,7 @@ long-runs: setup-dev ## Count what long runs ask of an exchange that bans, gives
 	@$(VENV)/python -m tests.bench.long_runs
 
 .PHONY: clients
-clients: setup-dev ## Read the archive with Binance's clients (installs them: 630 MB)
+clients: setup-dev ## Read the archive with Binance's clients (installs them: 1.6 GB; npm's where node is there)
 	@$(VENV)/python -m pytest tests/clients
 
 .PHONY: lint
@@ -202,6 +202,8 @@ openapi: setup-dev ## Write the OpenAPI document again from routes, answers and 
 lock: setup-dev ## Choose the newest versions that fit again, and write them down with their hashes
 	@$(COMPILE) --upgrade pyproject.toml --extra aws --group dev --group clients --group bench | $(A_LINE_A_PACKAGE) > requirements.lock
 	@$(COMPILE) --upgrade --group localstack | $(A_LINE_A_PACKAGE) > localstack.lock
+	@$(COMPILE) --python-version 3.12 --upgrade --group nautilus | $(A_LINE_A_PACKAGE) > nautilus.lock
+	@cd tests/clients/node && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	@$(COMPILE) --constraints requirements.lock $(IN_THE_RUNTIME:%=--no-emit-package %) --group layer \
 		| $(A_LINE_A_PACKAGE) > layers/common/requirements.txt
 

@@ -85,7 +85,7 @@ def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table |
         lines.append(Text(f"delisted: no candle from {_short(coverage.delisted_from)} on"))
     if len(coverage.segments) > 1:
         lives = ", ".join(f"{_short(life.start)} to {_short(life.end)}" for life in coverage.segments)
-        lines.append(Text(f"silent for a week or more, perhaps two coins of one name: {lives}"))
+        lines.append(Text(f"silent for a week, or back at another price, perhaps two coins of one name: {lives}"))
     if coverage.record_repaired:
         lines.append(Text("the series' record did not fit what is stored; this is what is stored"))
     for title, windows in (

@@ -6,8 +6,9 @@
 #   dev         .venv, added: tests and checks, with all of the above
 #   localstack  the emulator and what its functions see; apart, because it pins another botocore
 #   clients     the programs that `make clients` reads the archive with
+#   nautilus    nautilus_trader, which `make clients` reads it with too (Python 3.12 and newer)
 #   bench       the programs that `make bench` compares with
-# Versions and hashes come from requirements.lock and localstack.lock (`make lock`). Nothing but a Python is needed.
+# Versions and hashes come from requirements.lock, localstack.lock and nautilus.lock (`make lock`). Nothing but a Python is needed.
 set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -143,6 +144,12 @@ install_clients() {
     locked .local/venvs/clients requirements.lock --group clients
 }
 
+install_nautilus() {
+    new_environment .local/venvs/nautilus
+    need_uv
+    locked .local/venvs/nautilus nautilus.lock --group nautilus
+}
+
 install_bench() {
     new_environment .local/venvs/bench
     need_uv
@@ -176,7 +183,8 @@ for name in "$@"; do
             need "$name" "adding what $name needs" .venv requirements.lock "made-of-$name"
             ;;
         localstack) need "$name" "installing the $name environment with $("$python" -V)" .local/venvs/localstack localstack.lock made-of ;;
+        nautilus) need "$name" "installing the $name environment with $("$python" -V)" .local/venvs/nautilus nautilus.lock made-of ;;
         clients | bench) need "$name" "installing the $name environment with $("$python" -V)" ".local/venvs/$name" requirements.lock made-of ;;
-        *) fail "There is no environment $name." "main, files, aws, dev, localstack, clients or bench." ;;
+        *) fail "There is no environment $name." "main, files, aws, dev, localstack, clients, nautilus or bench." ;;
     esac
 done

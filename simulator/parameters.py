@@ -9,7 +9,7 @@ from simulator.market import Listing
 
 _INTEGER = re.compile(r"[0-9]{1,20}")
 _LARGEST = 2**63 - 1
-_SYMBOL = re.compile(r"(?:[A-Z0-9._-]|[^\x00-\x7f]){1,20}")
+_SYMBOL = re.compile(r"(?:[A-Z0-9._-]|[^\x00-\x7f]){1,50}")
 _TIME_ZONE = re.compile(r"([+-]?)(\d{1,2})(?::(\d{2}))?")
 _STATUSES = ("TRADING", "END_OF_DAY", "HALT", "BREAK", "CANCEL_ONLY")
 _HOUR_MINUTES = 60
@@ -111,7 +111,7 @@ class Parameters:
         except ValueError:
             names = None
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-            raise _illegal("symbols", r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$')
+            raise _illegal("symbols", r'^\[("[A-Z0-9-_.]{1,50}"(,"[A-Z0-9-_.]{1,50}"){0,}){0,1}\]$')
         return [_listed(name, listings, "symbols") for name in names]
 
     def status(self) -> str | None:
@@ -154,7 +154,7 @@ class Parameters:
 
 def _listed(symbol: str, listings: Mapping[str, Listing], name: str) -> str:
     if not _SYMBOL.fullmatch(symbol):
-        raise _illegal(name, "^[A-Z0-9-_.]{1,20}$")
+        raise _illegal(name, "^[A-Z0-9-_.]{1,50}$")
     if symbol not in listings:
         raise BinanceError(-1121, "Invalid symbol.")
     return symbol

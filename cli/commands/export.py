@@ -62,7 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
         f"({exported.rows / seconds:,.0f} a second): {arguments.target}"
     )
     for symbol, segments in sorted((exported.segments or {}).items()):
-        print(f"{symbol} was silent for a week or more: it has {segments} segments, perhaps of different coins")
+        print(
+            f"{symbol} was silent for a week or more, or came back at another price: "
+            f"it has {segments} segments, perhaps of different coins"
+        )
     for correction in [*exported.corrections.values(), *lost]:
         print(f"{correction}. The export follows what is stored")
     return 0

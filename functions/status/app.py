@@ -65,7 +65,9 @@ def universe() -> Response[str]:
     ranked = container.universes.get(windows.day_of(hour))
     if ranked is None:
         raise NotFoundError(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
-    return answer(200, answers.Universe(windows.day_of(hour), [answers.RankedSymbol(**ranking) for ranking in ranked]))
+    symbols = [answers.RankedSymbol(**row) for row in ranked if "reason" not in row]
+    excluded = [answers.ExcludedSymbol(**row) for row in ranked if "reason" in row]
+    return answer(200, answers.Universe(windows.day_of(hour), symbols, excluded))
 
 
 @app.get(routes.COVERAGE.path)

@@ -33,7 +33,7 @@ def test_with_it_the_routes_of_binances_shape_answer_and_no_others() -> None:
 
 def test_a_key_that_is_sent_has_to_be_valid_all_the_same() -> None:
     with in_process(PublicReads="true") as (gateway, keys):
-        assert gateway.ask("GET", KLINES, query=OF_BTC, headers=[("X-MBX-APIKEY", "made-up")]).status == 403
+        assert gateway.ask("GET", KLINES, query=OF_BTC, headers=[("X-MBX-APIKEY", "not-a-key")]).status == 403
         assert gateway.ask("GET", KLINES, query=OF_BTC, headers=[("X-API-Key", keys[Scope.READ])]).status == 200
 
 

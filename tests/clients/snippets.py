@@ -7,7 +7,7 @@ from pathlib import Path
 
 READING = Path(__file__).resolve().parents[2] / "docs" / "reading.md"
 
-_BLOCK = re.compile(r"```(?:python|bash)\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"```(?:python|bash|javascript)\n(.*?)```", re.DOTALL)
 
 
 def snippet(heading: str) -> str:

@@ -14,7 +14,7 @@ from candle_collector.domain.run import Failure
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import HOUR_MS
 from candle_collector.errors import ExchangeError, OutOfTimeError
-from candle_collector.ports import FetchedCandles, Market, RequestWeights
+from candle_collector.ports import DayTrades, FetchedCandles, Market, RequestWeights
 
 from tests.fakes.clock import FakeClock
 
@@ -84,6 +84,7 @@ class FakeExchange:
     weight_seconds: int = 60
     clock_offset_ms: int = 0
     bears_the_late: bool = False
+    at_par: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.requested: list[Asked] = []
@@ -131,11 +132,12 @@ class FakeExchange:
             raise self.market_error
         return Market(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
 
-    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> DayTrades:
         """Answer volumes by which the symbols rank in the order of their listings."""
         self._attempt(grant)
         self.volumes_asked += 1
-        return {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
+        volumes = {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
+        return DayTrades(volumes, self.at_par)
 
     def print_also(self, symbol: str, hours: Iterable[int]) -> None:
         """Serve more hours from now on."""

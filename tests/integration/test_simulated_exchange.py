@@ -123,7 +123,7 @@ def test_a_replay_knows_symbols_whose_data_ends_early_as_broken(tmp_path: Path) 
         ("symbol=NOSUCHUSDT&interval=1h", (-1121, "Invalid symbol.")),
         (
             "symbol=btcusdt&interval=1h",
-            (-1100, "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'."),
+            (-1100, "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,50}$'."),
         ),
         ("symbol=BTCUSDT&interval=7h", (-1120, "Invalid interval.")),
         (

@@ -27,7 +27,7 @@ VOLUMES = {
 
 
 def answers(volumes: dict[str, Decimal] | None = VOLUMES) -> MarketAnswers:
-    return MarketAnswers(Market(LISTINGS, 6000, 60, -1500), volumes, NOW)
+    return MarketAnswers(Market(LISTINGS, 6000, 60, -1500), volumes, NOW, frozenset({"BTCUSDT", "币安人生USDT"}))
 
 
 class MarketCacheContract:

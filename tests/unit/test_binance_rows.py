@@ -16,6 +16,7 @@ import pytest
 from candle_collector.adapters.binance.rows import (
     REJECTED_MOST,
     WrongAnswerError,
+    read_at_par,
     read_candles,
     read_json,
     read_listing_json,
@@ -393,7 +394,7 @@ def test_a_limit_that_is_not_a_number_is_refused(limit: Any) -> None:
 
 def test_a_listing_that_cannot_be_a_symbol_is_left_out() -> None:
     info = deepcopy(INFO)
-    info["symbols"] += [INFO["symbols"][0] | {"symbol": name} for name in ("", "a" * 9, "../X", "A" * 21)]
+    info["symbols"] += [INFO["symbols"][0] | {"symbol": name} for name in ("", "a" * 9, "../X", "A" * 51)]
     assert read_listings(info) == read_listings(INFO)
 
 
@@ -450,6 +451,23 @@ def test_volumes_are_read_to_the_last_digit() -> None:
 )
 def test_a_volumes_own_text_is_a_plain_decimal(text: str, plain: str) -> None:
     assert str(read_volumes([{"symbol": "BTCUSDT", "quoteVolume": text}])["BTCUSDT"]) == plain
+
+
+def test_what_traded_near_one_the_whole_day_is_known() -> None:
+    days = {
+        "USDCUSDT": ("0.99970000", "1.00030000"),
+        "EDGEUSDT": ("0.99000000", "1.01000000"),
+        "DEPEGUSDT": ("0.98900000", "1.00030000"),
+        "WILDUSDT": ("0.99970000", "1.01100000"),
+        "IDLEUSDT": ("0.00000000", "0.00000000"),
+        "ODDUSDT": ("one", None),
+    }
+    body = [
+        {"symbol": symbol, "quoteVolume": "1", "lowPrice": low, "highPrice": high}
+        for symbol, (low, high) in days.items()
+    ]
+    read = read_listing_json(json.dumps([*body, {"symbol": "OLDUSDT", "quoteVolume": "1"}]).encode())
+    assert read_at_par(read) == {"USDCUSDT", "EDGEUSDT"}
 
 
 def test_of_a_listing_only_what_is_read_is_kept() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAYER = PROJECT / "layers" / "common" / "requirements.txt"
-LISTS = [PROJECT / "requirements.lock", PROJECT / "localstack.lock", LAYER]
+LISTS = [PROJECT / "requirements.lock", PROJECT / "localstack.lock", PROJECT / "nautilus.lock", LAYER]
 # What the Lambda runtime for Python brings; see IN_THE_RUNTIME in the Makefile.
 IN_THE_RUNTIME = {"boto3", "botocore", "python-dateutil", "six"}
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)

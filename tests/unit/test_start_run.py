@@ -359,3 +359,16 @@ def test_run_ids_sort_by_time(earlier: int, gap: int) -> None:
     newer = new_run_id(NOON + timedelta(milliseconds=earlier % 10**11 + gap % 10**10 + 1))
     assert len(older) == len(newer) == 26
     assert older < newer
+
+
+def test_a_run_says_what_it_left_out_and_what_is_suspect_and_the_day_keeps_the_reasons() -> None:
+    names = ("USDCUSDT", "BTCUSDT", "NEWUSDT")
+    system = World({name: range(START, START + 9) for name in names}, at_par=frozenset({"USDCUSDT", "NEWUSDT"}))
+    run = system.start(start=START, end=START + 2)
+    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "NEWUSDT"]
+    assert run.note == (
+        "left out of the top 2: USDCUSDT (stablecoin); NEWUSDT traded within 1% of 1.00 USDT all day, "
+        "as stablecoins do: EXCLUDED_BASE_ASSETS leaves out NEW if that is so"
+    )
+    (day,) = system.universes.days()
+    assert [row.get("reason") for row in system.universes.get(day) or ()] == [None, None, "stablecoin"]

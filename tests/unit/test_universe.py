@@ -5,7 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from candle_collector.domain.universe import Listing, Ranked, is_leveraged, is_symbol, rank
+from candle_collector.domain.pegged_assets import FIAT, PEGGED_ASSETS, STABLECOIN
+from candle_collector.domain.universe import (
+    Listing,
+    Ranked,
+    is_leveraged,
+    is_symbol,
+    note_on_universe,
+    rank,
+    ranking_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,14 +32,14 @@ def symbols(ranked: tuple[Ranked, ...]) -> list[str]:
 def test_the_largest_volumes_come_first() -> None:
     listings = [listed("ETH"), listed("BTC"), listed("SOL")]
     volumes = {"BTCUSDT": Decimal(9), "ETHUSDT": Decimal("8.5"), "SOLUSDT": Decimal("8.55")}
-    ranked = rank(listings, volumes, excluded=EXCLUDED, top_n=2)
+    ranked, _ = rank(listings, volumes, excluded=EXCLUDED, top_n=2)
     assert symbols(ranked) == ["BTCUSDT", "SOLUSDT"]
     assert ranked[0].quote_volume == 9
 
 
 def test_equal_volumes_rank_by_name_so_that_a_ranking_can_be_repeated() -> None:
     listings = [listed("B"), listed("C"), listed("A")]
-    assert symbols(rank(listings, {}, excluded=EXCLUDED, top_n=3)) == ["AUSDT", "BUSDT", "CUSDT"]
+    assert symbols(rank(listings, {}, excluded=EXCLUDED, top_n=3)[0]) == ["AUSDT", "BUSDT", "CUSDT"]
 
 
 def test_what_is_not_a_crypto_that_trades_against_usdt_is_left_out() -> None:
@@ -46,21 +55,75 @@ def test_what_is_not_a_crypto_that_trades_against_usdt_is_left_out() -> None:
         listed("OLD", status="HALT"),
         listed("NEW", status="END_OF_DAY"),
     ]
-    assert symbols(rank(listings, {}, excluded=EXCLUDED, top_n=100)) == ["BTCUSDT"]
+    ranked, left_out = rank(listings, {}, excluded=EXCLUDED, top_n=100)
+    assert symbols(ranked) == ["BTCUSDT"]
+    assert {item.listing.symbol: item.reason for item in left_out} == {
+        "USDCUSDT": "stablecoin",
+        "EURUSDT": "fiat",
+        "BTCUPUSDT": "leveraged token",
+        "BTCDOWNUSDT": "leveraged token",
+        "ETHBULLUSDT": "leveraged token",
+    }
 
 
-@pytest.mark.parametrize("base", ["BTCUP", "BTCDOWN", "BTCBULL", "ETHBEAR", "BULL", "BEAR"])
+def volumes_of(*symbols_by_volume: str) -> dict[str, Decimal]:
+    return {symbol: Decimal(1000 - place) for place, symbol in enumerate(symbols_by_volume)}
+
+
+def test_of_what_is_left_out_only_what_would_rank_is_named() -> None:
+    listings = [listed(base) for base in ("USDC", "BTC", "SHARE", "ETH", "EUR")]
+    volumes = volumes_of("USDCUSDT", "BTCUSDT", "SHAREUSDT", "ETHUSDT", "EURUSDT")
+    ranked, left_out = rank(listings, volumes, excluded={*EXCLUDED, "SHARE"}, top_n=2)
+    note = note_on_universe(ranked, left_out, frozenset())
+    assert note == ("left out of the top 2: USDCUSDT (stablecoin), SHAREUSDT (named in EXCLUDED_BASE_ASSETS)")
+    assert note_on_universe(ranked[:1], left_out, frozenset()) == "left out of the top 1: USDCUSDT (stablecoin)"
+    assert note_on_universe(ranked, (), frozenset()) is None
+
+
+def test_what_trades_at_par_is_a_suspect_where_it_is_taken() -> None:
+    listings = [listed(base) for base in ("NEWUSD", "BTC", "OTHER")]
+    ranked, left_out = rank(listings, volumes_of("NEWUSDUSDT", "BTCUSDT"), excluded=EXCLUDED, top_n=2)
+    assert note_on_universe(ranked, left_out, {"NEWUSDUSDT", "OTHERUSDT"}) == (
+        "NEWUSDUSDT traded within 1% of 1.00 USDT all day, as stablecoins do: "
+        "EXCLUDED_BASE_ASSETS leaves out NEWUSD if that is so"
+    )
+
+
+def test_a_note_names_ten_and_counts_the_others() -> None:
+    bases = [f"A{number:02}" for number in range(13)]
+    ranked, left_out = rank([listed(base) for base in bases], {}, excluded=frozenset(bases[:12]), top_n=9)
+    note = note_on_universe(ranked, left_out, frozenset())
+    assert note is not None
+    assert note.endswith("A09USDT (named in EXCLUDED_BASE_ASSETS) and 2 more")
+
+
+def test_what_is_kept_of_a_ranking_says_what_was_left_out_in_plain_decimals() -> None:
+    ranked, left_out = rank([listed("BTC"), listed("USDC")], {"BTCUSDT": Decimal("0E-8")}, excluded=EXCLUDED, top_n=9)
+    assert ranking_of(ranked, left_out) == [
+        {"symbol": "BTCUSDT", "quote_volume": "0.00000000"},
+        {"symbol": "USDCUSDT", "quote_volume": "0", "reason": "stablecoin"},
+    ]
+
+
+def test_the_list_of_pegged_assets_has_what_is_known_to_be_money() -> None:
+    assert {"USDC", "FDUSD", "U", "DAI"} <= {name for name, kind in PEGGED_ASSETS.items() if kind == STABLECOIN}
+    assert {"EUR", "TRY"} <= {name for name, kind in PEGGED_ASSETS.items() if kind == FIAT}
+    assert not {"BTC", "ETH", "USTC", "PAXG"} & PEGGED_ASSETS.keys()
+
+
+@pytest.mark.parametrize("base", ["BTCUP", "BTCDOWN", "BTCBULL", "ETHBEAR"])
 def test_leveraged_tokens_are_known_by_what_they_follow(base: str) -> None:
     assert is_leveraged(base, {"BTC", "ETH", base})
 
 
-@pytest.mark.parametrize("base", ["JUP", "SUP", "SYRUP", "PUMPUP", "BULLISH", "BTC", "COWBULLS"])
+@pytest.mark.parametrize("base", ["JUP", "SUP", "SYRUP", "PUMPUP", "BULLISH", "BTC", "COWBULLS", "UP", "BULL"])
 def test_a_coin_whose_name_only_ends_like_one_stays(base: str) -> None:
     assert not is_leveraged(base, {"BTC", "ETH", "J", "S", base})
 
 
 @pytest.mark.parametrize(
-    "text", ["BTCUSDT", "1000SATSUSDT", "A", "A" * 20, "BTC-USDT", "A_B.C", "\u5e01\u5b89\u4eba\u751fUSDT"]
+    "text",
+    ["BTCUSDT", "1000SATSUSDT", "A", "A" * 27 + "USDT", "A" * 50, "BTC-USDT", "A_B.C", "\u5e01\u5b89\u4eba\u751fUSDT"],
 )
 def test_what_binance_lists_is_a_symbol(text: str) -> None:
     assert is_symbol(text)
@@ -72,7 +135,7 @@ def test_what_binance_lists_is_a_symbol(text: str) -> None:
         "",
         "btcusdt",
         "BTCusdt",
-        "A" * 21,
+        "A" * 51,
         "BTC USDT",
         "BTC/USDT",
         "BTC#1h",
@@ -89,6 +152,6 @@ def test_what_could_mean_something_else_is_refused(text: str) -> None:
     assert not is_symbol(text)
 
 
-@given(st.text(max_size=25))
+@given(st.text(max_size=55))
 def test_no_symbol_holds_a_separator_of_keys_paths_or_queries(text: str) -> None:
     assert not (is_symbol(text) and set(text) & set("#/?&%=+ \t\r\n\x00\"'\\"))

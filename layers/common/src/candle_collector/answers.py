@@ -39,7 +39,7 @@ Moment = Annotated[str, Schema(pattern=MOMENT_PATTERN, examples=["2025-01-31T06:
 Date = Annotated[str, Schema(pattern=DATE_PATTERN, examples=["2025-01-31", "2025-01-31T06:00:00Z"])]
 RunId = Annotated[str, Schema(pattern=RUN_ID_PATTERN, examples=["01KBSM0000ABCDEFGHJKMNPQRS"])]
 # Binance lists names that are not ASCII; no short pattern says which letters those may hold.
-Symbol = Annotated[str, Schema(minLength=1, maxLength=20, examples=["BTCUSDT"])]
+Symbol = Annotated[str, Schema(minLength=1, maxLength=50, examples=["BTCUSDT"])]
 Count = Annotated[int, Schema(minimum=0)]
 Positive = Annotated[int, Schema(minimum=1)]
 Seconds = Annotated[float, Schema(minimum=0)]
@@ -265,11 +265,19 @@ class RankedSymbol:
 
 
 @dataclass(frozen=True)
+class ExcludedSymbol(RankedSymbol):
+    """A symbol that would be in the universe by its volume, and why it is not."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Universe:
-    """The ranking of a day, best first."""
+    """The ranking of a day, best first, and what was left out of it, with the reason."""
 
     date: Day
     symbols: Sequence[RankedSymbol]
+    excluded: Sequence[ExcludedSymbol]
 
 
 @dataclass(frozen=True)

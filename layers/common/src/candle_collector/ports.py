@@ -83,6 +83,21 @@ class Market:
         return WeightLimit(self.weight_limit, self.weight_seconds)
 
 
+class DayTrades(NamedTuple):
+    """What was traded in the last 24 hours.
+
+    Attributes
+    ----------
+    volumes
+        In the quote asset, by symbol.
+    at_par
+        The symbols of which every trade was near 1.00.
+    """
+
+    volumes: Mapping[str, Decimal]
+    at_par: frozenset[str] = frozenset()
+
+
 class RequestWeights(NamedTuple):
     """What requests cost of the exchange's limit.
 
@@ -133,8 +148,8 @@ class Exchange(Protocol):
     def fetch_market(self, *, grant: Callable[[], None]) -> Market:
         """Ask for all listings."""
 
-    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
-        """Ask for the quote volume of the last 24 hours by symbol."""
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> DayTrades:
+        """Ask what was traded in the last 24 hours."""
 
 
 @dataclass(frozen=True)
@@ -482,11 +497,14 @@ class MarketAnswers:
         The quote volume of the last 24 hours by symbol; None where nobody asked for it.
     taken_at
         When the listings came, by the exchange's clock.
+    at_par
+        The symbols that traded near 1.00 the whole day, where the volumes were asked for.
     """
 
     market: Market
     volumes: Mapping[str, Decimal] | None
     taken_at: datetime
+    at_par: frozenset[str] = frozenset()
 
 
 class MarketCache(Protocol):

@@ -15,6 +15,7 @@ from typing import Generic, Self, TypeVar, overload
 
 from candle_collector.domain import windows
 from candle_collector.domain.notify_addresses import MailAddress, WebhookAddress, mail_address, webhook_address
+from candle_collector.domain.pegged_assets import PEGGED_ASSETS
 from candle_collector.domain.schedule import EXPRESSION
 from candle_collector.errors import SettingError
 
@@ -35,11 +36,6 @@ VISIBILITY_PER_TIMEOUT = 6
 """How many worker timeouts a message stays hidden: AWS's advice for a queue that a function polls."""
 
 _WORKER_TIMEOUTS = (5, 10, 20, 30, 60, 120, 300, 900)
-_STABLECOINS_AND_FIAT = (
-    "AEUR,AUD,BFUSD,BKRW,BRL,BUSD,BVND,DAI,EUR,EURI,FDUSD,GBP,IDRT,PAX,PYUSD,RLUSD,RUB,SUSD,TRY,TUSD,USD1,USDC,USDE,"
-    "USDP,USDS,USDSB,XUSD"
-)
-
 T = TypeVar("T")
 
 
@@ -213,7 +209,7 @@ class Settings:
         "EXCLUDED_BASE_ASSETS",
         _separated,
         "base assets separated by commas without spaces, such as USDC,EUR",
-        _STABLECOINS_AND_FIAT,
+        ",".join(sorted(PEGGED_ASSETS)),
         pattern=r"^[^,\s]{1,20}(,[^,\s]{1,20})*$",
     )
     keep_stored_symbols = _flag("KEEP_STORED_SYMBOLS")

@@ -125,7 +125,7 @@ def _wanted_symbols(parameters: Mapping[str, str]) -> set[str] | None:
     except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise illegal("symbols", r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$')
+        raise illegal("symbols", r'^\[("[A-Z0-9-_.]{1,50}"(,"[A-Z0-9-_.]{1,50}"){0,}){0,1}\]$')
     return set(names)
 
 

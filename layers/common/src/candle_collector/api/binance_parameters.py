@@ -121,7 +121,7 @@ def number(parameters: Mapping[str, str], name: str) -> int | None:
 def microseconds(parameters: Mapping[str, str], name: str) -> int | None:
     """Return a moment, in microseconds since 1970 UTC, that is sent in ms or in microseconds.
 
-    Binance takes both and does not say how it tells them apart (rest-api.md). A number up to the last ms of the
+    Binance takes both and does not document how it distinguishes them (rest-api.md). A number up to the last ms of the
     calendar is one of ms here, and any larger one is microseconds, which are of 1978 and later then.
 
     Raises

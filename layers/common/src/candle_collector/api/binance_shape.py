@@ -82,7 +82,7 @@ def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
     refuse_unknown(parameters, _KLINES_PARAMETERS)
     symbol, interval = (mandatory(parameters, name) for name in ("symbol", "interval"))
     if not is_symbol(symbol):
-        raise illegal("symbol", "^[A-Z0-9-_.]{1,20}$")
+        raise illegal("symbol", "^[A-Z0-9-_.]{1,50}$")
     if interval not in _INTERVALS:
         raise BinanceError("INVALID_INTERVAL", "Invalid interval.")
     if interval not in INTERVALS:

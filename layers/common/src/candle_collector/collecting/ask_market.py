@@ -151,7 +151,8 @@ class _Asking:
             self._reserve(listings)
         answers = self._fresh or MarketAnswers(self._fetch(exchange.fetch_market, listings), None, self._time.now())
         if self._with_volumes:
-            answers = replace(answers, volumes=self._fetch(exchange.fetch_volumes, volumes))
+            traded = self._fetch(exchange.fetch_volumes, volumes)
+            answers = replace(answers, volumes=traded.volumes, at_par=traded.at_par)
         if self._state.refusal_id is not None and not self._dry_run:
             self._ports.rate_limiter.reopen(self._state.refusal_id)
         try:

@@ -1,4 +1,4 @@
-"""Keeps what the exchange said of the symbols of a run, so that readers are told it as it was said."""
+"""Keeps what the exchange said of the symbols of a run, so that readers get it as it was said."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from candle_collector.collecting.ask_market import MarketPorts, ask_market
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Mode, RunSymbol
-from candle_collector.domain.universe import Ranked, rank
+from candle_collector.domain.universe import LeftOut, Ranked, note_on_universe, rank
 from candle_collector.errors import InvalidRequestError, MarketUnavailableError
 from candle_collector.ports import CollectQueue, LeaseStore, ListingStore, Market, RunStore, SeriesStore, UniverseStore
 
@@ -85,6 +85,7 @@ class RunScope:
     market: Market
     ranked: tuple[Ranked, ...] = ()
     note: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_run: bool = False) -> RunScope:
@@ -97,17 +98,21 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_r
     end_now = closed_end(now, market)
     start, end, note = _range(request, defaults, end_now)
     ranked: tuple[Ranked, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     if request.mode == "verify":
         symbols = _with_candles(request.symbols, market, ports.series)
     elif request.symbols is not None:
         symbols = _named(request.symbols, market)
     else:
-        ranked = rank(market.listings, answers.volumes or {}, excluded=defaults.excluded, top_n=RANKED_MOST)
-        symbols = tuple(RunSymbol(item.listing.symbol) for item in ranked[: request.top_n or defaults.top_n])
+        ranked, left_out = rank(market.listings, answers.volumes or {}, excluded=defaults.excluded, top_n=RANKED_MOST)
+        taken = ranked[: request.top_n or defaults.top_n]
+        on_universe = note_on_universe(taken, left_out, answers.at_par)
+        note = "; ".join(sentence for sentence in (note, on_universe) if sentence) or None
+        symbols = tuple(RunSymbol(item.listing.symbol) for item in taken)
         symbols += _stored(request.mode, defaults, market, symbols, ports.series)
     if not symbols:
         raise MarketUnavailableError("the exchange lists no symbol that can be collected")
-    return RunScope(start, end, symbols, market, ranked, note)
+    return RunScope(start, end, symbols, market, ranked, note, left_out)
 
 
 def closed_end(now: datetime, market: Market) -> int:

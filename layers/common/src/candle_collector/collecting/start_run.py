@@ -62,7 +62,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
         scope = choose(request, defaults, ports)
         if scope.ranked:
             day = windows.day_of(closed_end(now, scope.market))
-            ports.universes.put(day, ranking_of(scope.ranked), run_id=run_id)
+            ports.universes.put(day, ranking_of(scope.ranked, scope.left_out), run_id=run_id)
         run = new_run(run_id, now, request, scope, defaults)
         records = [SymbolRecord(run_id, item.symbol, trading=item.trading) for item in run.symbols]
         if not write_run(run, records, ports, occurrence=request.occurrence):

@@ -116,7 +116,7 @@ def candle_frame(
     """Return candles as a DataFrame, sorted by symbol and time.
 
     Its columns are symbol, open_time (aware, UTC), open, high, low, close, volume, quote_volume, trade_count,
-    taker_base, taker_quote, and segment: 2 and up where a name was silent for a week before, perhaps used again.
+    taker_base, taker_quote, and segment: 2 and up where a name was perhaps used again.
 
     Parameters
     ----------

@@ -16,12 +16,11 @@ from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.repaired_series import RepairedSeries
-from candle_collector.domain.segments import segments
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore
-from candle_collector.reading.stored_series import split_years, stored_series
+from candle_collector.reading.stored_series import read_segments, split_years, stored_series
 
 READS_A_PAGE = 60
 """How many reads a page of the list has at most: a year's items are one, and so are the first and the last candle of a
@@ -133,6 +132,7 @@ class _Read(NamedTuple):
 
     stored: Windows
     never: Windows
+    segments: Windows
     is_counted: bool
 
 
@@ -144,7 +144,9 @@ def _read(known: RepairedSeries, full: Windows, short: Windows, candles: CandleS
         stored += windows.clip(days.stored, window)
         never += windows.clip(windows.subtract(days.never_printed, days.stored), window)
     all_stored = windows.union(stored)
-    return _Read(all_stored, windows.union(never), known.noted.years == _by_year(all_stored))
+    all_never = windows.union(never)
+    lives = read_segments(known, all_never, candles)
+    return _Read(all_stored, all_never, lives, known.noted.years == _by_year(all_stored))
 
 
 def _by_year(stored: Windows) -> dict[int, int]:
@@ -163,7 +165,6 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
     rejected = [item for item in series.rejected if windows.contains(coverage.rejected, item.window.start)]
     rejected = [item for item in rejected if item.window.clip(within).hours]
     never_within = windows.subtract(windows.clip(never, within), outside)
-    lives = segments(known.life, never) if known.life.hours else ()
     report = answers.SymbolCoverage(
         symbol=series.symbol,
         listing=answers.Listing(
@@ -175,7 +176,7 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
         first=_hour(series.first),
         last=_hour(series.last),
         delisted_from=_hour(series.delisted.start if series.delisted else None),
-        segments=[answers.window(life) for life in lives],
+        segments=[answers.window(life) for life in read.segments],
         start=_hour(within.start if within.hours else None),
         end=_hour(within.end if within.hours else None),
         expected=expected,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from candle_collector.domain import windows
 from candle_collector.domain.repaired_series import RepairedSeries, repair
+from candle_collector.domain.segments import is_another_price, segments
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
@@ -45,3 +46,15 @@ def split_years(known: RepairedSeries) -> tuple[Windows, Windows]:
         is_full = part == part.clip(life) and known.noted.years.get(year) == part.hours
         (full if is_full else short).append(part)
     return tuple(full), tuple(short)
+
+
+def read_segments(known: RepairedSeries, never_printed: Windows, candles: CandleStore) -> Windows:
+    """Return the segments of a series; two candles are read for each pause of a day that is shorter than a week."""
+    symbol, life = known.series.symbol, known.life
+
+    def jumped(pause: Window) -> bool:
+        before = candles.candles(symbol, Window(life.start, pause.start), limit=1, newest=True)
+        after = candles.candles(symbol, Window(pause.end, life.end), limit=1)
+        return bool(before and after) and is_another_price(before[0], after[0])
+
+    return segments(life, never_printed, jumped) if life.hours else ()

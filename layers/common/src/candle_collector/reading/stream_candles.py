@@ -10,11 +10,10 @@ from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.repaired_series import RepairedSeries
-from candle_collector.domain.segments import segments
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
 from candle_collector.reading.read_candles import complete_buckets
-from candle_collector.reading.stored_series import split_years, stored_series
+from candle_collector.reading.stored_series import read_segments, split_years, stored_series
 
 READ_HOURS = 92 * 24
 """The most hours that are read at a time, where a month has no more: a quarter, some 4 MB."""
@@ -126,7 +125,7 @@ def _lives(candles: CandleStore, known: RepairedSeries) -> Windows:
     """Return the segments of a series; the items of years that are full by its record are not read."""
     _, short = split_years(known)
     never = [window for year in short for window in candles.coverage(known.series.symbol, year).never_printed]
-    return segments(known.life, never)
+    return read_segments(known, windows.union(never), candles)
 
 
 def _months(within: Window) -> Iterator[tuple[str, Window]]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
@@ -26,7 +25,7 @@ from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Failure
 from candle_collector.domain.windows import HOUR_MS
 from candle_collector.errors import ExchangeError, ExchangeRefusedError, OutOfTimeError
-from candle_collector.ports import FetchedCandles, Market, RequestWeights
+from candle_collector.ports import DayTrades, FetchedCandles, Market, RequestWeights
 
 REQUEST_SECONDS = 10.0
 """The whole of one request for candles, at most."""
@@ -199,11 +198,12 @@ class Binance:
         params = {"showPermissionSets": "false"}
         return self._ask_listing(_Request("/api/v3/exchangeInfo", params, read, _LISTING_BYTES, grant))
 
-    def fetch_volumes(self, *, grant: Callable[[], None]) -> Mapping[str, Decimal]:
-        """Ask for the quote volumes of the last 24 hours."""
+    def fetch_volumes(self, *, grant: Callable[[], None]) -> DayTrades:
+        """Ask what was traded in the last 24 hours."""
 
-        def read(answer: HttpAnswer, _: int) -> Mapping[str, Decimal]:
-            return rows.read_volumes(rows.read_listing_json(answer.body))
+        def read(answer: HttpAnswer, _: int) -> DayTrades:
+            body = rows.read_listing_json(answer.body)
+            return DayTrades(rows.read_volumes(body), rows.read_at_par(body))
 
         return self._ask_listing(_Request("/api/v3/ticker/24hr", {"type": "MINI"}, read, _LISTING_BYTES, grant))
 

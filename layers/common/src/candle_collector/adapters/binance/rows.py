@@ -31,6 +31,9 @@ _VOLUME = re.compile(r"(?=.{1,40}\Z)\d{1,30}(?:\.\d+)?", re.ASCII)
 
 _VOLUME_LEAST = Decimal("0.000001")
 
+_NEAR = Decimal("0.01")
+"""What a pegged coin stays within on a quiet day; no crypto near 1.00 does for 24 hours."""
+
 _COMMAS_MOST, _COLONS_MOST, _BRACKETS_MOST = 1_500_000, 400_000, 200_000
 """What a listing's body may have of each: every value has one before it, so they bound what parsing builds.
 
@@ -41,7 +44,7 @@ in four bytes a character, the whole process took 204 MB (measured).
 
 _READ_NAMES = frozenset(
     [
-        *("symbols", "symbol", "baseAsset", "quoteAsset", "status", "quoteVolume"),
+        *("symbols", "symbol", "baseAsset", "quoteAsset", "status", "quoteVolume", "lowPrice", "highPrice"),
         *("rateLimits", "rateLimitType", "interval", "intervalNum", "limit"),
     ]
 )
@@ -321,6 +324,23 @@ def read_volumes(body: Any) -> Mapping[str, Decimal]:
         return _once((_text(item["symbol"]), _read_volume(_text(item["quoteVolume"]))) for item in body)
     except (KeyError, TypeError) as error:
         raise WrongAnswerError(f"ticker/24hr is not as documented: {error}") from error
+
+
+def read_at_par(body: Any) -> frozenset[str]:
+    """Return the symbols of a ticker/24hr answer of which every trade of the day was within a hundredth of 1.00.
+
+    A price that is not one says nothing of its symbol: no answer is refused for it.
+    """
+    return frozenset(
+        item["symbol"]
+        for item in body
+        if all(_is_near_one(item.get(name)) for name in ("lowPrice", "highPrice")) and item.get("symbol")
+    )
+
+
+def _is_near_one(text: Any) -> bool:
+    is_price = isinstance(text, str) and _VOLUME.fullmatch(text)
+    return bool(is_price) and abs(Decimal(text) - 1) <= _NEAR
 
 
 def _read_volume(text: str) -> Decimal:

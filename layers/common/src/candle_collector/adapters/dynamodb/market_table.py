@@ -75,6 +75,7 @@ def _pack(answers: MarketAnswers) -> bytes:
     packed: dict[str, Any] = {
         "listings": [[item.symbol, item.base_asset, item.quote_asset, item.status] for item in market.listings],
         "volumes": None if volumes is None else {symbol: str(volume) for symbol, volume in volumes.items()},
+        "at_par": sorted(answers.at_par),
         "weight_limit": market.weight_limit,
         "weight_seconds": market.weight_seconds,
         "clock_offset_ms": market.clock_offset_ms,
@@ -90,4 +91,5 @@ def _unpack(packed: bytes, taken_at: datetime) -> MarketAnswers:
         market=Market(listings, read["weight_limit"], read["weight_seconds"], read["clock_offset_ms"]),
         volumes=None if volumes is None else {symbol: Decimal(volume) for symbol, volume in volumes.items()},
         taken_at=taken_at,
+        at_par=frozenset(read.get("at_par", ())),
     )

@@ -1,0 +1,24 @@
+"""What trades on Binance's spot market against USDT and is money rather than a crypto."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FIAT, STABLECOIN = "fiat", "stablecoin"
+
+PEGGED_ASSETS: Mapping[str, str] = {
+    **dict.fromkeys(("AUD", "BRL", "EUR", "GBP", "RUB", "TRY"), FIAT),
+    **dict.fromkeys(
+        [
+            *("AEUR", "BFUSD", "BKRW", "BUSD", "BVND", "DAI", "EURI", "FDUSD", "IDRT", "PAX", "PYUSD", "RLUSD", "SUSD"),
+            *("TUSD", "U", "USD1", "USDC", "USDE", "USDP", "USDS", "USDSB", "XUSD"),
+        ],
+        STABLECOIN,
+    ),
+}
+"""Fiat, and coins whose issuer pegs them to fiat, by base asset; the delisted ones stay, as past years have them.
+
+Sources, read on 2026-11-26: Binance's exchangeInfo of 2021-10-12 and of August 2025, as recorded; the lists "Fiat" and
+"Stable" of configs/blacklist-binance.json of github.com/iterativv/NostalgiaForInfinity at 000e8dc. USTC is not among
+them: it has not been worth a dollar since May 2022. A list ages, so `at_par` looks for what it lacks.
+"""
