@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.copy_archive import CopiedSeries, copy_series, copy_universes
 from candle_collector.collecting.import_candles import ImportPorts, importing
+from candle_collector.collecting.keep_listings import copy_listings
 from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.errors import CollectorError
@@ -86,6 +87,7 @@ def _copy(source: Container, target: Container) -> int:
             # a line is one line in a file or a pipe too
             bar.console.print(*_lines(series), sep="\n", highlight=False, soft_wrap=True)
         universes = copy_universes(source.universes, target.universes, name="copied")
+        copy_listings(source.listings, target.listings)
     return _report(copied, universes)
 
 

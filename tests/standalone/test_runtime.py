@@ -162,7 +162,8 @@ def test_what_cannot_start_says_why_and_exits_with_2(tmp_path: Path) -> None:
     good = environment(tmp_path, "http://127.0.0.1:19")
     assert "DATABASE_URL is not set" in refused(tmp_path, {**good, "DATABASE_URL": ""})
     assert "DATABASE_URL is of the kind mysql" in refused(tmp_path, {**good, "DATABASE_URL": "mysql://u:secret@h/d"})
-    assert "API_KEY_REQUIRED" in refused(tmp_path, {**good, "API_KEY_REQUIRED": "false"}, "--host", "0.0.0.0")  # noqa: S104 - refused
+    for openness in ({"API_KEY_REQUIRED": "false"}, {"PUBLIC_READS": "true"}):
+        assert "this machine alone" in refused(tmp_path, {**good, **openness}, "--host", "0.0.0.0")  # noqa: S104 - refused
     assert "WORKER_TIMEOUT" in refused(tmp_path, {**good, "WORKER_TIMEOUT": "7"})
     (tmp_path / "noise.db").write_text("this is not a database, and long enough to be looked at" * 100)
     noise = refused(tmp_path, {**good, "DATABASE_URL": f"sqlite:///{tmp_path}/noise.db"})

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 import pytest
-from candle_collector.collecting.keep_listings import keep_listings
+from candle_collector.collecting.keep_listings import copy_listings, keep_listings
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
@@ -86,3 +86,13 @@ def test_the_answers_that_processes_share_are_without_rules() -> None:
     shared = system.market_cache.get()
     assert isinstance(shared, MarketAnswers)
     assert [listing.rules for listing in shared.market.listings] == ["", ""]
+
+
+def test_a_copy_takes_the_listings_that_it_has_none_of() -> None:
+    source, target = FakeListingStore(), FakeListingStore()
+    source.put({"BTCUSDT": BITCOIN, "ETHUSDT": ETHER})
+    target.put({"ETHUSDT": Listing("ETHUSDT", "ETH", "USDT", "BREAK", '{"a":9}')})
+    for _ in range(2):
+        copy_listings(source, target)
+    assert rules(target) == {"BTCUSDT": "{}", "ETHUSDT": '{"a":9}'}
+    assert target.writes == 2

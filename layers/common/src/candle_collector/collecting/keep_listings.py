@@ -27,6 +27,14 @@ def keep_listings(listings: Iterable[Listing], symbols: Collection[str], store: 
         log.warning("the listings of the run's symbols were not kept; the next run keeps them", exc_info=True)
 
 
+def copy_listings(source: ListingStore, target: ListingStore) -> None:
+    """Copy the listings that another archive keeps; those that the target has stay."""
+    kept = target.get()
+    copied = {**source.get(), **kept}
+    if copied.keys() != kept.keys():
+        target.put(dict(sorted(copied.items())))
+
+
 def _merged(kept: Mapping[str, Listing], listings: Iterable[Listing], symbols: Collection[str]) -> dict[str, Listing]:
     """Return all listings by symbol; one that came without its rules has the rules that were kept."""
     named = frozenset(symbols)
