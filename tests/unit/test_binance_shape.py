@@ -128,7 +128,7 @@ def test_in_microseconds_a_candle_closes_a_microsecond_before_the_next_opens() -
         ({"interval": ""}, -1102),
         ({"symbol": "btcusdt"}, -1100),
         ({"symbol": "BTC/USDT"}, -1100),
-        ({"symbol": "A" * 21}, -1100),
+        ({"symbol": "A" * 51}, -1100),
         ({"interval": "2m"}, -1120),
         ({"interval": "1H"}, -1120),
         ({"interval": "1m"}, -1120),
