@@ -122,19 +122,11 @@ def microseconds(parameters: Mapping[str, str], name: str) -> int | None:
     """Return a moment, in microseconds since 1970 UTC, that is sent in ms or in microseconds.
 
     Binance takes both and does not document how it distinguishes them (rest-api.md). A number up to the last ms of the
-    calendar is one of ms here, and any larger one is microseconds, which are of 1978 and later then.
-
-    Raises
-    ------
-    BinanceError
-        It is not a number, or after the end of the calendar in microseconds too.
+    calendar is one of ms here, and any larger one is microseconds, which are of 1978 and later then. The largest LONG,
+    which programs send where they mean no end, is after every candle in either unit.
     """
     value = number(parameters, name)
-    if value is None or value <= _MS_MOST:
-        return None if value is None else value * 1000
-    if value > _MS_MOST * 1000 + 999:
-        raise invalid(name)
-    return value
+    return value * 1000 if value is not None and value <= _MS_MOST else value
 
 
 def illegal(name: str, legal: str) -> BinanceError:

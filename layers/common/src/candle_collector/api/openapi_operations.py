@@ -30,7 +30,7 @@ Moment = Annotated[
     int,
     Field(
         ge=0,
-        le=253_402_300_799_999_999,
+        le=2**63 - 1,
         examples=[1735689600000],
         description="ms since 1970 UTC, or microseconds where it is past 253402300799999, the last ms of the year 9999",
     ),
