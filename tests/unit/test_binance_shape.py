@@ -29,6 +29,7 @@ STORED = [
 LISTINGS = {
     "BTCUSDT": Listing("BTCUSDT", "BTC", "USDT", "TRADING", '{"baseAssetPrecision":6,"madeUpLater":{"a":[1]}}'),
     "ETHBTC": Listing("ETHBTC", "ETH", "BTC", "TRADING"),
+    "SOLUSDT": Listing("SOLUSDT", "SOL", "USDT", "TRADING"),
 }
 
 
@@ -207,6 +208,12 @@ def test_assets_are_not_guessed_of_a_symbol_that_came_from_a_file() -> None:
     with pytest.raises(BinanceError, match="No listing of FROMFILE is kept yet") as refused:
         info(symbol="FROMFILE")
     assert refused.value.code == -1121
+
+
+@pytest.mark.parametrize("wanted", ['["BTCUSDT","NOSUCH"]', '["BTCUSDT","SOLUSDT"]'])
+def test_of_what_is_not_stored_nothing_more_is_said(wanted: str) -> None:
+    with pytest.raises(BinanceError, match=r"^Invalid symbol\.$"):
+        info(symbols=wanted)
 
 
 def test_permission_sets_are_left_out_where_a_client_asks_for_that() -> None:
