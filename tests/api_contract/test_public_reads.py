@@ -6,12 +6,13 @@ import json
 
 import pytest
 from candle_collector.api.limits import PUBLIC_BURST, PUBLIC_CALLS_A_SECOND
-from candle_collector.api.routes import ROUTES
+from candle_collector.api.routes import METRICS, ROUTES
 from candle_collector.domain.api_key import Scope
 
 from standalone import gateway as standalone
+from standalone.request import Request
 from standalone.throttle import Throttle
-from tests.api_contract.gateway import in_process
+from tests.api_contract.gateway import FUNCTIONS, in_process
 
 KLINES = "/api/v3/klines"
 OF_BTC = [("symbol", "BTCUSDT"), ("interval", "1h"), ("limit", "1")]
@@ -63,3 +64,11 @@ def test_a_throttle_lets_a_burst_through_and_then_its_rate() -> None:
     assert [throttle.admits() for _ in range(2)] == [True, False]
     now[0] += 60
     assert [throttle.admits() for _ in range(4)] == [True, True, True, False]
+
+
+def test_who_reads_without_a_key_is_not_known_as_somebody_with_one_while_the_database_is_gone() -> None:
+    with in_process(PublicReads="true"):
+        gateway = standalone.Gateway(FUNCTIONS, "", metrics=lambda: "figures", outage=lambda: "it is gone")
+        headers = [("Authorization", "Basic x")]  # where a key may be, and not one
+        assert gateway.answer(Request("GET", KLINES, OF_BTC, headers)).status == 200
+        assert gateway.answer(Request("GET", METRICS.path, [], headers)).status == 401
