@@ -8,17 +8,22 @@ import io
 import json
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from itertools import count
 from typing import Any, NamedTuple, Self, cast
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import requests
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from candle_collector.adapters.binance.client import Binance
+from candle_collector.domain.windows import HOUR_MS, Window
 from moto.core.botocore_stubber import BotocoreStubber
 from requests.adapters import HTTPAdapter
 
@@ -27,6 +32,7 @@ from simulator.made import MadeMarket
 from simulator.market import Clock
 
 BASE_URL = "http://127.0.0.1"
+_NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class _Exchanged(NamedTuple):
@@ -46,13 +52,21 @@ class InstantExchange(HTTPAdapter):
     ----------
     latency_seconds
         How long an answer takes.
+    now
+        The exchange's clock, which stands still where none is given.
     """
 
-    def __init__(self, latency_seconds: float = 0) -> None:
+    def __init__(self, latency_seconds: float = 0, now: Callable[[], datetime] = lambda: _NOW) -> None:
         super().__init__()
         self.latency_seconds = latency_seconds
+        self._now = now
         self._market, self._clock = MadeMarket(), Clock()
         self._bodies: dict[tuple[str, int, int], bytes] = {}
+
+    @property
+    def requested(self) -> list[Window]:
+        """The hours of all answers so far, each once."""
+        return [Window(start_ms // HOUR_MS, start_ms // HOUR_MS + limit) for _, start_ms, limit in self._bodies]
 
     def body(self, symbol: str, start_ms: int, limit: int) -> bytes:
         """Return the body of an answer; it is made once."""
@@ -70,7 +84,7 @@ class InstantExchange(HTTPAdapter):
         headers = {
             "Content-Type": "application/json;charset=UTF-8",
             "Content-Length": str(len(body)),
-            "Date": "Fri, 02 Jan 2026 00:00:00 GMT",
+            "Date": format_datetime(self._now(), usegmt=True),
             "X-MBX-USED-WEIGHT-1M": "2",
         }
         time.sleep(self.latency_seconds)
@@ -86,7 +100,7 @@ def instant_binance(exchange: InstantExchange) -> Binance:
 
 
 class RecordedAws:
-    """Answers of DynamoDB in the order in which they were recorded."""
+    """Answers of DynamoDB, of each operation on each item in the order in which they were recorded."""
 
     def __init__(self, exchanges: Sequence[_Exchanged] = ()) -> None:
         self._exchanges = list(exchanges)
@@ -117,25 +131,43 @@ class RecordedAws:
                 self._exchanges.append(_Exchanged(_operation(request), *kept))
             return answer
 
-        with patch.object(BotocoreStubber, "__call__", record):
+        with patch.object(BotocoreStubber, "__call__", record), _same_names():
             yield
 
     @contextmanager
     def replaying(self, latency_seconds: float = 0) -> Iterator[None]:
-        """Answer from what was kept, each call after so long, in the order of each operation's calls."""
+        """Answer from what was kept, each call after so long: a thread beside the worker's reads another item."""
         left: dict[str, deque[_Exchanged]] = defaultdict(deque)
         for item in self._exchanges:
-            left[item.operation].append(item)
+            left[_item(item.operation, item.sent)].append(item)
 
         def replay(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
-            kept = left[_operation(request)].popleft()
+            answers = left[_item(_operation(request), request.body)]
+            kept = answers.popleft() if len(answers) > 1 else answers[0]  # who asks more often hears the last again
             time.sleep(latency_seconds)
             answer = AWSResponse(request.url, kept.status, kept.headers, None)
             answer._content = kept.content  # type: ignore[attr-defined] # what `content` returns once it was read
             return answer
 
-        with patch.object(URLLib3Session, "send", replay):
+        with patch.object(URLLib3Session, "send", replay), _same_names():
             yield
+        if unused := sum(len(answers) - 1 for answers in left.values()):
+            raise RuntimeError(f"the work ended {unused} calls of DynamoDB before it did when it was recorded")
+
+
+@contextmanager
+def _same_names() -> Iterator[None]:
+    """Name each write by its number instead of by chance, as a worker knows its own writes by their names."""
+    writes, reservations = count(), count()
+    with (
+        patch("candle_collector.adapters.dynamodb.item_table.secrets.token_hex", lambda _: f"write {next(writes)}"),
+        patch("candle_collector.adapters.dynamodb.rate_limiter_table.uuid4", lambda: UUID(int=next(reservations))),
+    ):
+        yield
+
+
+def _item(operation: str, sent: Any) -> str:
+    return f"{operation} {json.dumps(json.loads(sent).get('Key'), sort_keys=True)}"
 
 
 def _operation(request: AWSPreparedRequest) -> str:

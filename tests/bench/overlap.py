@@ -38,8 +38,9 @@ class AskingAhead:
     weights = Binance.weights
     clock_offset_ms: int | None = None
 
-    def __init__(self, exchange: InstantExchange, threads: Executor, ahead: int) -> None:
+    def __init__(self, exchange: InstantExchange, plan: Sequence[Window], threads: Executor, ahead: int) -> None:
         self._exchange = exchange
+        self._plan = plan
         self._threads = threads
         self._ahead = ahead
         self._own = threading.local()
@@ -50,15 +51,11 @@ class AskingAhead:
     ) -> FetchedCandles:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
         grant()
-        flying = self._flying.pop(start, None)
-        behind = [span for span in SPANS if span.start > start][: self._ahead]
-        if flying is None:
-            self._ask_for(symbol, behind, until)
-        answer = flying.result() if flying else self._ask(symbol, Window(start, start + limit), until)
         assert attempts_made == 0
-        grant()
+        flying = self._flying.pop(start, None)
+        behind = [span for span in self._plan if span.start > start][: self._ahead]
         self._ask_for(symbol, behind, until)
-        return answer
+        return flying.result() if flying else self._ask(symbol, Window(start, start + limit), until)
 
     def _ask_for(self, symbol: str, spans: Sequence[Window], until: float) -> None:
         for span in spans:
@@ -73,10 +70,10 @@ class AskingAhead:
 
 
 @contextmanager
-def _asking(turn: WorkerPorts, exchange: InstantExchange, ahead: int) -> Iterator[WorkerPorts]:
+def _asking(turn: WorkerPorts, exchange: InstantExchange, plan: Sequence[Window], ahead: int) -> Iterator[WorkerPorts]:
     with ThreadPoolExecutor(max(1, ahead)) as threads:
         if ahead > 1:
-            turn = replace(turn, exchange=AskingAhead(exchange, threads, ahead))  # type: ignore[arg-type] # only for candles
+            turn = replace(turn, exchange=AskingAhead(exchange, plan, threads, ahead))  # type: ignore[arg-type] # only for candles
         yield replace(turn, prefetch=threads if ahead == 1 else None)
 
 
@@ -85,6 +82,7 @@ def main() -> None:
     os.sched_setaffinity(0, {0})
     exchange = InstantExchange()
     turn, recorded = recorded_turn(instant_binance(exchange))
+    plan = exchange.requested
     table = Table(title=f"{SYMBOL}, 2025: seconds of a turn of {len(SPANS)} batches, by requests prefetched")
     table.add_column("exchange, DynamoDB")
     for ahead in AHEAD:
@@ -95,7 +93,7 @@ def main() -> None:
         for ahead in AHEAD:
             taken = []
             for _ in range(REPEATS):
-                with _asking(turn, exchange, ahead) as asking, recorded.replaying(dynamodb_ms / 1000):
+                with _asking(turn, exchange, plan, ahead) as asking, recorded.replaying(dynamodb_ms / 1000):
                     begun = time.monotonic()
                     collect_symbol(MESSAGE, asking)
                     taken.append(time.monotonic() - begun)
