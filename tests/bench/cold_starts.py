@@ -38,7 +38,7 @@ ENVIRONMENT = {
     "RUNS_TABLE": "runs",
     "KEYS_TABLE": "keys",
     "COLLECT_QUEUE_URL": "http://127.0.0.1/queue",
-    "EXCHANGE_BASE_URL": "http://127.0.0.1:1",  # nothing is sent to it
+    "EXCHANGE_BASE_URL": "http://127.0.0.1:10",  # nothing is sent to it
     "API_KEY_REQUIRED": "true",
     "MAX_RETRIES": "3",
 }

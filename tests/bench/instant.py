@@ -62,6 +62,7 @@ class InstantExchange(HTTPAdapter):
         self._now = now
         self._market, self._clock = MadeMarket(), Clock()
         self._bodies: dict[tuple[str, int, int], bytes] = {}
+        self.sent = 0
 
     @property
     def requested(self) -> list[Window]:
@@ -80,6 +81,7 @@ class InstantExchange(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override] # of what requests hands over, only the request matters
         """Answer at once."""
         requested = {name: values[0] for name, values in parse_qs(urlsplit(cast("str", request.url)).query).items()}
+        self.sent += 1
         body = self.body(requested["symbol"], int(requested["startTime"]), int(requested["limit"]))
         headers = {
             "Content-Type": "application/json;charset=UTF-8",
@@ -115,6 +117,11 @@ class RecordedAws:
         """What was sent, in order, as boto3's clients take it."""
         return [json.loads(item.sent) for item in self._exchanges]
 
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """What was answered, in order."""
+        return [json.loads(item.content) for item in self._exchanges]
+
     def only(self, operation: str) -> Self:
         """Return what was recorded of one operation."""
         return type(self)([item for item in self._exchanges if item.operation == operation])
@@ -128,7 +135,7 @@ class RecordedAws:
             answer = answered(stub, event_name, request, **options)
             if answer is not None:
                 kept = (request.body, answer.status_code, answer.headers, answer.content)
-                self._exchanges.append(_Exchanged(_operation(request), *kept))
+                self._exchanges.append(_Exchanged(operation(request), *kept))
             return answer
 
         with patch.object(BotocoreStubber, "__call__", record), _same_names():
@@ -142,7 +149,7 @@ class RecordedAws:
             left[_item(item.operation, item.sent)].append(item)
 
         def replay(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
-            answers = left[_item(_operation(request), request.body)]
+            answers = left[_item(operation(request), request.body)]
             kept = answers.popleft() if len(answers) > 1 else answers[0]  # who asks more often hears the last again
             time.sleep(latency_seconds)
             answer = AWSResponse(request.url, kept.status, kept.headers, None)
@@ -170,6 +177,7 @@ def _item(operation: str, sent: Any) -> str:
     return f"{operation} {json.dumps(json.loads(sent).get('Key'), sort_keys=True)}"
 
 
-def _operation(request: AWSPreparedRequest) -> str:
+def operation(request: AWSPreparedRequest) -> str:
+    """Return which operation of DynamoDB a request asks for."""
     target = request.headers["X-Amz-Target"]
     return (target.decode() if isinstance(target, bytes) else str(target)).partition(".")[2]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore
 
@@ -19,11 +20,15 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BATCH = 1000
 """Candles in a batch: Binance's most, and the collector's default."""
 
+UNLIMITED = WeightLimit(10**6, 60)
+
 _OTHER = "OTHERUSDT"
 """A symbol that nobody works on, so that the run does not end."""
 
 
-def begin_run(runs: RunStore, leases: LeaseStore, symbols: Sequence[str], window: Window) -> None:
+def begin_run(
+    runs: RunStore, leases: LeaseStore, symbols: Sequence[str], window: Window, limit: WeightLimit = UNLIMITED
+) -> None:
     """Write an active run that has these symbols to work on, each at its first turn."""
     listed = [*symbols, _OTHER]
     run = Run(
@@ -35,7 +40,8 @@ def begin_run(runs: RunStore, leases: LeaseStore, symbols: Sequence[str], window
         batch_size=BATCH,
         created_at=NOW,
         deadline=NOW + timedelta(hours=5),
-        weight_limit=10**6,
+        weight_limit=limit.weight,
+        weight_seconds=limit.seconds,
         state=RunState.CREATING,
         open=frozenset(listed),
     )

@@ -26,6 +26,7 @@ from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain import windows
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.windows import Window
 from candle_collector.ports import Exchange
 from moto import mock_aws
 from rich.console import Console
@@ -75,10 +76,10 @@ def compare(console: Console, *, profile: bool = False) -> None:
         _profile(whole_turn)
 
 
-def recorded_turn(exchange: Exchange) -> tuple[WorkerPorts, RecordedAws]:
+def recorded_turn(exchange: Exchange, window: Window = YEAR) -> tuple[WorkerPorts, RecordedAws]:
     """Return a turn with the real adapters, and what DynamoDB answered when it was taken once."""
     recorded = RecordedAws()
-    with _dynamodb_in_memory():
+    with dynamodb_in_memory():
         table = ItemTable("bench-runs")
         turn = turn_with(
             exchange=exchange,
@@ -87,7 +88,7 @@ def recorded_turn(exchange: Exchange) -> tuple[WorkerPorts, RecordedAws]:
             runs=RunsTable(table),
             rate_limiter=RateLimiterTable(table),
         )
-        begin_run(turn.runs, LeaseTable(table), [SYMBOL], YEAR)
+        begin_run(turn.runs, LeaseTable(table), [SYMBOL], window)
         with recorded.recording():
             collect_symbol(MESSAGE, turn)
     return turn, recorded
@@ -140,7 +141,7 @@ def _profile(work: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _dynamodb_in_memory() -> Iterator[None]:
+def dynamodb_in_memory() -> Iterator[None]:
     """Give empty tables to whoever calls DynamoDB from this process."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
     with mock_aws():

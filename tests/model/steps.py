@@ -1,0 +1,41 @@
+"""The calls of DynamoDB in a worker's turn, in their order; a test compares them with those of the real code."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+ITEMS_A_BATCH_WRITE = 25
+"""The most of a BatchWriteItem (AWS's limit)."""
+
+SETUP = ("GetItem", "GetItem", "UpdateItem", "GetItem", "Query", "PutItem", "UpdateItem")
+"""The run, the symbol's record, its claim, the series' record, its coverage, and both records brought up to it."""
+
+RESERVE = ("UpdateItem",)
+GRANT = ("GetItem",)
+
+NOTE = ("PutItem", "UpdateItem")
+"""The series' record and the symbol's, after a batch."""
+
+END = ("PutItem", "UpdateItem", "UpdateItem")
+"""The series' record, the outcome, and the run without the symbol."""
+
+REQUEUE = ("UpdateItem", "SendMessage")
+
+
+def batch_writes(days: int) -> int:
+    """Return how many calls write so many days."""
+    return math.ceil(days / ITEMS_A_BATCH_WRITE)
+
+
+def store(days: int, *, is_last: bool) -> tuple[str, ...]:
+    """Return the calls that store a batch: the record read, the days written, and how far the symbol is."""
+    return ("GetItem", *["BatchWriteItem"] * batch_writes(days), *NOTE[: 1 if is_last else 2])
+
+
+def of_turn(days: list[int]) -> Counter[str]:
+    """Return how often a turn makes each call that writes these batches, all under one reservation."""
+    calls = Counter([*SETUP, *RESERVE, *END])
+    for number, written in enumerate(days, start=1):
+        calls.update([*GRANT, *store(written, is_last=number == len(days))])
+    return calls
