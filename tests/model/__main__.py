@@ -14,7 +14,7 @@ from rich.table import Table
 from tests.model import check, measure
 from tests.model.cost import dollars
 from tests.model.figures import Cpu, figures
-from tests.model.published import EXCHANGE_NEAR
+from tests.model.published import EXCHANGE_NEAR, PARTITIONS_AT_FIRST
 from tests.model.setting import Job, Latencies, Place
 from tests.model.simulate import Result, simulate
 
@@ -26,41 +26,51 @@ JOBS = {
 }
 WORKERS = (5, 20, 50, 200)
 MEMORY_MB = (128, 256, 512, 1024, 1769)
-BOUND = 0.85
-"""From this part of a limit on, it is what binds."""
+PARTITIONS = (PARTITIONS_AT_FIRST, 4 * PARTITIONS_AT_FIRST)
+"""Of a new table, and of one that has grown."""
+
+BINDS = 0.05
+"""A limit binds where that part of the workers' time or more is spent waiting for it."""
 
 
 def binding(result: Result) -> str:
     """Return what keeps the run from being quicker."""
-    found = []
-    if result.used.requeued["weight"] or result.weight_used > BOUND:
-        found.append("weight")
-    if result.used.throttled:
-        found.append("table")
+    used = result.used
+    workers_seconds = used.seconds + used.weight_seconds
+    found = [
+        name
+        for name, seconds in (("weight", used.weight_seconds), ("table", used.table_seconds))
+        if seconds > BINDS * workers_seconds
+    ]
     return ", ".join(found) or "latency"
 
 
 def by_workers() -> Table:
-    """Return what each job takes with how many workers."""
-    columns = ("job", "workers", "time", "weight used", "busiest s, units", "requeued", "throttled", "binds", "$")
+    """Return what each job takes with how many workers, on a new table and on one that has seen such runs."""
+    columns = ("job", "workers", "new table", "binds", "failed", "$", "grown table", "binds", "weight", "requeued", "$")
     table = _table("By workers, 512 MB, the exchange far away", columns)
     for name, job in JOBS.items():
         for workers in WORKERS:
-            result = simulate(job, Place(workers))
-            used = result.used
+            new, grown = (simulate(job, Place(workers, partitions=number)) for number in PARTITIONS)
             table.add_row(
                 name if workers == WORKERS[0] else "",
                 f"{workers}",
-                _time(result.seconds),
-                f"{100 * result.weight_used:.0f}%",
-                f"{result.busiest_second:,}",
-                f"{used.requeued.total()}",
-                f"{used.throttled}",
-                binding(result),
-                f"{sum(dollars(result).values()):.3f}",
+                _time(new.seconds),
+                binding(new),
+                f"{new.used.failed}",
+                _all_dollars(new),
+                _time(grown.seconds),
+                binding(grown),
+                f"{100 * grown.weight_used:.0f}%",
+                f"{grown.used.requeued.total()}",
+                _all_dollars(grown),
             )
         table.add_section()
     return table
+
+
+def _all_dollars(result: Result) -> str:
+    return f"{sum(dollars(result).values()):.3f}"
 
 
 def by_memory() -> Table:

@@ -12,13 +12,12 @@ import sys
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from candle_collector.domain.windows import Window
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.worker_cpu import YEAR
 from tests.model.figures import Cpu, figures
-from tests.model.handlers import Measured, run_handlers
+from tests.model.handlers import Measured, Scene, run_handlers
 from tests.model.published import EXCHANGE_NEAR, FULL_CORE_MB, Latency, always
 from tests.model.setting import Job, Latencies, Place
 from tests.model.simulate import Result, simulate
@@ -62,18 +61,12 @@ class Case:
 
 
 CASES = (
-    Case("5 workers, exchange far away", workers=5, symbols=25, slower=2),
-    Case("20 workers, exchange far away", workers=20, symbols=60, slower=4),
-    Case("5 workers, exchange near", workers=5, symbols=25, slower=4, exchange=EXCHANGE_NEAR),
-    Case("20 workers, exchange near", workers=20, symbols=60, slower=16, exchange=EXCHANGE_NEAR),
+    Case("5 workers, exchange far away", 5, symbols=25, slower=2),
+    Case("20 workers, exchange far away", 20, symbols=60, slower=4),
+    Case("5 workers, exchange near", 5, symbols=25, slower=4, exchange=EXCHANGE_NEAR),
+    Case("20 workers, exchange near", 20, symbols=60, slower=16, exchange=EXCHANGE_NEAR),
     Case(
-        "5 workers, 100 requests in 10 s",
-        workers=5,
-        symbols=50,
-        slower=1,
-        exchange=EXCHANGE_NEAR,
-        weight=250,
-        weight_seconds=10,
+        "5 workers, 20 requests in 10 s", 5, symbols=12, slower=1, exchange=EXCHANGE_NEAR, weight=50, weight_seconds=10
     ),
 )
 
@@ -100,17 +93,20 @@ def own_work(measured: Measured) -> Cpu:
     return Cpu(cold=0, turn=share.turn * scale, fetch=fetch, store=share.store * scale)
 
 
-def compare(case: Case, window: Window = YEAR) -> Compared:
+def compare(case: Case) -> Compared:
     """Measure a case, and model it with the own work that was measured."""
-    measured = run_handlers(case.symbols, window, case.place(figures().cpu))
+    scene = Scene(case.symbols, YEAR, case.place(figures().cpu), keeps_candles=case.weight != UNBOUNDED)
+    measured = run_handlers(scene)
     place = replace(case.place(own_work(measured)), starts_at=measured.starts_at)
-    return Compared(case, measured, simulate(Job(case.symbols, window.hours), place))
+    return Compared(case, measured, simulate(Job(case.symbols, YEAR.hours), place))
 
 
 def main() -> None:
     """Print all cases; exit with 1 where one is further apart than it may be."""
     compared = [compare(case) for case in CASES]
-    table = Table(title=f"The real handlers, and the model of them ({os.cpu_count()} cores, load {os.getloadavg()[0]:.0f})")
+    table = Table(
+        title=f"The real handlers, and the model of them ({os.cpu_count()} cores, load {os.getloadavg()[0]:.0f})"
+    )
     for column in ("case", "latencies", "own ms a batch", "requests", "turns", "measured s", "modelled s", "ratio"):
         table.add_column(column, justify="left" if column == "case" else "right")
     for item in compared:

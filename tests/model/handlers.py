@@ -2,7 +2,7 @@
 
 Real are the handler, the use case, the adapters of the exchange and of DynamoDB above the sockets. Each process has its
 own tables in memory (moto), as no two work on a symbol; what they share is a queue of symbols and the rate limiter, in
-one SQLite file. Days of candles are taken without being kept: nothing reads them again in such a run.
+one SQLite file.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from threading import get_native_id
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from candle_collector import bootstrap
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.sql.database import Database
@@ -77,12 +77,45 @@ class Measured:
     starts_at: float
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What all workers work on, and how.
+
+    Attributes
+    ----------
+    keeps_candles
+        Whether the tables keep the days that are written. Where no turn is requeued nothing reads them, and moto would
+        take longer over them than the worker.
+    """
+
+    symbols: int
+    window: Window
+    place: Place
+    keeps_candles: bool
+
+    @property
+    def names(self) -> list[str]:
+        """The symbols."""
+        return [f"S{number:03}USDT" for number in range(self.symbols)]
+
+
 class _Ended(NamedTuple):
     at: float
     own: float
     prefetching: float
     requests: int
     turns: int
+
+
+class _Shared(NamedTuple):
+    """What the processes share: a moment, a file, and ways to each other."""
+
+    scene: Scene
+    begun: float
+    database: str
+    queue: Any
+    ready: Any
+    results: Any
 
 
 class _Clock:
@@ -145,9 +178,9 @@ class _OwnQueue:
 class _Worker:
     """One worker process: its adapters and its tables."""
 
-    def __init__(self, names: Sequence[str], window: Window, place: Place, begun: float) -> None:
-        clock = _Clock(begun)
-        self._place = place
+    def __init__(self, scene: Scene, begun: float) -> None:
+        clock, place = _Clock(begun), scene.place
+        self._place, self._keeps_candles = place, scene.keeps_candles
         self._exchange = _OneSeries(now=clock.now)
         self._call_seconds = self._batch_write_seconds = 0.0
         self.queue = _OwnQueue()
@@ -160,7 +193,9 @@ class _Worker:
             clock=clock,
         )
         limit = WeightLimit(place.weight, round(place.weight_seconds))
-        begin_run(self.container.runs, LeaseTable(self.container.runs_items), names, window, limit)
+        begin_run(
+            self.container.runs, LeaseTable(self.container.runs_items), [WARM_UP, *scene.names], scene.window, limit
+        )
         self.turns = 0
 
     def be_slow(self, database: str) -> None:
@@ -168,9 +203,7 @@ class _Worker:
         latencies = self._place.latencies
         self._exchange.latency_seconds = latencies.exchange.median
         self._call_seconds, self._batch_write_seconds = latencies.call.median, latencies.batch_write.median
-        self.container.rate_limiter = _SlowLimiter(  # type: ignore[assignment] # it has all that the limiter has
-            SqlRateLimiter(Database(database)), self._call_seconds
-        )
+        self.container.rate_limiter = _SlowLimiter(SqlRateLimiter(Database(database)), self._call_seconds)
         self._exchange.sent = self.turns = 0
 
     def turn(self, message: SymbolMessage) -> None:
@@ -181,11 +214,11 @@ class _Worker:
 
     def answer(self, answered: Any, stub: Any, event_name: str, request: Any, **options: Any) -> Any:
         """Answer a call of DynamoDB when its time is over."""
-        if operation(request) != "BatchWriteItem":
-            time.sleep(self._call_seconds)
+        is_batch = operation(request) == "BatchWriteItem"
+        time.sleep(self._batch_write_seconds if is_batch else self._call_seconds)
+        if not is_batch or self._keeps_candles:
             return answered(stub, event_name, request, **options)
-        time.sleep(self._batch_write_seconds)
-        taken = AWSResponse(request.url, 200, {}, None)
+        taken = AWSResponse(request.url, 200, HTTPHeaders(), None)
         taken._content = b'{"UnprocessedItems": {}}'  # type: ignore[attr-defined] # what `content` returns once it was read
         return taken
 
@@ -205,56 +238,46 @@ def _worked() -> float:
     return (int(on_core) + int(waited)) / 1e9
 
 
-def run_handlers(symbols: int, window: Window, place: Place) -> Measured:
-    """Let the place's workers collect the window of so many symbols, and return what it took."""
-    names = [f"S{number:03}USDT" for number in range(symbols)]
-    context, begun = get_context("fork"), time.monotonic()
+def run_handlers(scene: Scene) -> Measured:
+    """Let the place's workers collect the symbols, and return what it took."""
+    context, begun, workers = get_context("fork"), time.monotonic(), scene.place.workers
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'limiter.db'}"
         Database(database)  # made before they all open it
-        queue, results, ready = context.SimpleQueue(), context.SimpleQueue(), context.Barrier(place.workers + 1)
-        shared = (names, window, place, begun, database, queue, ready, results)
-        workers = [context.Process(target=_work, args=shared) for _ in range(place.workers)]
-        for worker in workers:
-            worker.start()
-        for name in [*names, *[""] * place.workers]:
+        queue, results, ready = context.SimpleQueue(), context.SimpleQueue(), context.Barrier(workers + 1)
+        shared = _Shared(scene, begun, database, queue, ready, results)
+        processes = [context.Process(target=_work, args=(shared,)) for _ in range(workers)]
+        for process in processes:
+            process.start()
+        for name in [*scene.names, *[""] * workers]:
             queue.put(name)
         ready.wait(timeout=300)
         started = time.monotonic()
-        ended: list[_Ended] = [results.get() for _ in workers]
-        for worker in workers:
-            worker.join()
+        ended: list[_Ended] = [results.get() for _ in processes]
+        for process in processes:
+            process.join()
     own, prefetching, requests, turns = (sum(values) for values in list(zip(*ended, strict=True))[1:])
-    starts_at = (started - begun) % place.weight_seconds
+    starts_at = (started - begun) % scene.place.weight_seconds
     return Measured(max(item.at for item in ended) - started, own, prefetching, int(requests), int(turns), starts_at)
 
 
-def _work(
-    names: Sequence[str],
-    window: Window,
-    place: Place,
-    begun: float,
-    database: str,
-    queue: Any,
-    ready: Any,
-    results: Any,
-) -> None:
+def _work(shared: _Shared) -> None:
     """Be one worker: warm up, wait for the others, and take symbols until none is left."""
     answered = BotocoreStubber.__call__
     with pytest.MonkeyPatch.context() as patched, dynamodb_in_memory():
         quick_moto.install(patched)
         for name, value in ENVIRONMENT.items():
             patched.setenv(name, value)
-        worker = _Worker([WARM_UP, *names], window, place, begun)
+        worker = _Worker(shared.scene, shared.begun)
         patched.setattr(bootstrap, "container", lambda: worker.container)
         patched.setattr(BotocoreStubber, "__call__", lambda *call, **options: worker.answer(answered, *call, **options))
         worker.turn(SymbolMessage(RUN_ID, WARM_UP, 1))
-        worker.be_slow(database)
+        worker.be_slow(shared.database)
         before = worker.used()
-        ready.wait(timeout=300)
-        _take_all(worker, queue)
+        shared.ready.wait(timeout=300)
+        _take_all(worker, shared.queue)
         at, after = time.monotonic(), worker.used()
-        results.put(_Ended(at, after[0] - before[0], after[1] - before[1], worker.requests, worker.turns))
+        shared.results.put(_Ended(at, after[0] - before[0], after[1] - before[1], worker.requests, worker.turns))
 
 
 def _take_all(worker: _Worker, queue: Any) -> None:

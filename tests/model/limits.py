@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 
@@ -64,7 +64,7 @@ class CandleTable:
     def write(self, symbol: str, items: int, units: int) -> int:
         """Return how many of the items, of so many units each, are taken now."""
         self._grow()
-        partition = zlib.crc32(symbol.encode()) % self._partitions
+        partition = int(hashlib.sha256(symbol.encode()).hexdigest(), 16) % self._partitions
         at, left = self._full.get(partition, (0.0, float(PARTITION_WRITE_UNITS)))
         now = self._now()
         left = min(PARTITION_WRITE_UNITS, left + (now - at) * PARTITION_WRITE_UNITS)

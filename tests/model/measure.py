@@ -1,6 +1,6 @@
 """Measure what a worker's own work takes, on the real code, and write it down: ``python -m tests.model.measure``.
 
-CPU is that of all threads on transports that answer at once; a turn of 9 batches is compared with one of a single batch.
+CPU is that of all threads on transports that answer at once; a turn of 9 batches is compared with one of one batch.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Result:
     seconds
         From the first message to the end of the last symbol.
     weight_used
-        The part of the budget of weight that was used, over the whole run.
+        The part that was used of the budget of all minutes that the run lies in.
     busiest_second
         The most write units of candles in one second.
     """
@@ -70,7 +70,8 @@ def simulate(job: Job, place: Place) -> Result:
         begins = max(0.0, (number + 1 - place.pollers_at_first) / place.pollers_a_second)
         env.process(_worker(shared, queue, begins, leave))
     env.run(until=ended)
-    periods = env.now / place.weight_seconds
+    last = int((env.now + place.starts_at) // place.weight_seconds)
+    periods = last - int(place.starts_at // place.weight_seconds) + 1
     return Result(
         job,
         place,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import simpy
+from candle_collector.adapters.dynamodb.candles_table import _BATCH_TRIES, _WAIT_MOST
 from candle_collector.collecting.budget import MOST_AT_ONCE
 from candle_collector.collecting.plan_run import DAY_READ_UNITS, DAY_WRITE_UNITS
 from candle_collector.collecting.symbol_requests import FINISH_SECONDS, LEAST_REQUEST_SECONDS
@@ -20,10 +21,8 @@ from tests.model.setting import Place
 
 Steps = Generator[simpy.Event, Any, None]
 
-BATCH_TRIES = 8
 SDK_TRIES = 8
-WAIT_MOST = 5.0
-"""How often and how long `CandlesTable` repeats what was not taken; where nothing was, the SDK repeats first."""
+"""How often botocore makes a call of which the table took nothing, as PynamoDB sets it."""
 
 BYTES_A_WRITE_UNIT = 1024
 BYTES_A_READ_UNIT = 4096
@@ -66,6 +65,7 @@ class Used:
     requeued: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
     failed: int = 0
+    weight_seconds: float = 0
     table_seconds: float = 0
     asked_at: list[float] = field(default_factory=list)
 
@@ -206,28 +206,23 @@ class Turn:
 
     def _write(self, items: int) -> Steps:
         """Write days, and what the table did not take again, as `CandlesTable._put_whole` does."""
-        shared = self._shared
-        begun = shared.env.now
+        shared, begun = self._shared, self._shared.env.now
         tries = sdk_tries = 0
-        while items:
+        while True:
             yield shared.env.timeout(shared.place.latencies.batch_write.draw(shared.chance))
             taken = shared.table.write(self._symbol.name, items, DAY_WRITE_UNITS) if shared.table else items
             shared.used.write_units += taken * DAY_WRITE_UNITS
             items -= taken
             if not items:
-                return
+                break
             shared.used.throttled += 1
-            if taken:
-                tries, sdk_tries = tries + 1, 0
-                wait = shared.chance.uniform(0, min(WAIT_MOST, 0.05 * 2 ** (tries - 1)))
-            else:
-                sdk_tries += 1
-                wait = 0.05 * 2 ** (sdk_tries - 1)
-            if BATCH_TRIES in (tries, sdk_tries):
+            tries, sdk_tries = (tries + 1, 0) if taken else (tries, sdk_tries + 1)
+            if tries == _BATCH_TRIES or sdk_tries == SDK_TRIES:
                 raise TableThrottledError
-            yield shared.env.timeout(wait)
+            wait = shared.chance.uniform(0, min(_WAIT_MOST, 0.05 * 2 ** (tries - 1)))
+            yield shared.env.timeout(wait if taken else 0.05 * 2 ** (sdk_tries - 1))
+        if tries or sdk_tries:
             shared.used.table_seconds += shared.env.now - begun
-            begun = shared.env.now
 
     def _requeue(self, seconds: float, why: str) -> Steps:
         """Let another turn do the rest, a little later than it might."""
@@ -238,6 +233,7 @@ class Turn:
         if seconds > 0:
             seconds += self._shared.chance.uniform(0, min(10.0, 1 + seconds / 4))
         self.next_in = math.ceil(seconds)
+        self._shared.used.weight_seconds += seconds
 
     def _calls(self, calls: Iterable[str]) -> Steps:
         latency, chance = self._shared.place.latencies.call, self._shared.chance
