@@ -162,6 +162,10 @@ bench: setup-dev ## Measure it beside ccxt, freqtrade and the least there is
 long-runs: setup-dev ## Count what long runs ask of an exchange that bans, gives little or has another time
 	@$(VENV)/python -m tests.bench.long_runs
 
+.PHONY: model
+model: setup-dev ## Compute how long runs take on AWS and what binds, and check the model on the real handlers (10 minutes)
+	@$(VENV)/python -m tests.model --check
+
 .PHONY: clients
 clients: setup-dev ## Read the archive with Binance's clients (installs them: 1.6 GB; npm's where node is there)
 	@$(VENV)/python -m pytest tests/clients

@@ -145,7 +145,7 @@ def test_items_that_the_table_leaves_are_written_again(recorder: Recorder) -> No
     store.store(SYMBOL, candles(*range(24 * 25)), (), absent_days=ALL_DAYS)
     assert store.coverage(SYMBOL, within(0, 24 * 60)).stored == (within(0, 24 * 25),)
     assert len(slept) == 3
-    assert all(0 <= seconds <= 5 for seconds in slept)
+    assert all(0 <= seconds <= 2.5 for seconds in slept)
 
 
 def test_a_table_that_never_takes_them_is_an_error_after_a_bounded_wait(recorder: Recorder) -> None:

@@ -31,7 +31,7 @@ DAYS_A_PAGE = 366
 
 
 class TableThrottledError(Exception):
-    """The candle table has not taken a batch in all tries: the turn fails."""
+    """The candle table has not taken a batch in all tries, or in the turn's time: the turn fails, or is killed."""
 
 
 @dataclass
@@ -221,6 +221,8 @@ class Turn:
                 raise TableThrottledError
             wait = shared.chance.uniform(0, min(_WAIT_MOST, 0.05 * 2 ** (tries - 1)))
             yield shared.env.timeout(wait if taken else 0.05 * 2 ** (sdk_tries - 1))
+            if shared.env.now - self._begun > shared.place.turn_seconds:
+                raise TableThrottledError
         if tries or sdk_tries:
             shared.used.table_seconds += shared.env.now - begun
 

@@ -41,7 +41,7 @@ DAY_READ_UNITS = 0.75
 """Of a day's item read consistently: 3 KB of the 4 KB of a unit; a query rounds its sum, not each item."""
 
 REQUEST_SECONDS = 0.35
-"""One window, fetched and stored: an assumption for the estimate, not a measurement on AWS."""
+"""One window, fetched and stored: as the model of AWS's time has it (tests/model), not a measurement on AWS."""
 
 WORKER_GB = 0.5
 _READERS = 8

@@ -29,7 +29,7 @@ _BATCH_MOST = 25
 _BATCH_TRIES = 16
 """A new table takes 4,000 units a second: with 20 workers 8 tries were too few (tests/model)."""
 
-_WAIT_MOST = 5.0
+_WAIT_MOST = 2.5
 
 _PAGE_DAYS_MOST = 366
 """The most days that a page of a reading with a limit has."""
