@@ -23,6 +23,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from candle_collector import bootstrap
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
+from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -190,6 +191,7 @@ class _Worker:
             rate_limiter=FakeRateLimiter(),
             queue=self.queue,
             events=FakeEventBus(),
+            metrics=NoMetrics(),
             clock=clock,
         )
         limit = WeightLimit(place.weight, round(place.weight_seconds))
@@ -271,7 +273,11 @@ def _work(shared: _Shared) -> None:
         worker = _Worker(shared.scene, shared.begun)
         patched.setattr(bootstrap, "container", lambda: worker.container)
         patched.setattr(BotocoreStubber, "__call__", lambda *call, **options: worker.answer(answered, *call, **options))
-        worker.turn(SymbolMessage(RUN_ID, WARM_UP, 1))
+        try:
+            worker.turn(SymbolMessage(RUN_ID, WARM_UP, 1))
+        except AssertionError:
+            shared.ready.abort()
+            raise
         worker.be_slow(shared.database)
         before = worker.used()
         shared.ready.wait(timeout=300)
