@@ -208,6 +208,7 @@ lock: setup-dev ## Choose the newest versions that fit again, and write them dow
 	@$(COMPILE) --upgrade --group localstack | $(A_LINE_A_PACKAGE) > localstack.lock
 	@$(COMPILE) --python-version 3.12 --upgrade --group nautilus | $(A_LINE_A_PACKAGE) > nautilus.lock
 	@cd tests/clients/node && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	@$(COMPILE) --upgrade --constraints requirements.lock --group dashboard-tests | $(A_LINE_A_PACKAGE) > dashboard.lock
 	@$(COMPILE) --constraints requirements.lock $(IN_THE_RUNTIME:%=--no-emit-package %) --group layer \
 		| $(A_LINE_A_PACKAGE) > layers/common/requirements.txt
 

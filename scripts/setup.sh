@@ -7,8 +7,11 @@
 #   localstack  the emulator and what its functions see; apart, because it pins another botocore
 #   clients     the programs that `make clients` reads the archive with
 #   nautilus    nautilus_trader, which `make clients` reads it with too (Python 3.12 and newer)
+#   dashboard   the page in a browser: larger than all the rest, so it is apart
+#   browser     the dashboard's, added: what drives a browser in its tests
 #   bench       the programs that `make bench` compares with
-# Versions and hashes come from requirements.lock, localstack.lock and nautilus.lock (`make lock`). Nothing but a Python is needed.
+# Versions and hashes come from requirements.lock and the lock that has an environment's name (`make lock`). Nothing but
+# a Python is needed.
 set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -150,6 +153,16 @@ install_nautilus() {
     locked .local/venvs/nautilus nautilus.lock --group nautilus
 }
 
+install_dashboard() {
+    new_environment .local/venvs/dashboard
+    need_uv
+    locked .local/venvs/dashboard dashboard.lock --group dashboard
+}
+
+install_browser() {
+    locked .local/venvs/dashboard dashboard.lock --group dashboard-tests
+}
+
 install_bench() {
     new_environment .local/venvs/bench
     need_uv
@@ -185,6 +198,11 @@ for name in "$@"; do
         localstack) need "$name" "installing the $name environment with $("$python" -V)" .local/venvs/localstack localstack.lock made-of ;;
         nautilus) need "$name" "installing the $name environment with $("$python" -V)" .local/venvs/nautilus nautilus.lock made-of ;;
         clients | bench) need "$name" "installing the $name environment with $("$python" -V)" ".local/venvs/$name" requirements.lock made-of ;;
-        *) fail "There is no environment $name." "main, files, aws, dev, localstack, clients, nautilus or bench." ;;
+        dashboard | browser)
+            folder=.local/venvs/dashboard
+            need dashboard "installing the dashboard's environment with $("$python" -V)" "$folder" dashboard.lock made-of
+            [ "$name" = dashboard ] || need browser "adding what its tests need" "$folder" dashboard.lock made-of-browser
+            ;;
+        *) fail "There is no environment $name." "main, files, aws, dev, localstack, dashboard, browser, clients, nautilus or bench." ;;
     esac
 done

@@ -15,10 +15,12 @@ from candle_collector.api.openapi import openapi_text
 from candle_collector.api.responses import HEADERS, answer, resolver
 from candle_collector.domain import dates, windows
 from candle_collector.domain.ids import is_run_id
+from candle_collector.domain.run import KEPT_WINDOWS
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import InvalidRequestError, NotFoundError
 from candle_collector.observability import logger
 from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.reading.report_months import report_months
 from candle_collector.reading.report_runs import report_runs, report_status
 from candle_collector.reading.report_system import SystemPorts, report_system
 
@@ -32,10 +34,12 @@ def status() -> Response[str]:
     """Report the active run, else the last one, or the one that is named."""
     container = bootstrap.container()
     run_id = _run_id("run_id")
+    most_windows = _number("windows", KEPT_WINDOWS, least=0, most=KEPT_WINDOWS)
     return answer(
         200,
         report_status(
             run_id,
+            most_windows=most_windows,
             runs=container.runs,
             leases=container.leases,
             rate_limiter=container.rate_limiter,
@@ -47,10 +51,8 @@ def status() -> Response[str]:
 @app.get(routes.RUNS.path)
 def runs() -> Response[str]:
     """List runs, newest first."""
-    limit = app.current_event.query_string_parameters.get("limit", str(RUNS_A_PAGE_DEFAULT))
-    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= RUNS_A_PAGE_MOST:
-        raise InvalidRequestError("limit", f"takes a number from 1 to {RUNS_A_PAGE_MOST}")
-    return answer(200, report_runs(limit=int(limit), before=_run_id("before"), runs=bootstrap.container().runs))
+    limit = _number("limit", RUNS_A_PAGE_DEFAULT, least=1, most=RUNS_A_PAGE_MOST)
+    return answer(200, report_runs(limit=limit, before=_run_id("before"), runs=bootstrap.container().runs))
 
 
 @app.get(routes.UNIVERSE.path)
@@ -73,10 +75,27 @@ def universe() -> Response[str]:
 @app.get(routes.COVERAGE.path)
 def coverage() -> Response[str]:
     """Report how complete every series is, page by page."""
+    return answer(200, report_coverage(_coverage_ports(), after=_after()))
+
+
+@app.get(routes.COVERAGE_BY_MONTH.path)
+def coverage_by_month() -> Response[str]:
+    """Report how many hours of every series are stored, missing and so on by month, page by page."""
+    return answer(200, report_months(_coverage_ports(), after=_after()))
+
+
+def _after() -> str | None:
+    """Return the symbol after which a page begins, from the query.
+
+    Raises
+    ------
+    InvalidRequestError
+        It cannot be a symbol.
+    """
     after = app.current_event.query_string_parameters.get("after")
     if after is not None and not is_symbol(after):
         raise InvalidRequestError("after", "takes the symbol that `next` of the page before names")
-    return answer(200, report_coverage(_coverage_ports(), after=after))
+    return after
 
 
 @app.get(routes.SYMBOL_COVERAGE.pattern)
@@ -161,6 +180,20 @@ def system_info() -> Response[str]:
 def openapi() -> Response[str]:
     """Describe the API."""
     return Response(200, "application/json", openapi_text(), headers=dict(HEADERS))
+
+
+def _number(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a number from the query.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is not a number from `least` to `most`.
+    """
+    text = app.current_event.query_string_parameters.get(name, str(default))
+    if not re.fullmatch(r"\d{1,3}", text, re.ASCII) or not least <= int(text) <= most:
+        raise InvalidRequestError(name, f"takes a number from {least} to {most}")
+    return int(text)
 
 
 def _run_id(name: str) -> str | None:

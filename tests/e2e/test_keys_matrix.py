@@ -31,6 +31,7 @@ GOOD = {
     routes.RUNS: (200, None),
     routes.UNIVERSE: (404, "NOT_FOUND"),
     routes.COVERAGE: (200, None),
+    routes.COVERAGE_BY_MONTH: (200, None),
     routes.SYMBOL_COVERAGE: (404, "NOT_FOUND"),
     routes.SYSTEM_INFO: (200, None),
     routes.OPENAPI: (200, None),

@@ -488,6 +488,27 @@ def test_a_run_is_cancelled_and_retried(stack: str) -> None:
     assert [item["run_id"] for item in listed["runs"]] == [again.body["run_id"]]
     following = call("status", "GET", "/api/admin/collect/runs", query={"before": listed["next"]}).body
     assert [item["run_id"] for item in following["runs"]] == [run_id]
+    (named, numbers) = (
+        status(run_id=run_id, **query).body["last_results"]["details"] for query in ({}, {"windows": "0"})
+    )
+    assert all(item["missing"] for item in named)
+    assert numbers == [{**item, "missing": []} for item in named]
+    by_month = call("status", "GET", "/api/admin/coverage/months").body
+    assert [series["symbol"] for series in by_month["series"]] == ["BTCUSDT", "ETHUSDT"]
+    assert all(series["months"][0]["stored"] > 0 for series in by_month["series"])
+
+
+@pytest.mark.parametrize("windows", ["-1", "101", "many", "\uff11"])
+def test_a_number_of_windows_that_cannot_be_is_refused(stack: str, windows: str) -> None:
+    assert stack
+    answer = call("status", "GET", "/api/admin/collect/status", query={"windows": windows})
+    assert (answer.status, answer.error["field"]) == (400, "windows")
+
+
+def test_a_page_of_months_after_what_is_not_a_symbol_is_refused(stack: str) -> None:
+    assert stack
+    answer = call("status", "GET", "/api/admin/coverage/months", query={"after": "btc/usdt"})
+    assert (answer.status, answer.error["field"]) == (400, "after")
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])

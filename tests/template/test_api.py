@@ -18,6 +18,7 @@ ROUTES = {
     ("GET", "/api/admin/collect/runs"): "StatusFunction",
     ("GET", "/api/admin/universe"): "StatusFunction",
     ("GET", "/api/admin/coverage"): "StatusFunction",
+    ("GET", "/api/admin/coverage/months"): "StatusFunction",
     ("GET", "/api/admin/coverage/{symbol}"): "StatusFunction",
     ("GET", "/api/admin/system/info"): "StatusFunction",
     ("GET", "/openapi.json"): "StatusFunction",

@@ -14,7 +14,7 @@ def symbol_result(symbol: str, status: str, **members: Any) -> SymbolResult:
     """Return what became of a symbol: nothing stored, nothing missing."""
     counts = {"records": 0, "requests": 0, "retries": 0, "missing": (), "missing_hours": 0}
     compared = dict.fromkeys(("compared", "different", "repaired", "differences"))
-    known = {"error": None, "first": None, "last": None, **compared}
+    known = {"wanted_hours": None, "error": None, "first": None, "last": None, **compared}
     return SymbolResult(**{"symbol": symbol, "status": status, **known, **counts, **members})
 
 

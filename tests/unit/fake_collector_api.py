@@ -14,6 +14,7 @@ def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, A
     return {
         "symbol": name,
         "status": status,
+        "wanted_hours": None,
         "records": records,
         "requests": 1,
         "retries": 0,

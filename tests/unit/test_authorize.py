@@ -158,6 +158,7 @@ def test_a_very_long_text_is_refused_without_a_read() -> None:
         ("GET", "/api/v3/exchangeInfo", Scope.READ),
         ("GET", "/api/admin/coverage", Scope.READ),
         ("GET", "/api/admin/coverage/{symbol}", Scope.READ),
+        ("GET", "/api/admin/coverage/months", Scope.READ),
         ("GET", "/openapi.json", Scope.READ),
         ("POST", "/api/v3/klines", Scope.ADMIN),
         ("POST", "/api/admin/coverage", Scope.ADMIN),

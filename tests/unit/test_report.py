@@ -31,9 +31,9 @@ def world() -> World:
     return system
 
 
-def reported(system: World, run_id: str | None = None) -> dict[str, Any]:
+def reported(system: World, run_id: str | None = None, **options: int) -> dict[str, Any]:
     found = report_status(
-        run_id, runs=system.runs, leases=system.leases, rate_limiter=system.rate_limiter, clock=system.clock
+        run_id, runs=system.runs, leases=system.leases, rate_limiter=system.rate_limiter, clock=system.clock, **options
     )
     status: dict[str, Any] = as_json(found)
     return status
@@ -73,6 +73,43 @@ def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None
             {"hour": "2025-05-01T09:00:00Z", "stored": lacking, "offered": None},
         ],
     ]
+
+
+def test_a_symbol_says_how_many_hours_the_run_came_for() -> None:
+    system = world()
+    system.collect(start=START, end=START + 12, symbols=("BTCUSDT",))
+    system.clock.advance(1)
+    system.start(start=START, end=END, symbols=("BTCUSDT", "ETHUSDT"))
+    wanted = [item["wanted_hours"] for item in reported(system)["last_results"]["details"]]
+    assert wanted == [None, None]
+    system.settle()
+    details = reported(system)["last_results"]["details"]
+    assert [(item["symbol"], item["wanted_hours"], item["records"]) for item in details] == [
+        ("BTCUSDT", 36, 36),
+        ("ETHUSDT", 48, 48),
+    ]
+    system.clock.advance(1)
+    system.collect(start=START, end=END, symbols=("BTCUSDT",))
+    (skipped,) = reported(system)["last_results"]["details"]
+    assert (skipped["status"], skipped["wanted_hours"]) == ("skipped", 0)
+    system.clock.advance(1)
+    system.collect("verify", symbols=("BTCUSDT",))
+    (verified,) = reported(system)["last_results"]["details"]
+    assert (verified["compared"], verified["wanted_hours"]) == (48, 48)
+
+
+def test_whoever_asks_often_leaves_the_windows_out() -> None:
+    system = world()
+
+    def fail(_: Asked) -> None:
+        raise ExchangeUnavailableError(Failure("unavailable", "the exchange answered 503", 503, None, 4))
+
+    system.exchange.before = fail
+    system.collect(start=START, end=END, symbols=("BTCUSDT",))
+    (whole,) = reported(system)["last_results"]["details"]
+    (numbers,) = reported(system, most_windows=0)["last_results"]["details"]
+    assert whole["missing"]
+    assert numbers == {**whole, "missing": []}
 
 
 def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:

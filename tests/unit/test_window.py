@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -100,6 +101,13 @@ def test_a_window_touches_the_days_of_all_its_hours() -> None:
 @given(HOUR_SETS)
 def test_days_are_counted_as_they_are_listed(covered: frozenset[int]) -> None:
     assert windows.count_days(ordered(covered)) == len(windows.days_in(ordered(covered)))
+
+
+@given(HOUR_SETS, st.sampled_from(["1970-01-01", "2024-01-31", "2024-02-28", "2025-12-31"]))
+def test_hours_are_counted_by_the_month_in_which_they_open(hour_set: frozenset[int], day: str) -> None:
+    hours = [windows.first_hour_of(day) + hour for hour in hour_set]
+    by_month = Counter(windows.day_of(hour)[:7] for hour in hours)
+    assert windows.count_by_month(windows.from_hours(hours)) == by_month
 
 
 @given(HOUR_SETS, st.integers(1, 8))

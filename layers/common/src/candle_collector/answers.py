@@ -36,6 +36,7 @@ DATE_PATTERN = DAY_PATTERN[:-1] + r"(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)
 
 Day = Annotated[str, Schema(pattern=DAY_PATTERN, examples=["2025-01-31"])]
 Moment = Annotated[str, Schema(pattern=MOMENT_PATTERN, examples=["2025-01-31T06:00:00Z"])]
+Month = Annotated[str, Schema(pattern=r"^20(1[7-9]|[2-9][0-9])-(0[1-9]|1[0-2])$", examples=["2025-01"])]
 Date = Annotated[str, Schema(pattern=DATE_PATTERN, examples=["2025-01-31", "2025-01-31T06:00:00Z"])]
 RunId = Annotated[str, Schema(pattern=RUN_ID_PATTERN, examples=["01KBSM0000ABCDEFGHJKMNPQRS"])]
 # Binance lists names that are not ASCII; no short pattern says which letters those may hold.
@@ -165,12 +166,15 @@ class Difference:
 class SymbolResult:
     """What became of one symbol; `missing` lists at most 100 windows, `missing_hours` counts all.
 
+    `wanted_hours` is how many of its hours were not stored when the run came to it; null before that.
+
     The last four are of a verification, null in other runs: how many hours were compared, differed, and were repaired,
     and the first 20 that differed. In an answer of too many symbols for its 6 MB, each lists fewer windows and hours.
     """
 
     symbol: Symbol
     status: OutcomeName
+    wanted_hours: Count | None
     records: Count
     requests: Count
     retries: Count
@@ -333,6 +337,43 @@ class Coverage:
     """A page of all series by symbol; `next` goes into `after` for the page after it."""
 
     symbols: Sequence[SymbolCoverage]
+    next: Symbol | None
+
+
+@dataclass(frozen=True)
+class MonthCoverage:
+    """The hours of a UTC month: the last four make up those that are expected."""
+
+    month: Month
+    expected: Count
+    stored: Count
+    never_printed: Count
+    missing: Count
+    rejected: Count
+
+
+@dataclass(frozen=True)
+class SeriesByMonth:
+    """How complete one series is, in hours, in all and by month; `end` is not part of it."""
+
+    symbol: Symbol
+    start: Moment | None
+    end: Moment | None
+    last: Moment | None
+    expected: Count
+    stored: Count
+    never_printed: Count
+    missing: Count
+    rejected: Count
+    percent: Percent | None
+    months: Sequence[MonthCoverage]
+
+
+@dataclass(frozen=True)
+class CoverageByMonth:
+    """A page of all series by symbol; `next` goes into `after` for the page after it."""
+
+    series: Sequence[SeriesByMonth]
     next: Symbol | None
 
 

@@ -13,6 +13,7 @@ from candle_collector.api.limits import RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.routes import Route
 from candle_collector.api.trigger_body import TriggerBody
 from candle_collector.domain.aggregate import INTERVALS
+from candle_collector.domain.run import KEPT_WINDOWS
 from candle_collector.reading.read_candles import LIMIT_DEFAULT
 
 JsonSchema = dict[str, Any]
@@ -184,7 +185,14 @@ OPERATIONS = (
         "getStatus",
         "The active run, else the last that ended, or the one that is named.",
         {200: answers.Status},
-        parameters=(Parameter("run_id", schema_of(answers.RunId), "Another run than the newest."),),
+        parameters=(
+            Parameter("run_id", schema_of(answers.RunId), "Another run than the newest."),
+            Parameter(
+                "windows",
+                {"type": "integer", "minimum": 0, "maximum": KEPT_WINDOWS, "default": KEPT_WINDOWS},
+                "The most missing windows and differences that each symbol names; 0 for the numbers alone.",
+            ),
+        ),
     ),
     Operation(
         routes.RUNS,
@@ -212,6 +220,13 @@ OPERATIONS = (
         "listCoverage",
         "How complete every series is.",
         {200: answers.Coverage},
+        parameters=(Parameter("after", _SYMBOL, "Only symbols after this one: `next` of the page before."),),
+    ),
+    Operation(
+        routes.COVERAGE_BY_MONTH,
+        "listCoverageByMonth",
+        "How many hours of every series are stored, never were, or are missing, by month.",
+        {200: answers.CoverageByMonth},
         parameters=(Parameter("after", _SYMBOL, "Only symbols after this one: `next` of the page before."),),
     ),
     Operation(

@@ -39,6 +39,7 @@ STATUS = Route("GET", "/api/admin/collect/status")
 RUNS = Route("GET", "/api/admin/collect/runs")
 UNIVERSE = Route("GET", "/api/admin/universe")
 COVERAGE = Route("GET", "/api/admin/coverage", Scope.READ)
+COVERAGE_BY_MONTH = Route("GET", "/api/admin/coverage/months", Scope.READ)
 SYMBOL_COVERAGE = Route("GET", "/api/admin/coverage/{symbol}", Scope.READ)
 SYSTEM_INFO = Route("GET", "/api/admin/system/info")
 OPENAPI = Route("GET", "/openapi.json", Scope.READ)
@@ -49,7 +50,9 @@ TIME = Route("GET", "/api/v3/time", Scope.READ)
 PING = Route("GET", "/api/v3/ping", Scope.READ)
 
 ROUTES: tuple[Route, ...] = (
-    *(TRIGGER, RETRY, CANCEL, STATUS, RUNS, UNIVERSE, COVERAGE, SYMBOL_COVERAGE, SYSTEM_INFO, OPENAPI),
+    # months before the symbols, which are never written in small letters
+    *(TRIGGER, RETRY, CANCEL, STATUS, RUNS, UNIVERSE, COVERAGE, COVERAGE_BY_MONTH, SYMBOL_COVERAGE),
+    *(SYSTEM_INFO, OPENAPI),
     *(KLINES, UI_KLINES, EXCHANGE_INFO, TIME, PING),
 )
 

@@ -173,6 +173,20 @@ def count_days(windows: Windows) -> int:
     return days
 
 
+def count_by_month(windows: Windows) -> dict[str, int]:
+    """Return how many hours of each UTC month, ``2025-01``, `windows` hold; months without any are left out."""
+    hours: dict[str, int] = {}
+    for start, end in windows:
+        at = start
+        while at < end:
+            month = moment_of(at).replace(day=1, hour=0)
+            following = min(end, hour_of((month + timedelta(days=31)).replace(day=1)))
+            name = f"{month:%Y-%m}"
+            hours[name] = hours.get(name, 0) + following - at
+            at = following
+    return hours
+
+
 def hours_in(windows: Windows) -> Iterator[int]:
     """Yield every hour of `windows`, ascending."""
     for start, end in windows:

@@ -7,9 +7,9 @@ between them are full, and the items of the other years are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from candle_collector import answers
 from candle_collector.domain import dates, windows
@@ -29,6 +29,9 @@ series. Each takes tens of milliseconds, and a call has 29 s; the local stack's 
 
 _SERIES_BYTES, _MISSING_BYTES = 1200, 140
 """The most bytes of a series without its windows, and of a missing window without its error."""
+
+
+Report = TypeVar("Report")
 
 
 @dataclass(frozen=True)
@@ -76,35 +79,55 @@ def report_symbol_coverage(
 def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answers.Coverage:
     """Return the coverage of all series that have a record, by symbol; ``next`` continues a page that was full.
 
-    A page is full when it takes as many reads as a call has time for, or as many bytes as an answer may have.
-
     Parameters
     ----------
     after
         Leave out the symbols up to this one.
     """
+    reports, following = page_of_series(ports, _report, _bytes, after=after)
+    return answers.Coverage(reports, next=following)
+
+
+def page_of_series(
+    ports: CoveragePorts,
+    report: Callable[[RepairedSeries, Window, Read], Report],
+    size_of: Callable[[Report], int],
+    *,
+    after: str | None,
+) -> tuple[list[Report], str | None]:
+    """Return reports on the series after a symbol, and the symbol that continues a page that was full.
+
+    A page is full when it takes as many reads as a call has time for, or as many bytes as an answer may have.
+
+    Parameters
+    ----------
+    report
+        Reports on a series, the hours that are expected of it, and what was read of it.
+    size_of
+        Returns at least how many bytes a report takes in an answer.
+    """
     closed_end = ports.closed_end()
-    reports: list[answers.SymbolCoverage] = []
+    reports: list[Report] = []
     reads = size = 0
     seen = None
     for noted in ports.series.all():
         if after is not None and noted.symbol <= after:
             continue
         if reads >= READS_A_PAGE:
-            return answers.Coverage(reports, next=seen)
+            return reports, seen
         known = stored_series(noted, ports.candles)
         full, short = split_years(known)
         reads += 1 + len(short)
         if seen and reads > READS_A_PAGE:
-            return answers.Coverage(reports, next=seen)
+            return reports, seen
         if not _is_unknown(known):
-            report = _report(known, _expected(known, closed_end), _read(known, full, short, ports.candles))
-            size += _bytes(report)
+            reported = report(known, _expected(known, closed_end), _read(known, full, short, ports.candles))
+            size += size_of(reported)
             if reports and size > answers.BYTES_MOST:
-                return answers.Coverage(reports, next=seen)
-            reports.append(report)
+                return reports, seen
+            reports.append(reported)
         seen = noted.symbol
-    return answers.Coverage(reports, next=None)
+    return reports, None
 
 
 def _is_unknown(known: RepairedSeries) -> bool:
@@ -121,7 +144,7 @@ def _expected(known: RepairedSeries, closed_end: int) -> Window:
     return Window(known.span.start, max(known.span.start, end))
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """What the items say of a series, or its record where that is believed.
 
     Attributes
@@ -136,7 +159,7 @@ class _Read(NamedTuple):
     is_counted: bool
 
 
-def _read(known: RepairedSeries, full: Windows, short: Windows, candles: CandleStore) -> _Read:
+def _read(known: RepairedSeries, full: Windows, short: Windows, candles: CandleStore) -> Read:
     """Read the items of the windows `short`; those of `full` are believed to be stored whole."""
     stored, never = list(full), list[Window]()
     for window in short:
@@ -146,7 +169,7 @@ def _read(known: RepairedSeries, full: Windows, short: Windows, candles: CandleS
     all_stored = windows.union(stored)
     all_never = windows.union(never)
     lives = read_segments(known, all_never, candles)
-    return _Read(all_stored, all_never, lives, known.noted.years == _by_year(all_stored))
+    return Read(all_stored, all_never, lives, known.noted.years == _by_year(all_stored))
 
 
 def _by_year(stored: Windows) -> dict[int, int]:
@@ -156,15 +179,38 @@ def _by_year(stored: Windows) -> dict[int, int]:
     return {year: hours for year, hours in counts.items() if hours}
 
 
-def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.SymbolCoverage:
-    series, stored, never = known.series, read.stored, read.never
-    coverage = series.coverage(stored, never)
+class Hours(NamedTuple):
+    """The hours that are expected of a series, and what is known of them; the last four make up the first."""
+
+    expected: Windows
+    stored: Windows
+    never: Windows
+    missing: Windows
+    rejected: Windows
+
+
+def hours_of(known: RepairedSeries, within: Window, read: Read) -> Hours:
+    """Return what is known of the hours `within` of a series; those before its listing and after its end are left out.
+
+    The stored ones are all in `within`: a candle rules over a record that denies it.
+    """
+    series = known.series
+    coverage = series.coverage(read.stored, read.never)
     outside = windows.union(part for part in (series.absent, series.delisted) if part)
-    expected = windows.count(windows.subtract(windows.union([within]), outside))
-    missing = coverage.missing(within)
-    rejected = [item for item in series.rejected if windows.contains(coverage.rejected, item.window.start)]
-    rejected = [item for item in rejected if item.window.clip(within).hours]
-    never_within = windows.subtract(windows.clip(never, within), outside)
+    return Hours(
+        expected=windows.subtract(windows.union([within]), outside),
+        stored=windows.clip(read.stored, within),
+        never=windows.subtract(windows.clip(read.never, within), outside),
+        missing=coverage.missing(within),
+        rejected=windows.clip(coverage.rejected, within),
+    )
+
+
+def _report(known: RepairedSeries, within: Window, read: Read) -> answers.SymbolCoverage:
+    series = known.series
+    hours = hours_of(known, within, read)
+    expected, missing = windows.count(hours.expected), windows.count(hours.missing)
+    rejected = [item for item in series.rejected if windows.contains(hours.rejected, item.window.start)]
     report = answers.SymbolCoverage(
         symbol=series.symbol,
         listing=answers.Listing(
@@ -180,13 +226,13 @@ def _report(known: RepairedSeries, within: Window, read: _Read) -> answers.Symbo
         start=_hour(within.start if within.hours else None),
         end=_hour(within.end if within.hours else None),
         expected=expected,
-        stored=windows.count(windows.clip(stored, within)),
-        never_printed_hours=windows.count(never_within),
-        never_printed=[answers.window(window) for window in never_within],
-        missing_hours=windows.count(missing),
-        missing=[_missing_window(window, series.failed_windows) for window in missing],
+        stored=windows.count(hours.stored),
+        never_printed_hours=windows.count(hours.never),
+        never_printed=[answers.window(window) for window in hours.never],
+        missing_hours=missing,
+        missing=[_missing_window(window, series.failed_windows) for window in hours.missing],
         rejected=[_missing_window(item.window, (item,)) for item in rejected],
-        percent=percent(expected - windows.count(missing) - len(rejected), expected),
+        percent=percent(expected - missing - len(rejected), expected),
         record_repaired=known.is_repaired or not read.is_counted,
     )
     most = max(map(len, (report.segments, report.never_printed, report.missing, report.rejected)))

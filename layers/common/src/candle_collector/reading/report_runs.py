@@ -9,7 +9,7 @@ from datetime import datetime
 from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.comparison import Difference
-from candle_collector.domain.run import KEPT_WINDOWS, Run, RunState, SymbolRecord, count_outcomes
+from candle_collector.domain.run import KEPT_WINDOWS, Outcome, Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.ports import Clock, LeaseStore, RateLimiter, RunStore, find_run
 
 _HISTORY = 20
@@ -20,9 +20,20 @@ _SYMBOL_BYTES = 1000
 
 
 def report_status(
-    run_id: str | None, *, runs: RunStore, leases: LeaseStore, rate_limiter: RateLimiter, clock: Clock
+    run_id: str | None,
+    *,
+    runs: RunStore,
+    leases: LeaseStore,
+    rate_limiter: RateLimiter,
+    clock: Clock,
+    most_windows: int = KEPT_WINDOWS,
 ) -> answers.Status:
     """Return the state of a run: the named one, else the active one, else the last that ended.
+
+    Parameters
+    ----------
+    most_windows
+        How many missing windows and differences each symbol names at most.
 
     Raises
     ------
@@ -56,7 +67,7 @@ def report_status(
         timestamp=dates.format_moment(now),
         waiting_for_exchange_until=_waiting(records, rate_limiter, now) if running else None,
         progress=_progress(run, records, now),
-        last_results=_results(run, records),
+        last_results=_results(run, records, most_windows),
     )
 
 
@@ -90,8 +101,8 @@ def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answe
     return answers.Progress(done, total, round(100 * done / total, 1), eta_seconds=0 if done == total else eta)
 
 
-def _results(run: Run, records: Sequence[SymbolRecord]) -> answers.Results:
-    most = answers.most_that_fit(KEPT_WINDOWS, lambda most: sum(_bytes(record, most) for record in records))
+def _results(run: Run, records: Sequence[SymbolRecord], most_windows: int) -> answers.Results:
+    most = answers.most_that_fit(most_windows, lambda most: sum(_bytes(record, most) for record in records))
     return answers.Results(
         **count_outcomes(record.outcome for record in records),
         run_id=run.run_id,
@@ -122,6 +133,7 @@ def _symbol_result(record: SymbolRecord, most: int) -> answers.SymbolResult:
     return answers.SymbolResult(
         symbol=record.symbol,
         status=record.outcome.value,
+        wanted_hours=_wanted_hours(record),
         records=record.records,
         requests=record.requests,
         retries=record.retries,
@@ -135,6 +147,15 @@ def _symbol_result(record: SymbolRecord, most: int) -> answers.SymbolResult:
         repaired=found.repaired if found else None,
         differences=[_difference(item) for item in found.differences[:most]] if found else None,
     )
+
+
+def _wanted_hours(record: SymbolRecord) -> int | None:
+    """Return how many hours the run came for: those not stored before, of a verification all; None where unknown."""
+    if record.range is not None and record.comparison is not None:
+        return record.range.hours
+    if record.range is None or record.stored_before is None:  # nothing was found missing, or not looked for yet
+        return 0 if record.outcome is Outcome.SKIPPED else None
+    return record.range.hours - record.stored_before
 
 
 def _difference(item: Difference) -> answers.Difference:
