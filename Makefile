@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
 STAGE ?= dev
 KNOWN := ON EXCHANGE MODE START END TOP SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
-	PYTHON DATABASE_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT
+	PYTHON DATABASE_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT LOCAL_DASHBOARD_PORT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 # The settings are read only if a name is not one of the others.
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
@@ -19,6 +19,7 @@ UNKNOWN := $(filter-out $(SETTINGS),$(UNKNOWN))
 endif
 
 VENV := .venv/bin
+DASHBOARD := .local/venvs/dashboard/bin
 COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
@@ -39,7 +40,7 @@ help: ## Show this list
 	@echo "Homes:       ON=standalone (one process and a database; the default) | local-aws (the template on an emulator)"
 	@echo "             EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
 	@echo "             DATABASE_URL=sqlite:////a/file.db|postgresql+psycopg://user:password@host/name"
-	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DIR=.local"
+	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DASHBOARD_PORT=8501 LOCAL_DIR=.local"
 	@echo "Settings:    TOP_N_CRYPTOS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
 	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they stay until they are changed"
 
@@ -81,6 +82,11 @@ down: setup ## Stop what runs; everything stored stays: [ON=]
 .PHONY: status
 status: setup ## Say how the archive stands and what to do, then what runs: [ON=]
 	@$(VENV)/candles status
+
+.PHONY: dashboard
+dashboard: check-names ## Show the archive in a browser, until Ctrl-C (installs what that takes: 570 MB)
+	@sh scripts/setup.sh dashboard
+	@$(DASHBOARD)/python -m dashboard
 
 .PHONY: logs
 logs: setup ## Follow the logs (Ctrl-C ends it): [RUN= SYMBOLS= ON=]
@@ -170,6 +176,12 @@ model: setup-dev ## Compute how long runs take on AWS and what binds, and check 
 clients: setup-dev ## Read the archive with Binance's clients (installs them: 1.6 GB; npm's where node is there)
 	@$(VENV)/python -m pytest tests/clients
 
+.PHONY: test-dashboard
+test-dashboard: setup-dev ## Test the page: each page in each state, and in a real Chromium if there is one: [RUNTIME=local-aws]
+	@sh scripts/setup.sh browser
+	@MYPYPATH=.:layers/common/src $(VENV)/mypy --python-executable $(DASHBOARD)/python -p dashboard -p tests.dashboard
+	@PYTHONPATH=.:layers/common/src $(DASHBOARD)/python -m pytest tests/dashboard --confcutdir=tests/dashboard
+
 .PHONY: lint
 lint: setup-dev ## Check style and types
 	@$(VENV)/ruff check .
@@ -216,4 +228,4 @@ lock: setup-dev ## Choose the newest versions that fit again, and write them dow
 clean: ## Stop what runs, remove what was built and installed; collected candles stay
 	@[ ! -x $(VENV)/candles ] || $(VENV)/candles down
 	@rm -rf .venv .local/venvs .local/uv .local/build* .local/test-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find functions layers background cli localstack simulator standalone scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find functions layers background cli dashboard localstack simulator standalone scripts tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -6,7 +6,18 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
-from candle_collector.answers import Cancelled, Coverage, Plan, Started, Status, SymbolCoverage, SystemInfo
+from candle_collector.answers import (
+    Cancelled,
+    Coverage,
+    CoverageByMonth,
+    Plan,
+    Runs,
+    SeriesByMonth,
+    Started,
+    Status,
+    SymbolCoverage,
+    SystemInfo,
+)
 from candle_collector.api import routes
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -99,14 +110,31 @@ class CollectorApi:
         """
         return _read(Plan, self._ask(routes.TRIGGER, json=body | {"dry_run": True}))
 
-    def status(self, run_id: str | None = None) -> Status:
+    def status(self, run_id: str | None = None, *, windows: int | None = None) -> Status:
         """Return the status of one run; without an id, of the one that is active, else of the last.
+
+        Parameters
+        ----------
+        windows
+            How many missing windows each symbol names at most; as many as the API gives where it is None.
 
         Raises
         ------
         ApiError
         """
-        return _read(Status, self._ask(routes.STATUS, params={"run_id": run_id} if run_id else {}))
+        query = {"run_id": run_id, "windows": windows}
+        given = {name: value for name, value in query.items() if value is not None}
+        return _read(Status, self._ask(routes.STATUS, params=given))
+
+    def runs(self, *, limit: int, before: str | None = None) -> Runs:
+        """Return a page of the runs, newest first.
+
+        Raises
+        ------
+        ApiError
+        """
+        query = {"limit": str(limit), **({"before": before} if before else {})}
+        return _read(Runs, self._ask(routes.RUNS, params=query))
 
     def cancel(self, run_id: str) -> Cancelled:
         """Stop a run; what it stored stays.
@@ -161,14 +189,30 @@ class CollectorApi:
         answer = self._ask(routes.SYMBOL_COVERAGE, params=between, symbol=quote(symbol, safe=""))
         return _read(SymbolCoverage, answer)
 
-    def klines(self, symbol: str, *, start_ms: int, limit: int) -> list[Kline]:
-        """Return stored candles of 1h in Binance's rows.
+    def coverage_by_month(self) -> list[SeriesByMonth]:
+        """Return how complete every series is, by month: all pages.
 
         Raises
         ------
         ApiError
         """
-        query = {"symbol": symbol, "interval": "1h", "startTime": start_ms, "limit": limit}
+        found: list[SeriesByMonth] = []
+        after: str | None = None
+        while True:
+            page = _read(CoverageByMonth, self._ask(routes.COVERAGE_BY_MONTH, params={"after": after} if after else {}))
+            found += page.series
+            after = page.next
+            if after is None:
+                return found
+
+    def klines(self, symbol: str, *, start_ms: int, limit: int, interval: str = "1h") -> list[Kline]:
+        """Return stored candles in Binance's rows, the oldest from a moment on.
+
+        Raises
+        ------
+        ApiError
+        """
+        query = {"symbol": symbol, "interval": interval, "startTime": start_ms, "limit": limit}
         return _read(list[Kline], self._ask(routes.KLINES, params=query))
 
     def _ask(self, route: routes.Route, *, json: Any = None, params: Any = None, **in_path: str) -> Any:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from background.progress import IS_CLONE
 from cli.collect.stack import Stack
 from cli.collect.wording import having, hour, moment, reason, requests_of, span, windows
 
@@ -184,6 +185,11 @@ def what_stays(stack: Stack) -> str:
     if stack.settings.get("SCHEDULES_ENABLED") == "true":
         return f"The server stays up at {stack.api_url} and goes on by itself; `make down` stops it."
     return f"The server stays up at {stack.api_url}: `make down` stops it, `make up` has it go on by itself."
+
+
+def how_to_see() -> str:
+    """Write how to look at it in a browser; an installed wheel has no page."""
+    return "See it in a browser: make dashboard" if IS_CLONE else ""
 
 
 def how_to_look(api_url: str, stack_file: str, run_id: str | None) -> str:

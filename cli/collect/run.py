@@ -19,7 +19,16 @@ from cli.client import ApiError, ApiRefusedError, ApiUnansweredError, ApiUnreach
 from cli.collect import remedies
 from cli.collect.arguments import CollectionRequest
 from cli.collect.display import Display, display_for
-from cli.collect.result import how_to_go_on, how_to_look, how_to_read, show_result, totals, what_stays, where_it_lies
+from cli.collect.result import (
+    how_to_go_on,
+    how_to_look,
+    how_to_read,
+    how_to_see,
+    show_result,
+    totals,
+    what_stays,
+    where_it_lies,
+)
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
 from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, exit_code, moment, seconds_of
 
@@ -108,6 +117,7 @@ def report(ended: Ended, places: Places, console: Console, *, is_first_look: boo
         say(console, what_stays(stack))
     if is_first_look:
         say(console, how_to_go_on())
+    say(console, how_to_see())
     return exit_code(status.last_results)
 
 

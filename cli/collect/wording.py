@@ -106,15 +106,23 @@ def hours_of_run(results: Results) -> int:
     return max(1, dates.end_of(results.end_date) - dates.start_of(results.start_date))
 
 
-def share_done(results: Results) -> float:
-    """Return how much of a run is done, from 0 to 1: the cryptos that have ended, and what is stored of the others.
+def part_done(symbol: SymbolResult, hours: int) -> float:
+    """Return how much of what a run is to do for a symbol is done, from 0 to 1.
 
-    A crypto that is younger than the run's start is nearer to its end than it seems.
+    A crypto that is younger than the run's start is nearer to its end than it seems, and so is one that is not begun:
+    the run's `hours` stand for those that it will find missing.
     """
+    if symbol.status not in {"running", "pending"}:
+        return 1.0
+    wanted = hours if symbol.wanted_hours is None else symbol.wanted_hours
+    return min(1.0, max(symbol.records, symbol.compared or 0) / max(1, wanted))
+
+
+def share_done(results: Results) -> float:
+    """Return how much of a run is done, from 0 to 1: the cryptos that have ended, and what is stored of the others."""
     hours = hours_of_run(results)
     ended = results.complete + results.partial + results.failed + results.skipped
-    at_work = having(results, "running", "pending")
-    parts = sum(min(1.0, max(symbol.records, symbol.compared or 0) / hours) for symbol in at_work)
+    parts = sum(part_done(symbol, hours) for symbol in having(results, "running", "pending"))
     return min(1.0, (ended + parts) / max(1, results.total_cryptos))
 
 

@@ -14,7 +14,7 @@ DOMAIN, PORTS, ERRORS, ANSWERS, ADAPTERS = "domain", "ports", "errors", "answers
 COLLECTING, READING, API, FUNCTION = "collecting", "reading", "api", "function"
 SETTINGS, OBSERVABILITY, BOOTSTRAP = "settings", "observability", "bootstrap"
 CLI, BACKGROUND, LOCALSTACK = "cli", "background", "localstack"
-SIMULATOR, STANDALONE = "simulator", "standalone"
+SIMULATOR, STANDALONE, DASHBOARD = "simulator", "standalone", "dashboard"
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     DOMAIN: frozenset({DOMAIN}),
@@ -35,13 +35,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     # what every home of the archive on this machine needs: it knows of none of them
     BACKGROUND: frozenset({BACKGROUND, DOMAIN, ERRORS, SETTINGS}),
+    # the page knows the API by the command's client, and no more of this machine than where that is written down
+    DASHBOARD: frozenset({DASHBOARD, CLI, BACKGROUND, ANSWERS, DOMAIN}),
     LOCALSTACK: frozenset({LOCALSTACK, BACKGROUND, DOMAIN, SETTINGS}),
     SIMULATOR: frozenset({SIMULATOR}),
     STANDALONE: frozenset({STANDALONE, FUNCTION, BOOTSTRAP, OBSERVABILITY, API, PORTS, SETTINGS, DOMAIN, ERRORS}),
 }
 """The kinds of modules of this project that each kind may import."""
 
-OUTSIDE = frozenset({CLI, BACKGROUND, LOCALSTACK, SIMULATOR})
+OUTSIDE = frozenset({CLI, BACKGROUND, LOCALSTACK, SIMULATOR, DASHBOARD})
 """Programs that are not deployed: they may import any library, of this project what the table says."""
 
 VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {

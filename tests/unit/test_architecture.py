@@ -10,7 +10,7 @@ from tests.unit.imports import MAY_IMPORT, PACKAGE, imports, kind_of, module_nam
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/common/src"
-PROGRAMS = ("functions", "background", "cli", "localstack", "simulator", "standalone")
+PROGRAMS = ("functions", "background", "cli", "dashboard", "localstack", "simulator", "standalone")
 SOURCES = {
     module_name(PurePosixPath(path.relative_to(root))): path.read_text(encoding="utf-8")
     for root, folder in (
@@ -51,6 +51,9 @@ def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
         ("candle_collector.domain.windows", "import pydantic"),
         ("candle_collector.domain.windows", "from aws_lambda_powertools import Logger"),
         ("candle_collector.domain.windows", "import numpy"),
+        ("dashboard.loading", "from candle_collector.bootstrap import container"),
+        ("dashboard.loading", "from candle_collector.reading.report_coverage import report_coverage"),
+        ("cli.main", "from dashboard.loading import Loader"),
         ("candle_collector.domain.run", "from candle_collector.adapters.binance.client import Binance"),
         ("candle_collector.domain.run", "from candle_collector import adapters"),
         ("candle_collector.domain.run", "from ..adapters.binance import Binance"),

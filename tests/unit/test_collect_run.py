@@ -91,6 +91,7 @@ def test_a_run_that_ends_complete_is_reported_with_its_totals_and_how_to_read_it
     assert "They came from simulated and lie in the local DynamoDB (http://127.0.0.1:1), kept in" in screen
     assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
     assert "make collect TOP=100 START=2025-01-01" in screen
+    assert "See it in a browser: make dashboard" in screen
     assert "\x1b" not in screen
     assert "a-key" not in screen
 

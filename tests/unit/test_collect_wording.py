@@ -10,7 +10,7 @@ from candle_collector.domain.wording import counted
 
 from cli.client import Refusal
 from cli.collect.remedies import remedy
-from cli.collect.wording import Pace, exit_code, progress_line, reason, span, tally, windows
+from cli.collect.wording import Pace, exit_code, part_done, progress_line, reason, span, tally, windows
 from tests.unit.api_answers import results, status, symbol_result
 
 
@@ -126,3 +126,14 @@ def test_an_exchange_that_is_down_has_a_stand_in() -> None:
 )
 def test_an_error_is_read_out_of_any_body(body: object, message: str) -> None:
     assert Refusal.of(502, body).message == message
+
+
+def test_a_crypto_is_as_far_as_what_it_came_for_is_stored() -> None:
+    hours = 1000
+    assert part_done(symbol_result("A", "pending"), hours) == 0
+    assert part_done(symbol_result("A", "running", records=250), hours) == 0.25
+    # of most of its hours the candles were stored before
+    assert part_done(symbol_result("A", "running", records=50, wanted_hours=100), hours) == 0.5
+    assert part_done(symbol_result("A", "running", compared=300, wanted_hours=600), hours) == 0.5
+    assert part_done(symbol_result("A", "running", records=2, wanted_hours=1), hours) == 1
+    assert part_done(symbol_result("A", "failed", wanted_hours=100), hours) == 1

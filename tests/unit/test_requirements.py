@@ -8,7 +8,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAYER = PROJECT / "layers" / "common" / "requirements.txt"
-LISTS = [PROJECT / "requirements.lock", PROJECT / "localstack.lock", PROJECT / "nautilus.lock", LAYER]
+LISTS = [*(PROJECT / f"{name}.lock" for name in ("requirements", "localstack", "nautilus", "dashboard")), LAYER]
 # What the Lambda runtime for Python brings; see IN_THE_RUNTIME in the Makefile.
 IN_THE_RUNTIME = {"boto3", "botocore", "python-dateutil", "six"}
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
@@ -35,6 +35,12 @@ def test_the_layer_lacks_nothing_that_the_runtime_does_not_bring() -> None:
                 if needed not in in_layer.keys() | IN_THE_RUNTIME:
                     missing.add(f"{needed} (for {name})")
     assert missing == set()
+
+
+def test_the_page_reads_the_api_with_the_versions_that_the_command_is_tested_with() -> None:
+    tested, of_page = pinned(LISTS[0]), pinned(PROJECT / "dashboard.lock")
+    for name in ("requests", "pydantic", "urllib3"):
+        assert of_page[name] == tested[name]
 
 
 def test_the_layer_leaves_to_the_runtime_what_it_brings() -> None:

@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Path:
     project = tmp_path / "my project"
     (project / "scripts").mkdir(parents=True)
     shutil.copy(SCRIPT, project / "scripts")
-    for name in ("pyproject.toml", "localstack.lock"):
+    for name in ("pyproject.toml", "localstack.lock", "dashboard.lock"):
         (project / name).write_text("x")
     (project / "requirements.lock").write_text("uv==1 --hash=sha256:00\nrich==1 --hash=sha256:00\n")
     program(project, "python3.12", PRETENDER)
@@ -152,6 +152,15 @@ def test_each_environment_has_its_own_folder_and_lock(project: Path) -> None:
     (install,) = [call for call in installs if "--group localstack" in call]
     assert "--constraints localstack.lock" in install
     assert ".local/venvs/localstack/bin/python" in install
+
+
+def test_the_tests_of_the_page_add_a_browser_to_its_environment(project: Path) -> None:
+    _, installs = setup(project, "dashboard")
+    assert "--python .local/venvs/dashboard/bin/python --require-hashes --constraints dashboard.lock" in installs[-1]
+    assert installs[-1].endswith("--group dashboard")
+    _, added = setup(project, "browser")
+    assert [call.rsplit(maxsplit=1)[-1] for call in added] == ["dashboard-tests"]
+    assert setup(project, "dashboard", "browser")[1] == []
 
 
 def test_a_shim_that_fails_is_passed_over(project: Path) -> None:

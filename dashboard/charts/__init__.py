@@ -1,0 +1,1 @@
+"""Charts, made of answers of the API: pure, and drawn by plotly."""

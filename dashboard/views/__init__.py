@@ -1,0 +1,1 @@
+"""The pages, a file each: Streamlit runs the one that is open."""
