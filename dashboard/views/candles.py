@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import streamlit as st
 from candle_collector.answers import SeriesByMonth, SymbolCoverage
 from candle_collector.domain import dates, windows
-from candle_collector.domain.aggregate import INTERVAL_HOURS
+from candle_collector.domain.aggregate import INTERVAL_HOURS, INTERVALS
 from candle_collector.domain.windows import HOUR_MS, Window
 from candle_collector.domain.wording import counted
 
@@ -19,6 +19,8 @@ from dashboard.hours import NAMES, NOTHING, Hours, Kind, hours_of
 from dashboard.loading import Loader
 from dashboard.parts.page import CANDLES, FRESH_SECONDS, choose, footer, loader, months, plain, say_problem, shown
 
+_HOURS = {**INTERVAL_HOURS, "3d": 72, "1w": 168, "1M": 730}
+"""How long a candle is, in hours; of a month on average."""
 _COUNTS = (100, 200, 500, 1000)
 _SHOWN = 200
 _LISTED = 8
@@ -33,7 +35,7 @@ def main() -> None:
         st.info("**No candle is stored yet.** Start a collection on *Now*.", icon=":material/info:")
         footer(loading.connection, loaded.answered_at)
         return
-    first, second, third, fourth = st.columns([1.2, 2.2, 1, 1], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([1.1, 3, 1, 0.8], vertical_alignment="bottom")
     with first:
         symbol = choose("Crypto", sorted(series), "symbol", default=_default(series))
     interval = _interval(second)
@@ -50,7 +52,7 @@ def _default(series: dict[str, SeriesByMonth]) -> str:
 
 
 def _interval(place: st.delta_generator.DeltaGenerator) -> str:
-    names = list(INTERVAL_HOURS)
+    names = list(INTERVALS)
     wanted = st.query_params.get("interval", "1h")
     if wanted not in names:
         st.warning(f"**There is no such interval.** 1h is shown; the archive has {', '.join(names)}.")
@@ -83,10 +85,11 @@ def _last_day(place: st.delta_generator.DeltaGenerator, symbol: str, since: date
 
 
 def _chart(loading: Loader, item: SeriesByMonth, interval: str, last: date, count: int) -> None:
-    hours_each = INTERVAL_HOURS[interval]
+    hours_each = _HOURS[interval]
     end = min(windows.first_hour_of((last + timedelta(days=1)).isoformat()), windows.hour_of(moment(item.end or "")))
     start = max(windows.hour_of(moment(item.start or "")), end - count * hours_each)
-    start -= start % hours_each
+    if interval in INTERVAL_HOURS:  # the longer ones begin where the API says
+        start -= start % hours_each
     within = Window(start, end)
 
     def rows(api: CollectorApi) -> list[Kline]:

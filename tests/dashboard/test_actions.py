@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from candle_collector.answers import CollectionInfo
+from candle_collector.domain.aggregate import INTERVALS
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.palette import COLOURS, MARKS
@@ -273,6 +274,13 @@ def test_candles_of_each_interval_with_their_gaps_shaded_and_named(
     assert "missing: 2025-11-18 " in text_of(page)
     assert f"candles of BTCUSDT, {interval}" in text_of(page)
     assert archive.calls["/api/v3/klines"] == 1
+
+
+def test_every_interval_that_the_api_serves_has_a_chart(archive: FakeArchive) -> None:
+    for interval in INTERVALS:
+        (chart,) = charts(opened("candles", symbol="ADAUSDT", interval=interval))
+        assert len(chart["data"][0]["x"]) > 5
+    assert archive.calls["/api/v3/klines"] == len(INTERVALS)
 
 
 def test_a_crypto_that_lacks_nothing_has_no_shade(archive: FakeArchive) -> None:
