@@ -1,4 +1,4 @@
-"""The candles of one crypto, of any interval that the API serves, with what is lacking between them."""
+"""The candles of one crypto, of any interval that the API serves, with what is missing between them."""
 
 from __future__ import annotations
 
@@ -128,25 +128,25 @@ def _said(symbol: str, interval: str, count: int, hours: Hours, within: Window) 
         f"{counted(count, 'candle')} of {plain(symbol)}, {interval}, {span}. "
         "Hollow and blue: rose; filled and orange: fell. The candle that is running is not a part of the archive."
     )
-    lacking = gaps(hours, within)
-    if not lacking:
+    found = gaps(hours, within)
+    if not found:
         return
     st.html(
         legend_html(
             tuple(
                 kind
                 for kind in (Kind.TO_COME, Kind.NEVER_PRINTED, Kind.REJECTED, Kind.MISSING)
-                if any(k is kind for _, k in lacking)
+                if any(k is kind for _, k in found)
             )
         )
     )
     lines = []
-    for window, kind in lacking[:_LISTED]:
+    for window, kind in found[:_LISTED]:
         opened, ended = windows.moment_of(window.start), windows.moment_of(window.end - 1)
         lines.append(
             f"{NAMES[kind]}: {opened:%Y-%m-%d %H:%M} to {ended:%Y-%m-%d %H:%M} ({counted(window.hours, 'hour')})"
         )
-    rest = len(lacking) - _LISTED
+    rest = len(found) - _LISTED
     st.caption("  \n".join(lines) + (f"  \nand {counted(rest, 'more gap')}" if rest > 0 else ""))
 
 

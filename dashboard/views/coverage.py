@@ -87,7 +87,7 @@ def _pick_row(symbols: Sequence[str]) -> None:
 
 def _matrix(series: Sequence[SeriesByMonth]) -> None:
     st.html(legend_html(LEGEND))
-    lacking = [item for item in series if missing_of(item) or item.rejected]
+    incomplete = [item for item in series if missing_of(item) or item.rejected]
     with st.container(key="months-matrix"):
         st.plotly_chart(
             months_matrix(series),
@@ -99,12 +99,12 @@ def _matrix(series: Sequence[SeriesByMonth]) -> None:
             alt="All cryptos by month. What they lack is listed below.",
         )
     st.caption(
-        f"{counted(len(series), 'crypto')}, the least covered first; something is lacking of {len(lacking)}. "
+        f"{counted(len(series), 'crypto')}, the least covered first; {len(incomplete)} of them incomplete. "
         "A month has the mark of its worst hour; clicking a mark opens its crypto and month."
     )
-    if lacking:
-        names = ", ".join(f"{item.symbol} {missing_of(item) + item.rejected:,} h" for item in lacking[:12])
-        st.caption(f"Lacking: {names}{' and more' if len(lacking) > 12 else ''}.")  # noqa: PLR2004 - what fits a line
+    if incomplete:
+        names = ", ".join(f"{item.symbol} {missing_of(item) + item.rejected:,} h" for item in incomplete[:12])
+        st.caption(f"Missing, or wrong at the exchange: {names}{' and more' if len(incomplete) > 12 else ''}.")  # noqa: PLR2004 - what fits a line
 
 
 def _pick_month() -> None:

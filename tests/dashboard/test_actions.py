@@ -253,7 +253,7 @@ def test_the_matrix_has_a_row_for_each_crypto_and_marks_what_it_lacks(archive: F
         Kind.REJECTED: [["BTCUSDT", "2025-10"]],
         Kind.MISSING: [["BTCUSDT", "2025-11"]],
     }
-    assert "Lacking: BTCUSDT 49 h." in text_of(page)
+    assert "Missing, or wrong at the exchange: BTCUSDT 49 h." in text_of(page)
     assert archive.calls["/api/admin/coverage/months"] == 1
 
 
