@@ -272,6 +272,19 @@ def test_what_aws_counts_of_itself(
     assert states(system, alarm)[-2:] == [ALARM, OK]
 
 
+def test_calls_beyond_what_an_hour_was_expected_to_bring(system: WatchedWorld) -> None:
+    most = int(ALARMS["calls"].threshold)
+    calls = {"ApiName": "candles", "Stage": "live"}
+    system.publish("AWS/ApiGateway", "Count", most, **calls)
+    system.pass_hours(2)
+    assert "calls" not in in_alarm(system)
+    system.publish("AWS/ApiGateway", "Count", most + 1, **calls)
+    system.pass_hours(1)
+    assert in_alarm(system) == {"calls"}
+    system.pass_hours(5)
+    assert states(system, "calls")[-2:] == [ALARM, OK]
+
+
 def test_functions_that_wait_for_each_other_for_a_quarter_of_an_hour(system: WatchedWorld) -> None:
     def throttled(minutes: int) -> None:
         for _ in range(minutes // 5):
@@ -294,7 +307,7 @@ def test_functions_that_wait_for_each_other_for_a_quarter_of_an_hour(system: Wat
 def test_the_alarms_are_these() -> None:
     assert ALARMS.keys() == {
         *("stale", "run-degraded", "run-overdue", "dead-letters", "exchange-blocked", "keys-refused"),
-        *("api-errors", "worker-errors", "reconciler-errors", "trigger-errors", "throttles"),
+        *("api-errors", "worker-errors", "reconciler-errors", "trigger-errors", "calls", "throttles"),
     }
     off = Stack(Stage="prod", SchedulesEnabled="false").of_type("AWS::CloudWatch::Alarm")
     assert {f"candles-{name}" for name in ALARMS.keys() - {"stale"}} == {

@@ -180,7 +180,25 @@ def test_fifty_triggers_at_once_pass_and_a_thousand_do_not(stack: Stack) -> None
     assert 60 <= trigger["ThrottlingBurstLimit"] <= everything["ThrottlingBurstLimit"] < 1000
 
 
-def test_the_access_log_holds_nothing_that_a_caller_chose(stack: Stack) -> None:
+def test_calls_are_logged_where_a_person_chose_by_which_role() -> None:
+    """The role is a setting of the whole account, and CloudFormation would replace another's in silence."""
+    nothing = {"Ref": "AWS::NoValue"}
+    for choice, (logs, makes) in {"off": (False, 0), "account-role": (True, 0), "new-role": (True, 1)}.items():
+        stack = Stack(Stage="prod", ApiAccessLog=choice)
+        assert (stack.properties("ApiliveStage")["AccessLogSetting"] != nothing) is logs
+        assert len(stack.of_type("AWS::ApiGateway::Account")) == makes
+        assert ("ApiLogRole" in stack.resources) is bool(makes)
+    assert Stack(Stage="prod").properties("ApiliveStage")["AccessLogSetting"] == nothing
+
+
+def test_the_api_speaks_tls_1_2_and_later_over_ipv4_and_ipv6(stack: Stack) -> None:
+    api = stack.properties("Api")
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"], "IpAddressType": "dualstack"}
+    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == ("SecurityPolicy_TLS13_1_2_2021_06", "BASIC")
+
+
+def test_the_access_log_holds_nothing_that_a_caller_chose() -> None:
+    stack = Stack(Stage="prod", ApiAccessLog="account-role")
     line = json.loads(stack.properties("ApiliveStage")["AccessLogSetting"]["Format"])
     assert set(line.values()) == {
         "$context.authorizer.principalId",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 
 import pytest
 
 from tests.template.stack import broken_rules, parameter_defaults, source
 
 PARAMETERS = source()["Parameters"]
+EVERYBODY = ("0.0.0.0/0,::/0", "0.0.0.0/0", "::/0")
 
 
 def accepts(name: str, value: str) -> bool:
@@ -73,6 +75,11 @@ def test_promised_defaults() -> None:
         ("ExchangeBaseUrl", "http://127.0.0.1:5050"),
         ("AllowedCidrs", "203.0.113.0/24"),
         ("AllowedCidrs", "203.0.113.7/32,2001:db8::/32"),
+        ("AllowedCidrs", "0.0.0.0/0"),
+        ("AllowedCidrs", "::/0"),
+        ("AllowedCidrs", "2001:db8:0:1:2:3:4:5/128,::1/128,2a00::/24"),
+        ("GapFillSchedule", "cron(0 0 L * ? *)"),
+        ("GapFillSchedule", "cron(0 8 ? * 2#1 *)"),
         ("ExcludedBaseAssets", "USDC,币安人生"),
         ("AlarmEmail", "someone@example.org"),
         ("DashboardOrigin", "https://candles.example.org"),
@@ -119,6 +126,27 @@ def test_good_values_are_taken(name: str, value: str) -> None:
         ("AllowedCidrs", ""),
         ("AllowedCidrs", "203.0.113.0/24, 198.51.100.0/24"),
         ("AllowedCidrs", "203.0.113.7"),
+        ("AllowedCidrs", "0.0.0.0/1,128.0.0.0/1"),
+        ("AllowedCidrs", "::/1,8000::/1"),
+        ("AllowedCidrs", "10.0.0.0/8"),
+        ("AllowedCidrs", "0.0.0.0/0,203.0.113.0/24"),
+        ("AllowedCidrs", "0.0.0.0/0,0.0.0.0/0"),
+        ("AllowedCidrs", "203.0.113.0/24,0.0.0.0/0"),
+        ("AllowedCidrs", "203.0.113.256/32"),
+        ("AllowedCidrs", "203.0.113.0/33"),
+        ("AllowedCidrs", "2001:db8::/129"),
+        ("AllowedCidrs", "2001:db8::1::/64"),
+        ("AllowedCidrs", "2001:db8/32"),
+        ("AllowedCidrs", "1:2:3:4:5:6:7:8:9/64"),
+        ("AllowedCidrs", ",".join(["203.0.113.7/32"] * 33)),
+        ("CollectionSchedule", "rate(1 hours)"),
+        ("CollectionSchedule", "rate(6 hour)"),
+        ("CollectionSchedule", "cron(5 0/6 * * * *)"),
+        ("CollectionSchedule", "cron(5 0/6 ? * ? *)"),
+        ("Architecture", "arm"),
+        ("ApiAccessLog", "true"),
+        ("WorkerConcurrency", "1"),
+        ("MonthlyBudget", "-1"),
         ("WorkerTimeout", "61"),
         ("PythonRuntime", "python3.9"),
         ("ExcludedBaseAssets", ""),
@@ -146,6 +174,24 @@ def test_an_api_without_keys_needs_named_callers_outside_the_local_stage(stage: 
     assert broken_rules(Stage=stage, ApiKeyRequired="false") != []
     assert broken_rules(Stage=stage, ApiKeyRequired="false", AllowedCidrs="203.0.113.0/24") == []
     assert broken_rules(Stage="local", ApiKeyRequired="false") == []
+    for everybody in EVERYBODY:
+        assert broken_rules(Stage=stage, ApiKeyRequired="false", AllowedCidrs=everybody) != []
+
+
+def test_what_is_not_written_as_everybody_is_a_small_part_of_the_world() -> None:
+    """Whoever adds up the largest blocks that are taken, as many as are taken, has a hundredth of all addresses."""
+    largest = {4: "10.16.0.0/12", 6: "2001:d00::/24"}
+    for version, bits in ((4, 32), (6, 128)):
+        network = ip_network(largest[version])
+        assert accepts("AllowedCidrs", str(network))
+        assert not accepts("AllowedCidrs", str(network.supernet()))
+        most = next(count for count in range(1, 100) if not accepts("AllowedCidrs", ",".join([str(network)] * count)))
+        assert (most - 1) * network.num_addresses <= 2**bits / 100
+
+
+def test_a_budget_is_for_somebody() -> None:
+    assert broken_rules(MonthlyBudget="20") != []
+    assert broken_rules(MonthlyBudget="20", AlarmEmail="someone@example.org") == []
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from candle_collector.adapters.events import SOURCE
 
+from tests.iam import Call, Role
 from tests.template.stack import Stack
 
 READ = {"dynamodb:GetItem", "dynamodb:Query"}
 KEEP_RUNS = READ | {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+
+WRITE_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+WRITE_TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}  # X-Ray knows no resource that they could be for
+TRACED = {"TriggerFunction", "WorkerFunction", "ReconcilerFunction"}
 
 ALLOWED = {
     "AuthorizerFunction": {"KeysTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"}},
@@ -43,21 +47,18 @@ def stack() -> Stack:
     return Stack(Stage="prod")
 
 
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def allowed_to(stack: Stack, function: str) -> dict[str, set[str]]:
-    """Return the actions of a function's own policies by the resource that they are for."""
+    """Return the actions of a function's role by the resource that they are for, but for logs and traces."""
     allowed: dict[str, set[str]] = {}
-    for policy in stack.properties(f"{function}Role")["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            assert statement["Effect"] == "Allow"
-            assert "NotAction" not in statement
-            for resource in listed(statement["Resource"]):
-                name = resource["Fn::GetAtt"][0] if isinstance(resource, dict) else resource.rpartition(":")[2]
-                allowed.setdefault(name, set()).update(listed(statement["Action"]))
+    for action, resource in Role.of_function(stack, function).granted - watching(function):
+        allowed.setdefault(resource, set()).add(action)
     return allowed
+
+
+def watching(function: str) -> set[tuple[str, str]]:
+    """Return what a function needs for its log, and for its traces where it has some."""
+    log = {(action, f"{function.removesuffix('Function')}LogGroup") for action in WRITE_LOG}
+    return log | ({(action, "*") for action in WRITE_TRACES} if function in TRACED else set())
 
 
 @pytest.mark.parametrize("function", ALLOWED)
@@ -75,23 +76,24 @@ def test_no_action_and_no_resource_is_left_open() -> None:
     assert not any("*" in resource for resources in ALLOWED.values() for resource in resources)
 
 
-TRACED = {"TriggerFunction", "WorkerFunction", "ReconcilerFunction"}
+@pytest.mark.parametrize("function", ALLOWED)
+def test_a_function_writes_into_its_own_log_and_can_make_none(stack: Stack, function: str) -> None:
+    """Else a late line makes the log group of a stack that was destroyed again, which blocks the next deployment."""
+    role = Role.of_function(stack, function)
+    assert watching(function) <= role.granted
+    assert not [action for action, _ in role.granted if action.startswith("logs:") and action not in WRITE_LOG]
+    traced = stack.properties(function).get("TracingConfig") == {"Mode": "Active"}
+    assert traced == (function in TRACED)
 
 
-def test_the_only_managed_policies_are_those_for_writing_logs_and_traces(stack: Stack) -> None:
+def test_no_role_has_a_managed_policy_but_that_of_the_access_log() -> None:
+    stack = Stack(Stage="prod", ApiAccessLog="new-role")
     attached = {
-        name: [arn.rpartition("/")[2] for arn in role["Properties"].get("ManagedPolicyArns", [])]
+        name: [arn.rpartition("/")[2] for arn in role["Properties"]["ManagedPolicyArns"]]
         for name, role in stack.of_type("AWS::IAM::Role").items()
+        if role["Properties"].get("ManagedPolicyArns")
     }
-    of_functions = {
-        f"{function}Role": [
-            "AWSLambdaBasicExecutionRole",
-            *(["AWSXrayWriteOnlyAccess"] if function in TRACED else []),
-        ]
-        for function in ALLOWED
-    }
-    of_schedules: dict[str, list[str]] = {f"TriggerFunction{name}Role": [] for name in ("Forward", "GapFill")}
-    assert attached == of_functions | of_schedules | {"ApiLogRole": ["AmazonAPIGatewayPushToCloudWatchLogs"]}
+    assert attached == {"ApiLogRole": ["AmazonAPIGatewayPushToCloudWatchLogs"]}
 
 
 def test_a_schedule_may_call_the_trigger_and_nothing_else(stack: Stack) -> None:
@@ -103,20 +105,33 @@ def test_a_schedule_may_call_the_trigger_and_nothing_else(stack: Stack) -> None:
         assert statement["Resource"] == {"Fn::GetAtt": ["TriggerFunction", "Arn"]}
 
 
-def test_who_answers_candles_sees_of_the_runs_only_what_is_stored(stack: Stack) -> None:
-    (policy,) = stack.properties("CandlesFunctionRole")["Policies"]
-    conditions = [
-        statement["Condition"]
-        for statement in policy["PolicyDocument"]["Statement"]
-        if statement["Resource"] == {"Fn::GetAtt": ["RunsTable", "Arn"]}
-    ]
-    assert conditions == [{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["SERIES", "LISTINGS"]}}]
+@pytest.mark.parametrize(
+    ("function", "action", "resource", "key", "good", "bad"),
+    [
+        ("CandlesFunction", "dynamodb:Query", "RunsTable", "dynamodb:LeadingKeys", "SERIES", "LEASE"),
+        ("CandlesFunction", "dynamodb:GetItem", "RunsTable", "dynamodb:LeadingKeys", "SERIES", "RUNS"),
+        ("CandlesFunction", "dynamodb:GetItem", "RunsTable", "dynamodb:LeadingKeys", "LISTINGS", "RUNS"),
+        ("AuthorizerFunction", "dynamodb:UpdateItem", "KeysTable", "dynamodb:Attributes", "last_used_at", "hash"),
+        *(
+            (function, "events:PutEvents", "event-bus/default", "events:source", "candle-collector", "aws.health")
+            for function in ("TriggerFunction", "WorkerFunction", "ReconcilerFunction")
+        ),
+    ],
+)
+def test_a_right_is_limited_and_an_absent_key_is_refused(  # noqa: PLR0917 - a row of the table above
+    stack: Stack, function: str, action: str, resource: str, key: str, good: str, bad: str
+) -> None:
+    role = Role.of_function(stack, function)
+    assert role.allows(Call(action, resource, {key: [good]}))
+    assert not role.allows(Call(action, resource, {key: [bad]}))
+    assert not role.allows(Call(action, resource, {key: [good, bad]}))
+    assert not role.allows(Call(action, resource))
 
 
-def test_who_checks_keys_can_change_nothing_of_them_but_when_they_were_used(stack: Stack) -> None:
-    (policy,) = stack.properties("AuthorizerFunctionRole")["Policies"]
-    (writing,) = (item for item in policy["PolicyDocument"]["Statement"] if item["Action"] == "dynamodb:UpdateItem")
-    assert writing["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["key_id", "last_used_at"]}}
+def test_the_source_that_may_be_named_is_that_of_the_events(stack: Stack) -> None:
+    assert Role.of_function(stack, "WorkerFunction").allows(
+        Call("events:PutEvents", "event-bus/default", {"events:source": [SOURCE]})
+    )
 
 
 def test_functions_may_use_the_tables_that_are_named_in_place_of_new_ones() -> None:

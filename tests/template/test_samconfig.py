@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from candle_collector import __version__
+from candle_collector.domain.schedule import next_occurrence
 
-from tests.template.stack import PROJECT, broken_rules, source
+from localstack.parameters import from_samconfig
+from tests.template.stack import PROJECT, broken_rules, parameter_defaults, source
 
 SAMCONFIG = tomllib.loads((PROJECT / "samconfig.toml").read_text())
 
 
 def overrides(stage: str) -> dict[str, str]:
-    written: str = SAMCONFIG[stage]["deploy"]["parameters"].get("parameter_overrides", "")
-    return dict(pair.split("=", 1) for pair in written.split())
+    return from_samconfig(PROJECT / "samconfig.toml", stage)
 
 
 def test_there_is_a_guided_default_and_each_stage_of_the_template() -> None:
@@ -39,6 +41,28 @@ def test_every_stage_lints_when_it_validates(stage: str) -> None:
 
 def test_nothing_collects_by_itself_on_a_laptop() -> None:
     assert overrides("local")["SchedulesEnabled"] == "false"
+
+
+def test_a_stack_to_try_things_on_does_not_collect_by_itself_and_never_at_the_minutes_of_the_archive() -> None:
+    assert overrides("dev")["SchedulesEnabled"] == "false"
+    assert "SchedulesEnabled" not in overrides("prod")
+    after = datetime(2026, 1, 1, tzinfo=UTC)
+    for schedule in ("CollectionSchedule", "GapFillSchedule"):
+        starts = []
+        for stage in ("dev", "prod"):
+            expression = (parameter_defaults() | overrides(stage))[schedule]
+            moment, found = after, set()
+            for _ in range(28 * 4):
+                moment = next_occurrence(expression, moment) or moment
+                found.add(moment)
+            assert len(found) == 28 * 4
+            starts.append(found)
+        assert not starts[0] & starts[1], schedule
+
+
+def test_no_layer_of_another_runtime_is_taken_from_a_cache() -> None:
+    for stage in ("default", "dev", "prod"):
+        assert SAMCONFIG[stage]["build"]["parameters"]["cached"] is False
 
 
 def test_a_worker_that_dies_on_a_laptop_is_replaced_within_minutes() -> None:

@@ -13,10 +13,12 @@ import pytest
 
 from background.places import PROJECT
 from localstack.environments import EMULATOR_ENVIRONMENT
+from localstack.patches.condition_keys import of_dynamodb, of_events, share_condition_keys
 from localstack.patches.gateway_responses import import_gateway_responses
 from localstack.patches.route_throttling import find_throttled_routes
 from localstack.patches.schedule_time import fill_in_scheduled_time
 from localstack.patches.sqs_batches import allow_batches
+from localstack.patches.whole_numbers import read_whole_numbers
 
 BODY = b'{"error": {"code": "$context.authorizer.code", "message": "$context.authorizer.message"}}'
 
@@ -68,6 +70,63 @@ def test_a_batch_of_sqs_needs_the_right_to_the_single_action(requested: str | No
     iam_actions = SimpleNamespace(extract_iam_action=lambda *_request: requested)
     allow_batches(iam_actions)
     assert iam_actions.extract_iam_action("sqs", "POST", "/") == needed
+
+
+QUERY = {
+    "KeyConditionExpression": "(#0 = :0 AND #1 BETWEEN :1 AND :2)",
+    "ExpressionAttributeNames": {"#0": "pk", "#1": "sk"},
+    "ExpressionAttributeValues": {":0": {"S": "SERIES"}, ":1": {"S": "a"}, ":2": {"S": "b"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "keys"),
+    [
+        (QUERY, {"dynamodb:LeadingKeys": ["SERIES"], "dynamodb:Attributes": ["pk", "sk"]}),
+        ({"Key": {"pk": {"S": "LEASE"}}}, {"dynamodb:LeadingKeys": ["LEASE"], "dynamodb:Attributes": ["pk"]}),
+        (
+            {"TransactItems": [{"Put": {"Item": {"pk": {"S": "A"}}}}, {"Update": {"Key": {"series": {"S": "B"}}}}]},
+            {"dynamodb:LeadingKeys": ["A", "B"], "dynamodb:Attributes": ["pk", "series"]},
+        ),
+        (
+            {"RequestItems": {"runs": {"Keys": [{"pk": {"S": "A"}}, {"pk": {"S": "B"}}]}}},
+            {"dynamodb:LeadingKeys": ["A", "B"], "dynamodb:Attributes": ["pk"]},
+        ),
+        (
+            {"RequestItems": {"runs": [{"PutRequest": {"Item": {"pk": {"S": "A"}, "count": {"N": "1"}}}}]}},
+            {"dynamodb:LeadingKeys": ["A"], "dynamodb:Attributes": ["count", "pk"]},
+        ),
+        ({"TableName": "runs"}, {}),
+    ],
+)
+def test_the_items_that_a_namednames_are_among_the_keys_of_conditions(
+    named: dict[str, Any], keys: dict[str, list[str]]
+) -> None:
+    assert of_dynamodb(named) == keys
+
+
+def test_conditions_see_the_keys_of_tables_and_events() -> None:
+    iam_actions = SimpleNamespace(
+        dynamodb_service_context=lambda _body: {"dynamodb:Select": "ALL_ATTRIBUTES"},
+        request_tag_context=lambda *_request: {},
+    )
+    share_condition_keys(iam_actions)
+    found = iam_actions.dynamodb_service_context(json.dumps({"Key": {"pk": {"S": "A"}}}).encode())
+    assert found["dynamodb:LeadingKeys"] == ["A"]
+    assert found["dynamodb:Select"] == "ALL_ATTRIBUTES"
+    events = json.dumps({"Entries": [{"Source": "b"}, {"Source": "a"}, {"Source": "b"}]}).encode()
+    assert iam_actions.request_tag_context("events", "events:PutEvents", events, {}) == {"events:source": ["a", "b"]}
+    assert iam_actions.request_tag_context("sqs", "sqs:SendMessage", b"", {}) == {}
+    assert of_events({"Entries": [{}]}) == {}
+
+
+def test_the_limit_of_a_mapping_is_a_number() -> None:
+    lambda_svc = SimpleNamespace(_sqs_esm_concurrency=lambda mapping, _function: mapping["ScalingConfig"])
+    read_whole_numbers(lambda_svc)
+    assert lambda_svc._sqs_esm_concurrency({"ScalingConfig": {"MaximumConcurrency": "4"}}, {}) == {
+        "MaximumConcurrency": 4
+    }
+    assert lambda_svc._sqs_esm_concurrency({}, {}) == {}
 
 
 def test_the_time_of_an_occurrence_is_filled_into_its_input() -> None:

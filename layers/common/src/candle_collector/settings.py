@@ -197,7 +197,7 @@ class Settings:
     keys_table = _name("KEYS_TABLE")
     collect_queue_url = _name("COLLECT_QUEUE_URL")
     # How many workers run at once. The bounds are those of SQS.
-    worker_concurrency = _number("WORKER_CONCURRENCY", 2, 1000)
+    worker_concurrency = _number("WORKER_CONCURRENCY", 2, 1000, default=5)
 
     # Where an archive at home keeps everything; empty on AWS. The database refuses what it cannot use itself, as the
     # text may hold a password, which a message of `read` would repeat.

@@ -13,7 +13,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-EXPRESSION = r"(cron\([0-9]\S*( [0-9A-Z*?/,#-]+){5}\)|rate\([1-9][0-9]* (minute|hour|day)s?\))"
+EXPRESSION = (
+    r"(cron\([0-9][0-9/,-]* [0-9*/,-]+ ([0-9LW*/,-]+ [0-9A-Z*/,-]+ \?|\? [0-9A-Z*/,-]+ [0-9A-Z*/,#-]+) [0-9*/,-]+\)"
+    r"|rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\))"
+)
 """What EventBridge takes as a schedule, as a pattern."""
 
 _CRON = re.compile(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)")
