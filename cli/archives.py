@@ -17,7 +17,7 @@ from background.home import STANDALONE
 from background.places import Places
 from background.progress import StackError
 from background.standalone_home import DATABASE_URL, StandaloneHome, without_password
-from cli.homes import add_home_argument, name_of
+from cli.homes import add_home_argument, add_place_arguments, name_of
 
 
 class Archive(Protocol):
@@ -138,5 +138,4 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say which archive is meant."""
     add_home_argument(parser)
     parser.add_argument("--stack-name", help="the stack in your AWS account; without it, what is at home is meant")
-    parser.add_argument("--region", help="the region of that stack, if it is not the one of samconfig.toml")
-    parser.add_argument("--profile", help="the profile of your AWS credentials")
+    add_place_arguments(parser)

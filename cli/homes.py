@@ -13,6 +13,12 @@ from background.progress import IS_CLONE, StackError
 HOMES = (STANDALONE, LOCAL_AWS)
 
 
+def add_place_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say where a stack is."""
+    parser.add_argument("--region", help="the stack's region (default: AWS_REGION, then samconfig.toml's)")
+    parser.add_argument("--profile", help="the profile of your AWS credentials (default: AWS_PROFILE)")
+
+
 def add_home_argument(parser: argparse.ArgumentParser) -> None:
     """Add the argument that says which home is meant."""
     parser.add_argument(

@@ -44,22 +44,26 @@ class AwsStack:
     profile: str | None = None
 
     @classmethod
-    def of_stage(cls, stage: str) -> AwsStack:
-        """Return the stack of a stage of samconfig.toml.
+    def of_stage(cls, stage: str, *, region: str | None = None, profile: str | None = None) -> AwsStack:
+        """Return the stack of a stage of samconfig.toml; its region is found as `named` finds it.
 
         Raises
         ------
         StackError
             There is no such stage.
         """
-        found = next((cls.named(stack.name) for stack in _configured() if stack.stage == stage), None)
-        if found is None:
+        name = next((stack.name for stack in _configured() if stack.stage == stage), None)
+        if name is None:
             raise StackError(f"samconfig.toml has no stage {stage}.", "STAGE=dev, prod or local.")
-        return found
+        return cls.named(name, region=region, profile=profile)
 
     @classmethod
     def named(cls, name: str, *, region: str | None = None, profile: str | None = None) -> AwsStack:
-        """Return a stack by its name; a named region goes first, then the environment's, then samconfig.toml's."""
+        """Return a stack by its name, in the region that all commands agree on.
+
+        It is the one that the person named (--region), else that of the environment (AWS_REGION, AWS_DEFAULT_REGION),
+        else that of samconfig.toml, else that of the profile.
+        """
         stack = next((stack for stack in _configured() if stack.name == name), cls(name, None, None))
         named = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or stack.region
         return replace(stack, region=named, profile=profile)

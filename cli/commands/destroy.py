@@ -10,6 +10,8 @@ import sys
 
 from background.places import PROJECT, Places
 from background.progress import StackError, say, step
+from cli.failed_stack import failed_stack
+from cli.homes import add_place_arguments
 from cli.stacks import AwsStack
 from localstack.deployment import KEPT_TABLES
 from localstack.environments import MAIN_ENVIRONMENT
@@ -35,15 +37,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STACK",
         help="the stack's name, instead of typing it",
     )
+    add_place_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Delete the stack of a stage, once its name was typed or given."""
-    stack = AwsStack.of_stage(arguments.stage)
+    stack = AwsStack.of_stage(arguments.stage, region=arguments.region, profile=arguments.profile)
+    if left := failed_stack(stack):
+        left.describe()
+        if not is_confirmed(stack, arguments.confirm):
+            return NOTHING_DELETED
+        left.delete()
+        return 0
     outputs = stack.outputs()
     kept = {setting: outputs[output] for setting, output in TABLES.items()}
     describe(stack, kept)
-    if not _is_confirmed(stack, arguments.confirm):
+    if not is_confirmed(stack, arguments.confirm):
         return NOTHING_DELETED
     delete(stack)
     if stack.is_local:
@@ -64,7 +73,8 @@ def describe(stack: AwsStack, kept: dict[str, str]) -> None:
     say("Kept tables go on costing what they store and their backups. Deleting them is up to you: docs/deploy.md.")
 
 
-def _is_confirmed(stack: AwsStack, given: str) -> bool:
+def is_confirmed(stack: AwsStack, given: str) -> bool:
+    """Return whether the stack's name was given, or is typed now."""
     if not given and not sys.stdin.isatty():
         say(f"Nothing was deleted: there is no terminal to type the name in. CONFIRM={stack.name} says it beforehand.")
         return False

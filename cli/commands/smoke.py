@@ -18,6 +18,7 @@ from background.progress import StackError, say
 from cli.client import ApiRefusedError, CollectorApi
 from cli.collect.stack import read_stack
 from cli.collect.wording import requests_of
+from cli.homes import add_place_arguments
 from cli.stacks import AwsStack
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -30,11 +31,12 @@ ENDS_WITHIN_S = 300
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles smoke` takes."""
     parser.add_argument("stack_name", metavar="STACK", help="such as candle-collector-dev")
+    add_place_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Try the stack; 0 if it collected and answered everything."""
-    stack = AwsStack.named(arguments.stack_name)
+    stack = AwsStack.named(arguments.stack_name, region=arguments.region, profile=arguments.profile)
     with key_for_this(stack) as key:
         smoke(CollectorApi(url_of(stack), key))
     return 0
