@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.integration import rights
 from tests.integration.conftest import client
 
 DOMAIN = "abc123.execute-api.eu-central-1.amazonaws.com"
@@ -45,9 +46,14 @@ class Answered:
 
 
 def handler(function: str) -> Callable[..., Any]:
-    """Return a function's handler."""
+    """Return a function's handler, which can call what the role of the function allows and nothing else."""
     found: Callable[..., Any] = importlib.import_module(f"functions.{function}.app").handler
-    return found
+
+    def allowed(*invocation: Any) -> Any:
+        with rights.running(function):
+            return found(*invocation)
+
+    return allowed
 
 
 def api_event(

@@ -34,7 +34,7 @@ ALLOWED = {
     "StatusFunction": {"RunsTable": READ | {"dynamodb:BatchGetItem"}, "CandlesTable": {"dynamodb:Query"}},
     "CandlesFunction": {"RunsTable": READ, "CandlesTable": {"dynamodb:Query"}},
     "ReconcilerFunction": {
-        "RunsTable": KEEP_RUNS,
+        "RunsTable": KEEP_RUNS - {"dynamodb:PutItem"},
         "CandlesTable": {"dynamodb:Query"},
         "CollectQueue": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
         "event-bus/default": {"events:PutEvents"},
