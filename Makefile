@@ -192,6 +192,10 @@ lint: setup-dev ## Check style and types
 template: setup-dev ## Check template.yaml and samconfig.toml
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam validate --lint
 
+.PHONY: checkov
+checkov: setup-dev ## Check what SAM makes of the template with checkov (installs it: 400 MB)
+	@$(VENV)/python -m tests.template.checkov
+
 .PHONY: format
 format: setup-dev ## Bring the code into the project's style
 	@$(VENV)/ruff check --fix .

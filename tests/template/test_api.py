@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from candle_collector.api.limits import CALLS_A_SECOND, PUBLIC_BURST, PUBLIC_CALLS_A_SECOND, TRIGGERS_A_SECOND
 
-from tests.template.stack import PROJECT, Stack, source
+from tests.template.stack import PROJECT, Stack
 
 ROUTES = {
     ("POST", "/api/admin/collect/trigger"): "TriggerFunction",
@@ -235,6 +235,8 @@ def test_a_change_of_the_allowed_blocks_is_deployed() -> None:
     assert before.keys() != after.keys()
 
 
-def test_there_is_one_stage_and_its_logs_have_a_role(stack: Stack) -> None:
+def test_there_is_one_stage_and_its_log_waits_for_the_role_that_the_stack_makes(stack: Stack) -> None:
     assert [stage["Properties"]["StageName"] for stage in stack.of_type("AWS::ApiGateway::Stage").values()] == ["live"]
-    assert source()["Resources"]["Api"]["DependsOn"] == "ApiLogAccount"
+    for choice, waits in {"account-role": False, "new-role": True}.items():
+        stage = Stack(Stage="prod", ApiAccessLog=choice).properties("ApiliveStage")
+        assert ("ApiLogAccount" in str(stage["AccessLogSetting"]["DestinationArn"])) is waits
