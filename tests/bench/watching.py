@@ -17,6 +17,18 @@ from moto import mock_aws
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.prices import (
+    ALARM,
+    ALARMS_FREE,
+    DASHBOARD,
+    DASHBOARDS_FREE,
+    LOGS_A_GB,
+    LOGS_FREE_GB,
+    METRIC,
+    METRICS_FREE,
+    TRACE,
+    TRACES_FREE,
+)
 from tests.emf import Emitted, emitted
 from tests.exchange import running_exchange
 from tests.integration.conftest import TABLES, client
@@ -25,13 +37,6 @@ from tests.template.stack import Stack
 SYMBOLS = 100
 RUNS = 4 * 30
 ROUNDS = 12 * 24 * 30
-
-# List prices of us-east-1 in dollars, of 2026-11-26: https://aws.amazon.com/cloudwatch/pricing/ and /xray/pricing/
-LOGS_A_GB, LOGS_FREE_GB = 0.50, 5.0
-METRIC, METRICS_FREE = 0.30, 10
-ALARM, ALARMS_FREE = 0.10, 10
-DASHBOARD, DASHBOARDS_FREE = 3.00, 3
-TRACE, TRACES_FREE = 5.00 / 1_000_000, 100_000
 
 PLATFORM_LINES = (
     "START RequestId: 8f5a1b2c-3d4e-4f60-8a7b-9c0d1e2f3a4b Version: $LATEST\n"
@@ -61,7 +66,7 @@ class Printed:
 
 def main() -> None:
     """Print what a month costs."""
-    with _functions():
+    with functions():
         # the functions read their settings when they are imported
         from tests.integration.functions import scheduled, tend, trigger, work_all  # noqa: PLC0415 - as said above
 
@@ -140,7 +145,7 @@ def _printing(parts: dict[str, Printed], function: str) -> Iterator[Printed]:
 
 
 @contextmanager
-def _functions() -> Iterator[None]:
+def functions() -> Iterator[None]:
     """Set what the functions find on AWS, with the tables and the queue on moto, and an exchange of 150 symbols."""
     os.environ.update(
         AWS_ACCESS_KEY_ID="testing",

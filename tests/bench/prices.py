@@ -1,0 +1,21 @@
+"""What AWS takes, in US dollars: list prices of us-east-1 on demand, of 2026-11-26, and what is free in every account.
+
+Those that a dry run computes with are the product's own (`plan_run.PRICES`). Sources: the price pages of CloudWatch,
+X-Ray, API Gateway and DynamoDB.
+"""
+
+from __future__ import annotations
+
+from candle_collector.collecting.plan_run import PRICES
+
+WRITE_UNIT, READ_UNIT = PRICES["dynamodb_write_unit"], PRICES["dynamodb_read_unit"]
+GB_SECOND, INVOCATION = PRICES["lambda_gb_second"], PRICES["lambda_request"]
+GB_SECONDS_FREE, INVOCATIONS_FREE = 400_000, 1_000_000
+QUEUE_REQUEST, QUEUE_REQUESTS_FREE = PRICES["sqs_request"], 1_000_000
+API_CALL = 3.50 / 1_000_000
+STORED_GB, BACKED_UP_GB, STORED_GB_FREE = 0.25, 0.20, 25.0
+LOGS_A_GB, LOGS_FREE_GB = 0.50, 5.0
+METRIC, METRICS_FREE = 0.30, 10
+ALARM, ALARMS_FREE = 0.10, 10
+DASHBOARD, DASHBOARDS_FREE = 3.00, 3
+TRACE, TRACES_FREE = 5.00 / 1_000_000, 100_000
