@@ -82,10 +82,10 @@ def main() -> None:
         with _counted() as used["read"]:
             klines(symbol="BTCUSDT", interval="1h", limit="1000")
     console = Console(highlight=False, width=130)
-    for name, one in used.items():
+    for name, counted in used.items():
         console.print(
-            f"One {name}: {one.invocations:.0f} invocations, {one.seconds:.1f} s at {CORE} of a core, "
-            f"{one.write_units:.0f} write and {one.read_units:.1f} read units, {one.queue_requests:.0f} queue requests"
+            f"One {name}: {counted.invocations:.0f} invocations, {counted.seconds:.1f} s at {CORE} of a core, "
+            f"{counted.write_units:.0f} write and {counted.read_units:.1f} read units, {counted.queue_requests:.0f} queue requests"
         )
     idle = used["round"].times(ROUNDS) + Used(queue_requests=POLLS)
     busy = idle + used["forward"].times(FORWARD_RUNS) + used["gap_fill"].times(GAP_FILLS) + used["read"].times(READS)

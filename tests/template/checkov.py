@@ -38,8 +38,8 @@ def _failed() -> list[dict[str, Any]]:
         template = Path(folder) / "template.json"
         template.write_text(json.dumps(translated(PARAMETERS), default=str, indent=1))
         uv = [str(PROJECT / ".local/uv/bin/uv"), "tool", "run", "--quiet", "--from", f"checkov=={VERSION}", "checkov"]
-        asked = ["--file", str(template), "--framework", "cloudformation", "--output", "json", "--skip-download"]
-        ended = subprocess.run([*uv, *asked], capture_output=True, text=True, check=False)
+        wanted = ["--file", str(template), "--framework", "cloudformation", "--output", "json", "--skip-download"]
+        ended = subprocess.run([*uv, *wanted], capture_output=True, text=True, check=False)
     if not ended.stdout.lstrip().startswith("{"):
         raise SystemExit(f"checkov did not answer: {ended.stderr or ended.stdout}")
     failed: list[dict[str, Any]] = json.loads(ended.stdout)["results"]["failed_checks"]
