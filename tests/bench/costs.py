@@ -85,7 +85,8 @@ def main() -> None:
     for name, counted in used.items():
         console.print(
             f"One {name}: {counted.invocations:.0f} invocations, {counted.seconds:.1f} s at {CORE} of a core, "
-            f"{counted.write_units:.0f} write and {counted.read_units:.1f} read units, {counted.queue_requests:.0f} queue requests"
+            f"{counted.write_units:.0f} write and {counted.read_units:.1f} read units, "
+            f"{counted.queue_requests:.0f} queue requests"
         )
     idle = used["round"].times(ROUNDS) + Used(queue_requests=POLLS)
     busy = idle + used["forward"].times(FORWARD_RUNS) + used["gap_fill"].times(GAP_FILLS) + used["read"].times(READS)
