@@ -88,9 +88,17 @@ class Alarm:
             return State.ALARM
         if not filled or breaching < len(known):
             return State.OK
-        if self.missing == "ignore":
-            return state
-        return State.ALARM if known else State.UNKNOWN
+        if self.missing == "missing" and (not known or self._is_old_enough(points)):
+            return State.ALARM if known else State.UNKNOWN
+        return state
+
+    def _is_old_enough(self, points: Sequence[bool | None]) -> bool:
+        """Return whether the oldest of the newest periods with data is as old as an alarm needs, if all of them breach.
+
+        CloudWatch so keeps an alarm from firing on a single late value.
+        """
+        ages = [age for age, point in enumerate(reversed(points[-self.evaluated :]), start=1) if point is not None]
+        return max(ages, default=0) >= self.to_alarm
 
     def history(self, values: Iterable[Emitted], start: float, end: float) -> Iterator[tuple[float, State]]:
         """Yield the state at the end of each period from `start` to `end`, in seconds since 1970."""

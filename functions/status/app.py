@@ -171,6 +171,7 @@ def system_info() -> Response[str]:
             settings=in_force,
             limits=REPORTED,
             ports=ports,
+            stale_after_hours=settings.stale_after_hours,
             outage=container.outage(),
         ),
     )

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.collecting.collect_symbol import collect_symbol
+from candle_collector.collecting.failed_turn import keep_failed_turn
 from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.symbol_message import read_message
 from candle_collector.observability import logger
@@ -37,6 +38,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
             log.info("turn done")
         except Exception as error:
             log.exception("the turn failed; its message comes back", extra={"reason": str(error)})
+            container, receives = bootstrap.container(), int(record.attributes.approximate_receive_count or 1)
+            keep_failed_turn(message, error, container.failed_starts, container.clock, receives=receives)
             raise
 
     # a batch that fails whole is answered as such, not raised: an answer keeps the process and its connections

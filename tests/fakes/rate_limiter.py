@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
-from candle_collector.domain.health import FailedStart
+from candle_collector.domain.health import FailedStart, FailedTurn
 from candle_collector.domain.rate_limit import RateLimit, RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run
 from candle_collector.domain.universe import Listing
@@ -130,6 +130,7 @@ class FakeFailedStarts:
 
     def __init__(self) -> None:
         self._last: FailedStart | None = None
+        self._turn: FailedTurn | None = None
 
     def put(self, start: FailedStart) -> None:
         """Keep it."""
@@ -138,6 +139,14 @@ class FakeFailedStarts:
     def get(self) -> FailedStart | None:
         """Return it."""
         return self._last
+
+    def put_turn(self, turn: FailedTurn) -> None:
+        """Keep it."""
+        self._turn = turn
+
+    def turn(self) -> FailedTurn | None:
+        """Return it."""
+        return self._turn
 
 
 class FakeListingStore:

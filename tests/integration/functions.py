@@ -131,9 +131,11 @@ def record(body: str, number: int = 0) -> dict[str, Any]:
     }
 
 
-def work(*bodies: str, remaining_ms: int = 60_000) -> Any:
-    """Hand messages to the worker, and return its answer."""
+def work(*bodies: str, remaining_ms: int = 60_000, receives: int = 1) -> Any:
+    """Hand messages to the worker as often received as said, and return its answer."""
     records = [record(body, number) for number, body in enumerate(bodies)]
+    for received in records:
+        received["attributes"]["ApproximateReceiveCount"] = str(receives)
     return handler("worker")({"Records": records}, Context(remaining_ms=remaining_ms))
 
 

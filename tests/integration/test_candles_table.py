@@ -166,6 +166,14 @@ def test_what_the_table_refuses_is_an_error_of_ours(recorder: Recorder) -> None:
         store.coverage(SYMBOL, within(0, 1))
 
 
+def test_a_right_that_is_missing_is_said_with_the_remedy(recorder: Recorder) -> None:
+    recorder.fail = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no right."}}, "Query")
+    with pytest.raises(
+        CollectorError, match=r": no right\. Deploying again restores a right or a table that is missing\.$"
+    ):
+        CandlesTable("candles", client=recorder).coverage(SYMBOL, within(0, 1))
+
+
 @pytest.mark.parametrize("damage", [{"S": "1,2,3"}, {"S": "NaN,1,1,1,1,1,1,1,1"}, {"N": "5"}, {"NULL": True}])
 def test_a_damaged_item_is_reported_and_not_served(store: CandlesTable, damage: dict[str, Any]) -> None:
     store.store(SYMBOL, candles(7), (), absent_days=frozenset())

@@ -16,6 +16,7 @@ from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 from candle_collector.domain.series import Series
+from candle_collector.domain.wording import split_reason
 from candle_collector.errors import CollectorError
 
 from tests.port_contracts.failed_starts import FailedStartContract
@@ -123,8 +124,9 @@ def test_every_record_says_its_version() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_a_table_that_is_not_there_is_an_error_of_ours() -> None:
-    with pytest.raises(CollectorError, match="runs table refused"):
+    with pytest.raises(CollectorError, match="runs table refused") as refused:
         RunsTable(ItemTable("nowhere")).get(A)
+    assert split_reason(str(refused.value))[1] == "Deploying again restores a right or a table that is missing."
     with pytest.raises(CollectorError, match="runs table refused"):
         RunsTable(ItemTable("nowhere")).create(run(), records())
     with pytest.raises(CollectorError, match="runs table refused"):

@@ -34,6 +34,8 @@ def points(written: str) -> list[bool | None]:
         (2, "0 - X - -", (OK, OK, ALARM, OK)),
         (2, "- - - - 0", (OK, OK, ALARM, OK)),
         (2, "- - - X -", (ALARM, RETAINED, ALARM, OK)),
+        (2, "- - - - X", (RETAINED, RETAINED, ALARM, OK)),  # a single late value
+        (3, "- - - - X", (RETAINED, RETAINED, ALARM, OK)),
     ],
 )
 def test_the_examples_of_the_documentation(

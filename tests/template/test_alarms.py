@@ -23,6 +23,7 @@ from candle_collector.errors import (
     InvalidKeyError,
     MarketUnavailableError,
 )
+from candle_collector.reading.report_health import Schedules, look, report_health
 from candle_collector.settings import Settings
 
 from functions.authorizer import app as authorizer
@@ -102,6 +103,31 @@ def test_thirteen_hours_without_a_new_candle(system: WatchedWorld) -> None:
     system.starting = True
     system.pass_hours(7)
     assert states(system, "stale") == [OK, ALARM, OK]
+
+
+def test_after_a_first_run_that_ends_yesterday_the_schedules_have_time() -> None:
+    late = WatchedWorld(dict.fromkeys(SYMBOLS, range(NOW - 48, NOW + 400)))
+    late.starting = False
+    late.pass_hours(9)
+    late.collect(start=NOW - 48, end=NOW - 12)
+    late.pass_hours(12.5)
+    assert lag_emitted(late) == pytest.approx(12.4, abs=0.2), "the newest candle is 33 hours behind"
+    assert (states(late, "stale"), is_said_to_be_stale(late)) == ([OK], False)
+    late.pass_hours(1)
+    assert lag_emitted(late) == pytest.approx(13.4, abs=0.2)
+    assert (in_alarm(late), is_said_to_be_stale(late)) == ({"stale"}, True)
+
+
+def lag_emitted(system: WatchedWorld) -> float:
+    """Return the figure that the alarm is on."""
+    values: list[float] = [value.value for value in system.recorded.values if value.name == "LagHours"]
+    return values[-1]
+
+
+def is_said_to_be_stale(system: WatchedWorld) -> bool:
+    """Return whether the first sentence says it."""
+    schedules = Schedules("cron(5 0/6 * * ? *)", None, STALE_LEAST_HOURS)
+    return report_health(look(system, schedules), system.runs).cause == "stale"
 
 
 def test_a_reconciler_that_is_silent_is_an_alarm_of_two_kinds(system: WatchedWorld) -> None:
@@ -328,6 +354,11 @@ def test_the_topic_reaches_whoever_asked_for_it() -> None:
 def test_the_local_stack_has_the_alarms_of_prod() -> None:
     local = Stack(Stage="local").of_type("AWS::CloudWatch::Alarm")
     assert local.keys() == PROD.of_type("AWS::CloudWatch::Alarm").keys()
+
+
+def test_the_sentence_takes_the_alarms_bound() -> None:
+    function = Stack(Stage="prod", StaleAfterHours="49").properties("StatusFunction")
+    assert function["Environment"]["Variables"]["STALE_AFTER_HOURS"] == "49"
 
 
 def test_the_staleness_is_a_setting() -> None:

@@ -35,6 +35,7 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
         (system.settings.collection_schedule, system.settings.batch_size_hours, system.settings.max_retries),
         (system.settings.worker_timeout, system.settings.run_deadline_hours, system.settings.api_key_required),
         (system.settings.schedules_enabled, system.settings.gap_fill_schedule, system.settings.weight_share_percent),
+        system.settings.stale_after_hours,
         system.probe,
     ),
     "CandlesFunction": lambda system: (

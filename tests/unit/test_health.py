@@ -11,6 +11,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.health import (
     OVERDUE,
     FailedStart,
+    FailedTurn,
     HealthFacts,
     RunFacts,
     cannot_store,
@@ -161,6 +162,21 @@ def test_a_scheduled_start_that_failed_is_said_until_a_run_follows_it() -> None:
     assert said(failed_start=FAILED, run=ACTIVE)[0] == "running"
 
 
+def test_a_turn_that_fails_again_is_said_while_its_run_is_active() -> None:
+    turn = FailedTurn(ACTIVE.run_id, "BTCUSDT", NOW - timedelta(minutes=2), "the table refused it: no right to write")
+    assert said(run=ACTIVE, failed_turn=turn, blocked_until=NOW + timedelta(minutes=1)) == (
+        "needs_you",
+        (
+            "Needs you: BTCUSDT of the forward run of 2025-06-01 12:05 UTC failed again at 2025-06-01 12:28 UTC: "
+            "the table refused it: no right to write."
+        ),
+        ("See the worker's log. It is tried again by itself, and what was stored is safe."),
+    )
+    remedy = said(run=ACTIVE, failed_turn=replace(turn, reason="the table is gone. Restore it."))[2]
+    assert str(remedy).startswith("Restore it. It is tried again")
+    assert said(failed_turn=turn)[0] == "ok"
+
+
 def test_an_archive_that_grows_old_though_schedules_are_on_needs_somebody() -> None:
     assert said(lag_hours=13, newest=HOUR - 14)[0] == "ok"
     assert said(lag_hours=14, newest=HOUR - 15) == (
@@ -238,6 +254,7 @@ FACTS = st.builds(
     stale_after_hours=st.none() | st.just(13),
     run=st.none() | RUNS,
     failed_start=st.none() | st.builds(FailedStart, st.sampled_from(MODES), MOMENTS, MOMENTS, TEXTS),
+    failed_turn=st.none() | st.builds(FailedTurn, st.just("01KBSM0000ABCDEFGHJKMNPQRS"), st.just("X"), MOMENTS, TEXTS),
     blocked_until=st.none() | MOMENTS,
     refused=st.none() | TEXTS,
     failed_hours=st.integers(0, 2),
@@ -260,12 +277,14 @@ def test_every_combination_has_one_state_a_sentence_and_a_remedy_where_something
     for text in (health.sentence, health.remedy or "."):
         assert text.endswith(".")
         assert len(text.splitlines()) == 1
-        assert "None" not in text or "None" in str((facts.run, facts.failed_start, facts.refused, facts.outage))
+        assert "None" not in text or "None" in str(
+            (facts.run, facts.failed_start, facts.failed_turn, facts.refused, facts.outage)
+        )
 
 
 @given(FACTS)
 def test_figures_agree_with_their_nouns(facts: HealthFacts) -> None:
-    without = replace(facts, outage=None, refused=None, failed_start=None)
+    without = replace(facts, outage=None, refused=None, failed_start=None, failed_turn=None)
     run = replace(facts.run, reason=None) if facts.run else None
     sentence = judge_health(replace(without, run=run)).sentence
     for number, noun in re.findall(r"\b([\d,]+) (hours?|cryptos?|minutes?)\b", sentence):

@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.collecting.failed_turn import keep_failed_turn
 from candle_collector.collecting.scheduled_start import keeping_failure
 from candle_collector.domain import windows
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Failure
+from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import CollectionInProgressError, CollectorError, MarketUnavailableError
+from candle_collector.reading.report_health import Schedules, look, report_health
 
 from tests.fakes.world import World
 from tests.unit.test_report_system import Probe, deployed, report
@@ -123,6 +126,14 @@ def test_how_old_the_newest_candle_may_be_depends_on_the_schedule(world: World) 
     assert health(world, collection_schedule="cron(5 12 * * ? *)")["state"] == "needs_you"
 
 
+def test_a_bound_that_is_set_comes_before_the_schedule_s(world: World) -> None:
+    collect(world)
+    world.clock.advance(5 * 3600)
+    for hours, cause in ((0, None), (4, "stale"), (13, None)):
+        known = look(world, Schedules("cron(5 0/6 * * ? *)", None, hours))
+        assert report_health(known, world.runs).cause == cause
+
+
 def keep(world: World, error: Exception, due: str = "2025-06-01T06:05:00Z") -> None:
     with pytest.raises(type(error)), keeping_failure("forward", due, world.failed_starts, world.clock):
         raise error
@@ -159,5 +170,53 @@ def test_a_failure_that_cannot_be_kept_is_still_the_one_that_is_raised(world: Wo
         def put(self, _start: object) -> None:
             raise CollectorError("no room")
 
+        def turn(self) -> None: ...
+
+        def put_turn(self, _turn: object) -> None: ...
+
     with pytest.raises(MarketUnavailableError), keeping_failure("forward", "", Full(), world.clock):
         raise MarketUnavailableError(REGION)
+
+
+def fail_turn(world: World, run_id: str, *, receives: int = 2, symbol: str = "BTCUSDT") -> None:
+    error = CollectorError("the candle table refused it")
+    message = SymbolMessage(run_id, symbol, 1)
+    keep_failed_turn(message, error, world.failed_starts, world.clock, receives=receives)
+
+
+def test_a_turn_that_fails_again_is_said_until_something_was_done_for_its_symbol(world: World) -> None:
+    run = world.start(start=windows.hour_of(world.clock.now()) - 48)
+    fail_turn(world, run.run_id, receives=1)
+    assert health(world)["state"] == "running", "the first time may pass by itself"
+    world.clock.advance(360)
+    fail_turn(world, run.run_id)
+    failing = health(world)
+    assert failing["state"] == "needs_you"
+    assert "Needs you: BTCUSDT of the backward run" in str(failing["sentence"])
+    assert str(failing["sentence"]).endswith(": the candle table refused it.")
+    world.clock.advance(1)
+    world.settle()
+    assert health(world)["state"] == "ok"
+
+
+def test_a_turn_of_another_run_is_not_said(world: World) -> None:
+    world.start(start=windows.hour_of(world.clock.now()) - 48)
+    fail_turn(world, "01KBSM0000ABCDEFGHJKMNPQRS")
+    assert health(world)["state"] == "running"
+
+
+def test_a_failed_turn_that_cannot_be_kept_raises_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise CollectorError("no room")
+
+    monkeypatch.setattr(world.failed_starts, "put_turn", refuse)
+    fail_turn(world, "01KBSM0000ABCDEFGHJKMNPQRS")
+    assert world.failed_starts.turn() is None
+
+
+def test_a_bug_is_kept_by_the_name_of_its_error(world: World) -> None:
+    message = SymbolMessage("01KBSM0000ABCDEFGHJKMNPQRS", "BTCUSDT", 1)
+    keep_failed_turn(message, KeyError("x"), world.failed_starts, world.clock, receives=5)
+    kept = world.failed_starts.turn()
+    assert kept is not None
+    assert kept.reason == "KeyError: 'x'"

@@ -234,7 +234,9 @@ class Container:
         settings = self.settings
         on = settings.schedules_enabled
         schedules = Schedules(
-            settings.collection_schedule if on else None, (settings.gap_fill_schedule or None) if on else None
+            settings.collection_schedule if on else None,
+            (settings.gap_fill_schedule or None) if on else None,
+            settings.stale_after_hours,
         )
         return report_health(look(self, schedules), self.runs)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.candle_columns import CandleColumns
-from candle_collector.domain.health import FailedStart
+from candle_collector.domain.health import FailedStart, FailedTurn
 from candle_collector.domain.notice import Notice
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
@@ -314,13 +314,22 @@ class RunStore(Protocol):
 
 
 class FailedStartStore(Protocol):
-    """The last start by a schedule of which nothing came; whoever reads it compares it with the newest run."""
+    """The last start by a schedule of which nothing came; whoever reads it compares it with the newest run.
+
+    The last turn that failed is beside it.
+    """
 
     def put(self, start: FailedStart) -> None:
         """Keep a start instead of the one before."""
 
     def get(self) -> FailedStart | None:
         """Return the last one; None where none failed, or where the record cannot be read."""
+
+    def put_turn(self, turn: FailedTurn) -> None:
+        """Keep a worker's turn that failed instead of the one before; whoever reads it looks at what came after."""
+
+    def turn(self) -> FailedTurn | None:
+        """Return the last turn that failed; None where none did, or where the record cannot be read."""
 
 
 class UniverseStore(Protocol):
@@ -572,14 +581,15 @@ class ArchiveFigures:
     Attributes
     ----------
     lag_hours
-        How many closed hours the newest stored candle is behind; 0 while nothing is stored.
+        How many closed hours the newest stored candle is behind, as far as they count against the schedules
+        (`counted_lag`); 0 while nothing is stored.
     overdue_seconds
         For how long the open run that is furthest past its deadline has been so; 0 where none is.
     blocked_seconds
         For how long from now nobody asks the exchange; 0 where it may be asked.
     """
 
-    lag_hours: int
+    lag_hours: float
     overdue_seconds: float
     blocked_seconds: float
 

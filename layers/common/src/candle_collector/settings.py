@@ -238,6 +238,8 @@ class Settings:
         pattern=f"^{EXPRESSION}?$",
     )
     schedules_enabled = _flag("SCHEDULES_ENABLED")
+    # AWS's alarm has this bound; where it is 0, the schedule gives one
+    stale_after_hours = _number("STALE_AFTER_HOURS", 0, 400, default=0)
     run_deadline_hours = _number("RUN_DEADLINE_HOURS", 1, 24, default=5)
 
     # How the exchange is asked

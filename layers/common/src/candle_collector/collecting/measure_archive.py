@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 
 from candle_collector.domain.closing import lag_hours
+from candle_collector.domain.health import counted_lag
 from candle_collector.ports import ArchiveFigures, RateLimiter, RunStore, SeriesStore
 
 
 def measure_archive(runs: RunStore, series: SeriesStore, rate_limiter: RateLimiter, now: datetime) -> ArchiveFigures:
-    """Return the figures of this moment: one read of the series, one of the rate limiter, one of each open run."""
+    """Return the figures of this moment.
+
+    It reads the series, the rate limiter, each open run and the newest one.
+    """
     state = rate_limiter.state()
     closed = state.closed(now)
     newest = (record.last for record in series.all())
     open_runs = [run for run_id in runs.open_runs() if (run := runs.get(run_id)) is not None]
+    lag = lag_hours(newest, now, clock_offset_ms=state.clock_offset_ms) or 0
+    last = next((run for run_id in runs.runs(limit=1) if (run := runs.get(run_id)) is not None), None)
     return ArchiveFigures(
-        lag_hours=lag_hours(newest, now, clock_offset_ms=state.clock_offset_ms) or 0,
+        lag_hours=lag if last is None else counted_lag(lag, last.mode, now - last.created_at),
         overdue_seconds=max([0.0, *((now - run.deadline).total_seconds() for run in open_runs)]),
         blocked_seconds=(closed[0] - now).total_seconds() if closed else 0.0,
     )

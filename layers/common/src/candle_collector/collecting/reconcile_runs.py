@@ -100,7 +100,9 @@ def _look_after(
     now = ports.clock.now()
     silent = [record for record in records if now - _last_heard(record, run) >= silence]
     used_up = [record for record in silent if record.resends >= MAX_RESENDS]
-    given_up = Failure("gave_up", f"no worker finished it, though it was sent {MAX_RESENDS + 1} times")
+    given_up = Failure(
+        "gave_up", f"no worker finished it, though it was sent {MAX_RESENDS + 1} times. See why in the worker's log."
+    )
     held = close_symbols(run, used_up, given_up, ports, closed_by="reconciler")
     closed = Reconciled(closed=len(used_up) - held)
     again = [record for record in silent if record.resends < MAX_RESENDS]

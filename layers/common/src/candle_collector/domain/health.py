@@ -16,7 +16,9 @@ from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.wording import counted, split_reason
 
 State = Literal["empty", "running", "waiting", "ok", "needs_you"]
-Cause = Literal["outage", "overdue", "refused", "failed_start", "incomplete", "stale", "failed_hours", "no_answer"]
+Cause = Literal[
+    "outage", "overdue", "refused", "failed_turn", "failed_start", "incomplete", "stale", "failed_hours", "no_answer"
+]
 
 STALE_LEAST_HOURS = 13
 """How far behind the newest candle may be at least, before a person must look: two starts of a schedule of 6 hours were
@@ -80,6 +82,23 @@ class FailedStart:
 
 
 @dataclass(frozen=True)
+class FailedTurn:
+    """A worker's turn at a symbol that failed, and not for the first time: its message will come back.
+
+    Attributes
+    ----------
+    reason
+        Why, as a sentence, with the remedy where there is one.
+    """
+
+    run_id: str
+    symbol: str
+    at: datetime
+    reason: str
+    version: int = RECORD_VERSION
+
+
+@dataclass(frozen=True)
 class HealthFacts:
     """All that the sentence depends on. Moments are aware, UTC, and by our clock.
 
@@ -97,6 +116,8 @@ class HealthFacts:
         The run that is active, else the last that ended.
     failed_start
         The last scheduled start that failed.
+    failed_turn
+        The last failed turn of the run, where nothing was done for its symbol since.
     blocked_until
         Until when the exchange asked us to wait (429, 418).
     refused
@@ -116,6 +137,7 @@ class HealthFacts:
     stale_after_hours: int | None = None
     run: RunFacts | None = None
     failed_start: FailedStart | None = None
+    failed_turn: FailedTurn | None = None
     blocked_until: datetime | None = None
     refused: str | None = None
     failed_hours: int = 0
@@ -163,11 +185,25 @@ def _of_runs(facts: HealthFacts) -> Health:
             "refused", said, remedy or "Ask the exchange, or whoever runs this network, why; then start again."
         )
     if active is not None:
-        return _at_work(active, facts)
+        return _at_work(active, facts) if facts.failed_turn is None else _failing(active, facts.failed_turn)
     start = facts.failed_start
     if start is not None and (run is None or run.created_at <= start.at):
         return _not_started(start, facts.next_start)
     return _incomplete(run) if run is not None and run.incomplete else _at_rest(facts)
+
+
+def counted_lag(lag_hours: float, mode: Mode, since: timedelta) -> float:
+    """Return how many of the hours that the newest candle is behind count against the schedules.
+
+    A run of the past ends yesterday, and one that verifies stores nothing new: after either, the schedules have time.
+    The alarm `stale` is on this figure too.
+
+    Parameters
+    ----------
+    mode, since
+        The newest run's, and how long ago it was started.
+    """
+    return lag_hours if mode in {"forward", "gap_fill"} else min(lag_hours, since / timedelta(hours=1))
 
 
 def cannot_store(reason: str) -> Health:
@@ -183,7 +219,9 @@ def no_answer(reason: str) -> Health:
     """Return what is to be said where the API of an archive does not say how it stands."""
     said, _ = split_reason(reason)
     return _needs_you(
-        "no_answer", f"the archive does not say how it stands: {said}", "See its log; `make up` starts what is down."
+        "no_answer",
+        f"the archive does not say how it stands: {said}",
+        "See its log; at home `make up` starts what is down.",
     )
 
 
@@ -206,6 +244,16 @@ def _at_work(run: RunFacts, facts: HealthFacts) -> Health:
         until = _time(facts.blocked_until)
         return Health("waiting", f"Waiting: the exchange wants no requests until {until}; {far}. The run goes on then.")
     return Health("running", f"Running: {far} by the {_named(run)}.")
+
+
+def _failing(run: RunFacts, turn: FailedTurn) -> Health:
+    said, remedy = split_reason(turn.reason)
+    known = remedy or "See the worker's log."
+    return _needs_you(
+        "failed_turn",
+        f"{turn.symbol} of the {_named(run)} failed again at {_time(turn.at)}: {said}",
+        f"{known} It is tried again by itself, and what was stored is safe.",
+    )
 
 
 def _not_started(start: FailedStart, next_start: datetime | None) -> Health:
@@ -264,15 +312,10 @@ def _at_rest(facts: HealthFacts) -> Health:
 
 
 def _is_stale(facts: HealthFacts, lag_hours: int) -> bool:
-    """Return whether the schedules should have collected something newer by now.
-
-    A run of the past ends yesterday, and one that verifies stores nothing new: after either, the schedules have time.
-    """
-    if facts.stale_after_hours is None or lag_hours <= facts.stale_after_hours:
-        return False
+    """Return whether the schedules should have collected something newer by now."""
     run = facts.run
-    has_time = run is not None and facts.now - run.created_at <= timedelta(hours=facts.stale_after_hours)
-    return run is None or run.mode in {"forward", "gap_fill"} or not has_time
+    counted_hours = lag_hours if run is None else counted_lag(lag_hours, run.mode, facts.now - run.created_at)
+    return facts.stale_after_hours is not None and counted_hours > facts.stale_after_hours
 
 
 def _named(run: RunFacts) -> str:

@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from candle_collector.domain.closing import closed_end_at
-from candle_collector.domain.health import STALE_LEAST_HOURS, FailedStart, Health, HealthFacts, RunFacts, judge_health
+from candle_collector.domain.health import (
+    STALE_LEAST_HOURS,
+    FailedStart,
+    FailedTurn,
+    Health,
+    HealthFacts,
+    RunFacts,
+    judge_health,
+)
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
 from candle_collector.domain.schedule import longest_pause, next_occurrence
@@ -37,7 +45,7 @@ class HealthPorts(Protocol):
 
     @property
     def failed_starts(self) -> FailedStartStore:
-        """The last scheduled start that failed."""
+        """The last scheduled start and the last turn that failed."""
 
     @property
     def rate_limiter(self) -> RateLimiter:
@@ -49,10 +57,17 @@ class HealthPorts(Protocol):
 
 
 class Schedules(NamedTuple):
-    """When the archive collects by itself, as expressions; None where it does not."""
+    """When the archive collects by itself, as expressions; None where it does not.
+
+    Attributes
+    ----------
+    stale_after
+        After how many hours without a new candle somebody must look; where it is 0, when two starts were missed.
+    """
 
     collection: str | None
     gap_fill: str | None
+    stale_after: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,7 @@ class Known:
     next_start: datetime | None
     next_gap_fill: datetime | None
     failed_start: FailedStart | None
+    failed_turn: FailedTurn | None
 
 
 def look(ports: HealthPorts, schedules: Schedules) -> Known:
@@ -87,10 +103,11 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
     state = ports.rate_limiter.state()
     series = list(ports.series.all())
     newest = max((record.last for record in series if record.last is not None), default=None)
+    run = current_run(ports.runs, ports.leases, now)
     closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
     return Known(
         now=now,
-        run=current_run(ports.runs, ports.leases, now),
+        run=run,
         series=series,
         rate_limiter=state,
         newest=newest,
@@ -99,7 +116,18 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
         next_start=next_occurrence(schedules.collection, now) if schedules.collection else None,
         next_gap_fill=next_occurrence(schedules.gap_fill, now) if schedules.gap_fill else None,
         failed_start=ports.failed_starts.get(),
+        failed_turn=None if run is None else _failed_turn(run, ports),
     )
+
+
+def _failed_turn(run: Run, ports: HealthPorts) -> FailedTurn | None:
+    """Return the last failed turn of an open run, unless something was done for its symbol since."""
+    turn = None if run.state is RunState.ENDED else ports.failed_starts.turn()
+    if turn is None or turn.run_id != run.run_id or turn.symbol not in run.open:
+        return None
+    record = ports.runs.symbol(run.run_id, turn.symbol)
+    heard = record.updated_at if record is not None else None
+    return turn if heard is None or heard <= turn.at else None
 
 
 def report_health(known: Known, runs: RunStore, *, outage: str | None = None) -> Health:
@@ -119,9 +147,10 @@ def report_health(known: Known, runs: RunStore, *, outage: str | None = None) ->
             symbols=sum(series.last is not None for series in known.series),
             newest=known.newest,
             lag_hours=known.lag_hours,
-            stale_after_hours=_stale_after(known.schedules.collection, known.now),
+            stale_after_hours=_stale_after(known.schedules, known.now),
             run=None if known.run is None else _facts_of(known.run, runs),
             failed_start=known.failed_start,
+            failed_turn=known.failed_turn,
             blocked_until=blocked - offset if blocked and blocked - offset > known.now else None,
             refused=(known.rate_limiter.refusal_reason or "the exchange refuses us")
             if refused and refused - offset > known.now
@@ -135,11 +164,13 @@ def report_health(known: Known, runs: RunStore, *, outage: str | None = None) ->
     )
 
 
-def _stale_after(schedule: str | None, now: datetime) -> int | None:
-    """Return after how many hours without a new candle two starts of the schedule were missed."""
-    if schedule is None:
+def _stale_after(schedules: Schedules, now: datetime) -> int | None:
+    """Return after how many hours without a new candle somebody must look; None where nothing starts by itself."""
+    if schedules.collection is None:
         return None
-    pause = longest_pause(schedule, now.replace(hour=0, minute=0, second=0, microsecond=0))
+    if schedules.stale_after:
+        return schedules.stale_after
+    pause = longest_pause(schedules.collection, now.replace(hour=0, minute=0, second=0, microsecond=0))
     return STALE_LEAST_HOURS if pause is None else max(STALE_LEAST_HOURS, 2 * -(-pause // _HOUR) + 1)
 
 

@@ -46,19 +46,21 @@ def report_system(
     settings: answers.SettingsInForce,
     limits: answers.Limits,
     ports: SystemPorts,
+    stale_after_hours: int = 0,
     outage: str | None = None,
 ) -> answers.SystemInfo:
     """Return the state of the deployment, from the series' records and the newest run: no table is scanned.
 
     Parameters
     ----------
+    stale_after_hours
+        As `Schedules` has it.
     outage
         Why the database stores nothing; None where it does.
     """
     on = settings.schedules_enabled
-    known = look(
-        ports, Schedules(settings.collection_schedule if on else None, settings.gap_fill_schedule if on else None)
-    )
+    collection, gap_fill = (settings.collection_schedule, settings.gap_fill_schedule) if on else (None, None)
+    known = look(ports, Schedules(collection, gap_fill, stale_after_hours))
     now, current, health = known.now, known.run, report_health(known, ports.runs, outage=outage)
     return answers.SystemInfo(
         service="candle-collector",

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from candle_collector.adapters.dynamodb.refusals import refusal
 from candle_collector.domain import windows
 from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
@@ -250,10 +251,12 @@ class CandlesTable:
         try:
             return getattr(self._client, operation)(**request)
         except (BotoCoreError, ClientError) as error:
-            reasons = getattr(error, "response", {}).get("CancellationReasons", ())
+            response = getattr(error, "response", {})
+            reasons = response.get("CancellationReasons", ())
             if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
                 raise StaleTurnError("a candle is not as it was read") from error
-            raise CollectorError(f"the candle table refused {operation}: {error}") from error
+            code = response.get("Error", {}).get("Code", "")
+            raise CollectorError(refusal(f"the candle table refused {operation}", error, code)) from error
 
 
 def _days(within: Window) -> tuple[str, str]:

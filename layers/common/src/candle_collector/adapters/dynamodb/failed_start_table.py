@@ -1,12 +1,13 @@
-"""The last scheduled start that failed, as one item of DynamoDB."""
+"""The last scheduled start and the last turn that failed, as an item of DynamoDB each."""
 
 from __future__ import annotations
 
 from candle_collector.adapters.dynamodb.item_table import ItemTable, translate_errors
-from candle_collector.adapters.dynamodb.items import FailedStartItem, fields_of
-from candle_collector.domain.health import FailedStart
+from candle_collector.adapters.dynamodb.items import FailedStartItem, FailedTurnItem, fields_of
+from candle_collector.domain.health import FailedStart, FailedTurn
 
 _FAILED_START = "FAILED_START"
+_FAILED_TURN = "FAILED_TURN"
 
 
 class FailedStartTable:
@@ -14,6 +15,7 @@ class FailedStartTable:
 
     def __init__(self, table: ItemTable) -> None:
         self._item = table.model(FailedStartItem)
+        self._turn = table.model(FailedTurnItem)
 
     def put(self, start: FailedStart) -> None:
         """Write the item whole."""
@@ -30,3 +32,19 @@ class FailedStartTable:
             except self._item.DoesNotExist:
                 return None
         return FailedStart(**fields_of(item))
+
+    def put_turn(self, turn: FailedTurn) -> None:
+        """Write the item whole."""
+        with translate_errors():
+            self._turn(
+                _FAILED_START, _FAILED_TURN, run_id=turn.run_id, symbol=turn.symbol, at=turn.at, reason=turn.reason
+            ).save()
+
+    def turn(self) -> FailedTurn | None:
+        """Read the item."""
+        with translate_errors():
+            try:
+                item = self._turn.get(_FAILED_START, _FAILED_TURN, consistent_read=True)
+            except self._turn.DoesNotExist:
+                return None
+        return FailedTurn(**fields_of(item))

@@ -15,6 +15,7 @@ from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 
 from candle_collector.adapters.dynamodb.items import Item
+from candle_collector.adapters.dynamodb.refusals import refusal
 from candle_collector.errors import CollectorError, StaleTurnError
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
@@ -114,4 +115,4 @@ def translate_errors() -> Iterator[None]:
             raise StaleTurnError(str(error)) from error
         if any(_CONFLICT in code for code in codes):
             raise _ConflictError(str(error)) from error
-        raise CollectorError(f"the runs table refused: {error}") from error
+        raise CollectorError(refusal("the runs table refused", error, *codes)) from error

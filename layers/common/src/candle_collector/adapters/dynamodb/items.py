@@ -159,6 +159,15 @@ class FailedStartItem(Item):
     reason = UnicodeAttribute()
 
 
+class FailedTurnItem(Item):
+    """``FAILED_START``/``FAILED_TURN``: the last turn of a worker that failed, and not for the first time."""
+
+    run_id = UnicodeAttribute()
+    symbol = UnicodeAttribute()
+    at = MomentAttribute()
+    reason = UnicodeAttribute()
+
+
 class ListingsItem(Item):
     """``LISTINGS``/``LISTINGS``: what the exchange last said of each symbol of a run, as compressed JSON."""
 
