@@ -1,6 +1,7 @@
 """CloudWatch's rules for the state of an alarm, without CloudWatch: a function of the alarm and of what was emitted.
 
-Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html, of 2026-11-26.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html, from stored copies;
+its tables as https://qiita.com/aosho235/items/17385455f26fcb49f729 explains them, not tried on AWS.
 """
 
 from __future__ import annotations

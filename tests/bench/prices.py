@@ -1,7 +1,8 @@
-"""What AWS takes, in US dollars: list prices of us-east-1 on demand, of 2026-11-26, and what is free in every account.
+"""What AWS takes, in US dollars: list prices of us-east-1 on demand, and what is free in every account.
 
-Those that a dry run computes with are the product's own (`plan_run.PRICES`). Sources: the price pages of CloudWatch,
-X-Ray, API Gateway and DynamoDB.
+Those that a dry run computes with are the product's own (`plan_run.PRICES`). What is free, and traces:
+https://aws.amazon.com/cloudwatch/pricing/ and /xray/pricing/, from stored copies without a date. Logs and dashboards:
+factualminds.com, 2026-06-13; metrics: signoz.io, 2026-02-15. Alarms, the API and storage: not looked up again.
 """
 
 from __future__ import annotations
