@@ -112,7 +112,11 @@ class _OfTheArchive:
         """Yield the gauges that there is something to say of."""
         figures, health = self._metrics.stands()
         if figures is not None:
-            yield _gauge("newest_candle_lag_hours", "Hours the newest candle is behind.", figures.lag_hours)
+            yield _gauge(
+                "newest_candle_lag_hours",
+                "Hours the newest candle is behind, as far as the schedules had time.",
+                figures.lag_hours,
+            )
             yield _gauge("open_run_overdue_seconds", "Seconds an open run is past its end.", figures.overdue_seconds)
             yield _gauge("exchange_blocked_seconds", "Seconds until the exchange is asked.", figures.blocked_seconds)
         if health is not None:

@@ -94,6 +94,7 @@ def test_a_symbol_is_sent_again_five_times_and_then_closed_with_the_reason() -> 
     assert record.missing == (Window(START, END),)
     assert record.failure is not None
     assert record.failure.kind == "gave_up"
+    assert record.failure.message.endswith(". See why in the worker's log."), "the remedy of the first sentence"
     assert system.ended(run.run_id).end_reason is None
     assert len(system.events.ended) == 1
 
