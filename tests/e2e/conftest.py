@@ -62,13 +62,13 @@ class StackUnderTest:
     environment: dict[str, str]
     exchange: str
 
-    def command(self, *arguments: str) -> str:
-        """Run `candles` and give what it said; the test fails if it fails."""
+    def command(self, *arguments: str, exit_code: int = 0) -> str:
+        """Run `candles` and give what it said; the test fails if it ends with another code."""
         called = [sys.executable, "-m", "cli", *arguments]
         ended = subprocess.run(  # noqa: S603 - the project's own command
             called, env=self.environment, cwd=PROJECT, capture_output=True, text=True, check=False
         )
-        if ended.returncode:
+        if ended.returncode != exit_code:
             pytest.fail(f"{' '.join(arguments)} failed:\n{ended.stdout}{ended.stderr}")
         return ended.stdout
 

@@ -60,10 +60,10 @@ def test_the_api_is_served_without_a_stage_prefix(stack: StackUnderTest) -> None
 def test_what_scripts_need_to_know_is_for_its_owner_alone(stack: StackUnderTest) -> None:
     assert stat.S_IMODE((stack.local_dir / "stack.json").stat().st_mode) == 0o600
     assert {"api_url", "api_key", "aws_endpoint_url", "exchange_url"} <= stack.reported.keys()
-    status = stack.command("status")
-    assert status.startswith(
-        "Empty: nothing is stored, and nothing was collected yet.\n  Remedy: Start a collection.\n"
-    )
+    info = requests.get(f"{stack.api_url}/api/admin/system/info", headers={"X-API-Key": stack.api_key}, timeout=60)
+    health = info.json()["health"]
+    status = stack.command("status", exit_code=int(health["state"] == "needs_you"))
+    assert status.startswith(health["sentence"])
     assert all(name in status for name in ("API", "MiniStack", "exchange", "state", "logs", "archive", "collects"))
 
 

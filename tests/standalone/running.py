@@ -119,4 +119,4 @@ def running_archive(folder: Path, exchange_url: str, **settings: str) -> Iterato
             archive.url = started["address"]
             yield archive
         finally:
-            process.kill()
+            archive.end(signal.SIGKILL)

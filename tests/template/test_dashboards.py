@@ -22,7 +22,7 @@ COLUMNS = 24
 MOST_METRICS = 50
 """A dashboard with more is not free."""
 
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html, of 2026-11-26:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html:
 # what AWS publishes, by the dimensions under which it does; the part of it that is used here.
 PUBLISHED: dict[str, dict[tuple[str, ...], set[str]]] = {
     "AWS/ApiGateway": {("ApiName", "Stage"): {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"}},
