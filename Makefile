@@ -25,7 +25,7 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --p
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
 # The slow ones wait for processes and the emulator most of their time, so they run beside the quick ones.
 QUICK_TIERS := tests/unit tests/integration tests/template tests/api_contract
-SERVER_TIERS := tests/standalone tests/e2e -k "not local-aws"
+SERVER_TIER := tests/e2e -k "not local-aws"
 EMULATOR_TIER := tests/e2e -k local-aws
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
@@ -125,11 +125,13 @@ check-names:
 test: lint template ## Run every check and every test, as CI does
 	@mkdir -p .local
 	@$(VENV)/python -m pytest $(EMULATOR_TIER) >.local/emulator-tier.log 2>&1 & emulator=$$!; \
-		$(VENV)/python -m pytest $(SERVER_TIERS) >.local/server-tiers.log 2>&1 & server=$$!; ended=0; \
+		$(VENV)/python -m pytest $(SERVER_TIER) >.local/server-tier.log 2>&1 & server=$$!; \
+		$(VENV)/python -m pytest tests/standalone >.local/standalone-tier.log 2>&1 & standalone=$$!; ended=0; \
 		$(VENV)/python -m pytest $(QUICK_TIERS) || ended=$$?; \
 		$(VENV)/python -m tests.mutants --sample 8 || ended=$$?; \
 		echo "waiting for the tests on servers and on the local AWS, which began beside the others"; \
-		wait $$server || ended=$$?; cat .local/server-tiers.log; \
+		wait $$standalone || ended=$$?; cat .local/standalone-tier.log; \
+		wait $$server || ended=$$?; cat .local/server-tier.log; \
 		wait $$emulator || ended=$$?; cat .local/emulator-tier.log; \
 		exit $$ended
 
