@@ -55,6 +55,15 @@ def test_columns_are_as_stored_where_every_line_is(candles: list[Candle], data: 
     assert columns_of(candles).are_as_stored() == is_read_back(candles[at])
 
 
+@pytest.mark.parametrize("text", DAMAGES)
+def test_each_damage_is_seen_in_each_field(text: str) -> None:
+    for field in FIELDS:
+        if field not in ("trade_count", "offset_ms"):
+            damaged: Any = {field: text}
+            candle = synthetic_candle("BTCUSDT", 5)._replace(**damaged)
+            assert columns_of([candle]).are_as_stored() == is_read_back(candle)
+
+
 def is_read_back(candle: Candle) -> bool:
     try:
         return candle_from_line(candle.hour, candle.line()) == candle
