@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 
+from candle_collector.adapters.emf_metrics import EmfMetrics
 from candle_collector.domain.run import SymbolRecord
-from candle_collector.observability import EmfMetrics
 from candle_collector.ports import ArchiveFigures
 
 from tests.emf import Emitted, emitted

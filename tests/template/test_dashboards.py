@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jsonschema
 import pytest
-from candle_collector.observability import EmfMetrics
+from candle_collector.adapters.emf_metrics import EmfMetrics
 
 from tests.cloudwatch import Alarm
 from tests.emf import emitted

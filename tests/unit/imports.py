@@ -26,8 +26,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     COLLECTING: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, COLLECTING}),
     READING: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, READING}),
     API: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, COLLECTING, READING, API}),
-    OBSERVABILITY: frozenset({DOMAIN, PORTS}),
-    BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTERS, COLLECTING, READING, API, OBSERVABILITY}),
+    OBSERVABILITY: frozenset(),
+    BOOTSTRAP: frozenset({DOMAIN, ERRORS, PORTS, SETTINGS, ADAPTERS, COLLECTING, READING, API}),
     FUNCTION: frozenset({DOMAIN, ERRORS, ANSWERS, PORTS, SETTINGS, COLLECTING, READING, API, OBSERVABILITY, BOOTSTRAP}),
     CLI: frozenset(
         {CLI, BACKGROUND, LOCALSTACK, DOMAIN, ERRORS, ANSWERS, PORTS, SETTINGS}
@@ -51,7 +51,7 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         ("boto3", "botocore", "pynamodb", "requests", "sqlalchemy", "tenacity", "urllib3"),
         (frozenset({ADAPTERS}), frozenset()),
     ),
-    "aws_lambda_powertools": (frozenset({API, OBSERVABILITY, FUNCTION}), frozenset()),
+    "aws_lambda_powertools": (frozenset({ADAPTERS, API, OBSERVABILITY, FUNCTION}), frozenset()),
     **dict.fromkeys(("uvicorn", "apscheduler", "prometheus_client"), (frozenset({STANDALONE}), frozenset())),
     # the one body that is checked; the document, which no function builds; and records as JSON, none of them on Lambda
     "pydantic": (

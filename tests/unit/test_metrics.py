@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from candle_collector.adapters.emf_metrics import EmfMetrics
 from candle_collector.bootstrap import SqlContainer
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.measure_archive import measure_archive
@@ -12,7 +13,6 @@ from candle_collector.domain import windows
 from candle_collector.domain.closing import lag_hours
 from candle_collector.domain.run import Failure, Outcome, Run, degraded_percent
 from candle_collector.errors import ExchangeUnavailableError
-from candle_collector.observability import EmfMetrics
 from candle_collector.ports import ArchiveFigures
 from candle_collector.settings import Settings
 

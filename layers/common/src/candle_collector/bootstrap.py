@@ -202,7 +202,7 @@ class Container:
     @cached_property
     def metrics(self) -> Metrics:
         """Lines of the log that CloudWatch reads."""
-        from candle_collector.observability import EmfMetrics
+        from candle_collector.adapters.emf_metrics import EmfMetrics
 
         return EmfMetrics()
 

@@ -148,3 +148,8 @@ class DatabaseUnavailableError(DatabaseError):
 
 class UnreadableRecordError(DatabaseError):
     """A record of the database is not what this project writes."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why something failed, for a person: this package's errors are sentences, others need their name."""
+    return str(error) if isinstance(error, CollectorError) else f"{type(error).__name__}: {error}"

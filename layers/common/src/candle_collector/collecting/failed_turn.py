@@ -6,7 +6,7 @@ import logging
 
 from candle_collector.domain.health import FailedTurn
 from candle_collector.domain.symbol_message import SymbolMessage
-from candle_collector.errors import CollectorError
+from candle_collector.errors import CollectorError, reason_of
 from candle_collector.ports import Clock, FailedStartStore
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,7 @@ def keep_failed_turn(
     """
     if receives < KEPT_FROM:
         return
-    reason = str(error) if isinstance(error, CollectorError) else f"{type(error).__name__}: {error}"
     try:
-        failures.put_turn(FailedTurn(message.run_id, message.symbol, clock.now(), reason))
+        failures.put_turn(FailedTurn(message.run_id, message.symbol, clock.now(), reason_of(error)))
     except CollectorError:
         log.warning("the failed turn could not be kept", exc_info=True)

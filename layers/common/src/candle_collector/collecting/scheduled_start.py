@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from candle_collector.domain.health import FailedStart
 from candle_collector.domain.run import Mode
-from candle_collector.errors import CollectionInProgressError, CollectorError, StaleTurnError
+from candle_collector.errors import CollectionInProgressError, CollectorError, StaleTurnError, reason_of
 from candle_collector.ports import Clock, FailedStartStore
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,9 @@ def keeping_failure(mode: Mode, due: str, starts: FailedStartStore, clock: Clock
     except (CollectionInProgressError, StaleTurnError):
         raise
     except Exception as error:
-        reason = str(error) if isinstance(error, CollectorError) else f"{type(error).__name__}: {error}"
         now = clock.now()
         try:
-            starts.put(FailedStart(mode, _moment(due) or now, now, reason))
+            starts.put(FailedStart(mode, _moment(due) or now, now, reason_of(error)))
         except CollectorError:
             log.warning("the failed start could not be kept", exc_info=True)
         raise
