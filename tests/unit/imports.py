@@ -51,7 +51,10 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         ("boto3", "botocore", "pynamodb", "requests", "sqlalchemy", "tenacity", "urllib3"),
         (frozenset({ADAPTERS}), frozenset()),
     ),
-    "aws_lambda_powertools": (frozenset({ADAPTERS, API, OBSERVABILITY, FUNCTION}), frozenset()),
+    "aws_lambda_powertools": (
+        frozenset({API, OBSERVABILITY, FUNCTION}),
+        frozenset({f"{PACKAGE}.adapters.emf_metrics"}),
+    ),
     **dict.fromkeys(("uvicorn", "apscheduler", "prometheus_client"), (frozenset({STANDALONE}), frozenset())),
     # the one body that is checked; the document, which no function builds; and records as JSON, none of them on Lambda
     "pydantic": (
