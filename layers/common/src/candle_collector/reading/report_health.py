@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.closing import lag_hours
 from candle_collector.domain.health import (
     STALE_LEAST_HOURS,
     FailedStart,
@@ -104,14 +104,13 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
     series = list(ports.series.all())
     newest = max((record.last for record in series if record.last is not None), default=None)
     run = current_run(ports.runs, ports.leases, now)
-    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, state.clock_offset_ms))
     return Known(
         now=now,
         run=run,
         series=series,
         rate_limiter=state,
         newest=newest,
-        lag_hours=None if newest is None else max(0, closed_end - 1 - newest),
+        lag_hours=lag_hours([newest], now, clock_offset_ms=state.clock_offset_ms),
         schedules=schedules,
         next_start=next_occurrence(schedules.collection, now) if schedules.collection else None,
         next_gap_fill=next_occurrence(schedules.gap_fill, now) if schedules.gap_fill else None,
