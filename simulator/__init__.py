@@ -1,1 +1,1 @@
-"""A simulated Binance spot market: made or replayed hourly candles, real limits and errors, and faults on demand."""
+"""A simulated Binance spot market: made or replayed candles, real limits and errors, and faults on demand."""

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.answers import Answer
-from simulator.market import HOUR_MS
+from simulator.intervals import DAY_MS, INTERVALS, Interval
 
 Rows = list[Any]
 RowFault = Callable[[Rows, Mapping[str, str], Mapping[str, Any]], Rows]
 
 _OPEN_TIME, _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _CLOSE_TIME, _QUOTE_VOLUME, _TRADES, _TAKER_BASE = range(10)
-_TEN_YEARS_MS = 87_600 * HOUR_MS
+_TEN_YEARS_MS = 3_654 * DAY_MS
+_LONGEST_MONTH_MS = 31 * DAY_MS
 
 
 def with_rows(answer: Answer, corrupted: Callable[[Rows], Rows]) -> Answer:
@@ -54,8 +55,10 @@ def _which(rows: Rows, options: Mapping[str, Any]) -> int:
     return min(int(options.get("row", len(rows) // 2)), len(rows) - 1)
 
 
-def _moved(row: list[Any], by_ms: int) -> list[Any]:
-    return [row[_OPEN_TIME] + by_ms, *row[1:_CLOSE_TIME], row[_CLOSE_TIME] + by_ms, *row[_CLOSE_TIME + 1 :]]
+def _moved(row: list[Any], interval: Interval, slots: int) -> list[Any]:
+    """Return the row so many slots of its interval later, or earlier."""
+    open_ms, close_ms = (interval.after(row[_OPEN_TIME], slots + more) for more in (0, 1))
+    return [open_ms, *row[1:_CLOSE_TIME], close_ms - 1, *row[_CLOSE_TIME + 1 :]]
 
 
 def _swapped(first: int, second: int) -> Callable[[list[Any]], list[Any]]:
@@ -72,13 +75,23 @@ def _high_below_low(row: list[Any]) -> list[Any]:
 
 
 def _before_start(rows: Rows, params: Mapping[str, str], _: Mapping[str, Any]) -> Rows:
+    interval = INTERVALS[params["interval"]]
     start_ms = int(params.get("startTime", rows[0][_OPEN_TIME]))
-    return [_moved(rows[0], start_ms - HOUR_MS - rows[0][_OPEN_TIME]), *rows]
+    slots = -1 - (rows[0][_OPEN_TIME] - start_ms) // (interval.length_ms or _LONGEST_MONTH_MS)
+    while interval.after(rows[0][_OPEN_TIME], slots) >= start_ms:  # months, of which most are shorter
+        slots -= 1
+    return [_moved(rows[0], interval, slots), *rows]
+
+
+def _from_the_future(rows: Rows, params: Mapping[str, str], _: Mapping[str, Any]) -> Rows:
+    interval = INTERVALS[params["interval"]]
+    return [*rows, _moved(rows[-1], interval, _TEN_YEARS_MS // (interval.length_ms or _LONGEST_MONTH_MS))]
 
 
 def _more_than_limit(rows: Rows, params: Mapping[str, str], _: Mapping[str, Any]) -> Rows:
+    interval = INTERVALS[params["interval"]]
     missing = int(params.get("limit", 500)) + 1 - len(rows)
-    return rows + [_moved(rows[-1], (index + 1) * HOUR_MS) for index in range(missing)]
+    return rows + [_moved(rows[-1], interval, index + 1) for index in range(missing)]
 
 
 ROW_FAULTS: Mapping[str, RowFault] = {
@@ -88,7 +101,7 @@ ROW_FAULTS: Mapping[str, RowFault] = {
     "unordered_rows": lambda rows, _, __: rows[::-1],
     "off_grid_row": _column(_OPEN_TIME, lambda opened: opened + 1),
     "row_before_start": _before_start,
-    "row_from_the_future": lambda rows, _, __: [*rows, _moved(rows[-1], _TEN_YEARS_MS)],
+    "row_from_the_future": _from_the_future,
     "more_than_limit": _more_than_limit,
     "high_below_low": _row(_high_below_low),
     "close_above_high": _column(_CLOSE, lambda price: f"{float(price) * 2 + 1:.8f}"),

@@ -48,6 +48,7 @@ class Counts:
         self._paths: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._symbols: Counter[str] = Counter()
+        self._intervals: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._clients: Counter[str] = Counter()
         self._weight = self._rows = self._inside_retry_after = 0
@@ -66,6 +67,7 @@ class Counts:
         self._inside_retry_after += requested.warned_ms is not None
         if requested.path == "/api/v3/klines":
             self._symbols[requested.params.get("symbol", "")] += 1
+            self._intervals[requested.params.get("interval", "")] += 1
 
     def ended(self, requested: Asked) -> None:
         """Count how a request was answered; one without a status was cut off."""
@@ -85,6 +87,7 @@ class Counts:
             "by_status": dict(self._statuses),
             "by_client": dict(self._clients),
             "klines_by_symbol": dict(self._symbols),
+            "klines_by_interval": dict(self._intervals),
             "rows_served": self._rows,
             "weight": self._weight,
             "weight_by_minute": {str(start_ms): used for start_ms, used in self._weight_by_minute.items()},

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.answers import Answer
-from simulator.klines import INTERVALS, KlinesQuery, klines
+from simulator.intervals import INTERVALS, Grid
+from simulator.klines import KlinesQuery, UnservedIntervalError, klines
 from simulator.listings import exchange_info, permissions, ticker
 from simulator.market import Clock, Listing, Market
 from simulator.parameters import BinanceError, Parameters
 from simulator.settings import Settings
+from simulator.shown import Shown
 
 MOST_ROWS = 1000
 _DEFAULT_ROWS = 500
 _FEW_SYMBOLS = 20
 _MANY_SYMBOLS = 100
+_INVALID_INTERVAL = (-1120, "Invalid interval.")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Endpoints:
     clock
         The exchange's clock.
     settings
-        The switches: hours left out, statuses, the weight limit that exchangeInfo says.
+        The switches: times left out, statuses, the weight limit that exchangeInfo says.
     """
 
     def __init__(self, market: Market, clock: Clock, settings: Settings) -> None:
@@ -70,18 +73,23 @@ class Endpoints:
 
     def _klines(self, parameters: Parameters) -> Answer:
         symbol = parameters.symbol(self._market.listings)
-        hours = INTERVALS.get(parameters.text("interval"))
-        if hours is None:
-            raise BinanceError(-1120, "Invalid interval.")
+        interval = INTERVALS.get(parameters.text("interval"))
+        if interval is None:
+            raise BinanceError(*_INVALID_INTERVAL)
+        listed_ms = self._settings.listed_ms(symbol)
+        if listed_ms is None:
+            listed_ms = self._market.listings[symbol].listed_ms
         query = KlinesQuery(
-            symbol=symbol,
-            hours=hours,
+            grid=Grid(interval, parameters.time_zone_ms(), listed_ms),
             start_ms=parameters.integer("startTime"),
             end_ms=parameters.integer("endTime"),
             limit=parameters.limit(_DEFAULT_ROWS, MOST_ROWS),
-            time_zone_ms=parameters.time_zone_ms(),
         )
-        texts = klines(self._market, query, self._clock.now_ms(), self._printed(symbol))
+        now_ms = self._clock.now_ms()
+        try:
+            texts = klines(self._shown(symbol, now_ms), query, now_ms)
+        except UnservedIntervalError as error:
+            raise BinanceError(*_INVALID_INTERVAL) from error
         return Answer(body=f"[{','.join(texts)}]".encode(), rows=len(texts))
 
     def _exchange_info(self, parameters: Parameters) -> Answer:
@@ -110,7 +118,7 @@ class Endpoints:
         mini = parameters.choice("type", ("FULL", "MINI")) == "MINI"
         now_ms = self._clock.now_ms()
         texts = [
-            ticker(self._market, listing.symbol, now_ms, self._printed(listing.symbol), mini=mini)
+            ticker(self._shown(listing.symbol, now_ms), listing.symbol, now_ms, mini=mini)
             for listing in self._chosen(parameters)
             if status is None or self._status(listing) == status
         ]
@@ -132,8 +140,8 @@ class Endpoints:
     def _status(self, listing: Listing) -> str:
         return self._settings.statuses.get(listing.symbol, listing.status)
 
-    def _printed(self, symbol: str) -> Callable[[int], bool]:
-        return lambda open_ms: self._settings.printed(symbol, open_ms)
+    def _shown(self, symbol: str, now_ms: int) -> Shown:
+        return Shown(self._market, symbol, now_ms, self._settings.hidden(symbol))
 
 
 def _ticker_weight(params: Mapping[str, str]) -> int:

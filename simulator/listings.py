@@ -1,13 +1,15 @@
-"""Writes the answers about the market as a whole: exchangeInfo, and the 24 hour ticker made of the last 24 candles."""
+"""Writes the answers about the market as a whole: exchangeInfo, and the ticker made of the candles of 24 hours."""
 
 import json
-from collections.abc import Callable, Iterable
-from decimal import Decimal
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
 
-from simulator.market import DAY_MS, HOUR_MS, Listing, Market
+from simulator.candles import Candle, decimal
+from simulator.intervals import DAY_MS, HOUR, INTERVALS
+from simulator.market import Listing
 from simulator.settings import Settings
+from simulator.shown import Shown
 
 _MINUTE_S = 60
 
@@ -101,47 +103,45 @@ def _symbol(listing: Listing, status: str, *, permission_sets: bool) -> dict[str
     }
 
 
-def ticker(market: Market, symbol: str, now_ms: int, printed: Callable[[int], bool], *, mini: bool) -> str:
+def ticker(shown: Shown, symbol: str, now_ms: int, *, mini: bool) -> str:
     """Return a symbol's ticker of its last 24 closed hours as JSON text; a symbol that has ended shows its last ones.
+
+    Of a recording that has no hours and nothing that makes them up, the last longer candles stand in for them.
 
     Parameters
     ----------
-    printed
-        Whether the hour that opens at a time in ms is to be served.
     mini
         Whether the smaller MINI form is meant.
     """
-    newest = (row for row in market.descending(symbol, now_ms - HOUR_MS) if printed(row[0]))
+    source = shown.source(HOUR) or next(filter(None, map(shown.source, INTERVALS.values())))
+    newest = (Candle.parse(text) for at, text in shown.descending(source, now_ms) if source.after(at) <= now_ms)
     first = next(newest, None)
-    rows = [] if first is None else [first, *takewhile(lambda row: row[0] > first[0] - DAY_MS, newest)]
-    hours = [json.loads(text) for _, text in reversed(rows)] or [[0, *["0.00000000"] * 5, 0, "0.00000000", 0]]
-    opened, closed = Decimal(hours[0][1]), Decimal(hours[-1][4])
-    high, low = max(Decimal(hour[2]) for hour in hours), min(Decimal(hour[3]) for hour in hours)
-    volume = sum((Decimal(hour[5]) for hour in hours), Decimal(0))
-    quote_volume = sum((Decimal(hour[7]) for hour in hours), Decimal(0))
-    trades = sum(hour[8] for hour in hours)
+    day_ms = 0 if first is None else source.after(first.open_ms) - DAY_MS
+    rows = [] if first is None else [first, *takewhile(lambda candle: candle.open_ms >= day_ms, newest)]
+    day = Candle.merged(rows[::-1] or [Candle(*[0] * 11)], 0, 0)
+    change, percent = day.close - day.open, (day.close / day.open - 1) * 100 if day.open else 0
     full = {
         "symbol": symbol,
-        "priceChange": f"{closed - opened:.8f}",
-        "priceChangePercent": f"{(closed / opened - 1) * 100 if opened else 0:.3f}",
-        "weightedAvgPrice": f"{quote_volume / volume if volume else 0:.8f}",
-        "prevClosePrice": f"{opened:.8f}",
-        "lastPrice": f"{closed:.8f}",
+        "priceChange": f"{'-' if change < 0 else ''}{decimal(abs(change))}",
+        "priceChangePercent": f"{percent:.3f}",
+        "weightedAvgPrice": f"{day.quote_volume / day.volume if day.volume else 0:.8f}",
+        "prevClosePrice": decimal(day.open),
+        "lastPrice": decimal(day.close),
         "lastQty": "1.00000000",
-        "bidPrice": f"{closed:.8f}",
+        "bidPrice": decimal(day.close),
         "bidQty": "1.00000000",
-        "askPrice": f"{closed:.8f}",
+        "askPrice": decimal(day.close),
         "askQty": "1.00000000",
-        "openPrice": f"{opened:.8f}",
-        "highPrice": f"{high:.8f}",
-        "lowPrice": f"{low:.8f}",
-        "volume": f"{volume:.8f}",
-        "quoteVolume": f"{quote_volume:.8f}",
+        "openPrice": decimal(day.open),
+        "highPrice": decimal(day.high),
+        "lowPrice": decimal(day.low),
+        "volume": decimal(day.volume),
+        "quoteVolume": decimal(day.quote_volume),
         "openTime": now_ms - DAY_MS,
         "closeTime": now_ms,
         "firstId": 1,
-        "lastId": max(trades, 1),
-        "count": trades,
+        "lastId": max(day.trades, 1),
+        "count": day.trades,
     }
     chosen = {name: value for name, value in full.items() if name in _MINI} if mini else full
     return json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)

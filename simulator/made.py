@@ -1,24 +1,30 @@
-"""Makes up candles: a pure function of symbol and hour, cheap enough to serve a hundred symbols' years.
+"""Makes up candles: a pure function of symbol and time, cheap enough to serve a hundred symbols' years.
 
 The symbols are those of symbols.csv, in the order of their volume: plain cryptos, the first 114 of them listed before
 2025, and what a ranking has to leave out. A price is a sum of slow and fast waves, so one hour opens where the hour
-before it closed; wicks, volumes and trade counts come from a hash of symbol and day.
+before it closed; wicks, volumes and trade counts come from a hash of symbol and day. Hours are cut into halves, these
+into quarters and so on down to minutes, and added up to days.
 """
 
-import csv
 import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import shake_256
 from itertools import count
-from pathlib import Path
 
-from simulator.market import DAY_MS, HOUR_MS, Listing, Row
+from simulator.candles import DECIMALS, Candle
+from simulator.intervals import DAY, DAY_MS, HOUR, HOUR_MS, INTERVALS, Interval
+from simulator.market import Listing, Row
+from simulator.parts import split
+from simulator.symbols import hour_of, symbols
 
-_SYMBOLS = Path(__file__).with_name("symbols.csv")
+_THREE, _MINUTE = INTERVALS["3m"], INTERVALS["1m"]
+_CUT_FROM = {
+    INTERVALS[name]: INTERVALS[whole] for name, whole in (("30m", "1h"), ("15m", "30m"), ("5m", "15m"), ("1m", "5m"))
+}
+"""What each interval within an hour is cut from; 3m, into which 5m cannot be cut, is added up from minutes."""
 
 EXCHANGE_OUTAGES = ("2021-04-25T05/2021-04-25T08", "2023-03-24T13/2023-03-24T14")
 """Hours that no symbol has, as half-open windows: two of Binance's real outages."""
@@ -51,12 +57,8 @@ class _Series:
         return self.listed <= hour < self.ended and not any(start <= hour < end for start, end in self.halts)
 
 
-def _hour(text: str) -> int:
-    return int(datetime.fromisoformat(text + ":00").replace(tzinfo=UTC).timestamp()) // 3600
-
-
 def _windows(texts: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple((_hour(start), _hour(end)) for start, end in (text.split("/") for text in texts))
+    return tuple((hour_of(start), hour_of(end)) for start, end in (text.split("/") for text in texts))
 
 
 def _series(line: Mapping[str, str]) -> _Series:
@@ -67,6 +69,7 @@ def _series(line: Mapping[str, str]) -> _Series:
             base=line["base"],
             quote=line["quote"],
             status=line["status"],
+            listed_ms=hour_of(line["listed"]) * HOUR_MS,
             price_decimals=min(8, max(2, 4 - math.floor(math.log10(price)))),
             volume_decimals=5 if price >= 1 else 2,
             leveraged=line["kind"] == "leveraged",
@@ -74,39 +77,95 @@ def _series(line: Mapping[str, str]) -> _Series:
         price=price,
         hourly_quote_volume=float(line["daily_quote_volume"]) / 24,
         calm=_STEADY.get(line["kind"], 1.0),
-        listed=_hour(line["listed"]),
-        ended=_hour(line["ended"]) if line["ended"] else math.inf,
+        listed=hour_of(line["listed"]),
+        ended=hour_of(line["ended"]) if line["ended"] else math.inf,
         halts=_windows(EXCHANGE_OUTAGES + tuple(line["halts"].split())),
     )
+
+
+_INTERVALS = tuple(interval for interval in INTERVALS.values() if interval in {_THREE, HOUR, DAY, *_CUT_FROM})
+"""What there are rows of; the others are sums of these."""
 
 
 class MadeMarket:
     """The market whose candles are synthetic."""
 
     def __init__(self) -> None:
-        with _SYMBOLS.open(encoding="utf-8", newline="") as lines:
-            self._series = {line["symbol"]: _series(line) for line in csv.DictReader(lines)}
+        self._series = {symbol: _series(line) for symbol, line in symbols().items()}
         self.listings: Mapping[str, Listing] = {symbol: item.listing for symbol, item in self._series.items()}
 
-    def ascending(self, symbol: str, start_ms: int) -> Iterator[Row]:
+    def intervals(self, symbol: str) -> tuple[Interval, ...]:  # noqa: ARG002 - what a market offers
+        """Return the intervals of which there are rows: every symbol has the same."""
+        return _INTERVALS
+
+    def ascending(self, symbol: str, interval: Interval, start_ms: int) -> Iterator[Row]:
         """Yield rows that open at or after `start_ms`, oldest first, on and on unless the symbol has ended."""
         series = self._series[symbol]
-        first_ms = max(start_ms, series.listed * HOUR_MS)
-        for day in count(first_ms // DAY_MS):
+        if interval.length_ms < HOUR_MS:
+            for open_ms, _ in self.ascending(symbol, HOUR, start_ms // HOUR_MS * HOUR_MS):
+                for part in _parts(series, interval, open_ms):
+                    if part.open_ms >= start_ms:
+                        yield part.open_ms, part.text()
+            return
+        for day in count(max(start_ms // DAY_MS, series.listed // 24)):
             if day * 24 >= series.ended:
                 return
-            for row in _day(series, day):
-                if row[0] >= first_ms:
+            for row in _rows(series, interval, day):
+                if row[0] >= start_ms:
                     yield row
 
-    def descending(self, symbol: str, end_ms: int) -> Iterator[Row]:
+    def descending(self, symbol: str, interval: Interval, end_ms: int) -> Iterator[Row]:
         """Yield rows that open at or before `end_ms`, newest first, back to the listing."""
         series = self._series[symbol]
+        if interval.length_ms < HOUR_MS:
+            for open_ms, _ in self.descending(symbol, HOUR, end_ms):
+                for part in reversed(_parts(series, interval, open_ms)):
+                    if part.open_ms <= end_ms:
+                        yield part.open_ms, part.text()
+            return
         last_ms = end_ms if series.ended == math.inf else min(end_ms, int(series.ended - 1) * HOUR_MS)
         for day in range(last_ms // DAY_MS, series.listed // 24 - 1, -1):
-            for row in reversed(_day(series, day)):
+            for row in reversed(_rows(series, interval, day)):
                 if row[0] <= last_ms:
                     yield row
+
+
+def _rows(series: _Series, interval: Interval, day: int) -> tuple[Row, ...]:
+    """Return the candles of a UTC day (days since 1970): its hours, or itself."""
+    return _hours(series, day) if interval is HOUR else _whole(series, day)
+
+
+@lru_cache(maxsize=16_384)  # 4 years of 11 symbols, about 6 MB
+def _whole(series: _Series, day: int) -> tuple[Row, ...]:
+    """Return the candle of a day that its hours make up, or nothing where it has no hours."""
+    hours = [Candle.parse(text) for _, text in _hours(series, day)]
+    open_ms = day * DAY_MS
+    return ((open_ms, Candle.merged(hours, open_ms, open_ms + DAY_MS - 1).text()),) if hours else ()
+
+
+@lru_cache(maxsize=1024)  # of minutes about 30 MB
+def _parts(series: _Series, interval: Interval, hour_ms: int) -> tuple[Candle, ...]:
+    """Return the candles of an interval within the hour that opens at `hour_ms` and was printed."""
+    if interval is HOUR:
+        return (Candle.parse(next(text for at, text in _hours(series, hour_ms // DAY_MS) if at == hour_ms)),)
+    if interval is _THREE:
+        minutes = _parts(series, _MINUTE, hour_ms)
+        threes = (minutes[index : index + 3] for index in range(0, len(minutes), 3))
+        return tuple(Candle.merged(three, three[0].open_ms, three[-1].close_ms) for three in threes)
+    whole = _CUT_FROM[interval]
+    listing = series.listing
+    tick, step = (10 ** (DECIMALS - decimals) for decimals in (listing.price_decimals, listing.volume_decimals))
+    return tuple(
+        part
+        for candle in _parts(series, whole, hour_ms)
+        for part in split(
+            candle,
+            whole.length_ms // interval.length_ms,
+            b"%s %s %d" % (listing.symbol.encode(), interval.name.encode(), candle.open_ms),
+            tick=tick,
+            step=step,
+        )
+    )
 
 
 def _prices(series: _Series, hours: range) -> list[float]:
@@ -117,8 +176,8 @@ def _prices(series: _Series, hours: range) -> list[float]:
 
 
 @lru_cache(maxsize=4096)  # a year of 11 symbols, about 35 MB
-def _day(series: _Series, day: int) -> tuple[Row, ...]:
-    """Return the candles of a UTC day (days since 1970), as many as were printed."""
+def _hours(series: _Series, day: int) -> tuple[Row, ...]:
+    """Return the hours of a UTC day (days since 1970), as many as were printed."""
     listing = series.listing
     name = listing.symbol.encode()
     randoms = _RANDOMS.unpack(shake_256(b"%s %d" % (name, day)).digest(_RANDOMS.size))

@@ -1,12 +1,11 @@
-"""What a market has to offer to be served: its listings and their hourly rows in either direction."""
+"""What a market has to offer to be served: its listings and their rows in either direction."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
+from simulator.intervals import Interval
 
 Row = tuple[int, str]
 """A candle's open time in ms and its JSON text, the twelve columns as Binance sends them."""
@@ -20,6 +19,8 @@ class Listing:
     ----------
     status
         ``TRADING`` or ``BREAK``; the settings can say otherwise.
+    listed_ms
+        When it was listed: candles of 3d are counted from that day.
     price_decimals, volume_decimals
         How many decimals prices and volumes have before the zeros.
     leveraged
@@ -30,23 +31,27 @@ class Listing:
     base: str
     quote: str
     status: str
+    listed_ms: int
     price_decimals: int = 8
     volume_decimals: int = 8
     leveraged: bool = False
 
 
 class Market(Protocol):
-    """A source of hourly candles."""
+    """A source of candles."""
 
     @property
     def listings(self) -> Mapping[str, Listing]:
         """Every symbol, in the order that exchangeInfo lists them."""
 
-    def ascending(self, symbol: str, start_ms: int) -> Iterator[Row]:
-        """Yield rows that open at or after `start_ms`, oldest first; the made ones never end."""
+    def intervals(self, symbol: str) -> Sequence[Interval]:
+        """Return the intervals of which the symbol has rows of its own, the shortest first."""
 
-    def descending(self, symbol: str, end_ms: int) -> Iterator[Row]:
-        """Yield rows that open at or before `end_ms`, newest first."""
+    def ascending(self, symbol: str, interval: Interval, start_ms: int) -> Iterator[Row]:
+        """Yield rows of one of `intervals` that open at or after `start_ms`, oldest first; made ones never end."""
+
+    def descending(self, symbol: str, interval: Interval, end_ms: int) -> Iterator[Row]:
+        """Yield rows of one of `intervals` that open at or before `end_ms`, newest first."""
 
 
 class Clock:

@@ -1,18 +1,29 @@
-"""Replays a folder of Binance's archive files, ``SYMBOL-1h-YEAR[-MONTH].csv[.gz]``, parsing only what is asked for."""
+"""Replays a folder of Binance's archive files, ``SYMBOL-INTERVAL-*.csv[.gz]``, parsing only what is asked for."""
 
 import gzip
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
-from simulator.market import HOUR_MS, Listing, Row
+from simulator.candles import DECIMALS
+from simulator.intervals import DAY, INTERVALS, MONTH, Interval
+from simulator.market import Listing, Row
+from simulator.symbols import listed_ms
 
-_NAME = re.compile(r"(?P<symbol>[\w.-]+)-1h-(?P<year>\d{4})(-\d{2}){0,2}\.csv(\.gz)?")
+_ARCHIVE_NAMES = {**INTERVALS, "1mo": MONTH}
+"""Intervals by their names in files: some file systems do not know 1m from 1M."""
+
+_NAME = re.compile(rf"(?P<symbol>[\w.-]+?)-(?P<interval>{'|'.join(_ARCHIVE_NAMES)})-(?P<period>.+?)\.csv(\.gz)?")
 _QUOTES = ("USDT", "FDUSD", "USDC", "TUSD", "BUSD", "DAI", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL", "GBP")
 _COLUMNS = 12
+_ALWAYS = (0, 10**14)
 _MICROSECONDS = 10**14
 """The archive's times are microseconds from 2025 on: larger than any time in ms before the year 5138."""
 
@@ -24,10 +35,26 @@ class ReplayError(Exception):
     """A folder that cannot be replayed; the message says what is wrong with it."""
 
 
+@dataclass
+class _Part:
+    """Files whose periods overlap, and their rows, which are read when they are first asked for."""
+
+    start_ms: int
+    end_ms: int
+    files: list[Path]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All rows by open time; of rows that several files have, the last file's by name."""
+        rows = {row[0]: row for path in sorted(self.files) for row in _read(path)}
+        return [rows[opened] for opened in sorted(rows)]
+
+
 class ReplayedMarket:
     """The market that a folder of archive files recorded.
 
-    A symbol whose last row is the folder's newest is TRADING, one whose data ends earlier is in BREAK.
+    A symbol of which the next candle could not have closed yet when the folder's newest one had is TRADING, one whose
+    data ends earlier is in BREAK.
 
     Parameters
     ----------
@@ -37,32 +64,32 @@ class ReplayedMarket:
     Raises
     ------
     ReplayError
-        If the folder is missing, holds no such file, or the newest file of a symbol cannot be read.
+        If the folder is missing, holds no such file, or the newest file or the oldest of a symbol cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise ReplayError(f"{folder} is not a folder. Give one that holds files such as BTCUSDT-1h-2024.csv.gz.")
-        self._files: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
-        for path in sorted(folder.iterdir()):
-            if name := _NAME.fullmatch(path.name):
-                self._files[name["symbol"]][int(name["year"])].append(path)
-        self._years: dict[tuple[str, int], list[Row]] = {}
-        ends = {symbol: last for symbol in sorted(self._files) if (last := self._last_ms(symbol)) is not None}
+        self._parts = _parts(folder)
+        ends = {symbol: end for symbol in sorted(self._parts) if (end := self._end_ms(symbol)) is not None}
         if not ends:
             raise ReplayError(f"{folder} holds no candles: no file such as BTCUSDT-1h-2024.csv[.gz] with rows in it.")
-        self.newest_ms = max(ends.values())
+        self._closed_ms = max(closed_ms for closed_ms, _ in ends.values())
         self.listings: Mapping[str, Listing] = {
-            symbol: _listing(symbol, trading=end // HOUR_MS == self.newest_ms // HOUR_MS)
-            for symbol, end in ends.items()
+            symbol: _listing(symbol, self._first_ms(symbol), trading=next_ms > self._closed_ms)
+            for symbol, (_, next_ms) in ends.items()
         }
 
     @property
     def clock_start_ms(self) -> int:
-        """An hour after the newest row opened, when it has closed, and a margin."""
-        return self.newest_ms + HOUR_MS + CLOCK_MARGIN_MS
+        """When the newest candle has closed, and a margin."""
+        return self._closed_ms + CLOCK_MARGIN_MS
 
-    def ascending(self, symbol: str, start_ms: int) -> Iterator[Row]:
+    def intervals(self, symbol: str) -> list[Interval]:
+        """Return the intervals that were recorded of a symbol, the shortest first."""
+        return [interval for interval in INTERVALS.values() if interval in self._parts[symbol]]
+
+    def ascending(self, symbol: str, interval: Interval, start_ms: int) -> Iterator[Row]:
         """Yield rows that open at or after `start_ms`, oldest first.
 
         Raises
@@ -70,12 +97,11 @@ class ReplayedMarket:
         ReplayError
             If a file of the symbol cannot be read.
         """
-        for year in sorted(self._files[symbol]):
-            if _year_start_ms(year + 1) > start_ms:
-                rows = self._rows(symbol, year)
-                yield from rows[bisect_left(rows, start_ms, key=_opens) :]
+        for part in self._parts[symbol][interval]:
+            if part.end_ms > start_ms:
+                yield from part.rows[bisect_left(part.rows, start_ms, key=_opens) :]
 
-    def descending(self, symbol: str, end_ms: int) -> Iterator[Row]:
+    def descending(self, symbol: str, interval: Interval, end_ms: int) -> Iterator[Row]:
         """Yield rows that open at or before `end_ms`, newest first.
 
         Raises
@@ -83,29 +109,67 @@ class ReplayedMarket:
         ReplayError
             If a file of the symbol cannot be read.
         """
-        for year in sorted(self._files[symbol], reverse=True):
-            if _year_start_ms(year) <= end_ms:
-                rows = self._rows(symbol, year)
-                yield from reversed(rows[: bisect_right(rows, end_ms, key=_opens)])
+        for part in reversed(self._parts[symbol][interval]):
+            if part.start_ms <= end_ms:
+                yield from reversed(part.rows[: bisect_right(part.rows, end_ms, key=_opens)])
 
-    def _last_ms(self, symbol: str) -> int | None:
-        return next((row[0] for row in self.descending(symbol, _year_start_ms(9999))), None)
+    def _end_ms(self, symbol: str) -> tuple[int, int] | None:
+        """Return when the symbol's newest candle closes, and the one after it; None if it has no candles."""
+        ends = []
+        for interval in self.intervals(symbol):
+            for open_ms, _ in self.descending(symbol, interval, _ALWAYS[1]):
+                ends.append((interval.after(open_ms), interval.after(open_ms, 2)))
+                break
+        return max(ends, default=None)
 
-    def _rows(self, symbol: str, year: int) -> list[Row]:
-        key = (symbol, year)
-        if key not in self._years:
-            # Monthly and yearly files may overlap: the last one read wins.
-            rows = {row[0]: row for path in self._files[symbol][year] for row in _read(path)}
-            self._years[key] = [rows[opened] for opened in sorted(rows)]
-        return self._years[key]
+    def _first_ms(self, symbol: str) -> int:
+        """Return when the symbol was listed, where that is not known when its first recorded candle opens."""
+        known_ms = listed_ms(symbol)
+        if known_ms is not None:
+            return known_ms
+        rows = (next(self.ascending(symbol, interval, 0), None) for interval in self.intervals(symbol))
+        return min(row[0] for row in rows if row is not None)
+
+
+def _parts(folder: Path) -> Mapping[str, Mapping[Interval, list[_Part]]]:
+    """Return the files of each symbol and interval, those whose periods overlap together, the oldest first."""
+    found: dict[str, dict[Interval, list[_Part]]] = defaultdict(lambda: defaultdict(list))
+    for path in folder.iterdir():
+        if name := _NAME.fullmatch(path.name):
+            start_ms, end_ms = _period_ms(name["period"])
+            found[name["symbol"]][_ARCHIVE_NAMES[name["interval"]]].append(_Part(start_ms, end_ms, [path]))
+    for by_interval in found.values():
+        for interval, parts in by_interval.items():
+            apart: list[_Part] = []
+            for part in sorted(parts, key=lambda item: item.start_ms):
+                if apart and part.start_ms < apart[-1].end_ms:
+                    last = apart[-1]
+                    apart[-1] = _Part(last.start_ms, max(last.end_ms, part.end_ms), last.files + part.files)
+                else:
+                    apart.append(part)
+            by_interval[interval] = apart
+    return {symbol: dict(by_interval) for symbol, by_interval in found.items()}
+
+
+def _period_ms(text: str) -> tuple[int, int]:
+    """Return the period that a file's name says, half open: a year, month or day, or from one to another, else all."""
+    first, _, last = text.partition("_")
+    try:
+        return _span_ms(first)[0], _span_ms(last or first)[1]
+    except ValueError:
+        return _ALWAYS
+
+
+def _span_ms(text: str) -> tuple[int, int]:
+    for pattern, interval, slots in (("%Y-%m-%d", DAY, 1), ("%Y-%m", MONTH, 1), ("%Y", MONTH, 12)):
+        with suppress(ValueError):
+            start_ms = int(datetime.strptime(text, pattern).replace(tzinfo=UTC).timestamp()) * 1000
+            return start_ms, interval.after(start_ms, slots)
+    raise ValueError(f"{text} is not a year, month or day")
 
 
 def _opens(row: Row) -> int:
     return row[0]
-
-
-def _year_start_ms(year: int) -> int:
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000
 
 
 def _read(path: Path) -> list[Row]:
@@ -114,7 +178,7 @@ def _read(path: Path) -> list[Row]:
         data = path.read_bytes()
         lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("ascii").split()
         return [_row(line) for line in lines if line[:1].isdigit()]
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, ArithmeticError) as error:
         raise ReplayError(f"{path} cannot be read as candles: {error}") from error
 
 
@@ -122,12 +186,20 @@ def _row(line: str) -> Row:
     columns = line.split(",")
     if len(columns) != _COLUMNS:
         raise ValueError(f"a line with {len(columns)} columns instead of {_COLUMNS}")
-    opened, price, high, low, closed, volume, close_time, quote, trades, taker_base, taker_quote, unused = columns
-    open_ms, close_ms = _ms(opened), _ms(close_time)
+    opened, price, high, low, closed, volume, close_time, quote, trades, taker_base, taker_quote, _ = columns
+    open_ms = _ms(opened)
     return open_ms, (
-        f'[{open_ms},"{price}","{high}","{low}","{closed}","{volume}",{close_ms},"{quote}",{int(trades)},'
-        f'"{taker_base}","{taker_quote}","{unused}"]'
+        f'[{open_ms},"{_eight(price)}","{_eight(high)}","{_eight(low)}","{_eight(closed)}","{_eight(volume)}",'
+        f'{_ms(close_time)},"{_eight(quote)}",{int(trades)},"{_eight(taker_base)}","{_eight(taker_quote)}","0"]'
     )
+
+
+def _eight(text: str) -> str:
+    """Return a decimal with eight decimals, as the archive's files have; some that people wrote have fewer."""
+    whole, _, decimals = text.partition(".")
+    if whole.isdigit() and len(decimals) == DECIMALS and decimals.isdigit():
+        return text
+    return f"{Decimal(text):.{DECIMALS}f}"
 
 
 def _ms(text: str) -> int:
@@ -135,6 +207,6 @@ def _ms(text: str) -> int:
     return time // 1000 if time >= _MICROSECONDS else time
 
 
-def _listing(symbol: str, *, trading: bool) -> Listing:
+def _listing(symbol: str, first_ms: int, *, trading: bool) -> Listing:
     quote = next((quote for quote in _QUOTES if symbol.endswith(quote) and symbol != quote), symbol[-3:])
-    return Listing(symbol, symbol.removesuffix(quote), quote, "TRADING" if trading else "BREAK")
+    return Listing(symbol, symbol.removesuffix(quote), quote, "TRADING" if trading else "BREAK", first_ms)

@@ -1,6 +1,7 @@
 """What can be switched while the exchange runs, checked as it is set: ``PUT /_exchange/settings``."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -33,12 +34,13 @@ class Settings:
     count_per_address
         Whether each client address has a budget of its own, as Binance counts; else all share one.
     omitted
-        Hours left out of answers: ``{symbol: [[start_ms, end_ms], ...]}``, half open; the symbol ``*`` means all.
+        Times without a candle of any interval: ``{symbol: [[start_ms, end_ms], ...]}``, half open; the symbol ``*``
+        means all.
     statuses
         Statuses that differ from the market's: ``{symbol: "BREAK"}``.
     listed
-        When a symbol's first and last candle open, if not as in the market: ``{symbol: [first_ms, last_ms]}``; null is
-        no bound.
+        When a symbol is listed and delisted, within what the market has: ``{symbol: [from_ms, to_ms]}``, half open;
+        null leaves a side open.
     faults
         Rules that corrupt answers, the first that matches applies: see ``faults.py``.
     """
@@ -69,13 +71,19 @@ class Settings:
         for name, value in checked.items():
             setattr(self, name, value)
 
-    def printed(self, symbol: str, open_ms: int) -> bool:
-        """Return whether the hour of `symbol` that opens at `open_ms` is to be served."""
-        first_ms, last_ms = self.listed.get(symbol, (None, None))
-        if (first_ms is not None and open_ms < first_ms) or (last_ms is not None and open_ms > last_ms):
-            return False
-        windows = (*self.omitted.get(symbol, ()), *self.omitted.get("*", ()))
-        return not any(start_ms <= open_ms < end_ms for start_ms, end_ms in windows)
+    def hidden(self, symbol: str) -> list[tuple[float, float]]:
+        """Return the windows in ms, half open, in which `symbol` has no candles whatever the market has."""
+        from_ms, to_ms = self.listed.get(symbol, (None, None))
+        windows: list[tuple[float, float]] = [*self.omitted.get(symbol, ()), *self.omitted.get("*", ())]
+        if from_ms is not None:
+            windows.append((-math.inf, from_ms))
+        if to_ms is not None:
+            windows.append((to_ms, math.inf))
+        return windows
+
+    def listed_ms(self, symbol: str) -> int | None:
+        """Return when `symbol` is listed, None if as in the market."""
+        return self.listed.get(symbol, (None, None))[0]
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings in the form in which they are set."""

@@ -45,8 +45,8 @@ class RunningExchange:
         return self._ask("GET", path, params=params)
 
     def klines(self, symbol: str, **params: str | int) -> list[list[Any]]:
-        """Return hourly candles; `params` are startTime, endTime and limit."""
-        return cast("list[list[Any]]", self.get("/api/v3/klines", symbol=symbol, interval="1h", **params))
+        """Return candles; `params` are interval, 1h if it is not named, startTime, endTime and limit."""
+        return cast("list[list[Any]]", self.get("/api/v3/klines", **{"symbol": symbol, "interval": "1h", **params}))
 
     def now_ms(self) -> int:
         """Return the exchange's time in ms."""

@@ -27,9 +27,11 @@ from candle_collector.domain.windows import HOUR_MS, Window
 from moto.core.botocore_stubber import BotocoreStubber
 from requests.adapters import HTTPAdapter
 
+from simulator.intervals import HOUR, Grid
 from simulator.klines import KlinesQuery, klines
 from simulator.made import MadeMarket
 from simulator.market import Clock
+from simulator.shown import Shown
 
 BASE_URL = "http://127.0.0.1"
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -73,8 +75,9 @@ class InstantExchange(HTTPAdapter):
         """Return the body of an answer; it is made once."""
         key = (symbol, start_ms, limit)
         if key not in self._bodies:
-            query = KlinesQuery(symbol, hours=1, start_ms=start_ms, end_ms=None, limit=limit)
-            rows = klines(self._market, query, self._clock.now_ms(), lambda _: True)
+            query = KlinesQuery(Grid(HOUR), start_ms=start_ms, end_ms=None, limit=limit)
+            now_ms = self._clock.now_ms()
+            rows = klines(Shown(self._market, symbol, now_ms), query, now_ms)
             self._bodies[key] = f"[{','.join(rows)}]".encode()
         return self._bodies[key]
 

@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -125,7 +127,10 @@ def test_a_replay_knows_symbols_whose_data_ends_early_as_broken(tmp_path: Path) 
             "symbol=btcusdt&interval=1h",
             (-1100, "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,50}$'."),
         ),
-        ("symbol=BTCUSDT&interval=7h", (-1120, "Invalid interval.")),
+        *(
+            (f"symbol=BTCUSDT&interval={name}", (-1120, "Invalid interval."))
+            for name in ("7h", "1s", "1H", "1mo", "60")
+        ),
         (
             "symbol=BTCUSDT&interval=1h&endTime=-1",
             (-1100, "Illegal characters found in parameter 'endTime'; legal range is '^[0-9]{1,20}$'."),
@@ -157,9 +162,27 @@ def test_bounds_are_inclusive_on_the_open_time_and_start_has_the_oldest(exchange
     assert opens(startTime=end, endTime=START_2025_MS) == []
 
 
-def test_500_rows_are_the_default_and_1000_the_most(exchange: RunningExchange) -> None:
-    assert len(exchange.klines("BTCUSDT")) == 500
-    assert len(exchange.klines("BTCUSDT", startTime=START_2025_MS, limit=5000)) == 1000
+@pytest.mark.parametrize("interval", ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"])
+def test_500_rows_are_the_default_and_1000_the_most_whatever_the_interval(
+    exchange: RunningExchange, interval: str
+) -> None:
+    assert len(exchange.klines("BTCUSDT", interval=interval)) == 500
+    page = exchange.klines("BTCUSDT", interval=interval, startTime=START_2025_MS - 900 * 24 * HOUR_MS, limit=5000)
+    assert len(page) == 1000
+    assert all(later[0] == earlier[6] + 1 for earlier, later in pairwise(page))
+    stats = exchange.stats()
+    assert stats["weight"] == 4
+    assert stats["klines_by_interval"] == {interval: 2}
+
+
+def test_the_longest_intervals_open_on_binances_days(exchange: RunningExchange) -> None:
+    def opens(interval: str) -> list[str]:
+        rows = exchange.klines("BTCUSDT", interval=interval, startTime=START_2025_MS + 1, limit=3)
+        return [f"{datetime.fromtimestamp(row[0] / 1000, UTC):%a %m-%d %H:%M}" for row in rows]
+
+    assert opens("1w") == ["Mon 01-06 00:00", "Mon 01-13 00:00", "Mon 01-20 00:00"]
+    assert opens("1M") == ["Sat 02-01 00:00", "Sat 03-01 00:00", "Tue 04-01 00:00"]
+    assert opens("3d") == ["Sat 01-04 00:00", "Tue 01-07 00:00", "Fri 01-10 00:00"]  # 2,697 days after the listing
 
 
 def test_the_running_candle_is_the_newest_and_nothing_comes_from_the_future(exchange: RunningExchange) -> None:
@@ -251,13 +274,29 @@ def test_omitted_hours_and_changed_listings_are_left_out(exchange: RunningExchan
     hours = [START_2025_MS + index * HOUR_MS for index in range(6)]
     exchange.settings(
         omitted={"BTCUSDT": [[hours[1], hours[2]]], "*": [[hours[3], hours[4]]]},
-        listed={"ETHUSDT": [hours[1], hours[4]]},
+        listed={"ETHUSDT": [hours[1], hours[5]]},
     )
     served = {
         symbol: [row[0] for row in exchange.klines(symbol, startTime=hours[0], limit=4)]
         for symbol in ("BTCUSDT", "ETHUSDT")
     }
     assert served == {"BTCUSDT": [hours[index] for index in (0, 2, 4, 5)], "ETHUSDT": [hours[i] for i in (1, 2, 4)]}
+
+
+def test_an_outage_of_minutes_and_a_listing_in_mid_hour_show_in_every_interval(exchange: RunningExchange) -> None:
+    minutes = [START_2025_MS + index * 60_000 for index in range(240)]
+    exchange.settings(omitted={"*": [[minutes[70], minutes[190]]]}, listed={"BTCUSDT": [minutes[7], minutes[230]]})
+    served = {
+        name: exchange.klines("BTCUSDT", interval=name, startTime=START_2025_MS) for name in ("1m", "5m", "1h", "1d")
+    }
+    expected = [*minutes[7:70], *minutes[190:230]]
+    assert [row[0] for row in served["1m"]] == expected
+    assert [row[0] for row in served["5m"]] == sorted({at // 300_000 * 300_000 for at in expected})
+    assert [row[0] for row in served["1h"]] == [minutes[0], minutes[60], minutes[180]]
+    assert {name: sum(row[8] for row in rows) for name, rows in served.items()} == dict.fromkeys(
+        served, sum(row[8] for row in served["1m"])
+    )
+    assert exchange.klines("BTCUSDT", interval="3d", startTime=0, limit=1)[0][0] == START_2025_MS  # its new listing
 
 
 def test_it_counts_what_was_asked(exchange: RunningExchange) -> None:
@@ -305,3 +344,20 @@ def test_it_ends_on_sigterm_although_an_answer_hangs() -> None:
 def test_it_keeps_its_own_time_beside_the_machines(exchange: RunningExchange) -> None:
     exchange.settings(clock_skew_ms=86_400_000)
     assert abs(exchange.now_ms() - time.time() * 1000 - 86_400_000) < HOUR_MS
+
+
+@needs_recordings
+def test_a_replay_of_several_intervals_serves_each_and_refuses_what_nothing_makes_up(tmp_path: Path) -> None:
+    files = [*KLINES.with_name("klines-intervals").glob("BTCUSDT-5m-*"), KLINES / "SOLUSDT-1h-2025.csv.gz"]
+    for path in files:
+        (tmp_path / path.name).symlink_to(path)
+    with running_exchange("--replay", str(tmp_path)) as exchange:
+        recorded = [
+            exchange.klines("BTCUSDT", interval=name, limit=1)[0][0] for name in ("5m", "30m", "1h", "1d", "1M")
+        ]
+        end_ms = START_2025_MS + 31 * 24 * HOUR_MS
+        assert recorded == [end_ms - minutes * 60_000 for minutes in (5, 30, 60, 1440, 31 * 1440)]
+        refused = exchange.get("/api/v3/klines", symbol="BTCUSDT", interval="1m")
+        assert refused == {"code": -1120, "msg": "Invalid interval."}
+        volumes = {item["symbol"]: float(item["quoteVolume"]) for item in exchange.get("/api/v3/ticker/24hr")}
+        assert volumes["BTCUSDT"] == float(exchange.klines("BTCUSDT", interval="1d", limit=1)[0][7])
