@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, ON, DATABASE_URL,
 # LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
 STAGE ?= dev
-KNOWN := ON EXCHANGE MODE START END TOP SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
+KNOWN := ON EXCHANGE MODE START END TOP QUOTES SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
 	PYTHON DATABASE_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT LOCAL_DASHBOARD_PORT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 # The settings are read only if a name is not one of the others.
@@ -41,14 +41,14 @@ help: ## Show this list
 	@echo "             EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
 	@echo "             DATABASE_URL=sqlite:////a/file.db|postgresql+psycopg://user:password@host/name"
 	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DASHBOARD_PORT=8501 LOCAL_DIR=.local"
-	@echo "Settings:    TOP_N_CRYPTOS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
+	@echo "Settings:    TOP_N_CRYPTOS QUOTE_ASSETS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
 	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they stay until they are changed"
 
 ##@ Use
 .PHONY: collect
-collect: setup ## Collect candles and watch it: [MODE= START= END= TOP= SYMBOLS= EXCHANGE= DRY_RUN=1 ON=]
-	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --symbols "$(SYMBOLS)" \
-		--exchange "$(EXCHANGE)" $(if $(filter-out 0 no false,$(DRY_RUN)),--dry-run)
+collect: setup ## Collect candles and watch it: [MODE= START= END= TOP= QUOTES= SYMBOLS= EXCHANGE= DRY_RUN=1 ON=]
+	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --quotes "$(QUOTES)" \
+		--symbols "$(SYMBOLS)" --exchange "$(EXCHANGE)" $(if $(filter-out 0 no false,$(DRY_RUN)),--dry-run)
 
 .PHONY: cancel
 cancel: setup ## Stop the run that is active; what it stored stays: [RUN=]

@@ -9,7 +9,7 @@ from typing import Any
 from candle_collector.api.limits import SYMBOLS_MOST
 from candle_collector.domain import dates
 from candle_collector.domain.run import COLLECTING_MODES
-from candle_collector.domain.universe import as_symbol, is_symbol
+from candle_collector.domain.universe import as_quote_assets, as_symbol, is_symbol
 
 from background.progress import StackError
 from cli.homes import add_home_argument
@@ -28,6 +28,7 @@ class CollectionRequest:
     top: int | None
     symbols: tuple[str, ...]
     exchange: str
+    quotes: tuple[str, ...] = ()
 
     def trigger_body(self, now: datetime) -> dict[str, Any]:
         """Make the body of the trigger.
@@ -53,6 +54,8 @@ class CollectionRequest:
             body["symbols"] = list(self.symbols)
         else:
             body["top_n"] = self.top or FIRST_LOOK_TOP
+        if self.quotes:
+            body["quote_assets"] = list(self.quotes)
         return body
 
     def describe(self, body: dict[str, Any]) -> str:
@@ -62,13 +65,14 @@ class CollectionRequest:
             parts.append(f"from {body['start_date']}")
         if "end_date" in body:
             parts.append(f"to {body['end_date']}")
-        parts.append(f"the top {body['top_n']}" if "top_n" in body else ", ".join(self.symbols))
+        in_each = f" in each of {', '.join(self.quotes)}" if self.quotes else ""
+        parts.append(f"the top {body['top_n']}{in_each}" if "top_n" in body else ", ".join(self.symbols))
         return ", ".join(parts)
 
     @property
     def is_first_look(self) -> bool:
         """Whether nothing was said of what to collect, so that the program should say how to ask for more."""
-        return self.mode == "backward" and not (self.start or self.end or self.top or self.symbols)
+        return self.mode == "backward" and not (self.start or self.end or self.top or self.symbols or self.quotes)
 
 
 def moment(text: str) -> str:
@@ -95,6 +99,14 @@ def symbols(text: str) -> tuple[str, ...]:
     return named
 
 
+def quotes(text: str) -> tuple[str, ...]:
+    """Take quote assets separated by commas."""
+    try:
+        return as_quote_assets(text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles collect` takes."""
     add_home_argument(parser)
@@ -108,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: yesterday)")
     parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")
     parser.add_argument("--symbols", type=symbols, default=(), help="these instead of the top: BTCUSDT,ETHUSDT")
+    parser.add_argument("--quotes", type=quotes, default=(), help="the top in each of these: USDT,BTC (default: USDT)")
     parser.add_argument(
         "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
     )
@@ -134,7 +147,12 @@ def request_of(arguments: argparse.Namespace) -> CollectionRequest:
         Two arguments exclude each other.
     """
     start, end = arguments.start, arguments.end
-    if arguments.symbols and arguments.top:
-        raise StackError("TOP and SYMBOLS (--top, --symbols) exclude each other.", "give one of them.")
+    for name in ("top", "quotes"):
+        if arguments.symbols and getattr(arguments, name):
+            raise StackError(
+                f"{name.upper()} and SYMBOLS (--{name}, --symbols) exclude each other.", "give one of them."
+            )
     check_range(start, end)
-    return CollectionRequest(arguments.mode, start, end, arguments.top, arguments.symbols, arguments.exchange)
+    return CollectionRequest(
+        arguments.mode, start, end, arguments.top, arguments.symbols, arguments.exchange, arguments.quotes
+    )

@@ -7,6 +7,7 @@ _VARIABLES = {
     "end_date": "END",
     "symbols": "SYMBOLS",
     "top_n": "TOP",
+    "quote_assets": "QUOTES",
     "mode": "MODE",
     "sample": "SAMPLE",
 }

@@ -30,7 +30,7 @@ from cli.collect.result import (
     where_it_lies,
 )
 from cli.collect.stack import Exchange, Stack, read_stack, worker_cold_starts
-from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, exit_code, moment, seconds_of
+from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, MINUTE, exit_code, moment, seconds_of, span
 
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.
@@ -234,7 +234,9 @@ def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stac
         else:
             days = f"{started.start_date} to {started.end_date}"
             cryptos = counted(started.total_cryptos, "crypto")
-            say(console, f"Run {started.run_id}: {started.mode}, {days}, {cryptos}.", "bold")
+            takes = started.estimated_minutes * MINUTE
+            about = f", about {span(takes)}" if takes >= MINUTE else ""
+            say(console, f"Run {started.run_id}: {started.mode}, {days}, {cryptos}{about}.", "bold")
             if started.note:
                 say(console, started.note, "yellow")
             return started.run_id

@@ -114,7 +114,7 @@ def _report(copied: list[CopiedSeries], universes: tuple[int, int]) -> int:
     stored = sum(series.imported.stored for series in copied)
     print(f"{len(copied)} series, {candles:,} candles, {stored:,} copied; {universes[0]} rankings of days copied")
     if universes[1]:
-        print(f"{universes[1]} days have another ranking in the target, which stays")
+        print(f"{universes[1]} rankings of days are others in the target, and stay")
     if different:
         print(f"{len(different)} series differ: {', '.join(different[:SHOWN_DIFFERENCES])}")
     return DIFFERENT if different or universes[1] else 0

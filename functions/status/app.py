@@ -57,18 +57,19 @@ def runs() -> Response[str]:
 
 @app.get(routes.UNIVERSE.path)
 def universe() -> Response[str]:
-    """Report the ranking of a day, as it was when a run first asked for it on that day."""
+    """Report the rankings of a day, each as it was when a run first asked for it on that day."""
     container = bootstrap.container()
     day = app.current_event.query_string_parameters.get("date") or container.clock.now().date().isoformat()
     try:
         hour = dates.start_of(day)
     except ValueError as error:
         raise InvalidRequestError("date", str(error)) from None
-    ranked = container.universes.get(windows.day_of(hour))
-    if ranked is None:
+    rankings = container.universes.get(windows.day_of(hour))
+    if not rankings:
         raise NotFoundError(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
-    symbols = [answers.RankedSymbol(**row) for row in ranked if "reason" not in row]
-    excluded = [answers.ExcludedSymbol(**row) for row in ranked if "reason" in row]
+    rows = [{**row, "quote_asset": quote_asset} for quote_asset, ranking in rankings.items() for row in ranking]
+    symbols = [answers.RankedSymbol(**row) for row in rows if "reason" not in row]
+    excluded = [answers.ExcludedSymbol(**row) for row in rows if "reason" in row]
     return answer(200, answers.Universe(windows.day_of(hour), symbols, excluded))
 
 
@@ -144,6 +145,7 @@ def system_info() -> Response[str]:
         exchange_base_url=settings.exchange_base_url,
         exchange_weight_share_percent=settings.weight_share_percent,
         top_n_cryptos=settings.top_n,
+        quote_assets=settings.quote_assets,
         collection_start_date=dates.format_start(settings.collection_start),
         collection_schedule=settings.collection_schedule,
         gap_fill_schedule=settings.gap_fill_schedule or None,

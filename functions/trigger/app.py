@@ -37,9 +37,7 @@ def trigger() -> Response[str]:
     request, dry_run = read_trigger(app.current_event.decoded_body)
     container = bootstrap.container()
     if dry_run:
-        workers = container.settings.worker_concurrency
-        plan = plan_run(request, container.run_defaults(), container.run_ports(), container.candles, workers=workers)
-        return answer(200, plan)
+        return answer(200, plan_run(request, container.run_defaults(), container.run_ports(), container.candles))
     run = start_run(request, container.run_defaults(), container.run_ports())
     if run is None:
         raise AssertionError("only an occurrence of a schedule can have started before")
@@ -102,6 +100,7 @@ def _started(run: Run) -> Response[str]:
             total_cryptos=len(run.symbols),
             status_endpoint=routes.STATUS.path,
             status_url=_status_url(run),
+            estimated_minutes=round(run.estimated_seconds / 60, 2),
             note=run.note,
         ),
     )

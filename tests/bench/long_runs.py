@@ -258,7 +258,7 @@ def dry_runs_at_once() -> Measured:
     def plan(_: int) -> bool:
         with suppress(MarketUnavailableError):
             request = RunRequest("backward", windows.first_hour_of("2018-01-01"), NOW - 12)
-            plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+            plan_run(request, system.defaults, system.run_ports(), system.candles)
             return True
         return False
 

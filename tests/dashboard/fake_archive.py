@@ -47,7 +47,21 @@ def system(state: str = "ok", sentence: str = "OK: all is well.", **members: Any
         "collection": answers.CollectionInfo("idle", run_line(), "2025-11-26T18:05:00Z", None),
         "limits": answers.Limits(500, 65_536, 100, 1000, 100, 5),
         "settings": answers.SettingsInForce(
-            *("https://api.binance.com", 80, 100, "2025-01-01", "0 */6 * * *", None, True, 1000, 3, 60, 5, True)
+            *(
+                "https://api.binance.com",
+                80,
+                100,
+                ("USDT",),
+                "2025-01-01",
+                "0 */6 * * *",
+                None,
+                True,
+                1000,
+                3,
+                60,
+                5,
+                True,
+            )
         ),
     }
     return answers.SystemInfo(**{**found, **members})
@@ -334,6 +348,7 @@ def started(body: dict[str, Any]) -> answers.Started:
             3,
             where,
             where,
+            0.02,
             None,
         )  # in the order of the answer
     )

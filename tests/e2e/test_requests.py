@@ -33,6 +33,7 @@ def test_trigger_status_and_info_take_the_key_in_three_places(stack: StackUnderT
     reported = started.json()
     run_id = reported.pop("run_id")
     assert RUN_ID.fullmatch(run_id)
+    assert 0 < reported.pop("estimated_minutes") < 1
     assert reported == {
         "success": True,
         "message": "Collection task started: backward",

@@ -49,16 +49,16 @@ class FakeUniverseStore:
     """The rankings of days."""
 
     def __init__(self) -> None:
-        self._universes: dict[str, Ranking] = {}
+        self._universes: dict[str, dict[str, Ranking]] = {}
 
-    def put(self, day: str, ranking: Ranking, *, run_id: str) -> None:
-        """Keep a day's first ranking."""
+    def put(self, day: str, quote_asset: str, ranking: Ranking, *, run_id: str) -> None:
+        """Keep a day's first ranking in a quote asset."""
         assert run_id
-        self._universes.setdefault(day, ranking)
+        self._universes.setdefault(day, {}).setdefault(quote_asset, ranking)
 
-    def get(self, day: str) -> Ranking | None:
-        """Return a day's ranking."""
-        return self._universes.get(day)
+    def get(self, day: str) -> dict[str, Ranking]:
+        """Return a day's rankings."""
+        return dict(sorted(self._universes.get(day, {}).items()))
 
     def days(self) -> list[str]:
         """Return the days."""

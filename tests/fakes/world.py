@@ -124,12 +124,14 @@ class World:
         self.metrics: Metrics = NoMetrics()
         self.defaults = RunDefaults(
             top_n=100,
+            quote_assets=("USDT",),
             collection_start=0,
             batch_size=1000,
             excluded=frozenset({"USDC"}),
             keep_stored=True,
             deadline=timedelta(hours=5),
             weight_share_percent=80,
+            workers=5,
         )
         self.weight_share_percent = 80
         self.worker_seconds: float = WORKER_SECONDS

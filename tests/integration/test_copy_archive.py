@@ -59,7 +59,7 @@ def fill(archive: Container, symbols: Sequence[str] = SYMBOLS) -> None:
         proof = Settlement((), Window(START - 99, START), Window(HOURS.stop, HOURS.stop + 50))
         stored = archive.candles.coverage(symbol, years).stored
         archive.series.put(archive.series.get(symbol).updated(stored, years, proof))
-    archive.universes.put("2024-12-24", [{"symbol": SYMBOLS[1], "quote_volume": "1.50"}], run_id="RUN")
+    archive.universes.put("2024-12-24", "USDT", [{"symbol": SYMBOLS[1], "quote_volume": "1.50"}], run_id="RUN")
 
 
 def copy(source: Container, target: Container) -> list[tuple[int, int, bool]]:

@@ -226,7 +226,7 @@ def system(limiter: RateLimiterTable, cache: MarketTable) -> World:
 
 def plan(system: World) -> object:
     request = RunRequest("backward", NOW - 100, NOW - 50)
-    return plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+    return plan_run(request, system.defaults, system.run_ports(), system.candles)
 
 
 def test_dry_runs_at_once_ask_once(system: World) -> None:

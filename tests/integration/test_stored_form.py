@@ -103,7 +103,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     },
     {
         "pk": {"S": "UNIVERSE"},
-        "sk": {"S": "2025-06-01"},
+        "sk": {"S": "2025-06-01#USDT"},
         "version": {"N": "1"},
         "run_id": {"S": RUN_ID},
         "ranked": {"S": '[{"symbol": "BTCUSDT", "quote_volume": "0.5"}]'},
@@ -166,7 +166,7 @@ def test_lease_rate_limiter_and_universe_are_read(table: ItemTable) -> None:
     state = RateLimiterTable(table).state()
     assert (state.reserved, state.period, state.blocked_until, state.block_reason) == (120, 29145600, MOMENT, "503")
     assert (state.clock_offset_ms, state.blocks, state.refused_until) == (7, 0, None)
-    assert UniverseTable(table).get("2025-06-01") == [{"symbol": "BTCUSDT", "quote_volume": "0.5"}]
+    assert UniverseTable(table).get("2025-06-01") == {"USDT": [{"symbol": "BTCUSDT", "quote_volume": "0.5"}]}
 
 
 def test_all_stores_of_a_process_share_one_client(table: ItemTable) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
-from candle_collector.domain.universe import Ranked, ranking_of
+from candle_collector.domain.universe import QuoteRanking, Ranked, ranking_of
 from candle_collector.ports import LeaseStore, UniverseStore
 
 from tests.fakes.exchange import listing
@@ -57,19 +57,31 @@ class LeaseContract:
 
 
 class UniverseContract:
-    """The ranking of a day."""
+    """The rankings of a day."""
 
     def test_the_first_ranking_of_a_day_stays(self, universes: UniverseStore) -> None:
-        assert universes.get("2025-06-01") is None
+        assert universes.get("2025-06-01") == {}
         assert universes.days() == []
         ranked = [Ranked(listing(name), Decimal(f"{number}.5")) for number, name in enumerate(("BTCUSDT", "ETHUSDT"))]
-        first = ranking_of(ranked)
-        universes.put("2025-06-01", first, run_id=A)
-        universes.put("2025-06-01", first[::-1], run_id=B)
-        assert universes.get("2025-06-01") == [
-            {"symbol": "BTCUSDT", "quote_volume": "0.5"},
-            {"symbol": "ETHUSDT", "quote_volume": "1.5"},
-        ]
-        assert universes.get("2025-06-02") is None
-        universes.put("2025-05-31", first[::-1], run_id=B)
+        first = ranking_of(QuoteRanking("USDT", tuple(ranked)))
+        universes.put("2025-06-01", "USDT", first, run_id=A)
+        universes.put("2025-06-01", "USDT", first[::-1], run_id=B)
+        kept = {
+            "USDT": [
+                {"symbol": "BTCUSDT", "quote_volume": "0.5"},
+                {"symbol": "ETHUSDT", "quote_volume": "1.5"},
+            ]
+        }
+        assert universes.get("2025-06-01") == kept
+        assert universes.get("2025-06-02") == {}
+        universes.put("2025-05-31", "USDT", first[::-1], run_id=B)
         assert universes.days() == ["2025-05-31", "2025-06-01"]
+
+    def test_a_day_keeps_the_first_ranking_in_each_quote_asset(self, universes: UniverseStore) -> None:
+        by_usdt, by_btc = [{"symbol": "BTCUSDT", "quote_volume": "1"}], [{"symbol": "ETHBTC", "quote_volume": "2"}]
+        universes.put("2025-06-01", "USDT", by_usdt, run_id=A)
+        universes.put("2025-06-01", "BTC", by_btc, run_id=B)
+        universes.put("2025-06-01", "BTC", by_usdt, run_id=B)
+        universes.put("2025-06-02", "BTCB", by_btc, run_id=B)
+        assert list(universes.get("2025-06-01").items()) == [("BTC", by_btc), ("USDT", by_usdt)]
+        assert universes.days() == ["2025-06-01", "2025-06-02"]

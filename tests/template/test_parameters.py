@@ -44,6 +44,7 @@ def test_every_parameter_is_shown_in_a_group_of_the_console() -> None:
 def test_promised_defaults() -> None:
     promised = {
         "TopNCryptos": "100",
+        "QuoteAssets": "USDT",
         "CollectionSchedule": "cron(5 0/6 * * ? *)",
         "CollectionStartDate": "2025-01-01",
         "ApiKeyRequired": "true",
@@ -81,6 +82,7 @@ def test_promised_defaults() -> None:
         ("GapFillSchedule", "cron(0 0 L * ? *)"),
         ("GapFillSchedule", "cron(0 8 ? * 2#1 *)"),
         ("ExcludedBaseAssets", "USDC,币安人生"),
+        ("QuoteAssets", "USDT,BTC,USDC,U,USD1"),
         ("AlarmEmail", "someone@example.org"),
         ("DashboardOrigin", "https://candles.example.org"),
         ("DashboardOrigin", "http://localhost:8501"),
@@ -97,6 +99,11 @@ def test_good_values_are_taken(name: str, value: str) -> None:
         ("Stage", "test"),
         ("TopNCryptos", "0"),
         ("TopNCryptos", "501"),
+        ("QuoteAssets", ""),
+        ("QuoteAssets", "usdt"),
+        ("QuoteAssets", "USDT, BTC"),
+        ("QuoteAssets", "USDT,BTC,USDT"),
+        ("QuoteAssets", "BTC,BTC"),
         ("CollectionSchedule", ""),
         ("CollectionSchedule", "0 */6 * * *"),
         ("CollectionSchedule", "cron(0 */6 * * *)"),

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from candle_collector.domain.pace import DEADLINE_MOST
 from candle_collector.domain.run import COLLECTING_MODES
 
 from tests.template.stack import PROJECT, Stack
@@ -38,6 +39,10 @@ def test_the_functions_of_the_layout_and_no_others(stack: Stack) -> None:
 def test_the_visibility_is_at_least_six_times_the_workers_timeout(stack: Stack) -> None:
     timeout = int(stack.properties("WorkerFunction")["Timeout"])
     assert int(stack.properties("CollectQueue")["VisibilityTimeout"]) >= 6 * timeout
+
+
+def test_no_run_lives_longer_than_its_messages(stack: Stack) -> None:
+    assert stack.properties("CollectQueue")["MessageRetentionPeriod"] == DEADLINE_MOST.total_seconds()
 
 
 def test_a_message_that_fails_five_times_is_kept_for_people(stack: Stack) -> None:

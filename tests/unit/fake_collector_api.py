@@ -78,6 +78,7 @@ class FakeApi:
                 "end_date": "2025-12-31T23:00:00Z",
                 "total_cryptos": 2,
                 "status_endpoint": "/api/admin/collect/status",
+                "estimated_minutes": 0.02,
                 "status_url": f"http://127.0.0.1/api/admin/collect/status?run_id={RUN}",
                 "note": None,
             },

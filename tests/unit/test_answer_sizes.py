@@ -115,7 +115,7 @@ def test_a_dry_run_of_any_size_is_sent_and_counts_all(monkeypatch: pytest.Monkey
     plan = planning._SymbolPlan("", lacking, 70, lacking, 5000)
     monkeypatch.setattr(planning, "_symbol_plan", lambda *given, **_: plan._replace(symbol=given[3].symbol))
     request = RunRequest("backward", START, symbols=names)
-    answer = plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+    answer = plan_run(request, system.defaults, system.run_ports(), system.candles)
     assert LAMBDA_MOST / 2 < sent(answer) < LAMBDA_MOST
     found = as_json(answer)
     assert (len(found["symbols"]), found["missing_hours"]) == (800, 800 * 5000)

@@ -41,7 +41,7 @@ def world() -> World:
 
 
 def plan(system: World, request: RunRequest = DAY) -> answers.Plan:
-    return plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+    return plan_run(request, system.defaults, system.run_ports(), system.candles)
 
 
 def during(system: World, happens: Callable[[], None]) -> None:
@@ -132,7 +132,7 @@ def test_a_process_that_dies_while_it_asks_stops_the_others_for_seconds_only() -
     ports = system.run_ports()
     system.market_cache.release = lambda _: None  # type: ignore[method-assign,assignment] # a dead process ends nothing
     with pytest.raises(Crash):
-        plan_run(DAY, system.defaults, ports, system.candles, workers=5)
+        plan_run(DAY, system.defaults, ports, system.candles)
     system.exchange.fetch_market = fetch  # type: ignore[method-assign] # as it was
     with pytest.raises(MarketUnavailableError, match="somebody else"):
         plan(system)

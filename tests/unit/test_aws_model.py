@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from candle_collector.collecting.plan_run import PRICES, REQUEST_SECONDS, WORKER_GB
+from candle_collector.collecting.plan_run import PRICES, WORKER_GB
+from candle_collector.domain.pace import REQUEST_SECONDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -16,7 +16,9 @@ def parse(words: list[str]) -> CollectionRequest:
     return request_of(parser_for(words).parse_args(words))
 
 
-NOTHING_SET = ["--mode", "", "--start", "", "--end", "", "--top", "", "--symbols", "", "--exchange", ""]
+NOTHING_SET = [
+    word for name in ("mode", "start", "end", "top", "quotes", "symbols", "exchange") for word in (f"--{name}", "")
+]
 
 
 def test_variables_that_nobody_set_ask_for_the_top_20_of_the_last_90_days_of_the_exchanges_clock() -> None:
@@ -47,6 +49,14 @@ def test_symbols_stand_in_the_place_of_the_top() -> None:
     assert body == {"mode": "backward", "start_date": "2025-01-01", "symbols": ["BTCUSDT", "币安人生USDT"]}
 
 
+def test_the_top_may_be_that_of_each_of_several_quote_assets() -> None:
+    request = parse(["--quotes", "USDT,BTC", "--top", "5", "--mode", "forward"])
+    body = request.trigger_body(NOW)
+    assert body == {"mode": "forward", "top_n": 5, "quote_assets": ["USDT", "BTC"]}
+    assert request.describe(body) == "forward, the top 5 in each of USDT, BTC"
+    assert not parse(["--quotes", "BTC"]).is_first_look
+
+
 def test_symbols_are_understood_as_people_write_them() -> None:
     assert parse(["--symbols", "btcusdt,ETH/USDT"]).symbols == ("BTCUSDT", "ETHUSDT")
 
@@ -74,6 +84,9 @@ def test_one_day_as_start_and_end_is_in_order() -> None:
         (["--top", "0"], "--top"),
         (["--top", "501"], "--top"),
         (["--top", "ten"], "--top"),
+        (["--quotes", "usdt"], "--quotes"),
+        (["--quotes", "USDT,USDT"], "--quotes"),
+        (["--quotes", ","], "--quotes"),
         (["--symbols", "btc usdt"], "--symbols"),
         (["--symbols", "BTCUSDT,,ETHUSDT"], "--symbols"),
     ],
@@ -92,6 +105,7 @@ def test_a_wrong_argument_is_named_before_anything_is_started(
     [
         (["--start", "2025-02-01", "--end", "2025-01-31"], "START 2025-02-01 is after END 2025-01-31"),
         (["--top", "5", "--symbols", "BTCUSDT"], "TOP and SYMBOLS"),
+        (["--quotes", "BTC", "--symbols", "BTCUSDT"], "QUOTES and SYMBOLS"),
     ],
 )
 def test_arguments_that_exclude_each_other_are_named(words: list[str], problem: str) -> None:

@@ -146,12 +146,17 @@ def test_a_series_without_a_candle_is_copied_as_what_it_is_known_to_be() -> None
     assert target.series.get(SYMBOL).absent == source.series.get(SYMBOL).absent
 
 
-def test_rankings_are_copied_where_the_day_has_none() -> None:
+def test_rankings_are_copied_where_the_day_has_none_in_the_quote_asset() -> None:
     source, target = FakeUniverseStore(), FakeUniverseStore()
     first, other = [{"symbol": "BTCUSDT", "quote_volume": "1"}], [{"symbol": "ETHUSDT", "quote_volume": "2"}]
     for day in ("2025-01-01", "2025-01-02", "2025-01-03"):
-        source.put(day, first, run_id="RUN")
-    target.put("2025-01-02", other, run_id="RUN")
-    target.put("2025-01-03", first, run_id="RUN")
-    assert copy_universes(source, target, name="copied") == (1, 1)
-    assert [target.get(day) for day in target.days()] == [first, other, first]
+        source.put(day, "USDT", first, run_id="RUN")
+    source.put("2025-01-03", "BTC", other, run_id="RUN")
+    target.put("2025-01-02", "USDT", other, run_id="RUN")
+    target.put("2025-01-03", "USDT", first, run_id="RUN")
+    assert copy_universes(source, target, name="copied") == (2, 1)
+    assert [target.get(day) for day in target.days()] == [
+        {"USDT": first},
+        {"USDT": other},
+        {"USDT": first, "BTC": other},
+    ]

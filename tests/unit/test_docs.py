@@ -28,7 +28,20 @@ DOCS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.m
 )
 MAKEFILE = (PROJECT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
-VARIABLES = {"MODE", "START", "END", "TOP", "SYMBOLS", "EXCHANGE", "STAGE", "STACK", "CONFIRM", "PYTHON", *SETTINGS}
+VARIABLES = {
+    "MODE",
+    "START",
+    "END",
+    "TOP",
+    "QUOTES",
+    "SYMBOLS",
+    "EXCHANGE",
+    "STAGE",
+    "STACK",
+    "CONFIRM",
+    "PYTHON",
+    *SETTINGS,
+}
 VARIABLES |= {"SAMPLE", "REPAIR", "ON", "DRY_RUN", "WITH", "RUN", "ONLY", "DATABASE_URL"}
 VARIABLES |= {"NOTIFY_SMTP_URL_FILE", "NOTIFY_WEBHOOK_SECRET_FILE"}
 VARIABLES |= {

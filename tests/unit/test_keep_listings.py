@@ -73,7 +73,7 @@ def test_a_run_does_not_fail_because_listings_cannot_be_kept(caplog: pytest.LogC
 def test_a_run_keeps_its_listings_and_a_dry_run_keeps_nothing() -> None:
     system = World({"BTCUSDT": range(START, START + 48)}, listings=(BITCOIN, ETHER))
     request = RunRequest("backward", START, START + 2)
-    plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5)
+    plan_run(request, system.defaults, system.run_ports(), system.candles)
     assert system.listings.get() == {}
     system.clock.advance(120)  # until the shared answers are too old
     system.start(start=START, end=START + 2)

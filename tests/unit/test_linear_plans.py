@@ -134,7 +134,7 @@ def test_a_dry_run_of_500_symbols_over_eight_years_plans_no_request(batch: int, 
     answers: list[Any] = []
     ports = system.run_ports()
     steps = steps_of(
-        lambda: answers.append(plan_run(request, system.defaults, ports, Empty(), workers=5)),
+        lambda: answers.append(plan_run(request, system.defaults, ports, Empty())),
         PACKAGE,
     )
     assert as_json(answers[0])["requests"] == 500 * -(-HOURS // min(batch, 998))
@@ -150,6 +150,6 @@ def test_a_dry_run_of_holes_everywhere_takes_the_same_steps_for_any_batch() -> N
     def steps(batch: int) -> int:
         defaults = replace(system.defaults, batch_size=batch)
         ports = system.run_ports()
-        return steps_of(lambda: plan_run(request, defaults, ports, candles, workers=5), PACKAGE)
+        return steps_of(lambda: plan_run(request, defaults, ports, candles), PACKAGE)
 
     assert steps(1) == pytest.approx(steps(1000), rel=0.02)

@@ -42,7 +42,7 @@ def test_a_run_asks_for_what_the_plan_reported(mode: Mode, *, recheck: bool) -> 
     system.candles.remove("BTCUSDT", (Window(START + 100, START + 101), Window(START + 2000, START + 2500)))
     system.exchange.requested.clear()
     request = RunRequest(mode, START if mode == "backward" else None, recheck=recheck)
-    plan = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
+    plan = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles))
     assert system.exchange.requested == []
     assert len(system.runs.runs(limit=9)) == 1
     before = len(system.candles.lines)
@@ -55,9 +55,7 @@ def test_a_run_asks_for_what_the_plan_reported(mode: Mode, *, recheck: bool) -> 
 def test_the_plan_of_what_is_covered_is_nothing() -> None:
     system = world()
     system.collect(start=START, end=END)
-    plan = as_json(
-        plan_run(RunRequest("backward", START, END), system.defaults, system.run_ports(), system.candles, workers=5)
-    )
+    plan = as_json(plan_run(RunRequest("backward", START, END), system.defaults, system.run_ports(), system.candles))
     assert (plan["missing_hours"], plan["requests"]) == (0, 0)
     assert {item["requests"] for item in plan["symbols"]} == {0}
 
@@ -65,10 +63,10 @@ def test_the_plan_of_what_is_covered_is_nothing() -> None:
 def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> None:
     system = world()
     request = RunRequest("backward", START, END)
-    fast = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
+    fast = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles))
     system.exchange.weight_limit = 100
     system.clock.advance(60)  # by then nobody takes the answers of before for new
-    slow = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles, workers=5))
+    slow = as_json(plan_run(request, system.defaults, system.run_ports(), system.candles))
     assert slow["estimated_minutes"] > fast["estimated_minutes"] > 0
     assert slow["weight"] == fast["weight"] == fast["requests"] * 2 + 100
 
@@ -76,6 +74,6 @@ def test_minutes_grow_with_the_exchanges_limit_where_that_is_what_binds() -> Non
 def test_a_plan_of_what_cannot_be_meant_is_refused_as_a_run_is() -> None:
     system = world()
     with pytest.raises(InvalidRequestError, match="end_date"):
-        plan_run(RunRequest("backward", END, START), system.defaults, system.run_ports(), system.candles, workers=5)
+        plan_run(RunRequest("backward", END, START), system.defaults, system.run_ports(), system.candles)
     with pytest.raises(InvalidRequestError, match="symbols"):
-        plan_run(RunRequest("backward", symbols=("X",)), system.defaults, system.run_ports(), system.candles, workers=5)
+        plan_run(RunRequest("backward", symbols=("X",)), system.defaults, system.run_ports(), system.candles)

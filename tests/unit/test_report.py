@@ -132,10 +132,10 @@ def test_done_grows_with_each_symbol_and_adds_up_at_every_moment() -> None:
     assert status["progress"]["eta_seconds"] == 0
 
 
-def test_the_time_left_is_computed_from_what_is_done() -> None:
+def test_the_time_left_is_that_of_the_estimate_until_something_is_done_and_computed_from_that_afterwards() -> None:
     system = world()
-    system.start(start=START, end=END)
-    assert reported(system)["progress"]["eta_seconds"] is None
+    run = system.start(start=START, end=END)
+    assert reported(system)["progress"]["eta_seconds"] == run.estimated_seconds > 0
     system.deliver()
     system.clock.advance(30)
     assert (reported(system)["elapsed_seconds"], reported(system)["progress"]["eta_seconds"]) == (30, 60)

@@ -35,9 +35,17 @@ def deployed(**settings: Any) -> SettingsInForce:
     schedules = {"collection_schedule": FORWARD, "gap_fill_schedule": None, "schedules_enabled": True}
     numbers = {"exchange_weight_share_percent": 80, "top_n_cryptos": 20, "batch_size_hours": 1000, "max_retries": 3}
     times = {"collection_start_date": "2025-01-01", "worker_timeout": 60, "run_deadline_hours": 5}
-    url = "https://data-api.binance.vision"
+    url, quotes = "https://data-api.binance.vision", ("USDT",)
     return SettingsInForce(
-        **{"exchange_base_url": url, "api_key_required": True, **schedules, **numbers, **times, **settings}
+        **{
+            "exchange_base_url": url,
+            "quote_assets": quotes,
+            "api_key_required": True,
+            **schedules,
+            **numbers,
+            **times,
+            **settings,
+        }
     )
 
 

@@ -29,6 +29,8 @@ def test_a_setting_that_only_the_stack_knows_is_missed_when_it_is_needed() -> No
         ("API_KEY_REQUIRED", "false", "api_key_required", False),
         ("API_KEY_REQUIRED", "true", "api_key_required", True),
         ("COLLECTION_START_DATE", "2025-01-01", "collection_start", windows.first_hour_of("2025-01-01")),
+        ("QUOTE_ASSETS", "USDT", "quote_assets", ("USDT",)),
+        ("QUOTE_ASSETS", "USDC,BTC,U,USD1", "quote_assets", ("USDC", "BTC", "U", "USD1")),
         ("EXCLUDED_BASE_ASSETS", "USDC,FDUSD,EUR", "excluded_base_assets", frozenset({"USDC", "FDUSD", "EUR"})),
     ],
 )
@@ -43,6 +45,18 @@ def test_a_setting_is_read(name: str, text: str, attribute: str, value: object) 
         *[("BATCH_SIZE_HOURS", "batch_size_hours", text) for text in ("0", "1001", "")],
         *[("API_KEY_REQUIRED", "api_key_required", text) for text in ("yes", "0", "", "True")],
         *[("EXCLUDED_BASE_ASSETS", "excluded_base_assets", text) for text in ("", "USDC, EUR", "USDC,")],
+        *[
+            ("QUOTE_ASSETS", "quote_assets", text)
+            for text in (
+                "",
+                "usdt",
+                "USDT, BTC",
+                "USDT,",
+                "USDT,BTC,USDT",
+                "BTC,BTC",
+                ",".join(f"Q{n}" for n in range(21)),
+            )
+        ],
         *[("MAX_RETRIES", "max_retries", text) for text in ("6", "-1")],
         *[("RUN_DEADLINE_HOURS", "run_deadline_hours", text) for text in ("0", "25")],
         *[("EXCHANGE_WEIGHT_SHARE", "weight_share_percent", text) for text in ("0", "81")],

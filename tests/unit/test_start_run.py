@@ -16,6 +16,7 @@ from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
+from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     CollectionInProgressError,
@@ -318,8 +319,7 @@ def test_the_ranking_of_a_day_is_kept_once_and_whole_however_small_the_run() -> 
     system.exchange.listings = system.exchange.listings[::-1]
     system.collect()
     ranked = system.universes.get("2025-06-01")
-    assert ranked is not None
-    assert [item["symbol"] for item in ranked] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert [item["symbol"] for item in ranked["USDT"]] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
 
 def test_named_symbols_replace_the_universe_and_one_that_no_longer_trades_may_be_named() -> None:
@@ -327,7 +327,7 @@ def test_named_symbols_replace_the_universe_and_one_that_no_longer_trades_may_be
     system.exchange.listings = (listing("BTCUSDT"), listing("OLDUSDT", "BREAK"))
     run = system.start(symbols=("OLDUSDT",))
     assert [(item.symbol, item.trading) for item in run.symbols] == [("OLDUSDT", False)]
-    assert system.universes.get("2025-06-01") is None
+    assert system.universes.get("2025-06-01") == {}
 
 
 def test_forward_keeps_symbols_up_to_date_that_left_the_top_n_as_long_as_they_trade() -> None:
@@ -367,8 +367,72 @@ def test_a_run_says_what_it_left_out_and_what_is_suspect_and_the_day_keeps_the_r
     run = system.start(start=START, end=START + 2)
     assert [item.symbol for item in run.symbols] == ["BTCUSDT", "NEWUSDT"]
     assert run.note == (
-        "left out of the top 2: USDCUSDT (stablecoin); NEWUSDT traded within 1% of 1.00 USDT all day, "
+        "left out of the top 2 in USDT: USDCUSDT (stablecoin); NEWUSDT traded within 1% of 1.00 USDT all day, "
         "as stablecoins do: EXCLUDED_BASE_ASSETS leaves out NEW if that is so"
     )
     (day,) = system.universes.days()
-    assert [row.get("reason") for row in system.universes.get(day) or ()] == [None, None, "stablecoin"]
+    assert [row.get("reason") for row in system.universes.get(day)["USDT"]] == [None, None, "stablecoin"]
+
+
+def by_quotes(*more: Listing) -> World:
+    system = world("BTCUSDT", "ETHUSDT", "ETHBTC", "SOLBTC", "BTCUSDC")
+    system.exchange.listings = (
+        listing("BTCUSDT"),
+        listing("ETHUSDT"),
+        Listing("ETHBTC", "ETH", "BTC", "TRADING"),
+        Listing("SOLBTC", "SOL", "BTC", "TRADING"),
+        Listing("BTCUSDC", "BTC", "USDC", "TRADING"),
+        *more,
+    )
+    return system
+
+
+def test_the_top_n_is_taken_in_each_quote_asset() -> None:
+    system = by_quotes()
+    system.defaults = replace(system.defaults, quote_assets=("BTC", "USDT"), top_n=1)
+    assert [item.symbol for item in system.collect().symbols] == ["ETHBTC", "BTCUSDT"]
+    rankings = system.universes.get("2025-06-01")
+    assert {quote: [row["symbol"] for row in ranking] for quote, ranking in rankings.items()} == {
+        "BTC": ["ETHBTC", "SOLBTC"],
+        "USDT": ["BTCUSDT", "ETHUSDT"],
+    }
+
+
+def test_the_quote_assets_of_a_request_replace_those_of_the_deployment_and_keep_no_other_from_the_day() -> None:
+    system = by_quotes()
+    assert [item.symbol for item in system.collect(quote_assets=("USDC",)).symbols] == ["BTCUSDC"]
+    system.collect()
+    assert list(system.universes.get("2025-06-01")) == ["USDC", "USDT"]
+
+
+def test_what_was_collected_in_a_quote_asset_that_is_ranked_no_more_stays_and_is_kept_up_to_date() -> None:
+    system = by_quotes()
+    system.collect(quote_assets=("BTC",), start=START, end=START + 10)
+    held = dict(system.candles.lines)
+    run = system.collect("forward")
+    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "ETHUSDT", "ETHBTC", "SOLBTC"]
+    assert held.items() <= system.candles.lines.items()
+    system.defaults = replace(system.defaults, keep_stored=False)
+    assert [item.symbol for item in system.collect("forward").symbols] == ["BTCUSDT", "ETHUSDT"]
+
+
+def test_a_quote_asset_that_the_exchange_does_not_list_is_refused_where_a_request_names_it() -> None:
+    error = refused(by_quotes(), quote_assets=("USDT", "USTD", "BTX"))
+    assert str(error) == "quote_assets: the exchange lists nothing that trades against USTD, BTX"
+
+
+def test_a_deployment_of_quote_assets_that_the_exchange_lost_goes_on_with_the_others_and_says_so() -> None:
+    system = by_quotes(Listing("BTCBUSD", "BTC", "BUSD", "BREAK"))
+    system.defaults = replace(system.defaults, quote_assets=("USDX", "BUSD", "USDT"))
+    run = system.start()
+    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert run.note == (
+        "nothing that could be taken trades against USDX; nothing that could be taken trades against BUSD"
+    )
+    assert list(system.universes.get("2025-06-01")) == ["USDT"]
+    system = by_quotes()
+    system.defaults = replace(system.defaults, quote_assets=("USDX",))
+    assert str(refused(system)) == (
+        "quote_assets: the exchange lists nothing that trades against USDX; "
+        "QUOTE_ASSETS of this deployment names nothing else"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_symbol_is_understood_as_people_write_it() -> None:
         ({"symbols": "BTCUSDT"}, 'symbols: must be a list, such as ["BTCUSDT"]'),
         ({"symbols": [5]}, "symbols: must be a text"),
         ({"start_date": 5}, "start_date: must be a text"),
+        ({"quote_assets": []}, "quote_assets: must name at least one"),
+        ({"quote_assets": "USDT"}, 'quote_assets: must be a list, such as ["USDT"]'),
+        ({"quote_assets": [5]}, "quote_assets: must be a text"),
+        ({"quote_assets": [f"Q{number}" for number in range(21)]}, "quote_assets: must name at most 20"),
+        (
+            {"quote_assets": ["USDT", "btc"]},
+            "quote_assets: number 2 is not a quote asset; one is written in capitals, like USDT",
+        ),
+        ({"quote_assets": ["BTC", "BTC"]}, "quote_assets: names BTC more than once"),
     ],
 )
 def test_a_refusal_is_a_sentence(fields: dict[str, Any], message: str) -> None:
@@ -67,6 +77,13 @@ def test_a_refusal_is_a_sentence(fields: dict[str, Any], message: str) -> None:
 def test_symbols_replace_the_top_n_so_that_both_are_a_mistake() -> None:
     assert read(top_n=SYMBOLS_MOST).top_n == SYMBOLS_MOST
     assert refused(symbols=["BTCUSDT"], top_n=5) == "top_n"
+
+
+def test_quote_assets_go_where_top_n_goes() -> None:
+    assert read(quote_assets=["USDT", "BTC"], top_n=5) == replace(read(top_n=5), quote_assets=("USDT", "BTC"))
+    assert read().quote_assets is None
+    assert refused(symbols=["BTCUSDT"], quote_assets=["BTC"]) == "quote_assets"
+    assert refused(mode="verify", quote_assets=["BTC"]) == "quote_assets"
 
 
 @pytest.mark.parametrize(

@@ -317,9 +317,7 @@ def test_a_sample_takes_some_of_the_windows_and_at_least_one() -> None:
         system.exchange.requested.clear()
         run = system.collect("verify", sample=sample)
         assert len(system.exchange.requested) == expected
-        plan = plan_run(
-            RunRequest("verify", sample=sample), system.defaults, system.run_ports(), system.candles, workers=5
-        )
+        plan = plan_run(RunRequest("verify", sample=sample), system.defaults, system.run_ports(), system.candles)
         assert plan.requests == expected
         assert system.record(run).outcome is Outcome.COMPLETE
     starts = set()
@@ -332,7 +330,7 @@ def test_a_sample_takes_some_of_the_windows_and_at_least_one() -> None:
 
 def test_a_plan_says_what_a_verification_asks_for() -> None:
     system = collected()
-    plan = as_json(plan_run(RunRequest("verify"), system.defaults, system.run_ports(), system.candles, workers=5))
+    plan = as_json(plan_run(RunRequest("verify"), system.defaults, system.run_ports(), system.candles))
     assert (plan["missing_hours"], plan["requests"], plan["weight"]) == (0, 5, 5 * 2 + 20)
     assert plan["symbols"][0]["windows"][0] == {
         "start": "2025-01-01T00:00:00Z",
@@ -473,10 +471,10 @@ def test_a_cancelled_verification_is_judged_by_what_it_has_compared() -> None:
 
 def test_a_verification_past_its_deadline_says_so_and_one_that_never_began_failed() -> None:
     system = collected()
-    system.defaults = replace(system.defaults, deadline=timedelta(minutes=20))
+    system.defaults = replace(system.defaults, deadline=timedelta(minutes=40))
     run = system.start("verify")
     system.queue.entries.clear()
-    for _ in range(5):
+    for _ in range(9):
         system.clock.advance(300)
         system.queue.entries.clear()
         system.tend()

@@ -99,6 +99,7 @@ class Started:
     total_cryptos: Positive
     status_endpoint: str
     status_url: str
+    estimated_minutes: Seconds
     note: str | None
 
 
@@ -262,9 +263,10 @@ class Runs:
 
 @dataclass(frozen=True)
 class RankedSymbol:
-    """A symbol of the universe and what was traded of it in 24 hours, in USDT."""
+    """A symbol of the universe and what was traded of it in 24 hours, in its quote asset."""
 
     symbol: Symbol
+    quote_asset: str
     quote_volume: str
 
 
@@ -277,7 +279,7 @@ class ExcludedSymbol(RankedSymbol):
 
 @dataclass(frozen=True)
 class Universe:
-    """The ranking of a day, best first, and what was left out of it, with the reason."""
+    """The rankings of a day, by quote asset and best first, and what was left out of them, with the reason."""
 
     date: Day
     symbols: Sequence[RankedSymbol]
@@ -430,6 +432,7 @@ class SettingsInForce:
     exchange_base_url: str
     exchange_weight_share_percent: int
     top_n_cryptos: int
+    quote_assets: Sequence[str]
     collection_start_date: Date
     collection_schedule: str
     gap_fill_schedule: str | None

@@ -246,12 +246,14 @@ class Container:
 
         return RunDefaults(
             top_n=self.settings.top_n,
+            quote_assets=self.settings.quote_assets,
             collection_start=self.settings.collection_start,
             batch_size=self.settings.batch_size_hours,
             excluded=self.settings.excluded_base_assets,
             keep_stored=self.settings.keep_stored_symbols,
             deadline=timedelta(hours=self.settings.run_deadline_hours),
             weight_share_percent=self.settings.weight_share_percent,
+            workers=self.settings.worker_concurrency,
         )
 
     def run_ports(self) -> RunPorts:

@@ -91,7 +91,7 @@ class DayTrades(NamedTuple):
     volumes
         In the quote asset, by symbol.
     at_par
-        The symbols of which every trade was near 1.00.
+        The symbols of which every trade was near 1.00 of their quote asset.
     """
 
     volumes: Mapping[str, Decimal]
@@ -333,13 +333,13 @@ class FailedStartStore(Protocol):
 
 
 class UniverseStore(Protocol):
-    """The ranking of each day on which a run asked for it."""
+    """The ranking in each quote asset of each day on which a run asked for it."""
 
-    def put(self, day: str, ranking: Ranking, *, run_id: str) -> None:
-        """Keep the ranking of a UTC day; the day's first one stays."""
+    def put(self, day: str, quote_asset: str, ranking: Ranking, *, run_id: str) -> None:
+        """Keep a ranking of a UTC day; the day's first one in a quote asset stays."""
 
-    def get(self, day: str) -> Ranking | None:
-        """Return the ranking of a UTC day."""
+    def get(self, day: str) -> dict[str, Ranking]:
+        """Return the rankings of a UTC day by quote asset, in their alphabet; none where no run asked for one."""
 
     def days(self) -> list[str]:
         """Return the UTC days that have a ranking, ascending."""

@@ -17,6 +17,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.notify_addresses import MailAddress, WebhookAddress, mail_address, webhook_address
 from candle_collector.domain.pegged_assets import PEGGED_ASSETS
 from candle_collector.domain.schedule import EXPRESSION
+from candle_collector.domain.universe import QUOTES_MOST, as_quote_assets
 from candle_collector.errors import SettingError
 
 EXCHANGE_HOSTS = (
@@ -205,6 +206,14 @@ class Settings:
 
     # What is collected
     top_n = _number("TOP_N_CRYPTOS", 1, 500, default=100)
+    # The top N are ranked in each of them.
+    quote_assets = Setting(
+        "QUOTE_ASSETS",
+        lambda text: as_quote_assets(text.split(",")),
+        f"up to {QUOTES_MOST} quote assets in capitals, each once, with commas and no spaces between, such as USDT,BTC",
+        "USDT",
+        pattern=r"^(?!(.*,)?([A-Z0-9]+)(,.*)?,\2(,.*)?$)[A-Z0-9]{1,20}(,[A-Z0-9]{1,20}){0,19}$",
+    )
     excluded_base_assets = Setting(
         "EXCLUDED_BASE_ASSETS",
         _separated,

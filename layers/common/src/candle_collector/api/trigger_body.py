@@ -12,7 +12,7 @@ from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import dates
 from candle_collector.domain.run import MODES, Mode
-from candle_collector.domain.universe import as_symbol, is_symbol
+from candle_collector.domain.universe import QUOTES_MOST, as_quote_assets, as_symbol, is_symbol
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
 _NAME = re.compile(r"[a-z_]{1,20}", re.ASCII)
@@ -28,6 +28,7 @@ class TriggerBody(BaseModel):
     end_date: str | None = None
     symbols: Annotated[list[str], Field(min_length=1, max_length=SYMBOLS_MOST)] | None = None
     top_n: Annotated[int, Field(ge=1, le=SYMBOLS_MOST)] | None = None
+    quote_assets: Annotated[list[str], Field(min_length=1, max_length=QUOTES_MOST)] | None = None
     recheck: StrictBool = False
     repair: StrictBool = False
     sample: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -53,8 +54,9 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
     for number, symbol in enumerate(symbols or (), 1):
         if not is_symbol(symbol):
             raise InvalidRequestError("symbols", f"number {number} is not a symbol; one is written like BTCUSDT")
-    if parsed.symbols is not None and parsed.top_n is not None:
-        raise InvalidRequestError("top_n", "goes without symbols: they replace the top N")
+    for field, value in (("top_n", parsed.top_n), ("quote_assets", parsed.quote_assets)):
+        if parsed.symbols is not None and value is not None:
+            raise InvalidRequestError(field, "goes without symbols: they replace the top N")
     _check_mode(parsed)
     request = RunRequest(
         mode=parsed.mode,
@@ -62,6 +64,7 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
         end=_hour("end_date", parsed.end_date),
         symbols=symbols,
         top_n=parsed.top_n,
+        quote_assets=_quotes(parsed.quote_assets),
         recheck=parsed.recheck,
         repair=parsed.repair,
         sample=100 if parsed.sample is None else parsed.sample,
@@ -72,7 +75,11 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
 def _check_mode(body: TriggerBody) -> None:
     """Refuse a field that has no meaning in the mode."""
     if body.mode == "verify":
-        given = {"top_n": body.top_n is not None, "recheck": body.recheck}
+        given = {
+            "top_n": body.top_n is not None,
+            "quote_assets": body.quote_assets is not None,
+            "recheck": body.recheck,
+        }
         why = "does not go with the mode verify"
     else:
         given = {"repair": body.repair, "sample": body.sample is not None}
@@ -80,6 +87,15 @@ def _check_mode(body: TriggerBody) -> None:
     for field, is_given in given.items():
         if is_given:
             raise InvalidRequestError(field, why)
+
+
+def _quotes(names: list[str] | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    try:
+        return as_quote_assets(names)
+    except ValueError as error:
+        raise InvalidRequestError("quote_assets", str(error)) from None
 
 
 def _hour(field: str, text: str | None) -> int | None:
@@ -107,7 +123,7 @@ def _refusal(error: ValidationError) -> InvalidRequestError:
         case "json_invalid":
             return InvalidRequestError("body", "is not JSON")
         case _:
-            return InvalidRequestError(field, _sentence(first["type"], first.get("ctx") or {}))
+            return InvalidRequestError(field, _sentence(field, first["type"], first.get("ctx") or {}))
 
 
 _SENTENCES = {
@@ -116,7 +132,7 @@ _SENTENCES = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "bool_type": "must be true or false",
-    "list_type": 'must be a list, such as ["BTCUSDT"]',
+    "list_type": 'must be a list, such as ["{example}"]',
     "too_short": "must name at least one",
     "too_long": "must name at most {max_length}",
     "string_type": "must be a text",
@@ -125,5 +141,6 @@ _SENTENCES = {
 """What a field takes, by the kinds of pydantic's complaints and the bounds that these name."""
 
 
-def _sentence(kind: str, bounds: Mapping[str, Any]) -> str:
-    return _SENTENCES.get(kind, "is not valid").format_map(bounds)
+def _sentence(field: str, kind: str, bounds: Mapping[str, Any]) -> str:
+    example = "USDT" if field == "quote_assets" else "BTCUSDT"
+    return _SENTENCES.get(kind, "is not valid").format_map({**bounds, "example": example})

@@ -66,7 +66,7 @@ def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
         again = RunRequest(
             old.mode, old.start, old.end, names, recheck=old.recheck, repair=old.repair, sample=old.sample
         )
-        run = new_run(new_id, now, again, scope, defaults)
+        run = new_run(new_id, now, again, scope, defaults, ports=ports)
         records = [
             SymbolRecord(new_id, item.symbol, trading=item.trading, range=left[item.symbol].range)
             for item in run.symbols

@@ -64,7 +64,7 @@ class SourcePorts(Protocol):
 
 
 def copy_universes(source: UniverseStore, target: UniverseStore, *, name: str) -> tuple[int, int]:
-    """Copy the rankings of days that the target has none of; return how many, and how many days differ and stay.
+    """Copy the rankings that the target has none of; return how many, and how many differ there and stay.
 
     Parameters
     ----------
@@ -74,12 +74,13 @@ def copy_universes(source: UniverseStore, target: UniverseStore, *, name: str) -
     copied = different = 0
     there = set(target.days())
     for day in source.days():
-        ranking = source.get(day) or []
-        if day not in there:
-            target.put(day, ranking, run_id=name)
-            copied += 1
-        elif target.get(day) != ranking:
-            different += 1
+        known = target.get(day) if day in there else {}
+        for quote_asset, ranking in source.get(day).items():
+            if quote_asset not in known:
+                target.put(day, quote_asset, ranking, run_id=name)
+                copied += 1
+            elif known[quote_asset] != ranking:
+                different += 1
     return copied, different
 
 

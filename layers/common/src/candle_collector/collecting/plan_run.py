@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from candle_collector import answers
+from candle_collector.collecting.estimate_run import pace_of, weight_of
 from candle_collector.collecting.run_scope import (
     RunDefaults,
     RunPorts,
@@ -19,6 +20,7 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
+from candle_collector.domain.pace import REQUEST_SECONDS
 from candle_collector.domain.plan import count_requests, verified_hours, window_hours
 from candle_collector.domain.run import KEPT_WINDOWS, RunSymbol
 from candle_collector.domain.verdict import windows_to_compare
@@ -40,9 +42,6 @@ DAY_WRITE_UNITS = 3
 DAY_READ_UNITS = 0.75
 """Of a day's item read consistently: 3 KB of the 4 KB of a unit; a query rounds its sum, not each item."""
 
-REQUEST_SECONDS = 0.35
-"""One window, fetched and stored: as the model of AWS's time has it (tests/model), not a measurement on AWS."""
-
 WORKER_GB = 0.5
 _READERS = 8
 
@@ -50,17 +49,10 @@ _SYMBOL_BYTES = 300
 """The most bytes of a planned symbol without its windows."""
 
 
-def plan_run(
-    request: RunRequest, defaults: RunDefaults, ports: RunPorts, candles: CandleStore, *, workers: int
-) -> answers.Plan:
+def plan_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts, candles: CandleStore) -> answers.Plan:
     """Return per symbol the missing hours, windows and requests, and in all weight, minutes and dollars.
 
     A verification asks for windows of what is stored; which ones a sample takes is known when the run starts.
-
-    Parameters
-    ----------
-    workers
-        How many workers run at once.
 
     Raises
     ------
@@ -74,15 +66,11 @@ def plan_run(
         plans = list(readers.map(plan_symbol, scope.symbols))
     requests = sum(plan.requests for plan in plans)
     days = sum(windows.count_days(plan.missing) for plan in plans)
-    weights = ports.exchange.weights
-    market_weight = weights.listings + (weights.volumes if request.is_ranked else 0)
-    weight = requests * weights.candles + market_weight
+    weight = weight_of(requests, request, ports.exchange.weights)
     named = answers.most_that_fit(
         KEPT_WINDOWS,
         lambda most: sum(_SYMBOL_BYTES + len(plan.reported[:most]) * answers.WINDOW_BYTES for plan in plans),
     )
-    budget = scope.market.weight_limit * defaults.weight_share_percent / 100
-    seconds = max(requests * REQUEST_SECONDS / workers, weight / budget * scope.market.weight_seconds)
     read_days = sum(plan.read_hours for plan in plans) / windows.HOURS_A_DAY
     dollars = _dollars(requests, days, len(scope.symbols), read_days=read_days)
     return answers.Plan(
@@ -104,7 +92,7 @@ def plan_run(
         missing_hours=sum(windows.count(plan.missing) for plan in plans),
         requests=requests,
         weight=weight,
-        estimated_minutes=round(seconds / 60, 2),
+        estimated_minutes=round(pace_of(scope, defaults).seconds(requests, weight) / 60, 2),
         estimated_dollars=round(sum(dollars.values()), 6),
         dollars={name: round(value, 6) for name, value in dollars.items()},
         prices=PRICES,

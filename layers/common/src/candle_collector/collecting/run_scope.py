@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from candle_collector.collecting.ask_market import MarketPorts, ask_market
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
 from candle_collector.domain.run import Mode, RunSymbol
-from candle_collector.domain.universe import LeftOut, Ranked, note_on_universe, rank
+from candle_collector.domain.universe import QuoteRanking, note_on_universe, rank
 from candle_collector.errors import InvalidRequestError, MarketUnavailableError
 from candle_collector.ports import CollectQueue, LeaseStore, ListingStore, Market, RunStore, SeriesStore, UniverseStore
 
 RANKED_MOST = 500
-"""How much of a day's ranking is kept, whatever the run takes of it: as many as a run may ask for."""
+"""How much of a day's ranking in a quote asset is kept, whatever the run takes of it: as many as a run may ask for."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class RunRequest:
         Hours, half open; None for the mode's default.
     symbols
         Replaces the universe.
+    top_n, quote_assets
+        How many symbols are taken in each of which quote assets; None for the deployment's.
     repair, sample
         Of a verification: whether candles that differ are replaced, and how many percent of the windows are compared.
     occurrence
@@ -39,6 +42,7 @@ class RunRequest:
     end: int | None = None
     symbols: tuple[str, ...] | None = None
     top_n: int | None = None
+    quote_assets: tuple[str, ...] | None = None
     recheck: bool = False
     repair: bool = False
     sample: int = 100
@@ -52,15 +56,25 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunDefaults:
-    """The defaults of the deployment."""
+    """The defaults of the deployment.
+
+    Attributes
+    ----------
+    deadline
+        How long a run may take in any case; one whose plan needs more may take longer.
+    workers
+        How many workers run at once.
+    """
 
     top_n: int
+    quote_assets: tuple[str, ...]
     collection_start: int
     batch_size: int
     excluded: frozenset[str]
     keep_stored: bool
     deadline: timedelta
     weight_share_percent: int
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -83,9 +97,8 @@ class RunScope:
     end: int
     symbols: tuple[RunSymbol, ...]
     market: Market
-    ranked: tuple[Ranked, ...] = ()
+    rankings: tuple[QuoteRanking, ...] = ()
     note: str | None = None
-    left_out: tuple[LeftOut, ...] = ()
 
 
 def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_run: bool = False) -> RunScope:
@@ -97,22 +110,48 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_r
     now = ports.clock.now()
     end_now = closed_end(now, market)
     start, end, note = _range(request, defaults, end_now)
-    ranked: tuple[Ranked, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    rankings: tuple[QuoteRanking, ...] = ()
     if request.mode == "verify":
         symbols = _with_candles(request.symbols, market, ports.series)
     elif request.symbols is not None:
         symbols = _named(request.symbols, market)
     else:
-        ranked, left_out = rank(market.listings, answers.volumes or {}, excluded=defaults.excluded, top_n=RANKED_MOST)
-        taken = ranked[: request.top_n or defaults.top_n]
-        on_universe = note_on_universe(taken, left_out, answers.at_par)
-        note = "; ".join(sentence for sentence in (note, on_universe) if sentence) or None
-        symbols = tuple(RunSymbol(item.listing.symbol) for item in taken)
+        top_n = request.top_n or defaults.top_n
+        rankings = _rankings(request, defaults, market, answers.volumes or {})
+        on_universe = [note_on_universe(ranking, top_n, answers.at_par) for ranking in rankings]
+        note = "; ".join(sentence for sentence in (note, *on_universe) if sentence) or None
+        symbols = tuple(RunSymbol(item.listing.symbol) for ranking in rankings for item in ranking.ranked[:top_n])
         symbols += _stored(request.mode, defaults, market, symbols, ports.series)
     if not symbols:
         raise MarketUnavailableError("the exchange lists no symbol that can be collected")
-    return RunScope(start, end, symbols, market, ranked, note, left_out)
+    return RunScope(start, end, symbols, market, rankings, note)
+
+
+def _rankings(
+    request: RunRequest, defaults: RunDefaults, market: Market, volumes: Mapping[str, Decimal]
+) -> tuple[QuoteRanking, ...]:
+    """Return the ranking in each quote asset.
+
+    Where the exchange does not list one of the deployment's any more, the run goes on with the others: the ranking of
+    that one is empty, and the run's note says so.
+
+    Raises
+    ------
+    InvalidRequestError
+        The exchange does not list one that the request names, or none of the deployment's.
+    """
+    quotes = request.quote_assets or defaults.quote_assets
+    listed = {listing.quote_asset for listing in market.listings}
+    unknown = [quote for quote in quotes if quote not in listed]
+    if listed and unknown and (request.quote_assets or len(unknown) == len(quotes)):
+        by_whom = "" if request.quote_assets else "; QUOTE_ASSETS of this deployment names nothing else"
+        raise InvalidRequestError(
+            "quote_assets", f"the exchange lists nothing that trades against {', '.join(unknown)}{by_whom}"
+        )
+    return tuple(
+        rank(market.listings, volumes, quote_asset=quote, excluded=defaults.excluded, top_n=RANKED_MOST)
+        for quote in quotes
+    )
 
 
 def closed_end(now: datetime, market: Market) -> int:

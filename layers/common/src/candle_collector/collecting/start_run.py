@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from candle_collector.collecting.estimate_run import estimated_seconds
 from candle_collector.collecting.keep_listings import keep_listings
 from candle_collector.collecting.run_scope import (
     RunDefaults,
@@ -19,6 +21,7 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.domain import windows
 from candle_collector.domain.ids import new_run_id
+from candle_collector.domain.pace import time_allowed
 from candle_collector.domain.run import Run, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import ranking_of
@@ -60,10 +63,11 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
             ports.leases.release(run_id)
             return None
         scope = choose(request, defaults, ports)
-        if scope.ranked:
-            day = windows.day_of(closed_end(now, scope.market))
-            ports.universes.put(day, ranking_of(scope.ranked, scope.left_out), run_id=run_id)
-        run = new_run(run_id, now, request, scope, defaults)
+        day = windows.day_of(closed_end(now, scope.market))
+        for ranking in scope.rankings:
+            if ranking.ranked:
+                ports.universes.put(day, ranking.quote_asset, ranking_of(ranking), run_id=run_id)
+        run = new_run(run_id, now, request, scope, defaults, ports=ports)
         records = [SymbolRecord(run_id, item.symbol, trading=item.trading) for item in run.symbols]
         if not write_run(run, records, ports, occurrence=request.occurrence):
             return None
@@ -103,8 +107,11 @@ def _while_leased(records: Sequence[SymbolRecord], until: datetime, clock: Clock
         yield record
 
 
-def new_run(run_id: str, now: datetime, request: RunRequest, scope: RunScope, defaults: RunDefaults) -> Run:
-    """Return a run over a scope, still to be written."""
+def new_run(
+    run_id: str, now: datetime, request: RunRequest, scope: RunScope, defaults: RunDefaults, *, ports: RunPorts
+) -> Run:
+    """Return a run over a scope, still to be written; its deadline grows with what it has to do."""
+    estimate = math.ceil(estimated_seconds(request, defaults, scope, ports))
     return Run(
         run_id=run_id,
         mode=request.mode,
@@ -113,7 +120,8 @@ def new_run(run_id: str, now: datetime, request: RunRequest, scope: RunScope, de
         symbols=scope.symbols,
         batch_size=defaults.batch_size,
         created_at=now,
-        deadline=now + defaults.deadline,
+        deadline=now + time_allowed(estimate, defaults.deadline),
+        estimated_seconds=estimate,
         recheck=request.recheck,
         repair=request.repair,
         sample=request.sample,

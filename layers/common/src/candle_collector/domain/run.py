@@ -109,6 +109,8 @@ class Run:
         The exchange's limit as it said it when the run started: so much weight in so many seconds.
     clock_offset_ms
         How far the exchange's clock was ahead of ours.
+    estimated_seconds
+        How long it was expected to take when it started.
     open
         The symbols that have not ended.
     end_reason
@@ -132,6 +134,7 @@ class Run:
     weight_limit: int = 6000
     weight_seconds: int = 60
     clock_offset_ms: int = 0
+    estimated_seconds: int = 0
     state: RunState = RunState.CREATING
     started_at: datetime | None = None
     ended_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,7 +10,9 @@ from decimal import Decimal
 from candle_collector.domain.pegged_assets import PEGGED_ASSETS
 
 TRADING = "TRADING"
-QUOTE_ASSET = "USDT"
+
+QUOTES_MOST = 20
+"""How many quote assets a run ranks at most; Binance listed 28 in 2021, most of them fiat of one country."""
 
 LEVERAGED_SUFFIXES = ("UP", "DOWN", "BULL", "BEAR")
 """Leveraged tokens are named after what they follow (BTCUP, ETHBEAR); a coin such as JUP is not one."""
@@ -22,6 +25,8 @@ _SYMBOL_MAX = 50
 
 _NAMED_MOST = 10
 """How many symbols a note names."""
+
+_QUOTE = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,17 +68,53 @@ class LeftOut(Ranked):
     reason: str
 
 
+@dataclass(frozen=True)
+class QuoteRanking:
+    """The symbols that trade against one quote asset, by what is traded of them, largest first.
+
+    Attributes
+    ----------
+    left_out
+        What would be among the ranked, in the same order.
+    """
+
+    quote_asset: str
+    ranked: tuple[Ranked, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
 Ranking = list[dict[str, str]]
-"""What is kept of a ranking: symbol and quote_volume, best first; then those that were left out, with their reason."""
+"""What is kept of the ranking in a quote asset: symbol and quote_volume, best first; then those that were left out,
+with their reason."""
 
 
-def ranking_of(ranked: Iterable[Ranked], left_out: Iterable[LeftOut] = ()) -> Ranking:
+def ranking_of(ranking: QuoteRanking) -> Ranking:
     """Return what is kept of a ranking."""
-    kept = [{"symbol": item.listing.symbol, "quote_volume": f"{item.quote_volume:f}"} for item in ranked]
+    kept = [{"symbol": item.listing.symbol, "quote_volume": f"{item.quote_volume:f}"} for item in ranking.ranked]
     return kept + [
         {"symbol": item.listing.symbol, "quote_volume": f"{item.quote_volume:f}", "reason": item.reason}
-        for item in left_out
+        for item in ranking.left_out
     ]
+
+
+def as_quote_assets(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the quote assets that are named.
+
+    Raises
+    ------
+    ValueError
+        None is named, or too many, or one is not written as the exchange does, or named twice; the message says which.
+    """
+    if not names:
+        raise ValueError("must name at least one quote asset, such as USDT")
+    if len(names) > QUOTES_MOST:
+        raise ValueError(f"must name at most {QUOTES_MOST}")
+    for number, name in enumerate(names, 1):
+        if not _QUOTE.fullmatch(name):
+            raise ValueError(f"number {number} is not a quote asset; one is written in capitals, like USDT")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ValueError(f"names {twice[0]} more than once")
+    return tuple(names)
 
 
 def is_symbol(text: str) -> bool:
@@ -100,11 +141,14 @@ def is_leveraged(base_asset: str, base_assets: Collection[str]) -> bool:
 
 
 def rank(
-    listings: Iterable[Listing], volumes: Mapping[str, Decimal], *, excluded: Collection[str], top_n: int
-) -> tuple[tuple[Ranked, ...], tuple[LeftOut, ...]]:
-    """Return the `top_n` symbols that trade against USDT, by 24 h quote volume, and what was left out among them.
-
-    Both are in the order of their volumes, largest first.
+    listings: Iterable[Listing],
+    volumes: Mapping[str, Decimal],
+    *,
+    quote_asset: str,
+    excluded: Collection[str],
+    top_n: int,
+) -> QuoteRanking:
+    """Return the `top_n` symbols that trade against a quote asset, by 24 h quote volume, and what was left out.
 
     Parameters
     ----------
@@ -121,7 +165,7 @@ def rank(
     base_assets = {listing.base_asset for listing in known}
     ranked: list[Ranked] = []
     left_out: list[LeftOut] = []
-    trading = [listing for listing in known if listing.trading and listing.quote_asset == QUOTE_ASSET]
+    trading = [listing for listing in known if listing.trading and listing.quote_asset == quote_asset]
     for listing in sorted(trading, key=lambda item: (-volumes.get(item.symbol, Decimal(0)), item.symbol)):
         volume = volumes.get(listing.symbol, Decimal(0))
         reason = _reason_against(listing.base_asset, excluded, base_assets)
@@ -131,7 +175,7 @@ def rank(
             ranked.append(Ranked(listing, volume))
             if len(ranked) == top_n:
                 break
-    return tuple(ranked), tuple(left_out)
+    return QuoteRanking(quote_asset, tuple(ranked), tuple(left_out))
 
 
 def _reason_against(base_asset: str, excluded: Collection[str], base_assets: Collection[str]) -> str | None:
@@ -140,26 +184,30 @@ def _reason_against(base_asset: str, excluded: Collection[str], base_assets: Col
     return "leveraged token" if is_leveraged(base_asset, base_assets) else None
 
 
-def note_on_universe(taken: Sequence[Ranked], left_out: Sequence[LeftOut], at_par: Collection[str]) -> str | None:
+def note_on_universe(ranking: QuoteRanking, top_n: int, at_par: Collection[str]) -> str | None:
     """Return what there is to say of a choice of symbols: what was left out of it and why, and what is suspect in it.
+
+    A symbol at par is suspect where its quote asset is money: it may be money that is pegged to the same. Against a
+    crypto, what trades at par is another form of that crypto, as WBTC is of BTC.
 
     Parameters
     ----------
-    taken
-        The symbols that were chosen, largest first.
-    left_out
-        Those that were passed over; the ones below the last that was taken are not named.
+    top_n
+        How many of the ranked symbols were taken. What was left out below the last of them is not named.
     at_par
-        The symbols that traded near 1.00 USDT the whole day, as stablecoins do.
+        The symbols that traded near 1.00 of their quote asset the whole day, as stablecoins do.
     """
-    least = min((item.quote_volume for item in taken), default=Decimal(0))
-    passed = [f"{item.listing.symbol} ({item.reason})" for item in left_out if item.quote_volume >= least]
-    suspects = [item.listing for item in taken if item.listing.symbol in at_par]
-    sentences = [f"left out of the top {len(taken)}: {_named(passed)}"] if passed else []
+    quote, taken = ranking.quote_asset, ranking.ranked[:top_n]
+    if not taken:
+        return f"nothing that could be taken trades against {quote}"
+    least = taken[-1].quote_volume
+    passed = [f"{item.listing.symbol} ({item.reason})" for item in ranking.left_out if item.quote_volume >= least]
+    suspects = [item.listing for item in taken if quote in PEGGED_ASSETS and item.listing.symbol in at_par]
+    sentences = [f"left out of the top {len(taken)} in {quote}: {_named(passed)}"] if passed else []
     if suspects:
         symbols, assets = [item.symbol for item in suspects], [item.base_asset for item in suspects]
         sentences.append(
-            f"{_named(symbols)} traded within 1% of 1.00 USDT all day, as stablecoins do: "
+            f"{_named(symbols)} traded within 1% of 1.00 {quote} all day, as stablecoins do: "
             f"EXCLUDED_BASE_ASSETS leaves out {_named(assets)} if that is so"
         )
     return "; ".join(sentences) or None

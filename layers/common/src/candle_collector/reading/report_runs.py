@@ -9,6 +9,7 @@ from datetime import datetime
 from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.comparison import Difference
+from candle_collector.domain.pace import seconds_left
 from candle_collector.domain.run import KEPT_WINDOWS, Outcome, Run, RunState, SymbolRecord, count_outcomes
 from candle_collector.ports import Clock, LeaseStore, RateLimiter, RunStore, find_run
 
@@ -97,7 +98,8 @@ def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answe
     total = len(run.symbols)
     done = sum(not record.outcome.open for record in records)
     elapsed = (now - run.created_at).total_seconds()
-    eta = round(elapsed * (total - done) / done, 1) if done and run.state is not RunState.ENDED else None
+    left = seconds_left(estimated=run.estimated_seconds, elapsed=elapsed, done=done, total=total)
+    eta = None if left is None or run.state is RunState.ENDED else round(left, 1)
     return answers.Progress(done, total, round(100 * done / total, 1), eta_seconds=0 if done == total else eta)
 
 

@@ -61,6 +61,7 @@ class RunItem(Item):
     weight_limit = IntAttribute()
     weight_seconds = IntAttribute()
     clock_offset_ms = IntAttribute()
+    estimated_seconds = IntAttribute(default=0)
     state = EnumAttribute(RunState)
     started_at = MomentAttribute(null=True)
     ended_at = MomentAttribute(null=True)
@@ -191,7 +192,7 @@ class SeriesItem(Item):
 
 
 class UniverseItem(Item):
-    """``UNIVERSE``/``2025-01-31``: the ranking of a day."""
+    """``UNIVERSE``/``2025-01-31#USDT``: the ranking of a day in a quote asset."""
 
     run_id = UnicodeAttribute()
     ranked: JSONAttribute = JSONAttribute()

@@ -149,6 +149,7 @@ universes = Table(
     "universes",
     metadata,
     Column("day", _WORD, primary_key=True),
+    Column("quote_asset", _WORD, primary_key=True),
     Column("run_id", _WORD, nullable=False),
     Column("body", Text, nullable=False),
 )
