@@ -195,6 +195,15 @@ def test_after_a_run_of_the_past_the_schedules_have_time_to_collect_what_is_new(
     assert said(lag_hours=14, newest=HOUR - 15, run=earlier)[0] == "needs_you"
 
 
+@pytest.mark.parametrize("mode", ["forward", "gap_fill", "backward"])
+def test_a_long_run_has_the_time_that_it_was_expected_to_take(mode: Mode) -> None:
+    long = replace(ENDED, mode=mode, created_at=NOW - timedelta(hours=30), expected=timedelta(hours=20))
+    assert said(lag_hours=33, newest=HOUR - 34, run=replace(long, expected=timedelta(0)))[0] == "needs_you"
+    assert said(lag_hours=33, newest=HOUR - 34, run=long)[0] == "ok"
+    late = replace(long, created_at=NOW - timedelta(hours=36))
+    assert said(lag_hours=34, newest=HOUR - 35, run=late)[0] == "needs_you"
+
+
 def test_what_earlier_runs_could_not_get_is_not_forgotten() -> None:
     assert said(failed_hours=7, failed_symbols=2)[1:] == (
         "Needs you: 7 hours that earlier runs could not get are missing in 2 cryptos.",

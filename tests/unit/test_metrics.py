@@ -178,6 +178,20 @@ def test_the_lag_grows_by_the_hour_until_something_is_stored() -> None:
     assert figures(system).lag_hours == 0
 
 
+def test_hours_in_which_a_long_run_is_at_work_as_expected_do_not_count_as_lag() -> None:
+    system = World({"BTCUSDT": range(START, NOW + 60)})
+    system.collect("forward", start=START)
+    system.exchange.weight_limit, system.exchange.weight_seconds = 1, 1200  # 20 hours for the market alone
+    system.clock.advance(3600)
+    run = system.start("forward")
+    assert run.estimated_seconds // 3600 == 34
+    before = figures(system).lag_hours
+    system.clock.advance(20 * 3600)
+    assert figures(system).lag_hours == before
+    system.clock.advance(20 * 3600)
+    assert figures(system).lag_hours == before + 6
+
+
 @pytest.mark.parametrize(("offset_ms", "hours"), [(0, 1), (-3_600_000, 0), (3_600_000, 1)])
 def test_of_two_clocks_the_one_that_is_behind_counts(offset_ms: int, hours: int) -> None:
     now = windows.moment_of(NOW + 2) + timedelta(minutes=5)

@@ -25,8 +25,8 @@ def pace_of(scope: RunScope, defaults: RunDefaults) -> Pace:
 def estimated_seconds(request: RunRequest, defaults: RunDefaults, scope: RunScope, ports: RunPorts) -> float:
     """Return about how many seconds a run that starts will take.
 
-    It is computed from the series' records, which one query brings: to read the coverage of all of them, as a dry run does,
-    takes longer than a start may. What was never printed counts as missing, and gaps as if they were one.
+    It is computed from the series' records, which one query brings: to read the coverage of all of them, as a dry run
+    does, takes longer than a start may. What was never printed counts as missing, and gaps as if they were one.
     """
     known = {series.symbol: series for series in ports.series.all()}
     requests = sum(

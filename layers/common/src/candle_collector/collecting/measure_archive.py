@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from candle_collector.domain.closing import lag_hours
 from candle_collector.domain.health import counted_lag
@@ -18,10 +18,13 @@ def measure_archive(runs: RunStore, series: SeriesStore, rate_limiter: RateLimit
     closed = state.closed(now)
     newest = (record.last for record in series.all())
     open_runs = [run for run_id in runs.open_runs() if (run := runs.get(run_id)) is not None]
-    lag = lag_hours(newest, now, clock_offset_ms=state.clock_offset_ms) or 0
+    lag: float = lag_hours(newest, now, clock_offset_ms=state.clock_offset_ms) or 0
     last = next((run for run_id in runs.runs(limit=1) if (run := runs.get(run_id)) is not None), None)
+    if last is not None:
+        expected = timedelta(seconds=last.estimated_seconds)
+        lag = counted_lag(lag, last.mode, now - last.created_at, expected=expected)
     return ArchiveFigures(
-        lag_hours=lag if last is None else counted_lag(lag, last.mode, now - last.created_at),
+        lag_hours=lag,
         overdue_seconds=max([0.0, *((now - run.deadline).total_seconds() for run in open_runs)]),
         blocked_seconds=(closed[0] - now).total_seconds() if closed else 0.0,
     )

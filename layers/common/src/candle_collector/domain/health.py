@@ -40,6 +40,8 @@ class RunFacts:
         How many of its symbols have ended, and how many it has.
     ended_at
         None while it is open.
+    expected
+        How long it was expected to take when it started.
     incomplete
         How many of its symbols ended as partial or failed.
     missing_hours
@@ -55,6 +57,7 @@ class RunFacts:
     created_at: datetime
     deadline: datetime
     ended_at: datetime | None = None
+    expected: timedelta = timedelta(0)
     incomplete: int = 0
     missing_hours: int = 0
     reason: str | None = None
@@ -192,18 +195,22 @@ def _of_runs(facts: HealthFacts) -> Health:
     return _incomplete(run) if run is not None and run.incomplete else _at_rest(facts)
 
 
-def counted_lag(lag_hours: float, mode: Mode, since: timedelta) -> float:
+def counted_lag(lag_hours: float, mode: Mode, since: timedelta, *, expected: timedelta) -> float:
     """Return how many of the hours that the newest candle is behind count against the schedules.
 
     A run of the past ends yesterday, and one that verifies stores nothing new: after either, the schedules have time.
+    A long run has the time that it was expected to take, as the schedules start nothing meanwhile.
     The alarm `stale` is on this figure too.
 
     Parameters
     ----------
     mode, since
         The newest run's, and how long ago it was started.
+    expected
+        How long it was expected to take when it started.
     """
-    return lag_hours if mode in {"forward", "gap_fill"} else min(lag_hours, since / timedelta(hours=1))
+    counts = lag_hours if mode in {"forward", "gap_fill"} else min(lag_hours, since / timedelta(hours=1))
+    return max(0, counts - min(since, expected) // timedelta(hours=1))
 
 
 def cannot_store(reason: str) -> Health:
@@ -314,7 +321,9 @@ def _at_rest(facts: HealthFacts) -> Health:
 def _is_stale(facts: HealthFacts, lag_hours: int) -> bool:
     """Return whether the schedules should have collected something newer by now."""
     run = facts.run
-    counted_hours = lag_hours if run is None else counted_lag(lag_hours, run.mode, facts.now - run.created_at)
+    counted_hours: float = lag_hours
+    if run is not None:
+        counted_hours = counted_lag(lag_hours, run.mode, facts.now - run.created_at, expected=run.expected)
     return facts.stale_after_hours is not None and counted_hours > facts.stale_after_hours
 
 

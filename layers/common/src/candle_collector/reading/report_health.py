@@ -186,6 +186,7 @@ def _facts_of(run: Run, runs: RunStore) -> RunFacts:
         total=len(run.symbols),
         created_at=run.created_at,
         deadline=run.deadline,
+        expected=timedelta(seconds=run.estimated_seconds),
         ended_at=run.ended_at if run.state is RunState.ENDED else None,
         incomplete=len(incomplete),
         missing_hours=sum(record.missing_hours for record in incomplete),
