@@ -165,13 +165,19 @@ def test_runs_are_listed_from_the_newest_page_by_page(api: Api) -> None:
 def test_the_universe_of_a_day_is_kept_as_it_was_ranked(api: Api) -> None:
     day = datetime.now(UTC).date().isoformat()
     results = api.run(top_n=12, start_date="2025-06-01", end_date="2025-06-01")
+    in_usdc = api.run(top_n=12, quote_assets=["USDC"], start_date="2025-06-01", end_date="2025-06-01")
+    assert {item["symbol"] for item in in_usdc["details"]} == {"BTCUSDC", "ETHUSDC"}
     answer = api.get(UNIVERSE, date=day)
     assert answer.status_code == 200
-    ranked = [item["symbol"] for item in answer.json()["symbols"]]
+    by_quote = {
+        quote: [item for item in answer.json()["symbols"] if item["quote_asset"] == quote] for quote in ("USDT", "USDC")
+    }
+    assert [item["symbol"] for item in by_quote["USDC"]] == ["BTCUSDC", "ETHUSDC"]
+    ranked = [item["symbol"] for item in by_quote["USDT"]]
     assert {"BTCUSDT", "ETHUSDT", "SOLUSDT"} < set(ranked)
     assert {item["symbol"] for item in results["details"]} <= set(ranked)
     assert not {"USDCUSDT", "FDUSDUSDT", "BTCUPUSDT", "BTCDOWNUSDT", "EURUSDT"} & set(ranked)
-    volumes = [float(item["quote_volume"]) for item in answer.json()["symbols"]]
+    volumes = [float(item["quote_volume"]) for item in by_quote["USDT"]]
     assert volumes == sorted(volumes, reverse=True)
     assert api.get(UNIVERSE, date="2020-01-01").status_code == 404
 

@@ -268,13 +268,17 @@ def test_a_dry_run_answers_the_plan_and_starts_nothing(stack: str, exchange: Run
     assert exchange.stats()["klines_by_symbol"] == {}
 
 
-def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivered(stack: str) -> None:
+def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivered(
+    stack: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     time = "2026-01-05T00:05:00Z"
     first = scheduled("forward", time)
     assert first["started"] is True
     assert scheduled("forward", time) in ({"started": False}, {"skipped": True, "active_run_id": first["run_id"]})
     skipped = scheduled("forward", "2026-01-05T06:05:00Z")
     assert skipped == {"skipped": True, "active_run_id": first["run_id"]}
+    lines = [line for line in capsys.readouterr().out.splitlines() if "occurrence skipped: a run is active" in line]
+    assert first["run_id"] in lines[-1]
     work_all(stack)
     assert scheduled("forward", time) == {"started": False}
     assert status().body["last_results"]["mode"] == "forward"
