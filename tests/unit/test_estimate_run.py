@@ -59,6 +59,13 @@ def test_what_is_stored_before_and_behind_the_range_is_not_taken_for_a_part_of_i
     assert run.estimated_seconds > 60
 
 
+def test_a_forward_run_does_not_count_the_hole_between_what_is_stored() -> None:
+    system = world(batch_size=100)
+    for start, end in ((START, START + 10), (NOW - 10, NOW)):
+        assert_as_planned(system, RunRequest("backward", start, end))
+    assert assert_as_planned(system, RunRequest("forward")).estimated_seconds < 60
+
+
 def test_what_is_proven_to_have_no_candle_is_not_counted_unless_it_is_asked_for_again() -> None:
     system = world(batch_size=100)
     before = RunRequest("backward", START - 5000, START + 10)
