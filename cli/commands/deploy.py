@@ -22,6 +22,11 @@ from localstack.parameters import as_arguments, from_environment, from_samconfig
 WHEELS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """The platform of the layer's wheels for each processor of the functions."""
 NOTHING_DEPLOYED = 1
+NAME_MOST = 64
+"""Characters that AWS takes in the name of a function, and of a schedule."""
+LONGEST_SUFFIX = "-authorizer"
+"""The longest of what such names have behind the stack's."""
+STACK_NAME_MOST = NAME_MOST - len(LONGEST_SUFFIX)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Build and deploy a stage; the exit code is sam's. Settings of the environment go before the stage's own."""
     stack = AwsStack.of_stage(arguments.stage, region=arguments.region, profile=arguments.profile)
+    check_name(stack)
     settings = from_environment(os.environ)
     parameters = from_samconfig(PROJECT / "samconfig.toml", arguments.stage) | settings
     if left := failed_stack(stack):
@@ -77,6 +83,22 @@ def environment_of(stack: AwsStack, parameters: Mapping[str, str]) -> dict[str, 
         "LAYER_PLATFORM": WHEELS[_architecture(parameters)],
         "LAYER_PIP": f"{shlex.quote(str(MAIN_ENVIRONMENT.python))} -m pip",
     }
+
+
+def check_name(stack: AwsStack) -> None:
+    """Refuse a stack whose functions' names would be too long, which CloudFormation finds out in the middle.
+
+    Raises
+    ------
+    StackError
+        It is longer than 53 characters.
+    """
+    if len(stack.name) > STACK_NAME_MOST:
+        raise StackError(
+            f"The stack's name {stack.name} has {len(stack.name)} characters: with {LONGEST_SUFFIX} behind it, "
+            f"a function's name would have more than the {NAME_MOST} that AWS takes.",
+            f"give the stage {stack.stage} a stack_name of at most {STACK_NAME_MOST} characters in samconfig.toml.",
+        )
 
 
 def check_access_log(stack: AwsStack, parameters: Mapping[str, str]) -> None:

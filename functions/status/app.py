@@ -155,6 +155,7 @@ def system_info() -> Response[str]:
         worker_timeout=settings.worker_timeout,
         run_deadline_hours=settings.run_deadline_hours,
         api_key_required=settings.api_key_required,
+        public_reads=settings.public_reads,
     )
     ports = SystemPorts(
         runs=container.runs,

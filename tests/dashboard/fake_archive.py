@@ -61,6 +61,7 @@ def system(state: str = "ok", sentence: str = "OK: all is well.", **members: Any
                 60,
                 5,
                 True,
+                False,
             )
         ),
     }

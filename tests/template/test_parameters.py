@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from ipaddress import ip_network
+from itertools import product
 
 import pytest
 
@@ -69,6 +71,7 @@ def test_promised_defaults() -> None:
         ("ReconcilerSchedule", "rate(1 minute)"),
         ("ReconcilerSchedule", "rate(15 minutes)"),
         ("CollectionStartDate", "2017-08-17"),
+        ("CollectionStartDate", "2024-02-29"),
         ("BatchSizeHours", "720"),
         ("ExchangeBaseUrl", "https://api.binance.com"),
         ("ExchangeBaseUrl", "https://api4.binance.com"),
@@ -164,6 +167,16 @@ def test_good_values_are_taken(name: str, value: str) -> None:
 )
 def test_bad_values_are_refused(name: str, value: str) -> None:
     assert not accepts(name, value)
+
+
+def test_a_start_date_is_a_day_of_the_calendar() -> None:
+    for year, month, day in product(range(2015, 2103), range(14), range(33)):
+        text = f"{year}-{month:02}-{day:02}"
+        try:
+            exists = 2017 <= date(year, month, day).year <= 2099
+        except ValueError:
+            exists = False
+        assert accepts("CollectionStartDate", text) is exists, text
 
 
 def test_only_timeouts_with_a_visibility_of_six_times_them_make_a_stack() -> None:

@@ -9,7 +9,8 @@ import pytest
 from candle_collector.domain.pace import DEADLINE_MOST
 from candle_collector.domain.run import COLLECTING_MODES
 
-from tests.template.stack import PROJECT, Stack
+from cli.commands.deploy import NAME_MOST, STACK_NAME_MOST
+from tests.template.stack import PROJECT, PSEUDO, Stack
 
 FUNCTIONS = {"authorizer", "trigger", "worker", "status", "candles", "reconciler"}
 
@@ -34,6 +35,18 @@ def test_the_functions_of_the_layout_and_no_others(stack: Stack) -> None:
     assert {function["Properties"]["FunctionName"] for function in functions.values()} == {
         f"candles-{name}" for name in FUNCTIONS
     }
+
+
+def test_the_longest_stack_name_leaves_room_for_every_derived_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PSEUDO, "AWS::StackName", "n" * STACK_NAME_MOST)
+    stack = Stack(Stage="prod")
+    named = {"AWS::Lambda::Function": "FunctionName", "AWS::Scheduler::Schedule": "Name", "AWS::Events::Rule": "Name"}
+    names = [found["Properties"][member] for kind, member in named.items() for found in stack.of_type(kind).values()]
+    assert len(names) == len(FUNCTIONS) + 3
+    assert max(map(len, names)) == NAME_MOST
+    # CloudFormation makes these names itself, and cuts them to fit.
+    for kind, member in {"AWS::IAM::Role": "RoleName", "AWS::SQS::Queue": "QueueName"}.items():
+        assert all(member not in found["Properties"] for found in stack.of_type(kind).values())
 
 
 def test_the_visibility_is_at_least_six_times_the_workers_timeout(stack: Stack) -> None:

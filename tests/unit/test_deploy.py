@@ -189,6 +189,24 @@ def test_all_commands_agree_on_the_region(
         assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == found
 
 
+def test_a_name_that_leaves_no_room_for_the_functions_names_is_refused_before_anything_is_built(
+    account: Account, called: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.status = None
+    longest = "a" * 53
+    for name in (longest, longest + "a"):
+        monkeypatch.setattr("cli.stacks._configured", lambda name=name: [AwsStack(name, "dev", "eu-central-1")])
+        if name == longest:
+            assert deploy.run(arguments()) == 0
+            called.clear()
+        else:
+            with pytest.raises(StackError) as refused:
+                deploy.run(arguments())
+    assert called == []
+    assert "has 54 characters" in str(refused.value)
+    assert "stack_name of at most 53 characters in samconfig.toml" in str(refused.value)
+
+
 def test_each_runtime_and_processor_is_built_into_a_cache_of_its_own(
     account: Account, called: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

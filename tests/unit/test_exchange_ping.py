@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from candle_collector.adapters.binance.bounded_http import BoundedSession, BrokenAnswerError
 from candle_collector.adapters.binance.ping import ExchangePing
 
 
@@ -21,6 +23,10 @@ class Exchange(HTTPServer):
 
 class _Answer(BaseHTTPRequestHandler):
     server: Exchange
+
+    def do_CONNECT(self) -> None:
+        self.server.requested.append(self.path)
+        self.send_error(502)
 
     def do_GET(self) -> None:
         self.server.requested.append(self.path)
@@ -60,6 +66,28 @@ def test_an_exchange_is_asked_every_eight_seconds_at_most(exchange: Exchange, mo
 def test_an_exchange_that_refuses_is_not_reachable(exchange: Exchange, status: int) -> None:
     exchange.status = status
     assert not ExchangePing(f"http://127.0.0.1:{exchange.server_port}").answers()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("variable", ["{}_PROXY", "{}_proxy", "ALL_PROXY"])
+def test_it_goes_through_the_proxy_that_the_environment_names_as_the_client_does(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, scheme: str, variable: str
+) -> None:
+    """The proxy here takes a request whole, and refuses to connect to a server for TLS."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    name = variable.format(scheme.upper() if "PROXY" in variable else scheme)
+    monkeypatch.setenv(name, f"http://127.0.0.1:{exchange.server_port}")
+    url = f"{scheme}://data-api.binance.vision"
+    target = "http://data-api.binance.vision/api/v3/ping" if scheme == "http" else "data-api.binance.vision:443"
+    assert ExchangePing(url).answers() is (scheme == "http")
+    with suppress(BrokenAnswerError):
+        BoundedSession().get(f"{url}/api/v3/ping", {}, seconds=2, most_bytes=99)
+    assert exchange.requested == [target, target]
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,data-api.binance.vision")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,data-api.binance.vision")
+    assert ExchangePing(f"http://127.0.0.1:{exchange.server_port}").answers()
+    assert exchange.requested[2:] == ["/api/v3/ping"]
 
 
 def test_an_exchange_that_is_not_there_is_not_reachable(exchange: Exchange) -> None:

@@ -35,18 +35,9 @@ def deployed(**settings: Any) -> SettingsInForce:
     schedules = {"collection_schedule": FORWARD, "gap_fill_schedule": None, "schedules_enabled": True}
     numbers = {"exchange_weight_share_percent": 80, "top_n_cryptos": 20, "batch_size_hours": 1000, "max_retries": 3}
     times = {"collection_start_date": "2025-01-01", "worker_timeout": 60, "run_deadline_hours": 5}
-    url, quotes = "https://data-api.binance.vision", ("USDT",)
-    return SettingsInForce(
-        **{
-            "exchange_base_url": url,
-            "quote_assets": quotes,
-            "api_key_required": True,
-            **schedules,
-            **numbers,
-            **times,
-            **settings,
-        }
-    )
+    others = {"exchange_base_url": "https://data-api.binance.vision", "api_key_required": True, "public_reads": False}
+    others |= {"quote_assets": ("USDT",)}
+    return SettingsInForce(**{**schedules, **numbers, **times, **others, **settings})
 
 
 def report(world: World, probe: Probe, settings: SettingsInForce | None = None) -> dict[str, Any]:

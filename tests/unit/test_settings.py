@@ -66,6 +66,9 @@ def test_a_setting_is_read(name: str, text: str, attribute: str, value: object) 
             for text in (
                 "2025-13-01",
                 "2025-02-29",
+                "2025-02-31",
+                "2025-04-31",
+                "2100-02-29",
                 "2016-12-31",
                 "20250101",
                 "2025-01-01T00:00:00Z",

@@ -442,6 +442,7 @@ class SettingsInForce:
     worker_timeout: int
     run_deadline_hours: int
     api_key_required: bool
+    public_reads: bool
 
 
 @dataclass(frozen=True)

@@ -226,9 +226,11 @@ class Settings:
     collection_start = Setting(
         "COLLECTION_START_DATE",
         _first_hour,
-        "a day such as 2025-01-01, in 2017 or later",
+        "a day of the calendar such as 2025-01-01, in 2017 or later",
         "2025-01-01",
-        pattern="^20(1[7-9]|[2-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        # The calendar's days: four divides every leap year from 2017 to 2099.
+        pattern=r"^20((1[7-9]|[2-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+        r"|02-(0[1-9]|1[0-9]|2[0-8]))|([2468][048]|[3579][26])-02-29)$",
     )
 
     # When
