@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.api import routes
-from candle_collector.api.binance_listings import exchange_info, invalid_symbol
+from candle_collector.api.binance_listings import exchange_info, invalid_symbol, refuse_too_many
 from candle_collector.api.binance_parameters import BinanceError, TimeUnit, read_time_unit
 from candle_collector.api.binance_shape import read_klines_query, row
 from candle_collector.api.limits import CALLS_A_SECOND, PUBLIC_CALLS_A_SECOND
@@ -61,7 +61,10 @@ def info() -> Response[str]:
     stored = stored_records(container.series, container.candles)
     calls = PUBLIC_CALLS_A_SECOND if container.settings.public_reads else CALLS_A_SECOND
     listings = container.listings.get()
-    return answer(200, exchange_info(parameters, stored, listings, server_time=_now(), calls_a_second=calls))
+    listed = exchange_info(parameters, stored, listings, server_time=_now(), calls_a_second=calls)
+    response = answer(200, listed)
+    refuse_too_many(len(listed["symbols"]), response.body)
+    return response
 
 
 @app.get(routes.TIME.path)

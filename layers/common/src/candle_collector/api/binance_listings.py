@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from candle_collector.answers import BYTES_MOST
 from candle_collector.api.binance_parameters import (
     BinanceError,
     illegal,
@@ -106,6 +107,28 @@ def exchange_info(
         "exchangeFilters": [],
         "symbols": [symbol for symbol in symbols if status in {None, symbol["status"]}],
     }
+
+
+def refuse_too_many(symbols: int, text: str) -> None:
+    """Refuse listings of more symbols than an answer holds, some 2,900; Binance knows no pages of them.
+
+    Parameters
+    ----------
+    symbols, text
+        How many there are, and the answer.
+
+    Raises
+    ------
+    BinanceError
+        -1130, which names the parameter that asks for fewer.
+    """
+    size = len(json.dumps(text))  # as Lambda sends it
+    if size > BYTES_MOST:
+        raise BinanceError(
+            "INVALID_PARAMETER",
+            f"The listings of {symbols} symbols are {size / 1e6:.1f} MB, and an answer has at most {BYTES_MOST / 1e6}; "
+            "name fewer with the parameter 'symbols', such as 500 a call.",
+        )
 
 
 def invalid_symbol() -> BinanceError:
