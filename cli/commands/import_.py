@@ -12,8 +12,10 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from candle_collector.adapters.file_trees import find_files
-from candle_collector.adapters.files import CandleFile, CandleFileError, candle_file
+from candle_collector.adapters.files.candle_file import CandleFile, candle_file
+from candle_collector.adapters.files.checksums import has_checksum
+from candle_collector.adapters.files.refusals import CandleFileError
+from candle_collector.adapters.files.trees import find_files
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.import_candles import (
     Difference,
@@ -110,7 +112,7 @@ def _checked(arguments: argparse.Namespace, closed_end: int) -> Checked:
     for path in track(found.files, "Checking ", transient=True, disable=not sys.stdout.isatty()):
         try:
             file = _file(path, symbol, archive=arguments.archive)
-            is_whole = file.has_checksum()
+            is_whole = has_checksum(path)
             checked.candles += file.check(closed_end=closed_end)
         except CandleFileError as error:
             checked.refused.append(str(error))

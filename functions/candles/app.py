@@ -63,7 +63,7 @@ def info() -> Response[str]:
     listings = container.listings.get()
     listed = exchange_info(parameters, stored, listings, server_time=_now(), calls_a_second=calls)
     response = answer(200, listed)
-    refuse_too_many(len(listed["symbols"]), response.body)
+    refuse_too_many(len(listed["symbols"]), response.body or "")
     return response
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answ
 
 
 def listed(symbols: int) -> dict[str, Listing]:
-    """Return listings as long as Binance's are, of made-up symbols."""
+    """Return listings as long as Binance's are, of symbols that nobody lists."""
     recorded = json.loads((RECORDED / "rest-2025.json").read_text())["/api/v3/exchangeInfo"][0]["body"]
     real = list(read_listings(read_listing_json(json.dumps(recorded).encode())))
     made = (replace(real[number % len(real)], symbol=f"S{number:04}USDT") for number in range(symbols))

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from candle_collector.adapters.files import candle_file
+from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
 from candle_collector.domain import windows

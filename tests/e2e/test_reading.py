@@ -17,7 +17,7 @@ import pytest
 import requests
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
-from candle_collector.adapters.files import candle_file
+from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.bootstrap import Container, SqlContainer
 from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
 from candle_collector.domain.closing import closed_end_at

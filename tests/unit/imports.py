@@ -72,7 +72,11 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "pyarrow": (
         frozenset(),
         frozenset(
-            {f"{PACKAGE}.reading.candle_frame", f"{PACKAGE}.reading.export_candles", f"{PACKAGE}.adapters.files"}
+            {
+                f"{PACKAGE}.reading.candle_frame",
+                f"{PACKAGE}.reading.export_candles",
+                f"{PACKAGE}.adapters.files.parquet_rows",
+            }
         ),
     ),
     "pandas": (frozenset(), frozenset({f"{PACKAGE}.reading.candle_frame"})),

@@ -13,7 +13,9 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped] # it ships none
 import pyarrow.parquet as pq  # type: ignore[import-untyped] # as above
 import pytest
-from candle_collector.adapters.files import COLUMNS, CandleFileError, candle_file
+from candle_collector.adapters.files.candle_file import candle_file
+from candle_collector.adapters.files.columns import COLUMNS
+from candle_collector.adapters.files.refusals import CandleFileError
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import HOUR_MS, Window

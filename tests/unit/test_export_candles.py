@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from candle_collector.adapters.files import candle_file
+from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
 from candle_collector.domain.candle import Candle

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.adapters.files import candle_file
+from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.collecting.import_candles import Imported, ImportLease, ImportPorts, import_symbol, importing
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from candle_collector.adapters.files import CHECKSUM, SUFFIXES
+from candle_collector.adapters.files.checksums import CHECKSUM
+from candle_collector.adapters.files.names import SUFFIXES
 
 
 @dataclass

@@ -1,0 +1,187 @@
+"""Reads candles from files: the exchange's archive (CSV, zipped or gzipped) and Parquet of the same columns.
+
+Rows go through the same checks as the exchange's answers, and a file with one wrong row is refused whole. What a file
+leaves out proves something only if a checksum beside it says that it is as the exchange published it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice, pairwise
+from pathlib import Path
+
+from candle_collector.adapters.binance import rows as binance_rows
+from candle_collector.adapters.binance.rows import WrongAnswerError
+from candle_collector.adapters.files.columns import Row, answer_row
+from candle_collector.adapters.files.names import said_of, suffix_of
+from candle_collector.adapters.files.parquet_rows import parquet_rows
+from candle_collector.adapters.files.refusals import UNREADABLE, CandleFileError, WrongRowError
+from candle_collector.adapters.files.text_rows import csv_rows
+from candle_collector.domain import dates, windows
+from candle_collector.domain.candle import INTERVAL, Candle
+from candle_collector.domain.universe import is_symbol
+from candle_collector.domain.windows import HOUR_MS, Window
+
+_ROWS_A_BATCH = 2400
+
+_INTERVAL_ROWS = 3
+"""So many candles that are all a multiple of some hours apart are of a longer interval."""
+
+
+@dataclass(frozen=True)
+class CandleFile:
+    """A file of candles.
+
+    Attributes
+    ----------
+    symbol
+        Whose candles these are; None where the rows say it in a column of their own.
+    period
+        The year, month or day that its name says it is about, as the archive names its files.
+    """
+
+    path: Path
+    symbol: str | None
+    period: Window | None
+
+    def batches(self, *, closed_end: int) -> Iterator[tuple[str, tuple[Candle, ...]]]:
+        """Yield symbols and their candles in the order of the file; a symbol's are ascending.
+
+        Parameters
+        ----------
+        closed_end
+            The hour after the last closed one: no row may be of a later hour.
+
+        Raises
+        ------
+        CandleFileError
+            A row is wrong, out of order or twice, or the file cannot be read.
+        """
+        next_hour: dict[str, int] = {}
+        at = 0
+        try:
+            for symbol, rows in self._rows():
+                read = self._candles(rows, start=next_hour.get(symbol, 0), closed_end=closed_end)
+                yield symbol, read
+                next_hour[symbol] = read[-1].hour + 1
+                at = rows[-1].number
+        except WrongRowError as error:
+            raise CandleFileError(f"{self.path}: {error}. Correct or remove the row") from error
+        except UNREADABLE as error:
+            where = f"behind row {at}: " if at else ""
+            raise CandleFileError(f"{self.path}: {where}{error}. Fetch or write the file again") from error
+
+    def check(self, *, closed_end: int) -> int:
+        """Read the whole file and return how many candles it holds.
+
+        Raises
+        ------
+        CandleFileError
+            As `batches`, or it holds none, or candles of a longer interval.
+        """
+        counts: dict[str, int] = {}
+        steps: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for symbol, candles in self.batches(closed_end=closed_end):
+            hours = [last.get(symbol, candles[0].hour), *(candle.hour for candle in candles)]
+            steps[symbol] = math.gcd(steps.get(symbol, 0), *(after - before for before, after in pairwise(hours)))
+            counts[symbol] = counts.get(symbol, 0) + len(candles)
+            last[symbol] = hours[-1]
+        for symbol, step in steps.items():
+            if step > 1 and counts[symbol] >= _INTERVAL_ROWS:
+                raise CandleFileError(
+                    f"{self.path}: its candles of {symbol} are {step} hours apart, and the archive stores {INTERVAL}. "
+                    f"Export or fetch them as {INTERVAL}"
+                )
+        if not counts:
+            raise CandleFileError(f"{self.path}: it holds no candle. Fetch or write the file again")
+        return sum(counts.values())
+
+    def _rows(self) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the rows in batches of one symbol."""
+        rows = parquet_rows(self.path) if suffix_of(self.path) == ".parquet" else csv_rows(self.path)
+        for symbol, group in groupby(rows, key=lambda row: row.values.get("symbol") or self.symbol):
+            if not isinstance(symbol, str) or not is_symbol(symbol):
+                raise ValueError(
+                    "its name does not begin with a symbol (BTCUSDT-1h-...), nor is there a column symbol; "
+                    "rename it or give --symbol"
+                )
+            if self.symbol is not None and symbol != self.symbol:
+                raise ValueError(f"it is said to hold {self.symbol}, and holds {symbol}")
+            while batch := list(islice(group, _ROWS_A_BATCH)):
+                yield symbol, batch
+
+    def _candles(self, rows: Sequence[Row], *, start: int, closed_end: int) -> tuple[Candle, ...]:
+        """Check rows as the exchange's answers are checked, and that they lie in the file's period.
+
+        Raises
+        ------
+        WrongRowError
+            The first that is wrong, where one is.
+        """
+        try:
+            answer = [answer_row(row.values) for row in rows]
+            read = binance_rows.read_candles(answer, start=start, limit=len(answer), running=closed_end - 1).whole()
+        except (WrongAnswerError, ValueError, TypeError, ArithmeticError) as error:
+            raise self._first_wrong(rows, start, closed_end, reason=error) from error
+        period = self.period or Window(dates.EARLIEST, closed_end)
+        if read[0].hour < max(period.start, dates.EARLIEST) or read[-1].hour >= period.end:
+            raise self._first_wrong(rows, start, closed_end, reason="it is outside of the file's period")
+        return read
+
+    def _first_wrong(self, rows: Sequence[Row], start: int, closed_end: int, *, reason: object) -> WrongRowError:
+        """Return which row is wrong and why: the first that is wrong by itself or behind the one before it.
+
+        Parameters
+        ----------
+        reason
+            What is wrong with all of them together, where each by itself is right.
+        """
+        after = start
+        for row in rows:
+            try:
+                values = answer_row(row.values)
+                hour = values[0] // HOUR_MS
+                self._check_hour(hour, after, closed_end)
+                binance_rows.read_candles([values], start=hour, limit=1, running=hour).whole()
+            except (WrongAnswerError, ValueError, TypeError, ArithmeticError) as error:
+                return WrongRowError(row.number, error)
+            after = hour + 1
+        return WrongRowError(rows[0].number, f"or one behind it: {reason}")
+
+    def _check_hour(self, hour: int, after: int, closed_end: int) -> None:
+        """Refuse an hour that no row of the file may be of.
+
+        Raises
+        ------
+        ValueError
+        """
+        if hour >= closed_end:
+            raise ValueError("its candle is of the future or still running")
+        if hour < dates.EARLIEST:
+            raise ValueError(
+                f"its candle is of {windows.moment_of(max(0, hour)):%Y}, before there was any; times are in ms or "
+                "microseconds since 1970, or ISO with a zone"
+            )
+        if hour < after:
+            raise ValueError(f"its hour, {dates.format_hour(hour)}, is there twice or out of order")
+        if self.period and not self.period.start <= hour < self.period.end:
+            raise ValueError(f"its hour, {dates.format_hour(hour)}, is outside of the time that the file's name states")
+
+
+def candle_file(path: Path, *, symbol: str | None = None) -> CandleFile:
+    """Return what a file's name says of it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
+
+    Parameters
+    ----------
+    symbol
+        Whose candles it holds, where the name does not say.
+
+    Raises
+    ------
+    CandleFileError
+        It is of another kind or interval.
+    """
+    return CandleFile(path, *said_of(path, symbol))
