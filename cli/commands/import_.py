@@ -188,23 +188,30 @@ def _report_checksums(checked: Checked) -> None:
     if without:
         print(
             f"{len(without):,} files have no CHECKSUM beside them, so that nothing says that they are whole: hours "
-            f"that they leave out stay missing, and collection requests them. The first: {without[0]}"
+            f"that they leave out stay missing, and collection requests them. The first: {_one_line(without[0])}"
         )
 
 
 def _report_all(checked: Checked, results: Sequence[Imported]) -> None:
     """Print the totals, and name what was not taken."""
     for path in checked.left_out:
-        print(f"left out: {path} is not a file of candles by its name")
+        print(f"left out: {_one_line(path)} is not a file of candles by its name")
     if not checked.files and not checked.refused:
         print("Nothing was imported: there is no file of candles at these paths", file=sys.stderr)
     for sentence in checked.refused:
-        print(f"refused: {sentence}", file=sys.stderr)
+        print(f"refused: {_one_line(sentence)}", file=sys.stderr)
     offered, stored, equal = (sum(getattr(item, name) for item in results) for name in ("offered", "stored", "equal"))
     different = sum(len(item.different) for item in results)
     print(
         f"{len(checked.files):,} files taken, {len(checked.refused):,} refused, {len(checked.left_out):,} left out; "
         f"{offered:,} candles, {stored:,} stored, {equal:,} were there, {different:,} differ"
+    )
+
+
+def _one_line(text: str | Path) -> str:
+    """Return a text that any terminal takes as one line: names of files may hold any byte but a slash and a zero."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in str(text)
     )
 
 

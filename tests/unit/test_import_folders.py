@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import random
 import re
 import zipfile
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 
+import pyarrow as pa  # type: ignore[import-untyped] # it ships none
+import pyarrow.parquet as pq  # type: ignore[import-untyped] # as above
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
@@ -32,6 +35,7 @@ LAYOUTS = (
     "a b/ü/{symbol}-1h",
     ".hidden",
     "deep/" * 30,
+    "symbol={symbol}/month=2024-01",
 )
 
 
@@ -58,6 +62,36 @@ def raw(content: bytes) -> Callable[[Path], None]:
     return lambda path: (path.write_bytes(content), None)[1]
 
 
+def parquet(rows: str) -> Callable[[Path], None]:
+    columns = zip(*(row.split(",") for row in rows.splitlines()), strict=True)
+    table = pa.table({name: list(values) for name, values in zip(HEADER.strip().split(","), columns, strict=True)})
+    return lambda path: pq.write_table(table, path)
+
+
+def two_files(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as file:
+        for name in ("a.csv", "b.csv"):
+            file.writestr(name, text("BTCUSDT"))
+
+
+def zipped_by_macos(content: bytes, name: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(name, content)
+            file.writestr(f"__MACOSX/._{name}", b"\0")
+
+    return write
+
+
+def pipe(path: Path) -> None:
+    """Make what would be waited for without end."""
+    os.mkfifo(path)
+
+
+def link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.with_name("gone.csv"))
+
+
 def sidecar(content: bytes, name: str) -> bytes:
     return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
 
@@ -74,6 +108,16 @@ def kinds(symbol: str) -> list[tuple[str, Callable[[Path], None], str]]:
         (f"{name} (1).csv", raw(HEADER.encode() + rows), "taken"),
         (f"{symbol}-1h-2024.csv", raw((HEADER + plain).replace(",", ";").encode("utf-16")), "taken"),
         (f"{symbol}-1h-2024-01-01.csv", raw(text(symbol, 24).encode("utf-8-sig")), "taken"),
+        (f"{name} (2).csv", raw(rows.replace(b"\n", b"\r\n")), "taken"),
+        (f"{name} (3).CSV", raw(b"\n" + rows.replace(b",", b"\t") + b"\n"), "taken"),
+        (f"{name} (4).parquet", parquet(plain), "taken"),
+        (f"{name} (5).zip", zipped_by_macos(rows, f"{name}.csv"), "taken"),
+        (f"{name} (6).csv.gz", raw(gzip.compress(gzip.compress(rows))), "refused"),
+        (f"{name} (7).zip", two_files, "refused"),
+        (f"{name} (8).csv", raw(b"\0" * 100_000), "refused"),
+        (f"{symbol.lower()}-1h-2024-01.csv", raw(rows), "refused"),
+        (f"{symbol}-1h-2024-11.csv", pipe, "refused"),
+        (f"{symbol}-1h-2024-12.csv", link_to_nothing, "refused"),
         (f"{symbol}-1h-2024-02.csv", raw(rows), "refused"),  # another month
         (f"{symbol}-1h-2024-03.csv", raw(b""), "refused"),
         (f"{symbol}-1h-2024-04.csv", raw(HEADER.encode()), "refused"),
@@ -89,6 +133,8 @@ def kinds(symbol: str) -> list[tuple[str, Callable[[Path], None], str]]:
         (f"{symbol}.csv", raw(b"unix,date,symbol,open\n1,2,3,4\n"), "refused"),  # another service's
         (f"{name}.csv.partial", raw(rows), "left out"),
         ("notes.txt", raw(b"mine"), "left out"),
+        ("two\nlines.txt", raw(b"mine"), "left out"),
+        (os.fsdecode(b"no-text-\xff.txt"), raw(b"mine"), "left out"),
         (".DS_Store", raw(b"\0"), "left out"),
         ("._x.csv", raw(b"\0"), "left out"),
         ("orphan.zip.CHECKSUM", raw(b"0"), "left out"),
@@ -115,16 +161,24 @@ def test_of_a_folder_of_200_files_each_is_taken_or_named(
         Path(f"{cut}.CHECKSUM").write_bytes(sidecar(b"the whole file", cut.name))
         written["taken"].append(checked)
         written["refused"].append(cut)
-    assert sum(map(len, written.values())) > 200
+    futures = folder / "data/futures/um/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01.csv"
+    futures.parent.mkdir(parents=True)
+    futures.write_text(text("BTCUSDT"))
+    written["refused"].append(futures)
+    (folder / "around").symlink_to(folder)
+    assert sum(map(len, written.values())) > 300
     assert main(["import", str(folder)]) == 2
     said = capsys.readouterr()
     refused = re.findall(r"^refused: (.*?\.[a-zA-Z.]+): ", said.err, re.MULTILINE)
     assert sorted(refused) == sorted(map(str, written["refused"]))
     assert all(sentence.count("\n") == 0 for sentence in said.err.strip().splitlines())
     left_out = re.findall(r"^left out: (.*) is not a file of candles by its name$", said.out, re.MULTILINE)
+    shown = {"two\nlines": "two\\nlines", "\udcff": "\\udcff"}
+    for name, escaped in shown.items():
+        written["left out"] = [Path(str(path).replace(name, escaped)) for path in written["left out"]]
     assert sorted(left_out) == sorted(map(str, written["left out"]))
     counts = [len(written[name]) for name in ("taken", "refused", "left out")]
-    offered = 9 * (5 * 48 + 24 + 24)
+    offered = 9 * (9 * 48 + 24 + 24)
     assert said.out.strip().splitlines()[-1] == (
         f"{counts[0]} files taken, {counts[1]} refused, {counts[2]} left out; "
         f"{offered:,} candles, {9 * 48:,} stored, {offered - 9 * 48:,} were there, 0 differ"

@@ -9,6 +9,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,21 @@ from candle_collector.adapters.files.refusals import WrongRowError
 
 _LINE_MOST = 100_000
 """The most characters that are held of a line: a file of one endless line does not fill the memory."""
+_EMPTY_MOST = 100
+"""The most empty lines before the first that says what parts its columns."""
 
 
 def csv_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a CSV file, with a header or, as the archive's, without; empty lines are passed over."""
     with ExitStack() as stack:
         lines = _lines(path, stack)
-        first_line = next(lines, "")
-        delimiter = max(",;\t", key=first_line.count)  # spreadsheets write the others
-        reader = csv.reader(_first_then(first_line, lines), delimiter=delimiter)
+        leading: list[str] = []
+        for line in islice(lines, _EMPTY_MOST):
+            leading.append(line)
+            if line.strip():
+                break
+        delimiter = max(",;\t", key="".join(leading[-1:]).count)  # spreadsheets write the others
+        reader = csv.reader(chain(leading, lines), delimiter=delimiter)
         names: Sequence[str] | None = None
         for values in reader:
             if not any(values):
@@ -39,11 +46,6 @@ def csv_rows(path: Path) -> Iterator[Row]:
             if len(values) < len(names):
                 raise WrongRowError(reader.line_num, f"it has {len(values)} columns in place of {len(names)}")
             yield Row(reader.line_num, dict(zip(names, values, strict=False)))
-
-
-def _first_then(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines
 
 
 def _lines(path: Path, stack: ExitStack) -> Iterator[str]:

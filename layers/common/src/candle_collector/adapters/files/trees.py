@@ -22,7 +22,7 @@ class FoundFiles:
     left_out
         Those in the folders that cannot, by their names; checksums of files that are there are not among them.
     unreadable
-        A sentence for each folder that cannot be read.
+        A sentence for each folder that cannot be read, and for pipes and devices, which would be waited for for ever.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -40,6 +40,9 @@ def find_files(paths: Iterable[Path]) -> FoundFiles:
             if real in seen or _is_checksum(file):
                 continue
             seen.add(real)
+            if file.exists() and not file.is_file():
+                found.unreadable.append(f"{file}: it is a pipe, a socket or a device. Leave it out")
+                continue
             may_hold = file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
             (found.files if may_hold or file == path else found.left_out).append(file)
     return found
