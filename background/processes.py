@@ -219,6 +219,11 @@ def port_is_taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def free_port(first: int) -> int:
+    """Return the first free port from one on, of the next hundred; the one itself where none is free."""
+    return next((port for port in range(first, min(first + 100, 65_536)) if not port_is_taken(port)), first)
+
+
 def owner_of(port: int) -> str:
     """Report, where the system lets us know, who listens on a port, such as ` (pid 4711, nginx)`."""
     try:
@@ -242,5 +247,5 @@ def require_free(port: int, variable: str, what: str) -> None:
         macos = " On macOS, AirPlay Receiver listens on port 5000." if port == 5000 else ""  # noqa: PLR2004 - the API's default
         raise StackError(
             f"Port {port}, for {what}, is taken by another program{owner_of(port)}.{macos}",
-            f"stop that program, or choose another port: {variable}={port + 1}",
+            f"stop that program, or choose another port: {variable}={free_port(port + 1)}",
         )

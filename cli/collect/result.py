@@ -102,7 +102,7 @@ def _symbols(symbols: Sequence[SymbolResult], candles: str) -> Table:
             f"{symbol.records:,}",
             f"{symbol.requests:,}",
             f"{symbol.retries:,}" if symbol.retries else "",
-            f"{symbol.first[:10]} to {hour(moment(symbol.last))}" if symbol.first and symbol.last else "",
+            f"{hour(moment(symbol.first))} to {hour(moment(symbol.last))}" if symbol.first and symbol.last else "",
         )
     return table
 

@@ -6,6 +6,7 @@ import sys
 from contextlib import nullcontext
 
 from background.places import Places
+from background.processes import free_port
 from background.progress import StackError, say
 from cli.collect.stack import read_stack
 from localstack.deployment import stack_name
@@ -14,9 +15,6 @@ from tests.sam_local.checks import check_api, check_functions, collected
 from tests.sam_local.docker import bridge_address, has_image, require_engine
 from tests.sam_local.forward import forwarded
 from tests.sam_local.functions import RUNTIME, SamLocal
-
-PORT_OVER_API = 1
-"""`sam local start-api` listens on the port after the local API's."""
 
 
 def main() -> int:
@@ -34,7 +32,7 @@ def main() -> int:
         address = bridge_address()
         with forwarded(address, (places.aws_port, places.exchange_port)) if address else nullcontext():
             check_functions(sam, stack)
-            check_api(sam, stack, places.api_port + PORT_OVER_API)
+            check_api(sam, stack, free_port(places.api_port + 1))
     except StackError as error:
         say(str(error))
         return 1

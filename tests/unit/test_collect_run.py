@@ -143,6 +143,13 @@ def test_what_is_partial_or_failed_is_reported_with_reason_and_windows_and_ends_
     assert "ETHUSDT  and 2 more hours" in screen
 
 
+def test_what_a_crypto_holds_is_shown_from_the_hour_of_its_first_candle(root: Path, api: FakeApi) -> None:
+    held = {"first": "2025-11-01T09:00:00Z", "last": "2025-11-30T23:00:00Z"}
+    api.statuses = [(200, status(symbol("NEWUSDT", "complete", 711, **held)))]
+    _, screen = ran(root)
+    assert "2025-11-01 09:00 to 2025-11-30 23:00" in screen
+
+
 def test_a_run_that_was_ended_early_says_why(root: Path, api: FakeApi) -> None:
     ended = status(symbol("BTCUSDT", "failed"))
     ended["last_results"]["end_reason"] = "cancelled"

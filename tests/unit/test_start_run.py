@@ -13,7 +13,7 @@ import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain import windows
+from candle_collector.domain import dates, windows
 from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
 from candle_collector.domain.universe import Listing
@@ -123,6 +123,12 @@ def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(request_: dict
     assert isinstance(error, InvalidRequestError)
     assert error.field == field
     assert str(error).startswith(f"{field}: ")
+
+
+def test_a_range_in_which_no_candle_opens_is_another_mistake_than_an_end_before_the_start() -> None:
+    between = dates.start_of("2025-05-01T23:30:00Z"), dates.end_of("2025-05-01T23:45:00Z")
+    assert "no candle opens from start_date to it" in str(refused(world(), start=between[0], end=between[1]))
+    assert "is before start_date" in str(refused(world(), start=START + 5, end=START))
 
 
 @pytest.mark.parametrize(

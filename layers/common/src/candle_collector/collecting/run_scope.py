@@ -174,7 +174,10 @@ def check_range(request: RunRequest, now: datetime) -> None:
     if request.start is not None and windows.moment_of(request.start) > now:
         raise InvalidRequestError("start_date", "is in the future")
     if request.start is not None and request.end is not None and request.start >= request.end:
-        raise InvalidRequestError("end_date", "is before start_date")
+        is_between = request.start == request.end  # as in 23:30 to 23:45
+        raise InvalidRequestError(
+            "end_date", "no candle opens from start_date to it" if is_between else "is before start_date"
+        )
 
 
 def _range(request: RunRequest, defaults: RunDefaults, end_now: int) -> tuple[int, int, str | None]:
