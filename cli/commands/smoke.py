@@ -1,4 +1,7 @@
-"""`candles smoke`: collects two symbols for two days on a deployed stack and reads them back through its API."""
+"""`candles smoke`: collects two symbols for two days on a deployed stack and reads them back through its API.
+
+Of a stack on AWS it also holds what AWS says of it to the template.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
+from botocore.exceptions import BotoCoreError, ClientError
 from candle_collector.answers import Results
 from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import Scope
 
 from background.places import Places
 from background.progress import StackError, say
+from cli import as_deployed
 from cli.client import ApiRefusedError, CollectorApi
 from cli.collect.stack import read_stack
 from cli.collect.wording import requests_of
@@ -39,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     stack = AwsStack.named(arguments.stack_name, region=arguments.region, profile=arguments.profile)
     with key_for_this(stack) as key:
         smoke(CollectorApi(url_of(stack), key))
+    if not stack.is_local:
+        check_as_deployed(stack)
     return 0
 
 
@@ -100,6 +107,33 @@ def smoke(api: CollectorApi) -> None:
     parts = ", ".join(f"{what} {dollars:.6f}" for what, dollars in plan.dollars.items())
     dollars = plan.estimated_dollars
     say(f"Cost: {requests_of(results)} requests for candles; about {dollars:.6f} US dollars at list prices ({parts}).")
+
+
+def check_as_deployed(stack: AwsStack) -> None:
+    """Hold what AWS says of the stack to the template, and print what is left for a person to look at.
+
+    Raises
+    ------
+    StackError
+        Something is otherwise, or CloudFormation does not list the stack.
+    """
+    try:
+        looks, refused = as_deployed.look(stack)
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(
+            f"What the stack {stack.name} consists of cannot be read: {error}.",
+            "allow cloudformation:DescribeStacks and cloudformation:ListStackResources.",
+        ) from error
+    wrong = [look for look in looks if look.found != look.wanted]
+    say(f"On AWS: {len(looks) - len(wrong)} of {len(looks)} things are as the template says.")
+    for sentence in refused:
+        say(f"  not asked   {sentence}")
+    say("What nobody but a person can look at:")
+    for sentence in as_deployed.FOR_PEOPLE:
+        say(f"  - {sentence.replace('STACK', stack.name)}")
+    if wrong:
+        named = "; ".join(f"{look.what}: {look.found}, and not {look.wanted}" for look in wrong)
+        raise StackError(f"AWS has it otherwise than the template says: {named}.", "deploy the stack again.")
 
 
 def _last_whole_day(api: CollectorApi, body: dict[str, object]) -> date:
