@@ -28,6 +28,8 @@ from tests.bench.watching import functions
 from tests.template.stack import Stack
 
 DAYS = 30
+HOURS_LEFT = 6
+"""What the run before leaves to the forward run, of each symbol."""
 FORWARD_RUNS = 4 * DAYS
 GAP_FILLS = DAYS / 7
 ROUNDS = 12 * 24 * DAYS
@@ -68,9 +70,10 @@ def main() -> None:
         for function in ("trigger", "worker", "reconciler", "candles"):
             rights.role(function)  # kept from then on, so that its time is not counted
         queue_url = os.environ["COLLECT_QUEUE_URL"]
-        before = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+        now = datetime.now(UTC)
+        before, last = now - timedelta(days=2), now - timedelta(hours=1 + HOURS_LEFT)
         with _counted():
-            trigger({"mode": "backward", "start_date": before, "end_date": before})
+            trigger({"mode": "backward", "start_date": f"{before:%Y-%m-%d}", "end_date": f"{last:%Y-%m-%dT%H:00:00Z}"})
             work_all(queue_url)
         used = {}
         for mode in ("forward", "gap_fill"):
