@@ -30,7 +30,9 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requested.append(self.path)
-        self.send_response(self.server.status)
+        self.send_response(200 if self.path == "/elsewhere" else self.server.status)
+        if self.server.status == 301:
+            self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
