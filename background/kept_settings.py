@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from candle_collector.domain.schedule import to_eventbridge
+from candle_collector.settings import given
 
 from background.files import read_object, write_private
 from background.progress import StackError
@@ -36,10 +37,10 @@ class KeptSettings:
         self._names = names
 
     def with_those_of(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the kept settings, and over them those of the environment; an empty one counts as not given."""
+        """Return the kept settings, and over them those that are `given` in the environment."""
         kept = {name: text for name, text in read_object(self._file).items() if name in self._names}
-        given = {name: environment[name] for name in self._names if environment.get(name)}
-        return {name: text for name, text in {**kept, **given}.items() if text != DEFAULT}
+        changed = {name: text for name, text in given(environment).items() if name in self._names}
+        return {name: text for name, text in {**kept, **changed}.items() if text != DEFAULT}
 
     def keep(self, settings: Mapping[str, str]) -> None:
         """Keep these, and no others."""

@@ -7,7 +7,7 @@ import shlex
 import tomllib
 from typing import TYPE_CHECKING
 
-from candle_collector.settings import VISIBILITY_PER_TIMEOUT
+from candle_collector.settings import VISIBILITY_PER_TIMEOUT, given
 
 from background.kept_settings import as_expressions
 from background.places import PROJECT
@@ -39,14 +39,14 @@ AWS_ALONE = frozenset({"NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_SECRET"})
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that the environment's settings ask for; an empty setting counts as unset.
+    """Return the parameters that the settings that are `given` in the environment ask for.
 
     Raises
     ------
     StackError
         A schedule is not valid. The other values are checked by the template's own patterns.
     """
-    settings = as_expressions({name: environment[name] for name in SETTINGS if environment.get(name)})
+    settings = as_expressions({name: text for name, text in given(environment).items() if name in SETTINGS})
     wanted = {SETTINGS[name]: text for name, text in settings.items()}
     timeout = wanted.get("WorkerTimeout", "")
     if timeout.isdigit() and "QueueVisibility" not in wanted:
@@ -78,4 +78,7 @@ def from_samconfig(samconfig: Path, stage: str) -> dict[str, str]:
 
 def as_arguments(parameters: Mapping[str, str]) -> list[str]:
     """Write parameters as sam's `--parameter-overrides` takes them."""
-    return [f"{name}={shlex.quote(value) if ' ' in value else value}" for name, value in sorted(parameters.items())]
+    return [
+        f"{name}={shlex.quote(value) if ' ' in value or not value else value}"
+        for name, value in sorted(parameters.items())
+    ]

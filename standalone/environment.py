@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from candle_collector.domain.schedule import to_eventbridge
 from candle_collector.errors import SettingError
-from candle_collector.settings import VISIBILITY_PER_TIMEOUT, Setting, Settings
+from candle_collector.settings import VISIBILITY_PER_TIMEOUT, Setting, Settings, given
 
 DEFAULTS = {
     "STAGE": "local",
@@ -28,14 +28,14 @@ _RECONCILED_EVERY = "rate(1 minute)"
 
 
 def function_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the functions are to find; an empty one counts as unset, GAP_FILL_SCHEDULE excepted.
+    """Return the variables that the functions are to find, of those that are `given`.
 
     Raises
     ------
     SettingError
         One is missing or not accepted, whichever function would read it.
     """
-    variables = {name: value for name, value in environment.items() if value or name == "GAP_FILL_SCHEDULE"}
+    variables = given(environment)
     if "DATABASE_URL" not in variables:
         raise SettingError("DATABASE_URL is not set; it takes sqlite:////folder/candles.db or a postgresql:// URL")
     variables = {**DEFAULTS, **variables}

@@ -71,6 +71,20 @@ def test_settings_are_kept_until_they_are_changed(tmp_path: Path) -> None:
     assert kept.with_those_of({"TOP_N_CRYPTOS": "default"}) == {}
 
 
+def test_an_empty_gap_fill_schedule_is_kept_and_an_empty_variable_of_make_is_not(tmp_path: Path) -> None:
+    kept = KeptSettings(tmp_path / "settings.json", {"COLLECTION_SCHEDULE", "GAP_FILL_SCHEDULE"})
+    kept.keep(kept.with_those_of({"COLLECTION_SCHEDULE": "", "GAP_FILL_SCHEDULE": ""}))
+    assert kept.with_those_of({}) == as_expressions({"GAP_FILL_SCHEDULE": ""}) == {"GAP_FILL_SCHEDULE": ""}
+    assert kept.with_those_of({"GAP_FILL_SCHEDULE": "default"}) == {}
+
+
+def test_a_server_without_gap_fill_is_started_so(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAP_FILL_SCHEDULE", "")
+    environment = StandaloneHome(places)._server_environment(places.local_dir, "http://127.0.0.1:1")
+    assert environment["GAP_FILL_SCHEDULE"] == ""
+    assert "COLLECTION_SCHEDULE" not in environment
+
+
 def test_schedules_become_expressions_and_a_wrong_one_is_named() -> None:
     assert as_expressions({"COLLECTION_SCHEDULE": "0 */6 * * *"}) == {"COLLECTION_SCHEDULE": "cron(0 0/6 * * ? *)"}
     with pytest.raises(StackError, match="COLLECTION_SCHEDULE"):

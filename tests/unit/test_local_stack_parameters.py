@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from samcli.cli.types import CfnParameterOverridesType
 
 from background.progress import StackError
 from localstack.parameters import as_arguments, from_environment, from_samconfig
@@ -36,6 +37,13 @@ def test_the_stage_is_a_matter_of_samconfig() -> None:
 
 def test_a_variable_of_make_that_nobody_set_leaves_the_default() -> None:
     assert from_environment({"TOP_N_CRYPTOS": "", "COLLECTION_SCHEDULE": ""}) == {}
+
+
+def test_an_empty_gap_fill_schedule_reaches_sam_as_nothing() -> None:
+    parameters = from_environment({"GAP_FILL_SCHEDULE": ""})
+    assert parameters == {"GapFillSchedule": ""}
+    # sam refuses a bare `GapFillSchedule=`
+    assert CfnParameterOverridesType().convert(as_arguments(parameters), None, None) == parameters
 
 
 def test_a_worker_timeout_alone_brings_the_visibility_that_goes_with_it() -> None:

@@ -350,3 +350,11 @@ class Settings:
         if self.stage != "local" and not url.startswith("https://"):
             raise SettingError(f"EXCHANGE_BASE_URL is {url!r}, which only the local stage takes")
         return url
+
+
+def given(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that say something: an empty one counts as unset, as make and containers pass those so.
+
+    GAP_FILL_SCHEDULE is the exception: it alone takes nothing where its default is something, and that is no gap_fill.
+    """
+    return {name: text for name, text in environment.items() if text or name == Settings.gap_fill_schedule.name}
