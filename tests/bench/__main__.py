@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import at_home, collector, floor, worker_cpu
+from tests.bench import at_home, collector, floor, worker_cpu, worker_cpu_at_home
 from tests.bench.environment import BENCH, install
 from tests.bench.job import FLOOR_IN_FLIGHT, LATENCY_MS, SYMBOL_COUNT, WORKERS, YEAR, reported_to_peers
 from tests.exchange import RunningExchange, running_exchange
@@ -29,12 +29,13 @@ class Row(NamedTuple):
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     console = Console(highlight=False, width=100)
     install()
     with running_exchange("--simulated", "--latency-ms", str(LATENCY_MS)) as exchange:
         console.print(_table(_compare(exchange)))
     worker_cpu.compare(console)
+    worker_cpu_at_home.compare(console)
 
 
 def _compare(exchange: RunningExchange) -> list[Row]:

@@ -21,7 +21,7 @@ from tests.bench.job import SYMBOL_COUNT, YEAR, listings
 from tests.exchange import RunningExchange, running_exchange
 from tests.standalone.running import Archive, running_archive
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.2
 _TICKS = os.sysconf("SC_CLK_TCK")
 MONTHS = {"start_date": "2025-01-01", "end_date": "2025-11-30"}
 FOUR_TIMES = {"start_date": "2022-04-01", "end_date": "2025-11-30"}

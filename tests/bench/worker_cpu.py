@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import boto3
 from botocore.config import Config
@@ -43,7 +44,7 @@ REPEATS = 15
 TABLES = {"bench-candles": ("series", "day"), "bench-runs": ("pk", "sk")}
 
 
-def compare(console: Console, *, profile: bool = False) -> None:
+def compare(console: Console, *, profiled: bool = False) -> None:
     """Print milliseconds of CPU for each batch, and the ratios."""
     exchange = InstantExchange()
     turn, recorded = recorded_turn(instant_binance(exchange))
@@ -63,7 +64,7 @@ def compare(console: Console, *, profile: bool = False) -> None:
         "fetch, parse, check, store": four_steps,
         "a whole turn: coverage, rate limiter, records too": whole_turn,
     }
-    figures = dict(zip(works, _medians_ms(list(works.values())), strict=True))
+    figures = dict(zip(works, medians_ms([partial(_itself, work) for work in works.values()]), strict=True))
     least = next(iter(figures.values()))
     calls = len(recorded.calls)
     table = Table(title=f"CPU for each batch of {BATCH} candles ({len(SPANS)} batches, {calls} DynamoDB calls a turn)")
@@ -72,8 +73,8 @@ def compare(console: Console, *, profile: bool = False) -> None:
     for name, milliseconds in figures.items():
         table.add_row(name, f"{milliseconds / len(SPANS):.2f}", f"{milliseconds / least:.2f}")
     console.print(table)
-    if profile:
-        _profile(whole_turn)
+    if profiled:
+        profile(whole_turn)
 
 
 def recorded_turn(exchange: Exchange, window: Window = YEAR) -> tuple[WorkerPorts, RecordedAws]:
@@ -94,8 +95,9 @@ def recorded_turn(exchange: Exchange, window: Window = YEAR) -> tuple[WorkerPort
     return turn, recorded
 
 
-def _granted() -> None:
-    """Let every attempt be made: the least takes no look at the rate limiter."""
+def _itself(work: Callable[[], None]) -> Callable[[], None]:
+    """Prepare nothing: the work can be done again as it is."""
+    return work
 
 
 def _fetch_and_store(turn: WorkerPorts) -> None:
@@ -123,21 +125,29 @@ def _least(exchange: InstantExchange, batch_writes: RecordedAws, *, validated: b
     return work
 
 
-def _medians_ms(works: Sequence[Callable[[], None]]) -> list[float]:
-    """Return the CPU of each work in ms, all threads together; they take turns, so that a busy machine slows all."""
+def medians_ms(works: Sequence[Callable[[], Callable[[], None]]]) -> list[float]:
+    """Return the CPU of each work in ms, all threads together; they take turns, so that a busy machine slows all.
+
+    Parameters
+    ----------
+    works
+        Each prepares what is measured, which is not.
+    """
     taken: list[list[float]] = [[] for _ in works]
     for _ in range(1 + REPEATS):
-        for work, milliseconds in zip(works, taken, strict=True):
+        for prepare, milliseconds in zip(works, taken, strict=True):
+            work = prepare()
             begun = time.process_time()
             work()
             milliseconds.append((time.process_time() - begun) * 1000)
     return [statistics.median(milliseconds[1:]) for milliseconds in taken]
 
 
-def _profile(work: Callable[[], None]) -> None:
-    profile = cProfile.Profile()
-    profile.runcall(work)
-    pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+def profile(work: Callable[[], None]) -> None:
+    """Print where the time of a work goes."""
+    profiled = cProfile.Profile()
+    profiled.runcall(work)
+    pstats.Stats(profiled).sort_stats("tottime").print_stats(30)
 
 
 @contextmanager
@@ -162,4 +172,4 @@ def dynamodb_in_memory() -> Iterator[None]:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser("python -m tests.bench.worker_cpu")
     arguments.add_argument("--profile", action="store_true", help="also say where a turn's time goes")
-    compare(Console(highlight=False, width=100), profile=arguments.parse_args().profile)
+    compare(Console(highlight=False, width=100), profiled=arguments.parse_args().profile)

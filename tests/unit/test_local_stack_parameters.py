@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from samcli.cli.types import CfnParameterOverridesType
+from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped] # it has no types
 
 from background.progress import StackError
 from localstack.parameters import as_arguments, from_environment, from_samconfig

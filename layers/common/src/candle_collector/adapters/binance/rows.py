@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from candle_collector.adapters.binance.plain_rows import COLUMNS, TRADES_MOST, read_plain
 from candle_collector.domain.candle import Candle, trim
 from candle_collector.domain.dates import format_hour
 from candle_collector.domain.universe import Listing, is_symbol
@@ -17,13 +18,11 @@ from candle_collector.domain.windows import HOUR_MS
 REJECTED_MOST = 10
 """How many wrong rows an answer may have and still be one of candles; with more it is refused whole."""
 
-_COLUMNS, _CLOSE_TIME = 12, 6
+_CLOSE_TIME = 6
 _NUMBER_MOST = 10**9
 _TIME_MOST = 10**16
 _RESTART_LEAST_MS = 60_000
 """An hour that was cut at its start by less is more likely a wrong open time than a restart of the exchange."""
-_TRADES_MOST = 10**9
-"""Trades of one hour; BTCUSDT's busiest recorded hour has fewer than 10 million."""
 
 _DECIMALS = re.compile(r"(?:\d{1,20}(?:\.\d{1,8})?,){8}", re.ASCII)
 _VOLUME = re.compile(r"(?=.{1,40}\Z)\d{1,30}(?:\.\d+)?", re.ASCII)
@@ -186,6 +185,8 @@ def read_candles(rows: Any, *, start: int, limit: int, running: int) -> ReadCand
         before = hour
     if before > running:
         raise WrongAnswerError(f"the row of hour {before} is from the future")
+    if plain := read_plain(rows):
+        return ReadCandles(plain, {}, hours)
     candles: list[Candle] = []
     rejected: dict[int, str] = {}
     for at, row in enumerate(rows):
@@ -222,10 +223,10 @@ def _check_offset(at: int, opened: Sequence[int], *, closed: int) -> None:
 
 def _read_row(row: list[Any]) -> Candle:
     """Read a row: openTime, open, high, low, close, volume, closeTime, quote volume, trades, takerBase, takerQuote."""
-    if len(row) != _COLUMNS:
-        raise WrongAnswerError(f"it has {len(row)} columns in place of {_COLUMNS}")
+    if len(row) != COLUMNS:
+        raise WrongAnswerError(f"it has {len(row)} columns in place of {COLUMNS}")
     opened, open_, high, low, close, volume, closed, quote_volume, trades, taker_base, taker_quote, _ = row
-    if type(closed) is not int or type(trades) is not int or not 0 <= trades <= _TRADES_MOST:
+    if type(closed) is not int or type(trades) is not int or not 0 <= trades <= TRADES_MOST:
         raise WrongAnswerError("its close time or its count of trades is not a number of that kind")
     try:
         decimals = ",".join(  # noqa: FLY002 - unlike an f-string, join refuses what is not text
