@@ -7,12 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from candle_collector.settings import EXCHANGE_HOSTS
 
+from background.http_status import OK, http_status
 from background.progress import StackError
 
 if TYPE_CHECKING:
@@ -113,8 +112,4 @@ def _by_url(requested: str) -> ExchangeChoice:
 
 def binance_answers() -> bool:
     """Return whether Binance's market data can be reached from here, within three seconds."""
-    try:
-        with urlopen(f"{BINANCE}/api/v3/ping", timeout=BINANCE_ANSWERS_WITHIN_S) as answer:  # noqa: S310 - a fixed https address
-            return int(answer.status) == 200  # noqa: PLR2004 - HTTP's OK
-    except (URLError, OSError, ValueError):
-        return False
+    return http_status(f"{BINANCE}/api/v3/ping", within_s=BINANCE_ANSWERS_WITHIN_S) == OK

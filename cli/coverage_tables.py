@@ -8,9 +8,8 @@ from datetime import datetime
 
 from candle_collector.answers import MissingWindow, SymbolCoverage, Window
 from candle_collector.domain import dates
-from candle_collector.domain.coverage import YOUNG_HOURS
+from candle_collector.domain.coverage import YOUNG_HOURS, percent
 from candle_collector.domain.windows import hour_of
-from candle_collector.reading.report_coverage import percent
 from rich.table import Table
 from rich.text import Text
 
@@ -18,26 +17,41 @@ MOST_WINDOWS = 20
 """Of each kind, where nobody asked for a series by name."""
 
 
-def without_young(coverage: SymbolCoverage, now: datetime) -> tuple[SymbolCoverage, int]:
-    """Return the coverage without the missing hours that are younger than a day, and how many those are.
+def without_newest(coverage: SymbolCoverage, newest: int | None, now: datetime) -> tuple[SymbolCoverage, int]:
+    """Return the coverage without the hours that are not expected yet, and how many those are.
 
-    They are not expected yet: the rule by which a missing hour is proven to have no candle does not judge them either.
+    Those younger than a day may still come: the rule by which a missing hour is proven to have no candle does not judge
+    them either. Those after the newest candle of the whole archive nobody has asked for, if its last run had an end or
+    was long ago; where a run has asked for them in vain, they are missing.
+
+    Parameters
+    ----------
+    newest
+        The hour of that candle.
     """
-    first_young = hour_of(now) - YOUNG_HOURS
+    young = hour_of(now) - YOUNG_HOURS
+    never_requested = young if newest is None else min(young, newest + 1)
     kept: list[MissingWindow] = []
-    young = 0
+    left_out = 0
     for item in coverage.missing:
         start, end = dates.start_of(item.start), dates.start_of(item.end)
-        young += end - max(start, min(end, first_young))
-        if start < first_young:
-            cut = min(end, first_young)
+        cut = min(end, max(start, young if item.attempts else never_requested))
+        left_out += end - cut
+        if start < cut:
             kept.append(replace(item, end=dates.format_hour(cut), hours=cut - start))
-    expected, missing = coverage.expected - young, coverage.missing_hours - young
+    expected, missing = coverage.expected - left_out, coverage.missing_hours - left_out
     covered = expected - missing - sum(item.hours for item in coverage.rejected)
     changed = replace(
         coverage, missing=kept, missing_hours=missing, expected=expected, percent=percent(covered, expected)
     )
-    return changed, young
+    return changed, left_out
+
+
+def which_newest(newest: int | None, now: datetime) -> str:
+    """Return which hours `without_newest` leaves out, in words."""
+    if newest is None or newest + 1 >= hour_of(now) - YOUNG_HOURS:
+        return "of the last day"
+    return f"after {_short(dates.format_hour(newest))}, the newest candle of all, which no run has asked for"
 
 
 def series_table(series: Sequence[SymbolCoverage]) -> Table:

@@ -40,7 +40,7 @@ COMMANDS = {
     "up": Command("stack", "start the server in the background (or, on local-aws, the whole template)"),
     "serve": Command("stack", "run the server in this terminal until it is stopped"),
     "down": Command("stack", "stop what runs; everything stored stays"),
-    "status": Command("stack", "show what runs, where, and how it is"),
+    "status": Command("status", "show what runs, where, and how it is"),
     "logs": Command("stack", "show the logs"),
     "cancel": Command("run", "end the run that is active; what it stored stays"),
     "retry": Command("run", "ask again for what the last run could not get, and watch it"),

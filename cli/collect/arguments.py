@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from candle_collector.api.limits import SYMBOLS_MOST
 from candle_collector.domain import dates
 from candle_collector.domain.run import COLLECTING_MODES
-from candle_collector.domain.universe import as_quote_assets, as_symbol, is_symbol
+from candle_collector.domain.universe import SYMBOLS_MOST, as_quote_assets, as_symbol, is_symbol
 
 from background.progress import StackError
 from cli.homes import add_home_argument

@@ -6,6 +6,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
+from candle_collector.domain import dates
 from candle_collector.domain.universe import as_symbol
 from rich.progress import track
 
@@ -14,7 +15,7 @@ from background.progress import as_typed
 from cli.client import CollectorApi
 from cli.collect.stack import Exchange, read_stack
 from cli.console import console
-from cli.coverage_tables import series_table, windows_table, without_young
+from cli.coverage_tables import series_table, which_newest, windows_table, without_newest
 from cli.homes import add_home_argument, require_running
 
 
@@ -38,11 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     # each symbol from its items: the list alone would trust the series' records
     shown = track(symbols, "Reading", console=screen, transient=True, disable=not sys.stdout.isatty())
     series = [api.coverage(symbol, start=arguments.start, end=arguments.end) for symbol in shown]
-    young = 0
-    if arguments.end is None:  # the newest hours are not missing yet: a run that is due will bring them
+    left_out, which = 0, ""
+    if series and arguments.end is None:
         now = Exchange(stack.exchange_url).now(datetime.now(UTC))
-        without = [without_young(item, now) for item in series]
-        series, young = [item for item, _ in without], sum(hours for _, hours in without)
+        latest = api.system_info().store.latest_candle
+        newest = None if latest is None else dates.start_of(latest)
+        without = [without_newest(item, newest, now) for item in series]
+        series, left_out = [item for item, _ in without], sum(hours for _, hours in without)
+        which = which_newest(newest, now)
     if not series:
         screen.print(as_typed("Nothing is stored yet. `make collect` collects."))
         return 0
@@ -50,6 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     for coverage in series:
         if named or coverage.missing or len(coverage.segments) > 1 or coverage.record_repaired:
             screen.print(*windows_table(coverage, everything=bool(named)), sep="\n")
-    if young:
-        screen.print(as_typed(f"Not counted: {young:,} hours of the last day; `make collect MODE=forward` has them."))
+    if left_out:
+        screen.print(as_typed(f"Not counted: {left_out:,} hours {which}; `make collect MODE=forward` has them."))
     return 0

@@ -10,9 +10,7 @@ from candle_collector.domain.wording import counted
 from background.places import Places
 from background.progress import StackError, say
 from cli.client import CollectorApi
-from cli.collect.run import follow_retry, report
 from cli.collect.stack import read_stack
-from cli.console import console
 from cli.homes import add_home_argument, home_of, require_running
 
 
@@ -34,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     run_id = arguments.run_id or api.status().run_id
     if run_id is None:
         raise StackError("There was no run yet.", "`candles collect` starts one.")
+    from cli.collect.run import follow_retry, report  # noqa: PLC0415 - `cancel` shows no progress, and starts sooner
+    from cli.console import console  # noqa: PLC0415 - the same
+
     screen = console()
     ended = follow_retry(run_id, places, screen, home_of(arguments, places), time.sleep)
     return ended if isinstance(ended, int) else report(ended, places, screen)

@@ -192,6 +192,14 @@ def test_what_reads_the_tables_works_while_the_server_is_down(running: Person) -
     assert (ended.returncode, ended.stdout) == (1, "The server is down.\n")
 
 
+def test_an_archive_with_an_end_of_long_ago_is_complete(running: Person) -> None:
+    text = " ".join(running.done("coverage").split())
+    assert "100.00%" in text
+    assert "not requested yet" not in text
+    assert "the newest candle of all, which no run has asked for; `make collect MODE=forward` has them." in text
+    assert "100.00%" not in running.done("coverage", "--end", "2025-12-31")
+
+
 def test_settings_stay_until_they_are_changed_and_are_shown(person: Person) -> None:
     person.done("up", "--exchange", "simulated", TOP_N_CRYPTOS="7", COLLECTION_SCHEDULE="0 */3 * * *")
     pid = person.stack["pids"]["server"]

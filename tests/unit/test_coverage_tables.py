@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from candle_collector.answers import Listing, MissingWindow, SymbolCoverage, Window
+from candle_collector.domain.windows import hour_of
 from rich.console import Console
 
-from cli.coverage_tables import MOST_WINDOWS, series_table, windows_table, without_young
+from cli.coverage_tables import MOST_WINDOWS, series_table, which_newest, windows_table, without_newest
 
 
 def window(day: int, hours: int = 1) -> Window:
@@ -88,14 +89,47 @@ def test_a_record_that_was_wrong_is_reported() -> None:
     assert "record did not fit" not in shown(*windows_table(series(), everything=True))
 
 
+NOW = datetime(2025, 2, 1, 10, 20, tzinfo=UTC)
+OLD = MissingWindow("2025-01-05T00:00:00Z", "2025-01-05T03:00:00Z", 3, attempts=1, last_error="timeout")
+NEWEST = hour_of(datetime(2025, 1, 31, 7, tzinfo=UTC))
+
+
+def lacking(*missing: MissingWindow) -> SymbolCoverage:
+    hours = sum(item.hours for item in missing)
+    return series(missing=list(missing), expected=1000, stored=1000 - hours, missing_hours=hours, percent=1.0)
+
+
 def test_the_hours_of_the_last_day_are_not_missing_yet() -> None:
-    now = datetime(2025, 2, 1, 10, 20, tzinfo=UTC)
-    gap = MissingWindow("2025-01-31T08:00:00Z", "2025-02-01T10:00:00Z", 26, attempts=0, last_error=None)
-    old = MissingWindow("2025-01-05T00:00:00Z", "2025-01-05T03:00:00Z", 3, attempts=1, last_error="timeout")
-    known = replace(series(missing=[old, gap]), expected=1000, stored=971, missing_hours=29, percent=97.1)
-    coverage, young = without_young(known, now)
-    assert young == 24
-    assert [(item.start, item.hours) for item in coverage.missing] == [(old.start, 3), (gap.start, 2)]
+    gap = MissingWindow("2025-01-31T08:00:00Z", "2025-02-01T10:00:00Z", 26, attempts=3, last_error=None)
+    coverage, left_out = without_newest(lacking(OLD, gap), NEWEST, NOW)
+    assert left_out == 24
+    assert [(item.start, item.end, item.hours) for item in coverage.missing] == [
+        (OLD.start, OLD.end, 3),
+        (gap.start, "2025-01-31T10:00:00Z", 2),
+    ]
     assert (coverage.expected, coverage.missing_hours, coverage.percent) == (976, 5, 99.48)
-    whole, young = without_young(replace(known, missing=[replace(gap, start="2025-02-01T00:00:00Z", hours=10)]), now)
-    assert (whole.missing, young) == ([], 10)
+    young = replace(gap, start="2025-02-01T00:00:00Z", hours=10)
+    for newest in (None, NEWEST, NEWEST + 50):
+        whole, left_out = without_newest(lacking(young), newest, NOW)
+        assert (whole.missing, left_out) == ([], 10)
+    assert which_newest(None, NOW) == which_newest(NEWEST + 2, NOW) == "of the last day"
+
+
+def test_hours_after_the_newest_candle_of_all_are_not_missing_where_no_run_has_asked_for_them() -> None:
+    """As after a collection with an END of long ago: its archive is complete."""
+    newest = NEWEST - 24 * 20
+    after = MissingWindow("2025-01-11T08:00:00Z", "2025-02-01T10:00:00Z", 506, attempts=0, last_error=None)
+    coverage, left_out = without_newest(lacking(OLD, after), newest, NOW)
+    assert (coverage.missing, left_out, coverage.expected, coverage.missing_hours) == ([OLD], 506, 494, 3)
+    # one that is behind the others
+    behind = replace(after, start="2025-01-11T05:00:00Z", hours=509)
+    coverage, left_out = without_newest(lacking(behind), newest, NOW)
+    assert [(item.start, item.end, item.hours) for item in coverage.missing] == [(behind.start, after.start, 3)]
+    assert left_out == 506
+    # and one that a run has asked for in vain
+    coverage, left_out = without_newest(lacking(replace(after, attempts=1)), newest, NOW)
+    assert [(item.start, item.end, item.hours) for item in coverage.missing] == [
+        (after.start, "2025-01-31T10:00:00Z", 482)
+    ]
+    assert left_out == 24
+    assert which_newest(newest, NOW).startswith("after 2025-01-11 07:00, the newest candle of all")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from candle_collector.domain import dates, windows
+from candle_collector.domain.coverage import percent
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.segments import segments
 from candle_collector.domain.series import Series
@@ -17,7 +18,6 @@ from candle_collector.ports import StoredDays
 from candle_collector.reading.report_coverage import (
     READS_A_PAGE,
     CoveragePorts,
-    percent,
     report_coverage,
     report_symbol_coverage,
 )

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
+from candle_collector.api.limits import BODY_MOST_BYTES
 from candle_collector.api.trigger_body import read_trigger
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
 from candle_collector.domain.run import COLLECTING_MODES
+from candle_collector.domain.universe import SYMBOLS_MOST
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
 

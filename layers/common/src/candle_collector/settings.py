@@ -355,6 +355,6 @@ class Settings:
 def given(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that say something: an empty one counts as unset, as make and containers pass those so.
 
-    GAP_FILL_SCHEDULE is the exception: it alone takes nothing where its default is something, and that is no gap_fill.
+    GAP_FILL_SCHEDULE is the exception: it alone takes nothing where its default is something, and never starts then.
     """
     return {name: text for name, text in environment.items() if text or name == Settings.gap_fill_schedule.name}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from candle_collector.answers import Limits
+from candle_collector.domain.universe import SYMBOLS_MOST
 from candle_collector.reading.read_candles import LIMIT_MOST
 
 BODY_MOST_BYTES = 65_536
-SYMBOLS_MOST = 500
 RUNS_A_PAGE_DEFAULT = 20
 RUNS_A_PAGE_MOST = 100
 

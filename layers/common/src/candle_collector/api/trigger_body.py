@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from candle_collector.api.limits import BODY_MOST_BYTES, SYMBOLS_MOST
+from candle_collector.api.limits import BODY_MOST_BYTES
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import dates
 from candle_collector.domain.run import MODES, Mode
-from candle_collector.domain.universe import QUOTES_MOST, as_quote_assets, as_symbol, is_symbol
+from candle_collector.domain.universe import QUOTES_MOST, SYMBOLS_MOST, as_quote_assets, as_symbol, is_symbol
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
 _NAME = re.compile(r"[a-z_]{1,20}", re.ASCII)

@@ -130,3 +130,8 @@ def extend(old: Window | None, new: Window | None) -> Window | None:
     if new.start <= old.end and old.start <= new.end:
         return Window(min(old.start, new.start), max(old.end, new.end))
     return new
+
+
+def percent(covered: int, expected: int) -> float | None:
+    """Return the share in percent with two decimals, rounded down: 100 is said of nothing less; None of nothing."""
+    return covered * 10_000 // expected / 100 if expected else None

@@ -11,6 +11,9 @@ from candle_collector.domain.pegged_assets import PEGGED_ASSETS
 
 TRADING = "TRADING"
 
+SYMBOLS_MOST = 500
+"""How many symbols a run has at most."""
+
 QUOTES_MOST = 20
 """How many quote assets a run ranks at most; Binance listed 28 in 2021, most of them fiat of one country."""
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from candle_collector import answers
 from candle_collector.domain import dates, windows
 from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.coverage import percent
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.series import Series
@@ -271,11 +272,6 @@ def _missing_window(window: Window, failed_windows: Sequence[FailedWindow]) -> a
         attempts=sum(failed.attempts for failed in touching),
         last_error=touching[-1].error[: answers.MESSAGE_MOST] if touching else None,
     )
-
-
-def percent(covered: int, expected: int) -> float | None:
-    """Return the share in percent with two decimals, rounded down: 100 is said of nothing less; None of nothing."""
-    return covered * 10_000 // expected / 100 if expected else None
 
 
 def _hour(hour: int | None) -> str | None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from candle_collector import answers
 from candle_collector.domain import dates, windows
+from candle_collector.domain.coverage import percent
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.windows import Window
-from candle_collector.reading.report_coverage import CoveragePorts, Read, hours_of, page_of_series, percent
+from candle_collector.reading.report_coverage import CoveragePorts, Read, hours_of, page_of_series
 
 _SERIES_BYTES, _MONTH_BYTES = 500, 160
 """The most bytes of a series without its months, and of a month."""
