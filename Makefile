@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 # LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
 STAGE ?= dev
 KNOWN := ON EXCHANGE MODE START END TOP QUOTES SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
+	KILLS KILLS_SEED \
 	PYTHON DATABASE_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT LOCAL_DASHBOARD_PORT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 # The settings are read only if a name is not one of the others.
