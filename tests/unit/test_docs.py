@@ -52,6 +52,8 @@ VARIABLES |= {
     "LOCAL_DASHBOARD_PORT",
     "CONTRACT_CASES",
     "RUNTIME",
+    "KILLS",
+    "KILLS_SEED",
 }
 
 NOT_CHECKED = {
@@ -230,6 +232,8 @@ def test_the_makefile_knows_its_variables() -> None:
     known = re.search(r"^KNOWN := (.*?)\n\n?(?=GIVEN)", MAKEFILE, re.MULTILINE | re.DOTALL)
     assert known
     assert set(known[1].replace("\\", " ").split()) == VARIABLES - SETTINGS.keys()
+    named = {name for choices in re.findall(r"\[(.*)\]", shown) for name in re.findall(r"([A-Z_]+)=", choices)}
+    assert {"START", "KILLS"} <= named <= VARIABLES | {"NAME"}
 
 
 @pytest.mark.parametrize(
