@@ -249,7 +249,7 @@ def run_handlers(scene: Scene) -> Measured:
     context, begun, workers = get_context("fork"), time.monotonic(), scene.place.workers
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'limiter.db'}"
-        Database(database)  # made before they all open it
+        Database(database).close()  # made before they all open it
         queue, results, ready = context.SimpleQueue(), context.SimpleQueue(), context.Barrier(workers + 1)
         shared = _Shared(scene, begun, database, queue, ready, results)
         processes = [context.Process(target=_work, args=(shared,)) for _ in range(workers)]

@@ -9,17 +9,14 @@ from itertools import pairwise
 import pytest
 from candle_collector.collecting.plan_run import PRICES, WORKER_GB
 from candle_collector.domain.pace import REQUEST_SECONDS
-from candle_collector.domain.windows import Window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.bench.instant import InstantExchange, instant_binance
 from tests.bench.worker_cpu import YEAR, recorded_turn
 from tests.model import steps
-from tests.model.check import INSTANT
 from tests.model.cost import dollars
 from tests.model.figures import Cpu, Sizes
-from tests.model.handlers import Scene, run_handlers
 from tests.model.limits import CandleTable, SharedWeight
 from tests.model.published import FULL_CORE_MB, always
 from tests.model.setting import Job, Latencies, Place
@@ -160,14 +157,6 @@ def test_weight_is_granted_while_there_is_some() -> None:
     assert weight.seconds_left() == 30
     now[0] = 60.0
     assert weight.reserve(100, 2) == 10
-
-
-def test_the_real_handlers_run_on_the_models_latencies() -> None:
-    """As `make model` holds the model to them: a moment here, minutes there."""
-    place = Place(workers=2, latencies=INSTANT, cpu=Cpu(cold=0, turn=0, fetch=0, store=0))
-    day = Window(YEAR.start, YEAR.start + 24)
-    measured = run_handlers(Scene(symbols=3, window=day, place=place, keeps_candles=False))
-    assert (measured.turns, measured.requests) == (3, 3)
 
 
 def test_the_dry_runs_estimate_is_the_models() -> None:
