@@ -42,14 +42,14 @@ help: ## Show this list
 	@echo "             EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
 	@echo "             DATABASE_URL=sqlite:////a/file.db|postgresql+psycopg://user:password@host/name"
 	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DASHBOARD_PORT=8501 LOCAL_DIR=.local"
-	@echo "Settings:    TOP_N_CRYPTOS QUOTE_ASSETS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
+	@echo "Settings:    TOP_N_CRYPTOS INTERVALS QUOTE_ASSETS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
 	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they stay until they are changed"
 
 ##@ Use
 .PHONY: collect
-collect: setup ## Collect candles and watch it: [MODE= START= END= TOP= QUOTES= SYMBOLS= EXCHANGE= DRY_RUN=1 ON=]
+collect: setup ## Collect candles and watch it: [MODE= START= END= TOP= QUOTES= SYMBOLS= INTERVALS=1m,1h EXCHANGE= DRY_RUN=1 ON=]
 	@$(VENV)/candles collect --mode "$(MODE)" --start "$(START)" --end "$(END)" --top "$(TOP)" --quotes "$(QUOTES)" \
-		--symbols "$(SYMBOLS)" --exchange "$(EXCHANGE)" $(if $(filter-out 0 no false,$(DRY_RUN)),--dry-run)
+		--symbols "$(SYMBOLS)" --intervals "$(INTERVALS)" --exchange "$(EXCHANGE)" $(if $(filter-out 0 no false,$(DRY_RUN)),--dry-run)
 
 .PHONY: cancel
 cancel: setup ## Stop the run that is active; what it stored stays: [RUN=]
@@ -60,8 +60,8 @@ retry: setup ## Ask again for what the last run could not get: [RUN=]
 	@$(VENV)/candles retry $(RUN)
 
 .PHONY: verify
-verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= START= END= SAMPLE= REPAIR=1 EXCHANGE= ON=]
-	@$(VENV)/candles verify --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)" --sample "$(SAMPLE)" \
+verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= INTERVALS= START= END= SAMPLE= REPAIR=1 EXCHANGE= ON=]
+	@$(VENV)/candles verify --symbols "$(SYMBOLS)" --intervals "$(INTERVALS)" --start "$(START)" --end "$(END)" --sample "$(SAMPLE)" \
 		--exchange "$(EXCHANGE)" $(if $(REPAIR),--repair)
 
 .PHONY: coverage

@@ -163,8 +163,8 @@ class CollectorApi:
         """
         return _read(SystemInfo, self._ask(routes.SYSTEM_INFO))
 
-    def symbols(self) -> Iterator[str]:
-        """Yield all symbols of which something was collected.
+    def series(self) -> Iterator[tuple[str, str]]:
+        """Yield the symbol and the interval of all series of which something was collected.
 
         Raises
         ------
@@ -173,20 +173,23 @@ class CollectorApi:
         after: str | None = None
         while True:
             page = _read(Coverage, self._ask(routes.COVERAGE, params={"after": after} if after else {}))
-            yield from (series.symbol for series in page.symbols)
+            yield from ((series.symbol, series.interval) for series in page.symbols)
             after = page.next
             if after is None:
                 return
 
-    def coverage(self, symbol: str, *, start: str | None, end: str | None) -> SymbolCoverage:
-        """Return the coverage of a symbol between two dates, both included.
+    def coverage(
+        self, symbol: str, interval: str = "1h", *, start: str | None = None, end: str | None = None
+    ) -> SymbolCoverage:
+        """Return the coverage of a series between two dates, both included.
 
         Raises
         ------
         ApiError
         """
-        between = {name: value for name, value in (("start_date", start), ("end_date", end)) if value}
-        answer = self._ask(routes.SYMBOL_COVERAGE, params=between, symbol=quote(symbol, safe=""))
+        given = {"interval": interval, "start_date": start, "end_date": end}
+        params = {name: value for name, value in given.items() if value}
+        answer = self._ask(routes.SYMBOL_COVERAGE, params=params, symbol=quote(symbol, safe=""))
         return _read(SymbolCoverage, answer)
 
     def coverage_by_month(self) -> list[SeriesByMonth]:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from candle_collector.answers import MissingWindow, SymbolCoverage, Window
 from candle_collector.domain import dates
-from candle_collector.domain.coverage import YOUNG_HOURS, percent
-from candle_collector.domain.windows import hour_of
+from candle_collector.domain.coverage import percent
+from candle_collector.domain.interval import DAY_MS, interval_named, ms_of
 from rich.table import Table
 from rich.text import Text
 
@@ -18,63 +18,66 @@ MOST_WINDOWS = 20
 
 
 def without_newest(coverage: SymbolCoverage, newest: int | None, now: datetime) -> tuple[SymbolCoverage, int]:
-    """Return the coverage without the hours that are not expected yet, and how many those are.
+    """Return the coverage without the candles that are not expected yet, and how many those are.
 
-    Those younger than a day may still come: the rule by which a missing hour is proven to have no candle does not judge
-    them either. Those after the newest candle of the whole archive nobody has asked for, if its last run had an end or
-    was long ago; where a run has asked for them in vain, they are missing.
+    Those younger than a day may still come: the rule by which one is proven never to have been printed does not judge
+    them either. Those after the newest candle of the whole archive nobody has asked for, if its last run had an end
+    or was long ago; where a run has asked for them in vain, they are missing.
 
     Parameters
     ----------
     newest
-        The hour of that candle.
+        When that candle opened, in ms since 1970 UTC.
     """
-    young = hour_of(now) - YOUNG_HOURS
-    never_requested = young if newest is None else min(young, newest + 1)
+    interval = interval_named(coverage.interval)
+    young = interval.slot_of(now) - interval.slots_a_day
+    never_requested = young if newest is None else min(young, interval.slot_at(newest) + 1)
     kept: list[MissingWindow] = []
     left_out = 0
     for item in coverage.missing:
-        start, end = dates.start_of(item.start), dates.start_of(item.end)
+        start, end = (interval.slot_at(dates.start_of(text)) for text in (item.start, item.end))
         cut = min(end, max(start, young if item.attempts else never_requested))
         left_out += end - cut
         if start < cut:
-            kept.append(replace(item, end=dates.format_hour(cut), hours=cut - start))
-    expected, missing = coverage.expected - left_out, coverage.missing_hours - left_out
-    covered = expected - missing - sum(item.hours for item in coverage.rejected)
+            kept.append(replace(item, end=interval.format(cut), candles=cut - start))
+    expected, missing = coverage.expected - left_out, coverage.missing_candles - left_out
+    covered = expected - missing - sum(item.candles for item in coverage.rejected)
     changed = replace(
-        coverage, missing=kept, missing_hours=missing, expected=expected, percent=percent(covered, expected)
+        coverage, missing=kept, missing_candles=missing, expected=expected, percent=percent(covered, expected)
     )
     return changed, left_out
 
 
 def which_newest(newest: int | None, now: datetime) -> str:
-    """Return which hours `without_newest` leaves out, in words."""
-    if newest is None or newest + 1 >= hour_of(now) - YOUNG_HOURS:
+    """Return which candles `without_newest` leaves out, in words."""
+    if newest is None or newest >= ms_of(now) - DAY_MS:
         return "of the last day"
-    return f"after {_short(dates.format_hour(newest))}, the newest candle of all, which no run has asked for"
+    return f"after {_short(dates.format_ms(newest))}, the newest candle of all, which no run has asked for"
 
 
 def series_table(series: Sequence[SymbolCoverage]) -> Table:
     """Return the table of all series, and their sums."""
     table = Table(title="Coverage", title_justify="left")
-    for name in ("symbol", "first", "last"):
+    for name in ("symbol", "interval", "first", "last"):
         table.add_column(name, no_wrap=True)
     for name in ("expected", "stored", "never printed", "missing", "covered"):
         table.add_column(name, justify="right", no_wrap=True)
     for coverage in series:
         ends = (_short(moment) if moment else "" for moment in (coverage.first, coverage.last))
-        style = "yellow" if coverage.missing_hours else None
-        table.add_row(coverage.symbol, *ends, *_counts(_numbers(coverage), coverage.percent), style=style)
+        style = "yellow" if coverage.missing_candles else None
+        table.add_row(
+            coverage.symbol, coverage.interval, *ends, *_counts(_numbers(coverage), coverage.percent), style=style
+        )
     if len(series) > 1:
         sums = [sum(column) for column in zip(*map(_numbers, series), strict=True)]
         expected, missing = sums[0], sums[3]
         table.add_section()
-        table.add_row(f"all {len(series)}", "", "", *_counts(sums, percent(expected - missing, expected)))
+        table.add_row(f"all {len(series)}", "", "", "", *_counts(sums, percent(expected - missing, expected)))
     return table
 
 
 def _numbers(coverage: SymbolCoverage) -> tuple[int, int, int, int]:
-    return coverage.expected, coverage.stored, coverage.never_printed_hours, coverage.missing_hours
+    return coverage.expected, coverage.stored, coverage.never_printed_candles, coverage.missing_candles
 
 
 def _counts(numbers: Sequence[int], share: float | None) -> list[str]:
@@ -93,8 +96,12 @@ def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table |
     if listing.is_proven:
         before = f"the exchange has no candle from {_short(listing.asked_from)} until then"
     else:
-        before = "the hours before were never requested"
-    lines: list[Table | Text] = [Text(f"\n{coverage.symbol}: first candle {_short(coverage.first)}; {before}")]
+        before = "those before were never requested"
+    lines: list[Table | Text] = [
+        Text(f"\n{coverage.symbol} {coverage.interval}: first candle {_short(coverage.first)}; {before}")
+    ]
+    if not coverage.is_kept:
+        lines.append(Text("the interval is no longer collected; what is stored stays"))
     if coverage.delisted_from:
         lines.append(Text(f"delisted: no candle from {_short(coverage.delisted_from)} on"))
     if len(coverage.segments) > 1:
@@ -117,12 +124,12 @@ def _table(title: str, windows: Sequence[Window]) -> Table:
     table = Table(title=title, title_justify="left")
     for name in ("from", "to (open)"):
         table.add_column(name, no_wrap=True)
-    table.add_column("hours", justify="right")
+    table.add_column("candles", justify="right")
     if title == "missing":
         table.add_column("attempts", justify="right")
         table.add_column("last error")
     for window in windows:
-        cells = [_short(window.start), _short(window.end), str(window.hours)]
+        cells = [_short(window.start), _short(window.end), str(window.candles)]
         if isinstance(window, MissingWindow):
             cells += [str(window.attempts), window.last_error or "not requested yet"]
         table.add_row(*cells)

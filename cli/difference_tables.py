@@ -1,4 +1,4 @@
-"""How candles that differ are shown to a person: a line an hour, with the fields that are not the same."""
+"""How candles that differ are shown to a person: a line a candle, with the fields that are not the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from candle_collector.answers import SymbolResult
 from candle_collector.domain import dates
 from candle_collector.domain.progress import Revision
+from candle_collector.domain.series import Series
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -26,23 +27,25 @@ def changes(stored: str | None, offered: str | None) -> str:
 
 
 def differences_table(symbols: Sequence[SymbolResult]) -> Table:
-    """Return the table of the hours that differ, as far as they are named."""
-    table = _table("What differs (stored -> the exchange's)", "symbol", "hour (UTC)")
+    """Return the table of the candles that differ, as far as they are named."""
+    table = _table("What differs (stored -> the exchange's)", "symbol", "interval", "open (UTC)")
     for symbol in symbols:
         named = symbol.differences or ()
         for item in named:
-            table.add_row(Text(symbol.symbol), _short(item.hour), Text(changes(item.stored, item.offered)))
+            table.add_row(
+                Text(symbol.symbol), symbol.interval, _short(item.open_time), Text(changes(item.stored, item.offered))
+            )
         if rest := (symbol.different or 0) - len(named):
-            table.add_row(Text(symbol.symbol), "", f"and {rest:,} more")
+            table.add_row(Text(symbol.symbol), symbol.interval, "", f"and {rest:,} more")
     return table
 
 
-def revisions_table(symbol: str, revised: Sequence[tuple[Revision, str, datetime]]) -> Table:
-    """Return the table of the candles of a symbol that were replaced, each by which run and when."""
-    table = _table(f"{symbol}: replaced candles (old -> new)", "hour (UTC)", "when", "run")
+def revisions_table(series: Series, revised: Sequence[tuple[Revision, str, datetime]]) -> Table:
+    """Return the table of the candles of a series that were replaced, each by which run and when."""
+    table = _table(f"{series.symbol} {series.interval}: replaced candles (old -> new)", "open (UTC)", "when", "run")
     for (stored, offered), run_id, at in revised:
-        hour = _short(dates.format_hour(stored.hour))
-        table.add_row(hour, _short(dates.format_moment(at)), run_id, Text(changes(stored.line(), offered.line())))
+        opened = _short(series.interval.format(stored.slot))
+        table.add_row(opened, _short(dates.format_moment(at)), run_id, Text(changes(stored.line(), offered.line())))
     return table
 
 

@@ -55,7 +55,7 @@ class PrometheusMetrics:
         self._degraded = Gauge(
             "last_run_degraded_percent", "Percent of the last run's symbols that failed or are partial.", **made
         )
-        self._missing = Gauge("last_run_missing_hours", "Hours that the last run's symbols are missing.", **made)
+        self._missing = Gauge("last_run_missing_candles", "Hours that the last run's symbols are missing.", **made)
         for outcome in ("complete", "partial", "failed", "skipped"):
             self._ended.labels(outcome)
         for mode in ("forward", "gap_fill"):
@@ -72,10 +72,10 @@ class PrometheusMetrics:
         self._requests.inc(record.requests)
         self._ended.labels(record.outcome.value).inc()
 
-    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_hours: int) -> None:  # noqa: ARG002 - a label with a run's id would be a series of its own each time
+    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_slots: int) -> None:  # noqa: ARG002 - a label with a run's id would be a series of its own each time
         """Keep how a run ended."""
         self._degraded.set(degraded_percent(counts))
-        self._missing.set(missing_hours)
+        self._missing.set(missing_slots)
 
     def archive_stands(self, figures: ArchiveFigures) -> None:
         """Keep how the archive stands."""

@@ -89,7 +89,7 @@ def send_again(ports: RecoveryPorts, queue: MessageQueue, message: ReceivedMessa
         failed = read_message(message.body)
     except ValueError:
         return  # the database is not what it lacks
-    run, record = ports.runs.get(failed.run_id), ports.runs.symbol(failed.run_id, failed.symbol)
+    run, record = ports.runs.get(failed.run_id), ports.runs.symbol(failed.run_id, failed.series)
     if run is not None and record is not None and run.state is RunState.ACTIVE:
         if record.outcome.open and record.turn == failed.turn:
             record = _requeue(record, ports.runs)
@@ -128,7 +128,7 @@ def _send(run: Run, records: Iterable[SymbolRecord | None], queue: MessageQueue,
         if record is not None:
             left = (record.due_at - now).total_seconds() if record.due_at else 0
             delay = min(_MOST_DELAY_SECONDS, max(0, math.ceil(left)))
-            by_delay.setdefault(delay, []).append(SymbolMessage(run.run_id, record.symbol, record.turn))
+            by_delay.setdefault(delay, []).append(SymbolMessage(run.run_id, record.series, record.turn))
     for delay, messages in by_delay.items():
         queue.enqueue(messages, delay_seconds=delay)
     return sum(map(len, by_delay.values()))

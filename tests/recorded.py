@@ -7,9 +7,9 @@ import gzip
 from functools import cache
 
 from candle_collector.domain.candle import Candle, trim
-from candle_collector.domain.windows import HOUR_MS
 
 from tests.exchange import KLINES
+from tests.hourly import HOUR_MS
 
 
 @cache

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from candle_collector.domain import dates
+from candle_collector.domain.interval import interval_named
 from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.domain.universe import SYMBOLS_MOST, as_quote_assets, as_symbol, is_symbol
 
@@ -26,6 +27,7 @@ class CollectionRequest:
     end: str | None
     top: int | None
     symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
     exchange: str
     quotes: tuple[str, ...] = ()
 
@@ -53,6 +55,8 @@ class CollectionRequest:
             body["symbols"] = list(self.symbols)
         else:
             body["top_n"] = self.top or FIRST_LOOK_TOP
+        if self.intervals:
+            body["intervals"] = list(self.intervals)
         if self.quotes:
             body["quote_assets"] = list(self.quotes)
         return body
@@ -66,12 +70,15 @@ class CollectionRequest:
             parts.append(f"to {body['end_date']}")
         in_each = f" in each of {', '.join(self.quotes)}" if self.quotes else ""
         parts.append(f"the top {body['top_n']}{in_each}" if "top_n" in body else ", ".join(self.symbols))
+        if self.intervals:
+            parts.append(f"candles of {' and '.join(self.intervals)}")
         return ", ".join(parts)
 
     @property
     def is_first_look(self) -> bool:
         """Whether nothing was said of what to collect, so that the program should say how to ask for more."""
-        return self.mode == "backward" and not (self.start or self.end or self.top or self.symbols or self.quotes)
+        given = (self.start, self.end, self.top, self.symbols, self.quotes, self.intervals)
+        return self.mode == "backward" and not any(given)
 
 
 def moment(text: str) -> str:
@@ -98,6 +105,14 @@ def symbols(text: str) -> tuple[str, ...]:
     return named
 
 
+def intervals(text: str) -> tuple[str, ...]:
+    """Take the names of intervals separated by commas."""
+    try:
+        return tuple(str(interval) for interval in sorted({interval_named(name) for name in text.split(",")}))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def quotes(text: str) -> tuple[str, ...]:
     """Take quote assets separated by commas."""
     try:
@@ -115,11 +130,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "is complete or skipped; 1 something is missing; 2 not done; 130 Ctrl-C, and the run goes on."
     )
     parser.add_argument("--mode", choices=COLLECTING_MODES, default="backward", help="default: backward")
-    parser.add_argument("--start", type=moment, help=f"first day or hour, UTC (default: {FIRST_LOOK_DAYS} days)")
-    parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: yesterday)")
+    parser.add_argument("--start", type=moment, help=f"first day or moment, UTC (default: {FIRST_LOOK_DAYS} days)")
+    parser.add_argument("--end", type=moment, help="last day or moment, UTC, included (default: yesterday)")
     parser.add_argument("--top", type=_top, help=f"how many of the top cryptos (default: {FIRST_LOOK_TOP})")
     parser.add_argument("--symbols", type=symbols, default=(), help="these instead of the top: BTCUSDT,ETHUSDT")
     parser.add_argument("--quotes", type=quotes, default=(), help="the top in each of these: USDT,BTC (default: USDT)")
+    parser.add_argument(
+        "--intervals", type=intervals, default=(), help="of which length: 1m,1h (default: INTERVALS, which is 1h)"
+    )
     parser.add_argument(
         "--exchange", default="", help="auto, binance, simulated, replay:FOLDER or http://127.0.0.1:PORT"
     )
@@ -153,5 +171,12 @@ def request_of(arguments: argparse.Namespace) -> CollectionRequest:
             )
     check_range(start, end)
     return CollectionRequest(
-        arguments.mode, start, end, arguments.top, arguments.symbols, arguments.exchange, arguments.quotes
+        arguments.mode,
+        start,
+        end,
+        arguments.top,
+        arguments.symbols,
+        arguments.intervals,
+        arguments.exchange,
+        arguments.quotes,
     )

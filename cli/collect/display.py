@@ -18,7 +18,7 @@ from cli.collect.result import STYLES
 from cli.collect.wording import (
     Speed,
     having,
-    hours_of_run,
+    length_of_run,
     moment,
     progress_line,
     requests_of,
@@ -90,7 +90,7 @@ def _running(results: Results) -> RenderableType:
     lines.add_column(justify="right")
     lines.add_column(justify="right")
     lines.add_column(style="yellow")
-    running, hours = having(results, "running"), hours_of_run(results)
+    running, hours = having(results, "running"), length_of_run(results)
     for symbol in running[:RUNNING_LINES]:
         retries = f"{symbol.retries} retried" if symbol.retries else ""
         lines.add_row(

@@ -24,16 +24,17 @@ def show_plan(console: Console, plan: Plan, *, costs_money: bool) -> None:
     """
     table = Table(title=f"Plan: {plan.start_date} to {plan.end_date}", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("symbol")
-    for name in ("missing hours", "requests"):
+    table.add_column("interval")
+    for name in ("missing candles", "requests"):
         table.add_column(name, justify="right")
     for symbol in plan.symbols[:LISTED_SYMBOLS]:
-        table.add_row(Text(symbol.symbol), f"{symbol.missing_hours:,}", f"{symbol.requests:,}")
+        table.add_row(Text(symbol.symbol), symbol.interval, f"{symbol.missing_candles:,}", f"{symbol.requests:,}")
     if len(plan.symbols) > LISTED_SYMBOLS:
-        table.add_row(f"and {len(plan.symbols) - LISTED_SYMBOLS} more", "", "")
+        table.add_row(f"and {len(plan.symbols) - LISTED_SYMBOLS} more", "", "", "")
     console.print(table)
     if plan.note:
         console.print(Text(plan.note, style="yellow"))
-    parts = [f"{plan.missing_hours:,} hours are missing", counted(plan.requests, "request")]
+    parts = [f"{plan.missing_candles:,} candles are missing", counted(plan.requests, "request")]
     if plan.requests:
         parts.append(f"about {span(plan.estimated_minutes * MINUTE)}")
     if costs_money:

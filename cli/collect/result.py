@@ -44,7 +44,7 @@ def show_result(console: Console, results: Results) -> None:
     console.print(_outcomes(results))
     if results.end_reason:
         console.print(Text(f"The run was ended before it was done: {results.end_reason}.\n", style="yellow"))
-    if results.total_cryptos <= LISTED_SYMBOLS:
+    if len(results.details) <= LISTED_SYMBOLS:
         console.print(_symbols(results.details, "repaired" if results.mode == "verify" else "stored"))
     amiss = having(results, "partial", "failed")
     if amiss:
@@ -88,8 +88,9 @@ def _outcomes(results: Results) -> Table:
 
 
 def _symbols(symbols: Sequence[SymbolResult], candles: str) -> Table:
-    table = _table("By crypto")
+    table = _table("By series")
     table.add_column("symbol")
+    table.add_column("interval")
     table.add_column("outcome")
     table.add_column(candles, justify="right")
     table.add_column("requests", justify="right")
@@ -98,6 +99,7 @@ def _symbols(symbols: Sequence[SymbolResult], candles: str) -> Table:
     for symbol in symbols:
         table.add_row(
             Text(symbol.symbol),
+            symbol.interval,
             Text(symbol.status, style=STYLES[symbol.status]),
             f"{symbol.records:,}",
             f"{symbol.requests:,}",
@@ -123,8 +125,8 @@ def _say_amiss(console: Console, symbols: Sequence[SymbolResult], *, verifies: b
         console.print(Text.assemble((f" {len(alike)} {name}: ", STYLES[name]), why))
         for symbol in alike[:LISTED_SYMBOLS]:
             nothing = "" if verifies else "no window is named"
-            for line in windows(symbol.missing, symbol.missing_hours) or [nothing]:
-                console.print(Text(f"   {symbol.symbol}  {line}"))
+            for line in windows(symbol.missing, symbol.missing_candles) or [nothing]:
+                console.print(Text(f"   {symbol.symbol} {symbol.interval}  {line}"))
         if len(alike) > LISTED_SYMBOLS:
             console.print(f"   and {len(alike) - LISTED_SYMBOLS} more, which the run's status names")
     console.print()
@@ -158,13 +160,14 @@ def totals(results: Results, seconds: float | None, counted_by_exchange: int | N
     return ", ".join(parts) + "."
 
 
-def how_to_read(api_url: str, stack_file: str, run_id: str, symbol: str) -> str:
+def how_to_read(api_url: str, stack_file: str, run_id: str, series: SymbolResult) -> str:
     """Write the commands that read the archive; the key is taken from the stack's file, so that none lands in a log."""
+    query = f"symbol={quote(series.symbol)}&interval={series.interval}&limit=3"
     return "\n".join(
         [
             "Read it:",
             _key_line(stack_file),
-            f'  curl -s "{api_url}/api/v3/klines?symbol={quote(symbol)}&interval=1h&limit=3" {_WITH_KEY} | jq -c ".[]"',
+            f'  curl -s "{api_url}/api/v3/klines?{query}" {_WITH_KEY} | jq -c ".[]"',
             f'  curl -s "{api_url}/api/admin/system/info" {_WITH_KEY} | jq',
             _status_line(api_url, run_id),
         ]

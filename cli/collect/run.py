@@ -112,7 +112,7 @@ def report(ended: Ended, places: Places, console: Console, *, is_first_look: boo
     _report(console, status, counted_by_exchange, places.logs_dir)
     if status.last_results is not None and status.last_results.details:
         say(console, where_it_lies(stack, _from_here(stack.state_dir)))
-        say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0].symbol))
+        say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0]))
     if stack.database_url is not None:
         say(console, what_stays(stack))
     if is_first_look:

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from candle_collector.answers import OutcomeName, Results, Status, SymbolResult, Window
 from candle_collector.domain import dates
+from candle_collector.domain.interval import interval_named
 from candle_collector.domain.run import Failure
 from candle_collector.domain.wording import counted
 
@@ -57,16 +58,17 @@ def hour(opened: datetime) -> str:
 
 
 def window(missing: Window) -> str:
-    """Write a missing window by its first and last missing hour."""
-    first, last = hour(moment(missing.start)), hour(moment(missing.end) - timedelta(hours=1))
-    return f"{first} (1 hour)" if missing.hours == 1 else f"{first} to {last} ({missing.hours:,} hours)"
+    """Write a missing window by the open times of its first and its last candle."""
+    start, end = moment(missing.start), moment(missing.end)
+    first, last = hour(start), hour(end - (end - start) / missing.candles)
+    return f"{first} (1 candle)" if missing.candles == 1 else f"{first} to {last} ({missing.candles:,} candles)"
 
 
-def windows(missing: Sequence[Window], hours: int, most: int = 3) -> list[str]:
-    """Write the first `most` missing windows, and of how many `hours` in all they are a part if there are more."""
+def windows(missing: Sequence[Window], candles: int, most: int = 3) -> list[str]:
+    """Write the first `most` missing windows, and of how many `candles` in all they are a part if there are more."""
     lines = [window(item) for item in missing[:most]]
-    rest = hours - sum(item.hours for item in missing[:most])
-    return [*lines, f"and {counted(rest, 'more hour')}"] if rest > 0 else lines
+    rest = candles - sum(item.candles for item in missing[:most])
+    return [*lines, f"and {counted(rest, 'more candle')}"] if rest > 0 else lines
 
 
 def reason(error: Failure | None) -> str:
@@ -101,29 +103,29 @@ def tally(results: Results) -> str:
     return ", ".join(f"{number} {name}" for number, name in states(results))
 
 
-def hours_of_run(results: Results) -> int:
-    """Return how many hours the run is about, of each symbol."""
-    return max(1, dates.end_of(results.end_date) - dates.start_of(results.start_date))
+def length_of_run(results: Results) -> int:
+    """Return how much time the run is about, in ms."""
+    return dates.end_of(results.end_date) - dates.start_of(results.start_date)
 
 
-def part_done(symbol: SymbolResult, hours: int) -> float:
-    """Return how much of what a run is to do for a symbol is done, from 0 to 1.
+def part_done(series: SymbolResult, length_ms: int) -> float:
+    """Return how much of what a run is to do for a series is done, from 0 to 1.
 
     A crypto that is younger than the run's start is nearer to its end than it seems, and so is one that is not begun:
-    the run's `hours` stand for those that it will find missing.
+    the candles of the run's whole length stand for those that it will find missing.
     """
-    if symbol.status not in {"running", "pending"}:
+    if series.status not in {"running", "pending"}:
         return 1.0
-    wanted = hours if symbol.wanted_hours is None else symbol.wanted_hours
-    return min(1.0, max(symbol.records, symbol.compared or 0) / max(1, wanted))
+    wanted = series.wanted_candles
+    if wanted is None:
+        wanted = length_ms // interval_named(series.interval).length_ms
+    return min(1.0, max(series.records, series.compared or 0) / max(1, wanted))
 
 
 def share_done(results: Results) -> float:
-    """Return how much of a run is done, from 0 to 1: the cryptos that have ended, and what is stored of the others."""
-    hours = hours_of_run(results)
-    ended = results.complete + results.partial + results.failed + results.skipped
-    parts = sum(part_done(symbol, hours) for symbol in having(results, "running", "pending"))
-    return min(1.0, (ended + parts) / max(1, results.total_cryptos))
+    """Return how much of a run is done, from 0 to 1: the series that have ended, and what is stored of the others."""
+    length = length_of_run(results)
+    return sum(part_done(series, length) for series in results.details) / max(1, len(results.details))
 
 
 def progress_line(

@@ -10,8 +10,8 @@ from candle_collector.bootstrap import Container
 from candle_collector.collecting.copy_archive import CopiedSeries, copy_series, copy_universes
 from candle_collector.collecting.import_candles import ImportPorts, importing
 from candle_collector.collecting.keep_listings import copy_listings
-from candle_collector.domain import dates
-from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.closing import closed_ms_at
+from candle_collector.domain.interval import ms_of
 from candle_collector.errors import CollectorError
 from rich.progress import Progress
 
@@ -66,7 +66,7 @@ def _archive(option: str, place: str) -> Archive:
 
 
 def _copy(source: Container, target: Container) -> int:
-    closed_end = closed_end_at(round(target.clock.now().timestamp() * 1000))
+    closed_ms = closed_ms_at(ms_of(target.clock.now()))
     ports = ImportPorts(target.candles, target.series, target.leases, target.clock)
     records = list(source.series.all())
     known = sum(sum(record.years.values()) for record in records)
@@ -76,11 +76,11 @@ def _copy(source: Container, target: Container) -> int:
         for record in records:
             lease.hold()
             series = copy_series(
-                record.symbol,
+                record.series,
                 source,
                 ports,
                 lease,
-                closed_end=closed_end,
+                closed_end=record.series.interval.slot_at(closed_ms),
                 progress=lambda rows: bar.advance(task, rows),
             )
             copied.append(series)
@@ -96,20 +96,23 @@ def _lines(series: CopiedSeries) -> Iterator[str]:
     imported, source, target = series.imported, series.source, series.target
     verdict = "equal" if series.is_equal else "DIFFERENT"
     yield (
-        f"{imported.symbol}: {source.candles:,} candles, {imported.stored:,} copied, {imported.equal:,} were there, "
-        f"{imported.never_printed:,} hours never printed; digests {source.sha256[:12]} and {target.sha256[:12]}: "
+        f"{imported.series.symbol} {imported.series.interval}: {source.candles:,} candles, {imported.stored:,} copied, "
+        f"{imported.equal:,} were there, "
+        f"{imported.never_printed:,} never printed; digests {source.sha256[:12]} and {target.sha256[:12]}: "
         f"{verdict}"
     )
     for difference in imported.different[:SHOWN_DIFFERENCES]:
         yield (
-            f"  {dates.format_hour(difference.stored.hour)} the target has {difference.stored.line()}, "
+            f"  {imported.series.interval.format(difference.stored.slot)} the target has {difference.stored.line()}, "
             f"the source {difference.offered.line()}; the target's stays"
         )
 
 
 def _report(copied: list[CopiedSeries], universes: tuple[int, int]) -> int:
     """Print the totals, and return the exit code."""
-    different = [series.imported.symbol for series in copied if not series.is_equal]
+    different = [
+        f"{series.imported.series.symbol} {series.imported.series.interval}" for series in copied if not series.is_equal
+    ]
     candles = sum(series.source.candles for series in copied)
     stored = sum(series.imported.stored for series in copied)
     print(f"{len(copied)} series, {candles:,} candles, {stored:,} copied; {universes[0]} rankings of days copied")

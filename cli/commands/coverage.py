@@ -11,7 +11,7 @@ from candle_collector.domain.universe import as_symbol
 from rich.progress import track
 
 from background.places import Places
-from background.progress import as_typed
+from background.progress import StackError, as_typed
 from cli.client import CollectorApi
 from cli.collect.stack import Exchange, read_stack
 from cli.console import console
@@ -34,18 +34,20 @@ def run(arguments: argparse.Namespace) -> int:
     require_running(arguments, places)
     stack = read_stack(places.stack_file)
     api = CollectorApi(stack.api_url, stack.api_key)
-    named = [as_symbol(symbol) for symbol in arguments.symbols.split(",") if symbol.strip()]
-    symbols = named or list(api.symbols())
-    # each symbol from its items: the list alone would trust the series' records
-    shown = track(symbols, "Reading", console=screen, transient=True, disable=not sys.stdout.isatty())
-    series = [api.coverage(symbol, start=arguments.start, end=arguments.end) for symbol in shown]
+    named = {as_symbol(symbol) for symbol in arguments.symbols.split(",") if symbol.strip()}
+    stored = [(symbol, interval) for symbol, interval in api.series() if not named or symbol in named]
+    if unknown := sorted(named.difference(symbol for symbol, _ in stored)):
+        raise StackError(f"Nothing was collected of {', '.join(unknown)}.", "`make coverage` shows what is stored.")
+    # each series from its items: the list alone would trust the series' records
+    shown = track(stored, "Reading", console=screen, transient=True, disable=not sys.stdout.isatty())
+    series = [api.coverage(symbol, interval, start=arguments.start, end=arguments.end) for symbol, interval in shown]
     left_out, which = 0, ""
     if series and arguments.end is None:
         now = Exchange(stack.exchange_url).now(datetime.now(UTC))
         latest = api.system_info().store.latest_candle
         newest = None if latest is None else dates.start_of(latest)
         without = [without_newest(item, newest, now) for item in series]
-        series, left_out = [item for item, _ in without], sum(hours for _, hours in without)
+        series, left_out = [item for item, _ in without], sum(candles for _, candles in without)
         which = which_newest(newest, now)
     if not series:
         screen.print(as_typed("Nothing is stored yet. `make collect` collects."))
@@ -55,5 +57,5 @@ def run(arguments: argparse.Namespace) -> int:
         if named or coverage.missing or len(coverage.segments) > 1 or coverage.record_repaired:
             screen.print(*windows_table(coverage, everything=bool(named)), sep="\n")
     if left_out:
-        screen.print(as_typed(f"Not counted: {left_out:,} hours {which}; `make collect MODE=forward` has them."))
+        screen.print(as_typed(f"Not counted: {left_out:,} candles {which}; `make collect MODE=forward` has them."))
     return 0

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from candle_collector.bootstrap import Container
-from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid
+from candle_collector.domain.aggregate import INTERVALS
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.universe import as_symbol
 from candle_collector.domain.windows import Window
-from candle_collector.errors import CollectorError
+from candle_collector.errors import CollectorError, NotFoundError
+from candle_collector.reading.candle_source import CandleSource, source_of
 from candle_collector.reading.export_candles import export
 from candle_collector.reading.stored_series import stored_series
-from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_series
+from candle_collector.reading.stream_candles import Month, range_of_dates, slots_to_stream, stream_series
 from rich.progress import Progress
 
 from background.progress import StackError
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbols", default="", help="separated by commas (default: all that are stored)")
     parser.add_argument("--start", help="the first day or moment, such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", help="the last; a day is included whole")
-    parser.add_argument("--interval", choices=list(INTERVAL_HOURS), default="1h")
+    parser.add_argument("--interval", choices=list(INTERVALS), default="1h")
     parser.add_argument("--force", action="store_true", help="replace what is there, once the new is complete")
     add_stack_arguments(parser)
 
@@ -43,13 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     archive = archive_of(arguments).tables()
     began = time.monotonic()
     try:
-        series, lost = _series(arguments.symbols, archive)
-        grid = Grid(INTERVAL_HOURS[arguments.interval])
-        hours = sum(hours_to_stream(known, within, grid).hours for known in series)
+        series, lost = _series(arguments.symbols, arguments.interval, archive)
+        slots = sum(slots_to_stream(known, within, source.grid).slots for known, source in series)
         with Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
-            task = bar.add_task("Exporting", total=hours)
+            task = bar.add_task("Exporting", total=slots)
             exported = export(
-                _months(archive, series, within, arguments.interval),
+                _months(archive, series, within),
                 arguments.target,
                 force=arguments.force,
                 progress=lambda read: bar.advance(task, read),
@@ -71,7 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _series(text: str, archive: Container) -> tuple[list[RepairedSeries], list[str]]:
+def _series(
+    text: str, interval: str, archive: Container
+) -> tuple[list[tuple[RepairedSeries, CandleSource]], list[str]]:
     """Return the series that are meant and stored, by symbol, and a sentence for each whose candles are gone.
 
     A symbol that is named is looked up in the candle table, whether it has a record or not. Where none is named, all
@@ -80,21 +82,33 @@ def _series(text: str, archive: Container) -> tuple[list[RepairedSeries], list[s
     Raises
     ------
     StackError
-        One of them is not stored, or nothing is.
+        One of them is not stored, or nothing is, or the interval cannot be made of what is stored.
     """
     named = sorted({as_symbol(symbol) for symbol in text.split(",") if symbol.strip()})
-    records = [archive.series.get(symbol) for symbol in named] if named else archive.series.all()
-    known = [stored_series(record, archive.candles) for record in records]
-    stored = [series for series in known if series.life.hours]
-    if named and len(stored) < len(named):
-        unknown = [series.series.symbol for series in known if not series.life.hours]
+    symbols = named or sorted({record.symbol for record in archive.series.all()})
+    stored: list[tuple[RepairedSeries, CandleSource]] = []
+    unknown: list[str] = []
+    lost: list[str] = []
+    for symbol in symbols:
+        try:
+            source = source_of(symbol, interval, archive.series, archive.candles)
+        except NotFoundError:
+            unknown.append(symbol)
+            continue
+        known = stored_series(archive.series.get(source.series), archive.candles)
+        if known.life.slots:
+            stored.append((known, source))
+        else:
+            unknown.append(symbol)
+            lost += [known.correction] if known.correction else []
+    if named and unknown:
         raise StackError(f"Not stored: {', '.join(unknown)}.", "`make coverage` shows what is.")
     if not stored:
         raise StackError("Nothing is stored yet.", "`make collect` collects.")
-    return stored, [series.correction for series in known if series.correction and not series.life.hours]
+    return stored, lost
 
 
-def _months(archive: Container, series: list[RepairedSeries], within: Window, interval: str) -> Iterator[Month]:
+def _months(archive: Container, series: list[tuple[RepairedSeries, CandleSource]], within: Window) -> Iterator[Month]:
     """Yield the months of all symbols."""
-    for known in series:
-        yield from stream_series(archive.candles, known, within, interval=interval)
+    for known, source in series:
+        yield from stream_series(archive.candles, known, within, grid=source.grid)

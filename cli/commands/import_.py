@@ -21,12 +21,13 @@ from candle_collector.collecting.import_candles import (
     Difference,
     Imported,
     ImportPorts,
-    import_symbol,
+    import_series,
     importing,
 )
-from candle_collector.domain import dates
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.closing import closed_ms_at
+from candle_collector.domain.interval import Interval, interval_named, ms_of
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError
 from rich.progress import Progress, track
@@ -74,10 +75,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--symbol", help="whose candles they are, where the names (BTCUSDT-1h-...) do not say it")
     parser.add_argument(
+        "--interval",
+        choices=list(map(str, Interval)),
+        help="of which length they are, where the names do not say it (default: 1h)",
+    )
+    parser.add_argument(
         "--archive",
         action="store_true",
-        help="the files are the exchange's own archive: hours that one leaves out between candles were never printed, "
-        "if its CHECKSUM lies beside it and fits. Without, such hours stay missing and collection requests them",
+        help="the files are the exchange's own archive: candles that one leaves out between others were never printed, "
+        "if its CHECKSUM lies beside it and fits. Without, those stay missing and collection requests them",
     )
     parser.add_argument("--differences", type=Path, help="write all that differs to this CSV file")
     add_stack_arguments(parser)
@@ -86,45 +92,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check all files, and store what those hold that can be taken."""
     tables = archive_of(arguments).tables()
-    closed_end = closed_end_at(round(tables.clock.now().timestamp() * 1000))
-    checked = _checked(arguments, closed_end)
+    closed_ms = closed_ms_at(ms_of(tables.clock.now()))
+    checked = _checked(arguments, closed_ms)
     if arguments.archive:
         _report_checksums(checked)
     try:
-        results = _store(tables, checked, closed_end=closed_end, archive=arguments.archive) if checked.files else []
+        results = _store(tables, checked, closed_ms=closed_ms, archive=arguments.archive) if checked.files else []
     except CollectorError as error:
         raise StackError(str(error)) from error
     different = [difference for result in results for difference in result.different]
     if arguments.differences:
         with arguments.differences.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("symbol", "open_time", "stored", "offered"), *map(_cells, different)])
+            csv.writer(file).writerows(
+                [("symbol", "interval", "open_time", "stored", "offered"), *map(_cells, different)]
+            )
     _report_all(checked, results)
     if checked.refused or not results:
         return NOT_TAKEN
     return DIFFERENT if different else 0
 
 
-def _checked(arguments: argparse.Namespace, closed_end: int) -> Checked:
+def _checked(arguments: argparse.Namespace, closed_ms: int) -> Checked:
     """Read all files once before anything is stored; one that cannot be taken does not keep the others out."""
     found = find_files(arguments.files)
     checked = Checked(left_out=found.left_out, refused=found.unreadable)
     symbol = arguments.symbol.upper() if arguments.symbol else None
+    interval = interval_named(arguments.interval) if arguments.interval else None
     for path in track(found.files, "Checking ", transient=True, disable=not sys.stdout.isatty()):
         try:
-            file = _file(path, symbol, archive=arguments.archive)
+            file = _file(path, symbol, interval, archive=arguments.archive)
             is_whole = has_checksum(path)
-            checked.candles += file.check(closed_end=closed_end)
+            checked.candles += file.check(closed_ms=closed_ms)
         except CandleFileError as error:
             checked.refused.append(str(error))
         else:
             checked.files.append(file)
             checked.whole |= {path} if is_whole else set()
-    checked.files.sort(key=lambda file: (file.symbol or "", file.period.start if file.period else 0, str(file.path)))
+    checked.files.sort(
+        key=lambda file: (file.symbol or "", file.interval, file.period.start if file.period else 0, str(file.path))
+    )
     return checked
 
 
-def _file(path: Path, symbol: str | None, *, archive: bool) -> CandleFile:
-    file = candle_file(path, symbol=symbol)
+def _file(path: Path, symbol: str | None, interval: Interval | None, *, archive: bool) -> CandleFile:
+    file = candle_file(path, symbol=symbol, interval=interval)
     if archive and file.period is None:
         raise CandleFileError(
             f"{path}: --archive takes files with the archive's names, BTCUSDT-1h-2025-01.zip. Import it without"
@@ -132,22 +143,22 @@ def _file(path: Path, symbol: str | None, *, archive: bool) -> CandleFile:
     return file
 
 
-def _store(tables: Container, checked: Checked, *, closed_end: int, archive: bool) -> list[Imported]:
-    """Store what the files hold, symbol by symbol, behind a bar."""
+def _store(tables: Container, checked: Checked, *, closed_ms: int, archive: bool) -> list[Imported]:
+    """Store what the files hold, series by series, behind a bar."""
     ports = ImportPorts(tables.candles, tables.series, tables.leases, tables.clock)
     results = []
     with importing(ports) as lease, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
         task = bar.add_task("Importing", total=checked.candles)
-        for symbol, batches, stated in _by_symbol(checked, closed_end):
+        for series, batches, stated in _by_series(checked, closed_ms):
             lease.hold()
             try:
-                result = import_symbol(
-                    symbol,
+                result = import_series(
+                    series,
                     batches,
                     ports,
                     lease,
                     stated=stated if archive else (),
-                    closed_end=closed_end,
+                    closed_end=series.interval.slot_at(closed_ms),
                     progress=lambda rows: bar.advance(task, rows),
                 )
             except CandleFileError as error:  # it was right a moment ago
@@ -158,25 +169,25 @@ def _store(tables: Container, checked: Checked, *, closed_end: int, archive: boo
     return results
 
 
-def _by_symbol(
-    checked: Checked, closed_end: int
-) -> Iterator[tuple[str, Iterator[tuple[Candle, ...]], tuple[Window, ...]]]:
-    """Yield symbols with their candles and the periods of their whole files: those of files that are about one first.
+def _by_series(
+    checked: Checked, closed_ms: int
+) -> Iterator[tuple[Series, Iterator[tuple[Candle, ...]], tuple[Window, ...]]]:
+    """Yield series with their candles and the periods of their whole files: those of files that are about one first.
 
     A file that names the symbol in each row is read once, from its first symbol to its last.
     """
-    named: dict[str, list[CandleFile]] = defaultdict(list)
+    named: dict[Series, list[CandleFile]] = defaultdict(list)
     for file in checked.files:
         if file.symbol is not None:
-            named[file.symbol].append(file)
-    for symbol, of_symbol in sorted(named.items()):
-        batches = (candles for file in of_symbol for _, candles in file.batches(closed_end=closed_end))
-        yield symbol, batches, tuple(file.period for file in of_symbol if file.period and file.path in checked.whole)
+            named[Series(file.symbol, file.interval)].append(file)
+    for series, files in sorted(named.items()):
+        batches = (candles for file in files for _, candles in file.batches(closed_ms=closed_ms))
+        yield series, batches, tuple(file.period for file in files if file.period and file.path in checked.whole)
     for file in checked.files:
         if file.symbol is None:
             try:
-                for symbol, group in groupby(file.batches(closed_end=closed_end), key=itemgetter(0)):
-                    yield symbol, (candles for _, candles in group), ()
+                for series, group in groupby(file.batches(closed_ms=closed_ms), key=itemgetter(0)):
+                    yield series, (candles for _, candles in group), ()
             except CandleFileError as error:
                 checked.refused.append(str(error))
 
@@ -184,10 +195,10 @@ def _by_symbol(
 def _report_checksums(checked: Checked) -> None:
     """Print whose gaps are taken for the exchange's, and whose are not."""
     without = [file.path for file in checked.files if file.path not in checked.whole]
-    print(f"{len(checked.whole):,} files have a checksum that fits: an hour that one leaves out was never printed")
+    print(f"{len(checked.whole):,} files have a checksum that fits: a candle that one leaves out was never printed")
     if without:
         print(
-            f"{len(without):,} files have no CHECKSUM beside them, so that nothing says that they are whole: hours "
+            f"{len(without):,} files have no CHECKSUM beside them, so that nothing says that they are whole: candles "
             f"that they leave out stay missing, and collection requests them. The first: {_one_line(without[0])}"
         )
 
@@ -218,13 +229,14 @@ def _one_line(text: str | Path) -> str:
 def _report(result: Imported) -> None:
     """Print a line on a symbol, and the first candles that differ."""
     print(
-        f"{result.symbol}: {result.offered:,} candles, {result.stored:,} stored, {result.equal:,} were there, "
-        f"{len(result.different):,} differ, {result.never_printed:,} hours never printed",
+        f"{result.series.symbol} {result.series.interval}: {result.offered:,} candles, {result.stored:,} stored, "
+        f"{result.equal:,} were there, "
+        f"{len(result.different):,} differ, {result.never_printed:,} never printed",
         flush=True,
     )
     for difference in result.different[:SHOWN_DIFFERENCES]:
         print(
-            f"  {dates.format_hour(difference.stored.hour)} stored {difference.stored.line()}, "
+            f"  {result.series.interval.format(difference.stored.slot)} stored {difference.stored.line()}, "
             f"the file has {difference.offered.line()}; the stored one stays"
         )
     if len(result.different) > SHOWN_DIFFERENCES:
@@ -232,10 +244,11 @@ def _report(result: Imported) -> None:
 
 
 def _cells(difference: Difference) -> list[str]:
-    """Return a difference as symbol, time, what is stored, what was offered."""
+    """Return a difference as symbol, interval, time, what is stored, what was offered."""
     return [
-        difference.symbol,
-        dates.format_hour(difference.stored.hour),
+        difference.series.symbol,
+        str(difference.series.interval),
+        difference.series.interval.format(difference.stored.slot),
         difference.stored.line(),
         difference.offered.line(),
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.series import Series
 from candle_collector.domain.universe import as_symbol
 from candle_collector.errors import CollectorError
 from candle_collector.reading.stream_candles import range_of_dates
@@ -29,12 +31,15 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise StackError(f"--start, --end: {error}") from error
     try:
-        revised = archive_of(arguments).tables().candles.revised(arguments.symbol, within)
+        candles = archive_of(arguments).tables().candles
+        series = [Series(arguments.symbol, interval) for interval in Interval]
+        revised = {item: candles.revised(item, item.interval.slots_within(within)) for item in series}
     except CollectorError as error:
         raise StackError(str(error)) from error
     screen = console()
-    if revised:
-        screen.print(revisions_table(arguments.symbol, revised))
-    else:
+    for item, found in revised.items():
+        if found:
+            screen.print(revisions_table(item, found))
+    if not any(revised.values()):
         screen.print(f"No candle of {arguments.symbol} was replaced there.")
     return 0

@@ -174,7 +174,7 @@ def _read_back(api: CollectorApi, symbol: str, first: date, last: date) -> None:
     times = [int(row[0]) for row in api.klines(symbol, start_ms=start, limit=HOURS)]
     times = [opened for opened in times if opened < end]
     coverage = api.coverage(symbol, start=first.isoformat(), end=last.isoformat())
-    never = coverage.never_printed_hours
+    never = coverage.never_printed_candles
     in_order = all(earlier < later for earlier, later in pairwise(times))
-    if len(times) + never != HOURS or coverage.missing_hours or not in_order:
+    if len(times) + never != HOURS or coverage.missing_candles or not in_order:
         raise StackError(f"{symbol}: {len(times)} candles come back, {never} were never printed, of {HOURS} hours.")

@@ -14,7 +14,7 @@ from candle_collector.domain.wording import counted
 from rich.console import Console
 
 from background.places import Places
-from cli.collect.arguments import check_range, moment, symbols
+from cli.collect.arguments import check_range, intervals, moment, symbols
 from cli.collect.result import show_result
 from cli.collect.run import Runs, Wait, follow, say
 from cli.collect.wording import EXIT_INCOMPLETE, exit_code
@@ -36,6 +36,7 @@ class VerificationRequest:
     """
 
     symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
     start: str | None
     end: str | None
     sample: int | None
@@ -46,6 +47,7 @@ class VerificationRequest:
         """Make the body of the trigger."""
         given = {
             "symbols": list(self.symbols) or None,
+            "intervals": list(self.intervals) or None,
             "start_date": self.start,
             "end_date": self.end,
             "sample": self.sample,
@@ -56,6 +58,7 @@ class VerificationRequest:
         """Write what this body asks for: `verify with repair, BTCUSDT, from 2025-01-01`."""
         parts = ["verify with repair" if self.repair else "verify"]
         parts.append(", ".join(self.symbols) or "all that is stored")
+        parts += [f"candles of {' and '.join(self.intervals)}"] if self.intervals else []
         parts += [f"{word} {body[name]}" for word, name in (("from", "start_date"), ("to", "end_date")) if name in body]
         if self.sample is not None:
             parts.append(f"{self.sample}% of the windows")
@@ -65,8 +68,11 @@ class VerificationRequest:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles verify` takes."""
     parser.add_argument("--symbols", type=symbols, default=(), help="BTCUSDT,ETHUSDT (default: all that are stored)")
-    parser.add_argument("--start", type=moment, help="first day or hour, UTC (default: the first stored candle)")
-    parser.add_argument("--end", type=moment, help="last day or hour, UTC, included (default: the last stored candle)")
+    parser.add_argument("--intervals", type=intervals, default=(), help="1m,1h (default: all that are stored)")
+    parser.add_argument("--start", type=moment, help="first day or moment, UTC (default: the first stored candle)")
+    parser.add_argument(
+        "--end", type=moment, help="last day or moment, UTC, included (default: the last stored candle)"
+    )
     parser.add_argument("--sample", type=_percent, help="percent of the windows, drawn for each run (default: 100)")
     add_home_argument(parser)
     parser.add_argument("--repair", action="store_true", help="replace what differs; both values are kept")
@@ -91,7 +97,13 @@ def request_of(arguments: argparse.Namespace) -> VerificationRequest:
     """
     check_range(arguments.start, arguments.end)
     return VerificationRequest(
-        arguments.symbols, arguments.start, arguments.end, arguments.sample, arguments.repair, arguments.exchange
+        arguments.symbols,
+        arguments.intervals,
+        arguments.start,
+        arguments.end,
+        arguments.sample,
+        arguments.repair,
+        arguments.exchange,
     )
 
 

@@ -1,4 +1,4 @@
-"""A year of a series by the day, and a month by the hour."""
+"""A year of a series by the day, and a month by the hour, or by what is longer."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from candle_collector.domain.windows import HOURS_A_DAY, Window
 from plotly import graph_objects as go
 
 from dashboard.charts.palette import FAINT, SCALE_BOUNDS, layout, marker
-from dashboard.hours import NAMES, Hours, Kind, by_day, day_window, days_of
+from dashboard.slots import NAMES, Kind, Slots, by_hour, count_kinds, days_of
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY_MARK, _HOUR_MARK = 13, 8
+_MONTH_ROW, _MONTH_EDGES = 11, 36
+_HOURS_NAMED = (0, 6, 12, 18, 23)
 _CLEAN: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": ""}
 
 
-def year_calendar(hours: Hours, year: int, chosen: date | None) -> go.Figure:
+def year_calendar(slots: Slots, year: int, chosen: date | None) -> go.Figure:
     """Return a square for each UTC day, weeks side by side; a point's ``customdata`` is its day."""
     days = days_of(date(year, 1, 1), date(year, 12, 31))
     first = days[0].weekday()
     place = {day: ((number + first) // 7, day.weekday()) for number, day in enumerate(days)}
-    kinds = hours.kinds(Window(day_window(days[0]).start, day_window(days[-1]).end))
-    counts = dict(zip(days, by_day(kinds), strict=True))
+    counts = dict(zip(days, count_kinds(slots.kinds_by_day(days[0], days[-1])), strict=True))
     weeks = place[days[-1]][0] + 1
     z: list[list[int | None]] = [[None] * weeks for _ in _WEEKDAYS]
     by_kind: dict[Kind, list[date]] = {}
@@ -88,47 +88,52 @@ def _days(
     )
 
 
-def month_hours(hours: Hours, year: int, month: int, chosen: date | None) -> go.Figure:
-    """Return a square for each hour of a UTC month: days side by side; a point's ``customdata`` is its day."""
+def month_hours(slots: Slots, year: int, month: int, chosen: date | None) -> go.Figure:
+    """Return a square for each hour of a UTC month, or each longer slot: days side by side.
+
+    A square is of its worst slot; a point's ``customdata`` is its day.
+    """
     last = monthrange(year, month)[1]
     days = days_of(date(year, month, 1), date(year, month, last))
-    whole = hours.kinds(Window(day_window(days[0]).start, day_window(days[-1]).end))
-    kinds = [whole[hour::HOURS_A_DAY] for hour in range(HOURS_A_DAY)]
+    by_day = [by_hour(kinds, slots.interval) for kinds in slots.kinds_by_day(days[0], days[-1])]
+    kinds = [list(row) for row in zip(*by_day, strict=True)]
+    hours_each = 24 // len(kinds)
     figure = go.Figure(
         go.Heatmap(
             z=[[kind.value for kind in row] for row in kinds],
             x=[day.day for day in days],
-            y=list(range(HOURS_A_DAY)),
+            y=list(range(len(kinds))),
             xgap=1.5,
             ygap=1.5,
-            text=[[NAMES[kind] for kind in row] for row in kinds],
-            hovertemplate=f"<b>{year}-{month:02}-%{{x:02d}} %{{y:02d}}:00 UTC</b><br>%{{text}}<extra></extra>",
+            hoverinfo="skip",
             **SCALE_BOUNDS,
         )
     )
     marks: dict[Kind, list[tuple[date, int]]] = {}
-    for hour, row in enumerate(kinds):
+    for number, row in enumerate(kinds):
         for day, kind in zip(days, row, strict=True):
-            marks.setdefault(kind, []).append((day, hour))
+            marks.setdefault(kind, []).append((day, number))
     for kind, places in sorted(marks.items()):
         figure.add_trace(
             go.Scatter(
                 x=[day.day for day, _ in places],
-                y=[hour for _, hour in places],
+                y=[number for _, number in places],
                 mode="markers",
                 marker=marker(kind, _HOUR_MARK),
                 customdata=[day.isoformat() for day, _ in places],
-                text=[f"<b>{day} {hour:02}:00 UTC</b><br>{NAMES[kind]}" for day, hour in places],
+                text=[f"<b>{day} {number * hours_each:02}:00 UTC</b><br>{NAMES[kind]}" for day, number in places],
                 hovertemplate="%{text}<extra></extra>",
                 selected={"marker": {"opacity": marker(kind, _HOUR_MARK).get("opacity", 1)}},
                 unselected={"marker": {"opacity": marker(kind, _HOUR_MARK).get("opacity", 1)}},
             )
         )
     if chosen in days:
-        figure.add_shape(type="rect", x0=chosen.day - 0.5, x1=chosen.day + 0.5, y0=-0.5, y1=23.5, line={"width": 2.5})
+        figure.add_shape(
+            type="rect", x0=chosen.day - 0.5, x1=chosen.day + 0.5, y0=-0.5, y1=len(kinds) - 0.5, line={"width": 2.5}
+        )
     figure.update_layout(
         layout(
-            300,
+            _MONTH_EDGES + _MONTH_ROW * len(kinds),
             xaxis={
                 **_CLEAN,
                 "range": [0.5, last + 0.5],
@@ -138,9 +143,9 @@ def month_hours(hours: Hours, year: int, month: int, chosen: date | None) -> go.
             },
             yaxis={
                 **_CLEAN,
-                "tickvals": [0, 6, 12, 18, 23],
-                "ticktext": ["00h", "06h", "12h", "18h", "23h"],
-                "range": [23.5, -0.5],
+                "tickvals": (shown := [number for number in range(len(kinds)) if number * hours_each in _HOURS_NAMED]),
+                "ticktext": [f"{number * hours_each:02}h" for number in shown],
+                "range": [len(kinds) - 0.5, -0.5],
                 "tickfont": {"color": FAINT},
             },
             hovermode="closest",
@@ -150,8 +155,8 @@ def month_hours(hours: Hours, year: int, month: int, chosen: date | None) -> go.
 
 
 def in_words(counts: Mapping[Kind, int]) -> str:
-    """Write how many hours are of which kind: `20 h stored, 4 h missing`."""
-    return ", ".join(f"{counts[kind]} h {NAMES[kind]}" for kind in sorted(counts))
+    """Write how many candles are of which kind: `20 stored, 4 missing`."""
+    return ", ".join(f"{counts[kind]:,} {NAMES[kind]}" for kind in sorted(counts))
 
 
 def month_of(day: date) -> tuple[date, date]:

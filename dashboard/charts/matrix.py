@@ -9,7 +9,7 @@ from candle_collector.answers import MonthCoverage, SeriesByMonth
 from plotly import graph_objects as go
 
 from dashboard.charts.palette import FAINT, SCALE_BOUNDS, layout, marker
-from dashboard.hours import Kind, month_kind, to_come
+from dashboard.slots import Kind, month_kind, to_come
 
 _ROW, _EDGES = 22, 44
 _CLEAN: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": ""}
@@ -103,11 +103,11 @@ def _short(month: str, *, first: bool) -> str:
 
 
 def _in_words(month: MonthCoverage, still_to_come: int) -> str:
-    parts = [f"{month.stored:,} of {month.expected:,} h stored"]
+    parts = [f"{month.stored:,} of {month.expected:,} stored"]
     named = (
         ("never printed", month.never_printed),
         ("wrong at the exchange", month.rejected),
         ("missing", month.missing - still_to_come),
         ("to come", still_to_come),
     )
-    return ", ".join(parts + [f"{hours:,} h {name}" for name, hours in named if hours])
+    return ", ".join(parts + [f"{candles:,} {name}" for name, candles in named if candles])

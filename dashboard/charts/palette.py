@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.hours import NAMES, Kind
+from dashboard.slots import NAMES, Kind
 
 COLOURS = {
     Kind.NOT_EXPECTED: "#E9EDF1",

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import streamlit as st
 from candle_collector.answers import HealthInfo, SeriesByMonth, SystemInfo
-from candle_collector.domain.windows import HOURS_A_DAY
+from candle_collector.domain.interval import DAY_MS, HOUR_MS
 from candle_collector.domain.wording import counted
 
 from cli.collect.wording import moment
-from dashboard.hours import missing_of
 from dashboard.loading import Loaded
 from dashboard.parts.page import plain
+from dashboard.slots import missing_of
 
 NOTHING = "-"
 _DAYS_FROM_H = 72
-_COUNTED = "Hours to come are newer than a crypto's newest candle: the next run brings them."
+HOURS_A_DAY = DAY_MS // HOUR_MS
+_COUNTED = "Candles to come are newer than a crypto's newest candle: the next run brings them."
 _STYLES: Mapping[str, tuple[Callable[..., Any], str]] = {
     "ok": (st.success, ":material/check_circle:"),
     "empty": (st.info, ":material/info:"),
@@ -35,7 +36,7 @@ def say_health(health: HealthInfo) -> None:
 
 
 def tiles(system: SystemInfo, months: Loaded[list[SeriesByMonth]] | None) -> None:
-    """Show coverage, missing hours, the newest candle, what is stored, and the exchange.
+    """Show coverage, missing candles, the newest candle, what is stored, and the exchange.
 
     Parameters
     ----------
@@ -52,23 +53,28 @@ def tiles(system: SystemInfo, months: Loaded[list[SeriesByMonth]] | None) -> Non
     holes = [missing_of(item) for item in series or ()]
     with coverage:
         text = f"{_rounded_down(expected - lacking - rejected, expected)}%" if expected else NOTHING
-        of = (f"at {at} UTC" if is_running(system) else f"of {expected:,} hours") if expected else None
+        of = (f"at {at} UTC" if is_running(system) else f"of {expected:,} candles") if expected else None
         explained = (
-            "What is stored, or was never printed by the exchange, of the hours since each crypto's first candle."
+            "What is stored, or was never printed by the exchange, of the candles since each crypto's first one."
         )
         _tile("Coverage", text, of, help_text=f"{explained} {asked_at}")
     with missing:
-        where = f"in {counted(sum(map(bool, holes)), 'crypto')}" if sum(holes) else "none"
+        where = f"in {counted(_cryptos(series or ()), 'crypto')}" if sum(holes) else "none"
         coming = f"{lacking - sum(holes):,} to come"
         detail = f"{where}, {coming}" if lacking > sum(holes) else where
-        hours = f"{sum(holes):,}" if expected else NOTHING
-        _tile("Missing hours", hours, detail if expected else None, help_text=f"{_COUNTED} {asked_at}")
+        total = f"{sum(holes):,}" if expected else NOTHING
+        _tile("Missing candles", total, detail if expected else None, help_text=f"{_COUNTED} {asked_at}")
     with newest:
         _tile("Newest candle", *_newest(system))
     with stored:
         _tile("Candles stored", f"{system.store.candles:,}", counted(system.store.symbols, "crypto"))
     with exchange:
         _tile("Exchange", *_exchange(system))
+
+
+def _cryptos(series: Iterable[SeriesByMonth]) -> int:
+    """Return how many cryptos lack candles, of whatever interval."""
+    return len({item.symbol for item in series if missing_of(item)})
 
 
 def _newest(system: SystemInfo) -> tuple[str, str | None]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 import streamlit as st
 from candle_collector.answers import SeriesByMonth, SystemInfo
+from candle_collector.domain.interval import HOUR, interval_named
 
 from background.progress import as_typed
 from cli.client import CollectorApi
@@ -131,6 +132,16 @@ def choose(label: str, options: Sequence[str], name: str, *, default: str, **how
     st.session_state[kept] = picked
     st.query_params[name] = picked
     return picked
+
+
+def choose_interval(stored: Iterable[str]) -> str:
+    """Return the stored interval to look at: where there are several, by a choice as `choose` offers it."""
+    names = sorted(set(stored), key=interval_named)
+    return names[0] if len(names) == 1 else choose("Interval", names, "interval", default=_usual(names))
+
+
+def _usual(names: Sequence[str]) -> str:
+    return str(HOUR) if str(HOUR) in names else names[-1]
 
 
 def plain(text: str) -> str:

@@ -6,19 +6,21 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 from candle_collector.answers import OutcomeName, Results, Status, SymbolResult
+from candle_collector.domain.interval import interval_named
 from candle_collector.domain.wording import counted
 
 from cli.client import ApiError
 from cli.collect.wording import (
     Speed,
     having,
-    hours_of_run,
+    length_of_run,
     moment,
     part_done,
     reason,
     seconds_of,
     share_done,
     span,
+    states,
     windows,
 )
 from dashboard.loading import Loader
@@ -47,7 +49,7 @@ def run_bar(status: Status) -> None:
     st.markdown(f"**{plain(results.mode)}** · {_days(results)} · {_headline(status, results)}")
     if status.is_running:
         st.progress(
-            share, text=f"{progress.done} of {counted(progress.total, 'crypto')} done, {share:.0%} of the hours"
+            share, text=f"{progress.done} of {counted(progress.total, 'crypto')} done, {share:.0%} of the candles"
         )
     if status.waiting_for_exchange_until:
         until = moment(status.waiting_for_exchange_until)
@@ -86,8 +88,8 @@ def _speed(status: Status) -> tuple[float | None, float | None]:
 
 def outcomes(results: Results) -> str:
     """Write how a run ended, the bad first: `✗ 1 failed, ! 2 partial, ✓ 17 complete`."""
-    counts = {name: len(having(results, name)) for name in ORDER}
-    return ", ".join(f"{MARKS[name].split()[0]} {number} {name}" for name, number in counts.items() if number)
+    counts = sorted((ORDER.index(name), number, name) for number, name in states(results))
+    return ", ".join(f"{MARKS[name].split()[0]} {number} {name}" for _, number, name in counts)
 
 
 def _days(results: Results) -> str:
@@ -96,17 +98,19 @@ def _days(results: Results) -> str:
 
 
 def by_crypto(results: Results, *, waiting: bool = False) -> None:
-    """Show a row for each crypto: what failed first, then what is at work."""
+    """Show a row for each series: what failed first, then what is at work."""
     verifies = results.mode == "verify"
-    hours = hours_of_run(results)
+    length = length_of_run(results)
     rows = sorted(results.details, key=lambda item: (ORDER.index(item.status), -item.retries, item.symbol))
+    of_many = len({item.interval for item in rows}) > 1
     st.dataframe(
         {
             "symbol": [item.symbol for item in rows],
+            **({"interval": [item.interval for item in rows]} if of_many else {}),
             "status": [MARKS[item.status] for item in rows],
-            "progress": [100 * _share(item, hours) for item in rows],
+            "progress": [100 * _share(item, length) for item in rows],
             "candles": [item.records for item in rows],
-            "missing h": [_missing(item) for item in rows],
+            "missing": [_missing(item) for item in rows],
             "requests": [item.requests for item in rows],
             "retries": [item.retries for item in rows],
             "why": [_why(item, waiting=waiting) for item in rows],
@@ -123,8 +127,8 @@ def by_crypto(results: Results, *, waiting: bool = False) -> None:
                 width=190, format="%d%%", min_value=0, max_value=100, color="#0072B2"
             ),
             "candles": st.column_config.NumberColumn(width=90, format="localized"),
-            "missing h": st.column_config.NumberColumn(
-                width=90, format="localized", help="Hours of the run that are not stored yet"
+            "missing": st.column_config.NumberColumn(
+                width=90, format="localized", help="Candles of the run that are not stored yet"
             ),
             "requests": st.column_config.NumberColumn(width=85),
             "retries": st.column_config.NumberColumn(width=75, help="Requests that had to be repeated"),
@@ -133,18 +137,19 @@ def by_crypto(results: Results, *, waiting: bool = False) -> None:
     )
 
 
-def _share(item: SymbolResult, hours: int) -> float:
-    """Return how much of its hours a crypto has: of one that has ended, what is not missing."""
+def _share(item: SymbolResult, length_ms: int) -> float:
+    """Return how much of its candles a series has: of one that has ended, what is not missing."""
     if item.status in {"failed", "partial"}:
-        return 1 - min(1.0, item.missing_hours / max(1, item.wanted_hours or hours))
-    return part_done(item, hours)
+        wanted = item.wanted_candles or length_ms // interval_named(item.interval).length_ms
+        return 1 - min(1.0, item.missing_candles / max(1, wanted))
+    return part_done(item, length_ms)
 
 
 def _missing(item: SymbolResult) -> int | None:
-    """Return how many hours are missing: while it is at work, those that it came for and has not stored."""
+    """Return how many candles are missing: while it is at work, those that it came for and has not stored."""
     if item.status in {"pending", "running"}:
-        return None if item.wanted_hours is None else max(0, item.wanted_hours - item.records)
-    return item.missing_hours
+        return None if item.wanted_candles is None else max(0, item.wanted_candles - item.records)
+    return item.missing_candles
 
 
 def _why(item: SymbolResult, *, waiting: bool) -> str:
@@ -160,11 +165,11 @@ def _why(item: SymbolResult, *, waiting: bool) -> str:
 def missing_windows(results: Results) -> None:
     """List what is missing and why, of what is not complete."""
     lacking = having(results, "failed", "partial")
+    of_many = len({item.interval for item in results.details}) > 1
     for item in lacking[:_NAMED]:
-        lines = windows(item.missing, item.missing_hours) or ["no window is named"]
-        st.markdown(
-            f"**{plain(item.symbol)}** {MARKS[item.status]}: {plain(reason(item.error))}  \n{plain('; '.join(lines))}"
-        )
+        lines = windows(item.missing, item.missing_candles) or ["no window is named"]
+        name = f"{item.symbol} {item.interval}" if of_many else item.symbol
+        st.markdown(f"**{plain(name)}** {MARKS[item.status]}: {plain(reason(item.error))}  \n{plain('; '.join(lines))}")
     if len(lacking) > _NAMED:
         st.caption(f"and {len(lacking) - _NAMED} more, which the table names")
 
@@ -183,7 +188,7 @@ def controls(loading: Loader, status: Status) -> None:
     """Offer to cancel a run that is active, and to retry what an ended one left behind; each is confirmed."""
     if status.run_id is None or status.last_results is None:
         return
-    left = counted(len(having(status.last_results, "failed", "partial")), "crypto")
+    left = counted(len({item.symbol for item in having(status.last_results, "failed", "partial")}), "crypto")
     if status.is_running:
         question = "**End this run?** What it stored stays; *Retry* asks later for what is then missing."
         action = _Action("cancel", ":material/stop_circle:", "Cancel the run", question, "Yes, cancel it")

@@ -7,17 +7,20 @@ from typing import Any
 
 import streamlit as st
 from candle_collector.answers import SeriesByMonth
-from candle_collector.domain import dates, windows
-from candle_collector.domain.windows import Window
+from candle_collector.domain import dates
+from candle_collector.domain.interval import ms_of
 from plotly.graph_objects import Figure
 
 from cli.collect.wording import moment
 from dashboard.charts.calendar import month_hours, month_of, year_calendar
 from dashboard.charts.palette import LEGEND, legend_html
-from dashboard.hours import Hours, Kind, by_day, day_window, hours_of, is_whole, missing_of, to_come
 from dashboard.loading import Loader
 from dashboard.parts.day import say_day
 from dashboard.parts.page import COVERAGE, FRESH_SECONDS, plain, shown
+from dashboard.slots import Kind, Slots, day_window, is_whole, missing_of, slots_of, to_come
+
+USUAL = "1h"
+"""The interval that goes without saying."""
 
 CHOSEN_DAY = "chosen_day"
 CHART = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
@@ -26,43 +29,44 @@ CHART = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 def show_series(loading: Loader, series: SeriesByMonth) -> None:
     """Show a series: a year by the day, the month of the chosen day by the hour, and what is known of that day."""
-    first, last = moment(series.start or "").date(), (moment(series.end or "") - timedelta(hours=1)).date()
+    first, last = moment(series.start or "").date(), (moment(series.end or "") - timedelta(minutes=1)).date()
+    name = f"{series.symbol}-{series.interval}"
     head, pick = st.columns([3, 1], vertical_alignment="bottom")
-    head.subheader(plain(series.symbol))
+    head.subheader(plain(series.symbol if series.interval == USUAL else f"{series.symbol}, {series.interval}"))
     day = _chosen_day(series, first, last)
     years = list(range(last.year, first.year - 1, -1))
-    year: int = pick.selectbox("Year", years, index=years.index(day.year), key=f"year-{series.symbol}-{day.year}")
+    year: int = pick.selectbox("Year", years, index=years.index(day.year), key=f"year-{name}-{day.year}")
     if year != day.year:
         st.session_state[CHOSEN_DAY] = min(max(date(year, 1, 1), first), last)
         st.rerun()
     st.markdown(_sentence(series))
     coverage = shown(
-        loading.load(f"{COVERAGE}-{series.symbol}-{year}", _asked(series, year), for_seconds=FRESH_SECONDS),
+        loading.load(f"{COVERAGE}-{name}-{year}", _asked(series, year), for_seconds=FRESH_SECONDS),
         loading.connection,
     )
-    hours = hours_of(coverage)
+    slots = slots_of(coverage)
     if CHOSEN_DAY not in st.session_state:
-        day = _first_lacking(hours, day)
+        day = _first_lacking(slots, day)
     if not is_whole(coverage):
         st.warning("**This year has more windows than one answer holds.** The last days of it may be shown wrongly.")
     st.query_params["day"] = day.isoformat()
     st.html(legend_html(LEGEND))
     with st.container(key="year-calendar"):
         alt = f"{series.symbol} in {year} by day. The field Day below chooses one."
-        _clickable(year_calendar(hours, year, day), f"calendar-{series.symbol}-{year}", alt)
-    _month(hours, series, day, first, last)
-    say_day(coverage, hours, series.symbol, day)
+        _clickable(year_calendar(slots, year, day), f"calendar-{name}-{year}", alt)
+    _month(slots, series, day, first, last)
+    say_day(coverage, slots, day)
 
 
 def _asked(series: SeriesByMonth, year: int) -> Any:
-    """Return the question for a year of a series, from its first hour that is expected."""
-    start = max(windows.year_window(year).start, windows.hour_of(moment(series.start or "")))
-    end = windows.year_window(year).end - 1
-    return lambda api: api.coverage(series.symbol, start=dates.format_hour(start), end=dates.format_hour(end))
+    """Return the question for a year of a series, from its first candle that is expected."""
+    start = max(dates.start_of(f"{year}-01-01"), ms_of(moment(series.start or "")))
+    bounds = {"start": dates.format_start(start), "end": f"{year}-12-31"}
+    return lambda api: api.coverage(series.symbol, series.interval, **bounds)
 
 
 def _sentence(series: SeriesByMonth) -> str:
-    parts = [f"{series.percent}% covered", f"{series.stored:,} h stored"]
+    parts = [f"{series.percent}% covered", f"{series.stored:,} stored"]
     if series.never_printed:
         parts.append(f"{series.never_printed:,} never printed")
     if series.rejected:
@@ -102,13 +106,13 @@ def _chosen_day(series: SeriesByMonth, first: date, last: date) -> date:
     return day
 
 
-def _first_lacking(hours: Hours, day: date) -> date:
-    """Return the first day, from a day on, of which an hour is missing or wrong; the day itself where none is."""
-    since = day_window(day).start
-    lacking = [window for window in (*hours.missing, *hours.rejected) if window.end > since]
+def _first_lacking(slots: Slots, day: date) -> date:
+    """Return the first day, from a day on, of which a candle is missing or wrong; the day itself where none is."""
+    since = day_window(slots.interval, day).start
+    lacking = [window for window in (*slots.missing, *slots.rejected) if window.end > since]
     if not lacking:
         return day
-    return windows.moment_of(max(since, min(lacking).start)).date()
+    return slots.interval.moment_of(max(since, min(lacking).start)).date()
 
 
 def _clickable(figure: Figure, name: str, alt: str) -> None:
@@ -136,17 +140,18 @@ def clicked(chart: str) -> Any:
     return points[0].get("customdata") if points else None
 
 
-def _month(hours: Hours, series: SeriesByMonth, day: date, first: date, last: date) -> None:
+def _month(slots: Slots, series: SeriesByMonth, day: date, first: date, last: date) -> None:
     begins, ends = month_of(day)
     text, pick = st.columns([3, 1], vertical_alignment="bottom")
-    counts = by_day(hours.kinds(Window(day_window(begins).start, day_window(ends).end)))
-    lacking = sum(count[Kind.MISSING] for count in counts)
-    text.markdown(f"**{day:%B %Y}** by the hour (UTC) · {f'{lacking:,} h missing' if lacking else 'nothing missing'}")
+    lacking = sum(kinds.count(Kind.MISSING) for kinds in slots.kinds_by_day(begins, ends))
+    said = f"{lacking:,} missing" if lacking else "nothing missing"
+    each = "hour" if slots.interval.slots_a_day > 1 else "day"
+    text.markdown(f"**{day:%B %Y}** by the {each} (UTC) · {said}")
     if st.session_state.get("day-input") != day:
         st.session_state["day-input"] = day
     pick.date_input("Day", None, first, last, format="YYYY-MM-DD", key="day-input", on_change=_type_day)
-    alt = f"{series.symbol} in {day:%B %Y} by hour. What the chosen day lacks is listed below."
-    _clickable(month_hours(hours, day.year, day.month, day), f"month-{series.symbol}-{begins}", alt)
+    alt = f"{series.symbol} in {day:%B %Y} by {each}. What the chosen day lacks is listed below."
+    _clickable(month_hours(slots, day.year, day.month, day), f"month-{series.symbol}-{series.interval}-{begins}", alt)
 
 
 def _type_day() -> None:

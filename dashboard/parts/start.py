@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 from candle_collector.answers import Plan, SystemInfo
+from candle_collector.domain.interval import Interval, interval_named
 from candle_collector.domain.wording import counted
 
 from cli.client import ApiError
@@ -36,9 +37,15 @@ class Planned:
     plan: Plan
 
 
-def fill_this(symbol: str, start: str, end: str) -> None:
+def fill_this(symbol: str, interval: str, start: str, end: str) -> None:
     """Have the form begin with these when it is drawn next."""
-    st.session_state[_FILL] = {"start-mode": "backward", "start-symbols": symbol, "start-from": start, "start-to": end}
+    st.session_state[_FILL] = {
+        "start-mode": "backward",
+        "start-symbols": symbol,
+        "start-intervals": [interval],
+        "start-from": start,
+        "start-to": end,
+    }
     st.session_state.pop(_PLANNED, None)
 
 
@@ -80,22 +87,23 @@ def start_form(loading: Loader, system: SystemInfo) -> None:
 def _begin(system: SystemInfo, today: date) -> None:
     """Give the fields what they begin with, or what they are to be filled in with."""
     yesterday = (today - timedelta(days=1)).isoformat()
-    fields = {
+    fields: dict[str, Any] = {
         "start-mode": "backward",
         "start-symbols": "",
+        "start-intervals": list(system.settings.intervals),
         "start-from": system.settings.collection_start_date[:10],
         "start-to": yesterday,
     }
     filled = st.session_state.pop(_FILL, {})
-    for name, text in (fields | filled).items():
+    for name, value in (fields | filled).items():
         if name in filled or name not in st.session_state:
             day = name in {"start-from", "start-to"}
-            st.session_state[name] = _between(date.fromisoformat(text), today) if day else text
+            st.session_state[name] = _between(date.fromisoformat(value), today) if day else value
 
 
 def _body(system: SystemInfo, today: date) -> dict[str, Any] | None:
     """Draw the fields, and return the trigger's body; None where one of them is not valid, which is said."""
-    first, fourth = st.columns([1, 2])
+    first, fourth, fifth = st.columns([1, 1.4, 0.8])
     second, third = st.columns(2)
     said = "; ".join(f"{name}: {what}" for name, what in MODES.items())
     mode: str = first.selectbox("Mode", list(MODES), key="start-mode", help=said)
@@ -110,13 +118,18 @@ def _body(system: SystemInfo, today: date) -> dict[str, Any] | None:
         key="start-symbols",
         help="Symbols with commas between them, such as BTCUSDT, ETHUSDT; or a number for so many of the top.",
     )
+    kept = list(system.settings.intervals)
+    picked = fifth.multiselect(
+        "Intervals", list(map(str, Interval)), key="start-intervals", placeholder=", ".join(kept)
+    )
     st.caption(f"{mode}: {MODES[mode]}.")
+    which = _universe(symbols) | _intervals(picked, kept)
     if not whole:
-        return {"mode": mode, **_universe(symbols)}
+        return {"mode": mode, **which}
     if end < start:
         st.warning("**To is before From.** Choose a later day.")
         return None
-    return {"mode": mode, "start_date": start.isoformat(), "end_date": end.isoformat(), **_universe(symbols)}
+    return {"mode": mode, "start_date": start.isoformat(), "end_date": end.isoformat(), **which}
 
 
 def _between(day: date, today: date) -> date:
@@ -128,6 +141,11 @@ def _universe(text: str) -> dict[str, Any]:
     if len(words) == 1 and words[0].isascii() and words[0].isdigit():
         return {"top_n": int(words[0])}
     return {"symbols": words} if words else {}
+
+
+def _intervals(picked: list[str], kept: list[str]) -> dict[str, Any]:
+    """Return the intervals for the trigger, where they are not those that the deployment keeps."""
+    return {"intervals": sorted(picked, key=interval_named)} if picked and set(picked) != set(kept) else {}
 
 
 def _plan(loading: Loader, body: dict[str, Any]) -> Planned | None:
@@ -156,10 +174,8 @@ def _say(problem: Problem) -> None:
 
 def _show(plan: Plan, *, is_billed: bool) -> None:
     verifies = plan.mode == "verify"
-    hours, requests, minutes, dollars = st.columns(4)
-    hours.metric(
-        "Hours to compare" if verifies else "Hours missing", f"{sum(item.missing_hours for item in plan.symbols):,}"
-    )
+    candles, requests, minutes, dollars = st.columns(4)
+    candles.metric("Candles to compare" if verifies else "Candles missing", f"{plan.missing_candles:,}")
     requests.metric("Requests", f"{plan.requests:,}")
     minutes.metric("Takes about", span(plan.estimated_minutes * MINUTE) if plan.requests else NOTHING)
     price = f"${plan.estimated_dollars:.4f}"
@@ -170,11 +186,13 @@ def _show(plan: Plan, *, is_billed: bool) -> None:
         st.success(f"Nothing is missing of {counted(plan.total_cryptos, 'crypto')}: nothing is to be started.")
     if plan.note:
         st.caption(plain(plan.note))
+    of_many = len({item.interval for item in plan.symbols}) > 1
     with st.expander(f"By crypto ({plan.total_cryptos})"):
         st.dataframe(
             {
                 "symbol": [item.symbol for item in plan.symbols],
-                "hours": [item.missing_hours for item in plan.symbols],
+                **({"interval": [item.interval for item in plan.symbols]} if of_many else {}),
+                "candles": [item.missing_candles for item in plan.symbols],
                 "requests": [item.requests for item in plan.symbols],
             },
             hide_index=True,

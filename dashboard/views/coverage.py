@@ -11,9 +11,9 @@ from candle_collector.domain.wording import counted
 
 from dashboard.charts.matrix import months_matrix
 from dashboard.charts.palette import LEGEND, legend_html
-from dashboard.hours import missing_of
-from dashboard.parts.page import COVERAGE, choose, footer, loader, months, shown
+from dashboard.parts.page import COVERAGE, choose, choose_interval, footer, loader, months, shown
 from dashboard.parts.series import CHART, CHOSEN_DAY, clicked, show_series
+from dashboard.slots import missing_of
 
 _ONE, _EVERY, _VIEW = "One crypto", "All by month", "coverage-view"
 _LIST_ROWS = 12
@@ -31,7 +31,11 @@ def main() -> None:
         footer(loading.connection, loaded.answered_at)
         return
     views = (_ONE, _EVERY)
-    view = st.segmented_control("View", views, default=_ONE, key=_VIEW, label_visibility="collapsed") or _ONE
+    head, pick = st.columns([5, 1], vertical_alignment="bottom")
+    view = head.segmented_control("View", views, default=_ONE, key=_VIEW, label_visibility="collapsed") or _ONE
+    with pick:
+        interval = choose_interval(item.interval for item in stored)
+    stored = [item for item in stored if item.interval == interval]
     if view == _EVERY:
         _matrix(stored)
     else:
@@ -58,7 +62,7 @@ def _list(series: Sequence[SeriesByMonth]) -> SeriesByMonth:
         {
             "symbol": symbols,
             "covered": [item.percent for item in series],
-            "missing h": [missing_of(item) for item in series],
+            "missing": [missing_of(item) for item in series],
         },
         hide_index=True,
         height=36 * (min(len(series), _LIST_ROWS) + 1) + 2,
@@ -66,7 +70,7 @@ def _list(series: Sequence[SeriesByMonth]) -> SeriesByMonth:
             "covered": st.column_config.ProgressColumn(
                 width=110, format="%.2f%%", min_value=0, max_value=100, color="#0072B2"
             ),
-            "missing h": st.column_config.NumberColumn(format="localized"),
+            "missing": st.column_config.NumberColumn(format="localized"),
         },
         key="coverage-list",
         selection_mode="single-row",
@@ -100,10 +104,10 @@ def _matrix(series: Sequence[SeriesByMonth]) -> None:
         )
     st.caption(
         f"{counted(len(series), 'crypto')}, the least covered first; {len(incomplete)} of them incomplete. "
-        "A month has the mark of its worst hour; clicking a mark opens its crypto and month."
+        "A month has the mark of its worst candle; clicking a mark opens its crypto and month."
     )
     if incomplete:
-        names = ", ".join(f"{item.symbol} {missing_of(item) + item.rejected:,} h" for item in incomplete[:12])
+        names = ", ".join(f"{item.symbol} {missing_of(item) + item.rejected:,}" for item in incomplete[:12])
         st.caption(f"Missing, or wrong at the exchange: {names}{' and more' if len(incomplete) > 12 else ''}.")  # noqa: PLR2004 - what fits a line
 
 

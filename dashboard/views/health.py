@@ -62,7 +62,8 @@ def checks_of(current: SystemInfo) -> list[Check]:
     waits = (
         f"{exchange.base_url} wants no requests until {moment(blocked):%Y-%m-%d %H:%M} UTC{why}" if blocked else reached
     )
-    held = f"{store.candles:,} candles of {counted(store.symbols, 'crypto')}, {days_stored(current)}"
+    series = f" in {store.series} series" if store.series != store.symbols else ""
+    held = f"{store.candles:,} candles of {counted(store.symbols, 'crypto')}{series}, {days_stored(current)}"
     lag = store.lag_hours
     newest = "none" if store.latest_candle is None else f"{moment(store.latest_candle):%Y-%m-%d %H:%M} UTC"
     behind = "" if lag is None else ", up to date" if lag == 0 else f", {counted(lag, 'hour')} behind"
@@ -89,11 +90,15 @@ def _went_well(current: SystemInfo) -> bool | None:
     return not last.failed and not last.partial and last.end_reason is None
 
 
+def _said(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def _settings(current: SystemInfo) -> None:
     with st.expander("How it is set up"):
         st.dataframe(
             [
-                {"setting": field.name.replace("_", " "), "value": str(getattr(current.settings, field.name))}
+                {"setting": field.name.replace("_", " "), "value": _said(getattr(current.settings, field.name))}
                 for field in fields(current.settings)
             ],
             hide_index=True,

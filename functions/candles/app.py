@@ -11,14 +11,15 @@ from candle_collector import bootstrap
 from candle_collector.api import routes
 from candle_collector.api.binance_listings import exchange_info, invalid_symbol, refuse_too_many
 from candle_collector.api.binance_parameters import BinanceError, TimeUnit, read_time_unit
-from candle_collector.api.binance_shape import read_klines_query, row
+from candle_collector.api.binance_shape import interval_not_served, read_klines_query, row
 from candle_collector.api.limits import CALLS_A_SECOND, PUBLIC_CALLS_A_SECOND
 from candle_collector.api.responses import answer, resolver
-from candle_collector.domain.listed_days import listed_hour
-from candle_collector.domain.windows import moment_of
+from candle_collector.domain.interval import moment_at
+from candle_collector.errors import IntervalNotServedError, NotFoundError
 from candle_collector.observability import logger
+from candle_collector.reading.candle_source import source_of
 from candle_collector.reading.read_candles import read_candles
-from candle_collector.reading.stored_series import is_stored, stored_records
+from candle_collector.reading.stored_series import stored_records
 
 log = logger()
 bootstrap.load("candles", "series", "listings")
@@ -38,19 +39,22 @@ def klines() -> Response[str]:
     """Answer stored candles; both routes alike, as Binance answers them alike where nothing is smoothed for a chart."""
     query, unit = read_klines_query(app.current_event.query_string_parameters), _unit()
     container = bootstrap.container()
-    grid = query.grid(lambda: listed_hour(query.symbol, lambda: container.series.get(query.symbol).listed))
+    try:
+        source = source_of(query.symbol, query.interval, container.series, container.candles, shift_ms=query.shift_ms)
+    except NotFoundError:
+        raise invalid_symbol() from None
+    except IntervalNotServedError as error:
+        raise interval_not_served(str(error)) from error
     found = read_candles(
         container.candles,
         container.series,
-        query.symbol,
+        source.series,
         start_ms=query.start_ms,
         end_ms=query.end_ms,
         limit=query.limit,
-        grid=grid,
+        grid=source.grid,
     )
-    if not found and not is_stored(query.symbol, container.series, container.candles):
-        raise invalid_symbol()
-    return answer(200, [row(candle, grid, unit) for candle in found])
+    return answer(200, [row(candle, source.series.interval, source.grid, unit) for candle in found])
 
 
 @app.get(routes.EXCHANGE_INFO.path)
@@ -86,7 +90,7 @@ def _unit() -> TimeUnit:
 
 def _now() -> int:
     """Return our time, in the unit that the caller wants."""
-    microseconds = (bootstrap.container().clock.now() - moment_of(0)) // timedelta(microseconds=1)
+    microseconds = (bootstrap.container().clock.now() - moment_at(0)) // timedelta(microseconds=1)
     return microseconds * _unit() // 1000
 
 

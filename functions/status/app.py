@@ -13,13 +13,17 @@ from candle_collector.api import routes
 from candle_collector.api.limits import REPORTED, RUNS_A_PAGE_DEFAULT, RUNS_A_PAGE_MOST
 from candle_collector.api.openapi import openapi_text
 from candle_collector.api.responses import HEADERS, answer, resolver
-from candle_collector.domain import dates, windows
+from candle_collector.domain import dates
+from candle_collector.domain.aggregate import AS_STORED, INTERVALS
 from candle_collector.domain.ids import is_run_id
+from candle_collector.domain.interval import Interval, ms_of
 from candle_collector.domain.run import KEPT_WINDOWS
+from candle_collector.domain.series import Series, series_named
 from candle_collector.domain.universe import is_symbol
-from candle_collector.errors import InvalidRequestError, NotFoundError
+from candle_collector.errors import IntervalNotServedError, InvalidRequestError, NotFoundError
 from candle_collector.observability import logger
-from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.reading.candle_source import CandleSource, source_of
+from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_series_coverage
 from candle_collector.reading.report_months import report_months
 from candle_collector.reading.report_runs import report_runs, report_status
 from candle_collector.reading.report_system import SystemPorts, report_system
@@ -61,16 +65,16 @@ def universe() -> Response[str]:
     container = bootstrap.container()
     day = app.current_event.query_string_parameters.get("date") or container.clock.now().date().isoformat()
     try:
-        hour = dates.start_of(day)
+        day = dates.format_ms(dates.start_of(day))[:10]
     except ValueError as error:
         raise InvalidRequestError("date", str(error)) from None
-    rankings = container.universes.get(windows.day_of(hour))
+    rankings = container.universes.get(day)
     if not rankings:
-        raise NotFoundError(f"no universe was kept on {windows.day_of(hour)}: no run was started on that day")
+        raise NotFoundError(f"no universe was kept on {day}: no run was started on that day")
     rows = [{**row, "quote_asset": quote_asset} for quote_asset, ranking in rankings.items() for row in ranking]
     symbols = [answers.RankedSymbol(**row) for row in rows if "reason" not in row]
     excluded = [answers.ExcludedSymbol(**row) for row in rows if "reason" in row]
-    return answer(200, answers.Universe(windows.day_of(hour), symbols, excluded))
+    return answer(200, answers.Universe(day, symbols, excluded))
 
 
 @app.get(routes.COVERAGE.path)
@@ -81,22 +85,23 @@ def coverage() -> Response[str]:
 
 @app.get(routes.COVERAGE_BY_MONTH.path)
 def coverage_by_month() -> Response[str]:
-    """Report how many hours of every series are stored, missing and so on by month, page by page."""
+    """Report how many candles of every series are stored, missing and so on by month, page by page."""
     return answer(200, report_months(_coverage_ports(), after=_after()))
 
 
 def _after() -> str | None:
-    """Return the symbol after which a page begins, from the query.
+    """Return the name of the series after which a page begins, from the query.
 
     Raises
     ------
     InvalidRequestError
-        It cannot be a symbol.
+        It cannot be the name of one.
     """
     after = app.current_event.query_string_parameters.get("after")
-    if after is not None and not is_symbol(after):
-        raise InvalidRequestError("after", "takes the symbol that `next` of the page before names")
-    return after
+    try:
+        return None if after is None else str(series_named(after))
+    except ValueError:
+        raise InvalidRequestError("after", "takes the series that `next` of the page before names") from None
 
 
 @app.get(routes.SYMBOL_COVERAGE.pattern)
@@ -105,35 +110,63 @@ def coverage_of_symbol(symbol: str) -> Response[str]:
     symbol = unquote(symbol)
     if not is_symbol(symbol):
         raise InvalidRequestError("symbol", "takes a symbol such as BTCUSDT")
-    bounds = {}
-    for name, date, read in (("start", "start_date", dates.start_of), ("end", "end_date", dates.end_of)):
+    bounds: dict[str, int | None] = {}
+    for name, date, read in (("start_ms", "start_date", dates.start_of), ("end_ms", "end_date", dates.end_of)):
         text = app.current_event.query_string_parameters.get(date)
         try:
             bounds[name] = None if text is None else read(text)
         except ValueError as error:
             raise InvalidRequestError(date, str(error)) from None
-    _check_bounds(bounds["start"], bounds["end"], now=windows.hour_of(bootstrap.container().clock.now()))
-    return answer(200, report_symbol_coverage(symbol, _coverage_ports(), **bounds))
+    _check_bounds(bounds["start_ms"], bounds["end_ms"], now=ms_of(bootstrap.container().clock.now()))
+    name, (series, grid) = _source(symbol)
+    return answer(200, report_series_coverage(series, _coverage_ports(), interval=name, grid=grid, **bounds))
+
+
+def _source(symbol: str) -> tuple[str, CandleSource]:
+    """Return the interval that is asked about, from the query, and the series that it is read from.
+
+    Without one it is the shortest that the deployment collects.
+
+    Raises
+    ------
+    InvalidRequestError
+        There is no such interval, or what is stored does not make it up.
+    NotFoundError
+        Nothing is stored of the symbol.
+    """
+    container = bootstrap.container()
+    name = app.current_event.query_string_parameters.get("interval", str(min(container.settings.intervals)))
+    if name not in INTERVALS:
+        raise InvalidRequestError("interval", f"takes one of {', '.join(INTERVALS)}")
+    own = next((Series(symbol, interval) for interval in Interval if str(interval) == name), None)
+    if own is not None and container.series.get(own).revision is not None:
+        return name, CandleSource(own, AS_STORED)
+    try:
+        return name, source_of(symbol, name, container.series, container.candles)
+    except IntervalNotServedError as error:
+        raise InvalidRequestError("interval", str(error)) from error
 
 
 def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
-    """Refuse hours that cannot have a candle.
+    """Refuse times, in ms since 1970 UTC, that cannot have a candle.
 
     Raises
     ------
     InvalidRequestError
     """
-    if start is not None and start < dates.EARLIEST:
+    if start is not None and start < dates.EARLIEST_MS:
         raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
     if start is not None and start > now:
         raise InvalidRequestError("start_date", "is in the future")
-    if end is not None and end <= (dates.EARLIEST if start is None else start):
+    if end is not None and end <= (dates.EARLIEST_MS if start is None else start):
         raise InvalidRequestError("end_date", "is before 2017" if start is None else "is before start_date")
 
 
 def _coverage_ports() -> CoveragePorts:
     container = bootstrap.container()
-    return CoveragePorts(container.candles, container.series, container.rate_limiter, container.clock)
+    return CoveragePorts(
+        container.candles, container.series, container.rate_limiter, container.clock, container.settings.intervals
+    )
 
 
 @app.get(routes.SYSTEM_INFO.path)
@@ -145,6 +178,7 @@ def system_info() -> Response[str]:
         exchange_base_url=settings.exchange_base_url,
         exchange_weight_share_percent=settings.weight_share_percent,
         top_n_cryptos=settings.top_n,
+        intervals=[str(interval) for interval in settings.intervals],
         quote_assets=settings.quote_assets,
         collection_start_date=dates.format_start(settings.collection_start),
         collection_schedule=settings.collection_schedule,

@@ -10,7 +10,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.failed_turn import keep_failed_turn
-from candle_collector.domain.candle import INTERVAL
 from candle_collector.domain.symbol_message import read_message
 from candle_collector.observability import logger
 
@@ -31,7 +30,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
             # not the message itself: it may hold anything
             log.error("the message cannot be read; it becomes a dead letter", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it
             raise
-        log.thread_safe_append_keys(run_id=message.run_id, symbol=message.symbol, interval=INTERVAL, turn=message.turn)
+        log.thread_safe_append_keys(
+            run_id=message.run_id,
+            symbol=message.series.symbol,
+            interval=str(message.series.interval),
+            turn=message.turn,
+        )
         try:
             ports = bootstrap.container().worker_ports(remaining_seconds=context.get_remaining_time_in_millis() / 1000)
             collect_symbol(message, ports)

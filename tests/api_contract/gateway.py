@@ -16,7 +16,6 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from candle_collector import bootstrap
 from candle_collector.api.create_key import create_key
-from candle_collector.domain import windows
 from candle_collector.domain.api_key import Scope
 from candle_collector.settings import Settings
 
@@ -29,6 +28,7 @@ from standalone.gateway_answers import Answer
 from standalone.request import Request
 from tests.fakes.keys import KeysInMemory
 from tests.fakes.world import World
+from tests.hourly import hour_of
 from tests.template.stack import Stack
 
 FUNCTIONS = standalone.ApiFunctions(authorizer=authorizer, trigger=trigger, status=status, candles=candles)
@@ -106,7 +106,7 @@ def in_process(**settings: str) -> Iterator[tuple[Gateway, dict[Scope, str]]]:
     settings
         Parameters of the template.
     """
-    hour = windows.hour_of(World({}).clock.now())
+    hour = hour_of(World({}).clock.now())
     world = World({symbol: range(hour - 24 * 30, hour + 1) for symbol in ("BTCUSDT", "ETHUSDT", "BNBUSDT")})
     world.collect(start=hour - 24 * 14, symbols=("BTCUSDT", "ETHUSDT"))
     world.collect(start=hour - 24)

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from candle_collector.adapters.binance.rows import read_listing_json, read_listings
 from candle_collector.domain.api_key import Scope
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.universe import Listing
 
 from standalone.gateway_answers import Answer
 from tests.api_contract.gateway import Gateway, in_process
 from tests.exchange import RECORDED
+from tests.hourly import hourly
 
 LAMBDA_MOST = 6 * 1024 * 1024
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are missing")
@@ -39,7 +40,7 @@ def test_listings_are_sent_whole_or_refused_by_the_name_of_the_parameter_that_as
         listings = listed(symbols)
         gateway.world.listings.put(listings)
         for symbol in listings:
-            gateway.world.series.put(Series(symbol, first=1, last=9))
+            gateway.world.series.put(SeriesRecord(hourly(symbol), first=1, last=9))
         answer = info(gateway, keys[Scope.READ])
         assert len(json.dumps({"statusCode": 200, "body": answer.body})) < LAMBDA_MOST
         if fit:

@@ -79,7 +79,7 @@ def _peer(program: str, url: str) -> tuple[float, int]:
 
 
 def _table(rows: list[Row]) -> Table:
-    candles = SYMBOL_COUNT * YEAR.hours
+    candles = SYMBOL_COUNT * YEAR.slots
     table = Table(title=f"{SYMBOL_COUNT} symbols x 2025 = {candles:,} candles, {LATENCY_MS} ms of latency")
     for name in ("client", "seconds", "x floor", "requests", "429/418", "complete"):
         table.add_column(name, justify="left" if name == "client" else "right")

@@ -73,7 +73,7 @@ def year_of_fifty(archive: Archive, exchange: RunningExchange) -> tuple[float, i
     symbols = [item["symbol"] for item in listings()]
     dates = {"start_date": "2025-01-01", "end_date": "2025-12-31"}
     collected = collect(archive, exchange, "", symbols=symbols, **dates)
-    if collected.candles != SYMBOL_COUNT * YEAR.hours:
+    if collected.candles != SYMBOL_COUNT * YEAR.slots:
         raise RuntimeError(f"the run has not stored all candles: {collected}")
     return collected.seconds, collected.complete
 

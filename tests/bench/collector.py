@@ -13,9 +13,10 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Outcome
+from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.ports import Revised, StoredDays
+from candle_collector.ports import Revised, StoredBlocks
 
 from cli.client import CollectorApi
 from tests.bench.job import SYMBOL_COUNT, WORKERS, YEAR, listings
@@ -26,6 +27,7 @@ from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeSeriesStore
+from tests.hourly import hourly
 
 _LOOK_SECONDS = 0.2
 
@@ -36,43 +38,43 @@ local_stack = contextmanager(_own_stack)
 class NoCandleStore:
     """Takes candles at once and keeps none."""
 
-    def coverage(self, _symbol: str, _within: Window) -> StoredDays:
+    def coverage(self, _series: Series, _within: Window) -> StoredBlocks:
         """Know of nothing."""
-        return StoredDays((), (), frozenset())
+        return StoredBlocks((), (), frozenset())
 
     def store(
         self,
-        _symbol: str,
+        _series: Series,
         _candles: Sequence[Candle],
         _never_printed: Windows,
         *,
-        absent_days: frozenset[str],
+        absent_blocks: frozenset[int],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Take them."""
 
     def revise(
-        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+        self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:
         """Have none."""
-        raise NotImplementedError((symbol, revisions, run_id, at, fence))
+        raise NotImplementedError((series, revisions, run_id, at, fence))
 
-    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
+    def revised(self, series: Series, within: Window | None = None) -> list[Revised]:
         """Have none."""
-        raise NotImplementedError(symbol)
+        raise NotImplementedError(series)
 
-    def candles(self, _symbol: str, _within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+    def candles(self, _series: Series, _within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Have none."""
         raise NotImplementedError((limit, newest))
 
-    def columns(self, _symbol: str, _within: Window) -> CandleColumns:
+    def columns(self, _series: Series, _within: Window) -> CandleColumns:
         """Have none."""
         return columns_of([])
 
-    def first_hour(self, _symbol: str) -> int | None:
+    def first_slot(self, _series: Series) -> int | None:
         """Have none."""
 
-    def last_hour(self, _symbol: str) -> int | None:
+    def last_slot(self, _series: Series) -> int | None:
         """Have none."""
 
 
@@ -95,7 +97,7 @@ def on_local_stack(stack: StackUnderTest, *, skipped: int) -> Collected:
         time.sleep(_LOOK_SECONDS)
     seconds = time.monotonic() - begun
     results = status.last_results
-    if results is None or results.total_records != SYMBOL_COUNT * YEAR.hours:
+    if results is None or results.total_records != SYMBOL_COUNT * YEAR.slots:
         raise RuntimeError(f"the run has not stored all candles: {results}")
     return Collected(seconds, results.complete)
 
@@ -135,6 +137,6 @@ def _collect(symbol: str) -> bool:
         runs=runs,
         rate_limiter=FakeRateLimiter(),
     )
-    collect_symbol(SymbolMessage(RUN_ID, symbol, 1), turn)
-    record = runs.symbol(RUN_ID, symbol)
+    collect_symbol(SymbolMessage(RUN_ID, hourly(symbol), 1), turn)
+    record = runs.symbol(RUN_ID, hourly(symbol))
     return record is not None and record.outcome is Outcome.COMPLETE

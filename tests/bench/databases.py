@@ -13,16 +13,17 @@ from collections.abc import Callable
 
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
-from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, trim
 from candle_collector.domain.windows import Window
 from sqlalchemy import text
 
+from tests.hourly import first_hour_of, hourly
+
 SYMBOLS = 100
 HOURS = 334 * 24
 BATCH = 1000
-FIRST = windows.first_hour_of("2025-01-01")
-EIGHT_YEARS = Window(windows.first_hour_of("2017-01-01"), windows.first_hour_of("2025-01-01"))
+FIRST = first_hour_of("2025-01-01")
+EIGHT_YEARS = Window(first_hour_of("2017-01-01"), first_hour_of("2025-01-01"))
 
 
 def series_of(chance: random.Random, within: Window) -> list[Candle]:
@@ -55,7 +56,7 @@ def main(url: str) -> None:
     symbols = {f"S{number:02}USDT": series_of(chance, within) for number in range(SYMBOLS)}
     cpu = time.process_time()
     batches = [
-        timed(lambda: store.store(name, made[start : start + BATCH], (), absent_days=frozenset()))  # noqa: B023 - called at once
+        timed(lambda: store.store(hourly(name), made[start : start + BATCH], (), absent_blocks=frozenset()))  # noqa: B023 - called at once
         for start in range(0, HOURS, BATCH)
         for name, made in symbols.items()
     ]
@@ -69,17 +70,18 @@ def main(url: str) -> None:
     with database.read() as connection:
         rows, stored_bytes = (connection.execute(text(sql)).scalar() for sql in ("SELECT count(*) FROM candles", size))
     say(f"{rows} rows in {int(stored_bytes or 0) / 1e6:.1f} MB")
-    seconds = timed(lambda: [store.coverage(name, within) for name in symbols])
+    seconds = timed(lambda: [store.coverage(hourly(name), within) for name in symbols])
     say(f"coverage of {SYMBOLS} symbols: {seconds:.2f} s")
     whole, holes = "S00USDT", "HOLESUSDT"
     eight_years = series_of(chance, EIGHT_YEARS)
     for start in range(0, len(eight_years), BATCH):
         batch = eight_years[start : start + BATCH]
-        store.store(whole, batch, (), absent_days=frozenset())
-        store.store(holes, [candle for candle in batch if candle.hour % 50], (), absent_days=frozenset())
+        store.store(hourly(whole), batch, (), absent_blocks=frozenset())
+        store.store(hourly(holes), [candle for candle in batch if candle.slot % 50], (), absent_blocks=frozenset())
     for name in (whole, holes):
-        say(f"coverage of eight years of {name}: {1000 * timed(lambda: store.coverage(name, EIGHT_YEARS)):.0f} ms")  # noqa: B023 - called at once
-    say(f"1000 candles: {1000 * timed(lambda: store.candles(whole, EIGHT_YEARS, limit=BATCH)):.1f} ms")
+        seconds = timed(lambda: store.coverage(hourly(name), EIGHT_YEARS))  # noqa: B023 - called at once
+        say(f"coverage of eight years of {name}: {1000 * seconds:.0f} ms")
+    say(f"1000 candles: {1000 * timed(lambda: store.candles(hourly(whole), EIGHT_YEARS, limit=BATCH)):.1f} ms")
     database.close()
 
 

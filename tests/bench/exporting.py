@@ -19,8 +19,7 @@ from typing import Any
 
 from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.bootstrap import Container
-from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
-from candle_collector.domain import windows
+from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_series
 from candle_collector.domain.windows import Window
 from candle_collector.reading.export_candles import export
 from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
@@ -28,10 +27,11 @@ from candle_collector.settings import Settings
 
 from background.places import PROJECT, Places
 from cli.collect.stack import read_stack
+from tests.hourly import hourly, ms_of_hour, year_window
 
 SYMBOLS = [f"S{number:03}USDT" for number in range(100)]
 WITHIN = range_of_dates("2025-01-01", "2025-11-30")
-TABLES = {"bench-candles": ("series", "day"), "bench-runs": ("pk", "sk")}
+TABLES = {"bench-candles": ("series", "block"), "bench-runs": ("pk", "sk")}
 RECORDED = PROJECT.parent / "shared" / "klines" / "BTCUSDT-1h-2025.csv.gz"
 
 
@@ -55,18 +55,20 @@ def take() -> str:
     """Import the recorded candles under each name."""
     system = tables()
     ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
-    closed_end = windows.year_window(2026).start
+    closed_end = year_window(2026).start
     began = time.perf_counter()
     rows = 0
     lease = ImportLease(ports)
     lease.hold()
     for symbol in SYMBOLS:
         batches = (
-            [candle for candle in batch if candle.hour < WITHIN.end]
-            for _, batch in candle_file(RECORDED).batches(closed_end=closed_end)
+            [candle for candle in batch if candle.slot < WITHIN.end]
+            for _, batch in candle_file(RECORDED).batches(closed_ms=ms_of_hour(closed_end))
         )
         found = (batch for batch in batches if batch)
-        rows += import_symbol(symbol, found, ports, lease, stated=(Window(*WITHIN),), closed_end=closed_end).stored
+        rows += import_series(
+            hourly(symbol), found, ports, lease, stated=(Window(*WITHIN),), closed_end=closed_end
+        ).stored
     return measured(rows, began)
 
 
@@ -76,7 +78,7 @@ def give(target: Path) -> str:
 
     def months() -> Iterator[Month]:
         for symbol in SYMBOLS:
-            yield from stream_months(system.candles, system.series, symbol, WITHIN)
+            yield from stream_months(system.candles, system.series, hourly(symbol), WITHIN)
 
     began = time.perf_counter()
     return measured(export(months(), target).rows, began)

@@ -4,9 +4,9 @@ import asyncio
 import time
 
 import aiohttp
-from candle_collector.domain import windows
 
 from tests.bench.job import BATCH, FLOOR_IN_FLIGHT, YEAR, listings
+from tests.hourly import HOUR_MS
 
 
 def fetch(url: str) -> float:
@@ -18,7 +18,7 @@ def fetch(url: str) -> float:
 
 async def _fetch(url: str) -> None:
     requested = [
-        {"symbol": item["symbol"], "interval": "1h", "startTime": str(start * windows.HOUR_MS), "limit": str(BATCH)}
+        {"symbol": item["symbol"], "interval": "1h", "startTime": str(start * HOUR_MS), "limit": str(BATCH)}
         for item in listings()
         for start in range(YEAR.start, YEAR.end, BATCH)
     ]

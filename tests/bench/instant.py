@@ -23,7 +23,7 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from candle_collector.adapters.binance.client import Binance
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 from moto.core.botocore_stubber import BotocoreStubber
 from requests.adapters import HTTPAdapter
 
@@ -32,6 +32,7 @@ from simulator.klines import KlinesQuery, klines
 from simulator.made import MadeMarket
 from simulator.market import Clock
 from simulator.shown import Shown
+from tests.hourly import HOUR_MS
 
 BASE_URL = "http://127.0.0.1"
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)

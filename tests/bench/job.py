@@ -5,11 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from candle_collector.domain import windows
-
 import simulator
+from tests.hourly import HOUR_MS, moment_of, year_window
 
-YEAR = windows.year_window(2025)
+YEAR = year_window(2025)
 SYMBOL_COUNT = 50
 LATENCY_MS = 50
 BATCH = 1000
@@ -35,11 +34,11 @@ def reported_to_peers(url: str) -> dict[str, Any]:
     return {
         "url": url,
         "pairs": [f"{item['base']}/{item['quote']}" for item in listings()],
-        "start_ms": YEAR.start * windows.HOUR_MS,
-        "end_ms": YEAR.end * windows.HOUR_MS,
+        "start_ms": YEAR.start * HOUR_MS,
+        "end_ms": YEAR.end * HOUR_MS,
         "days": f"{time.strftime('%Y%m%d', _utc(YEAR.start))}-{time.strftime('%Y%m%d', _utc(YEAR.end))}",
     }
 
 
 def _utc(hour: int) -> time.struct_time:
-    return windows.moment_of(hour).timetuple()
+    return moment_of(hour).timetuple()

@@ -17,11 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from candle_collector import bootstrap
-from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSymbol, SymbolRecord
-from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOURS_A_DAY, Window
+from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, SymbolRecord
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window
 from candle_collector.reading.report_coverage import READS_A_PAGE
 from rich.console import Console
 from rich.table import Table
@@ -30,11 +29,12 @@ from tests.api_contract.test_many_listings import listed
 from tests.bench.costs import CORE
 from tests.bench.instant import RecordedAws
 from tests.bench.watching import functions
+from tests.hourly import HOUR, hourly, times_of, year_window
 
 SYMBOLS = tuple(f"S{number:03}USDT" for number in range(500))
 A_PAGE = READS_A_PAGE // 2
 """The symbols of a page of coverage: a read for the ends of each, and one for its year."""
-YEAR = windows.year_window(2025)
+YEAR = year_window(2025)
 HOLES = tuple(Window(YEAR.start + 2 * hour, YEAR.start + 2 * hour + 1) for hour in range(1, KEPT_WINDOWS + 1))
 """As many missing windows as a run keeps of a symbol, an hour each: in nine of the year's days."""
 RUN = "01KBSM0000ABCDEFGHJKMNPQRS"
@@ -67,7 +67,7 @@ QUESTIONS = (
         "1000 candles",
         "candles",
         "/api/v3/klines",
-        {"symbol": SYMBOLS[0], "interval": "1h", "limit": "1000", "startTime": str(YEAR.start * windows.HOUR_MS)},
+        {"symbol": SYMBOLS[0], "interval": "1h", "limit": "1000", "startTime": str(HOUR.open_ms(YEAR.start))},
     ),
     Question(f"exchangeInfo of {len(SYMBOLS)} symbols", "candles", "/api/v3/exchangeInfo", {}),
 )
@@ -135,37 +135,37 @@ def _fill(archive: bootstrap.Container) -> None:
     run = Run(
         RUN,
         "backward",
-        YEAR.start,
-        YEAR.end,
-        tuple(map(RunSymbol, SYMBOLS)),
+        *times_of(YEAR),
+        HOUR.open_ms(YEAR.end),
+        tuple(RunSeries(hourly(symbol)) for symbol in SYMBOLS),
         1000,
         now,
         now + timedelta(hours=5),
-        open=frozenset(SYMBOLS),
+        open=frozenset(str(hourly(symbol)) for symbol in SYMBOLS),
     )
     failure = Failure("unavailable", "the exchange answered 503: Service Unavailable", 503, None, 4)
     records = [
         SymbolRecord(
             RUN,
-            symbol,
+            hourly(symbol),
             outcome=Outcome.PARTIAL,
             records=8660,
             failure=failure,
             first=YEAR.start,
             last=YEAR.end - 1,
             missing=HOLES,
-            missing_hours=len(HOLES),
+            missing_slots=len(HOLES),
         )
         for symbol in SYMBOLS
     ]
     archive.runs.create(run, records)
     holes = {hole.start for hole in HOLES}
     stored = [_candle(hour) for hour in range(YEAR.start, YEAR.end) if hour not in holes]
-    days = frozenset(windows.day_of(hour) for hour in range(YEAR.start, YEAR.end, HOURS_A_DAY))
+    days = HOUR.blocks_in((YEAR,))
     for symbol in SYMBOLS[:A_PAGE]:
-        archive.candles.store(symbol, stored, (), absent_days=days)
+        archive.candles.store(hourly(symbol), stored, (), absent_blocks=days)
     for symbol in SYMBOLS:
-        archive.series.put(Series(symbol, first=YEAR.start, last=YEAR.end - 1, years={2025: len(stored)}))
+        archive.series.put(SeriesRecord(hourly(symbol), first=YEAR.start, last=YEAR.end - 1, years={2025: len(stored)}))
     archive.listings.put(
         {new: replace(old, symbol=new) for new, old in zip(SYMBOLS, listed(500).values(), strict=True)}
     )

@@ -23,56 +23,71 @@ from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.run import Failure
+from candle_collector.domain.series import Series
+from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import ExchangeBlockedError, MarketUnavailableError
-from candle_collector.ports import StoredDays
+from candle_collector.ports import StoredBlocks
 from rich.console import Console
 from rich.table import Table
 
 from tests.fakes.exchange import Asked, synthetic_candle
 from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import World
+from tests.hourly import HOUR, first_hour_of
 
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 MOST_HOURS = 12
+MINUTE = Interval.MINUTE
 
 
 class WindowStore(FakeCandleStore):
-    """Keeps which hours are stored, and makes the candles again when they are read."""
+    """Keeps which slots are stored, and makes the candles again when they are read."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._windows: dict[str, Windows] = {}
+        self._windows: dict[Series, Windows] = {}
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:
-        """Return what of whole days is stored."""
-        if not within.hours:
-            return StoredDays((), (), frozenset())
-        days = Window(within.start - within.start % 24, within.end + -within.end % 24)
-        stored = windows.clip(self._windows.get(symbol, ()), days)
-        return StoredDays(stored, (), windows.days_in(stored))
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:
+        """Return what of whole blocks is stored."""
+        if not within.slots:
+            return StoredBlocks((), (), frozenset())
+        size = series.interval.block_slots
+        blocks = Window(within.start - within.start % size, within.end + -within.end % size)
+        stored = windows.clip(self._windows.get(series, ()), blocks)
+        return StoredBlocks(stored, (), series.interval.blocks_in(stored))
 
-    def store(self, symbol: str, candles: Sequence[Candle], never_printed: Windows, **options: Any) -> None:
-        """Remember the hours."""
+    def store(
+        self,
+        series: Series,
+        candles: Sequence[Candle],
+        never_printed: Windows,
+        *,
+        absent_blocks: frozenset[int],
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Remember the slots."""
+        del absent_blocks
         assert not never_printed
-        options["fence"]()
-        hours = windows.from_hours(candle.hour for candle in candles)
-        self._windows[symbol] = windows.union([*self._windows.get(symbol, ()), *hours])
+        fence()
+        added = windows.from_slots(candle.slot for candle in candles)
+        self._windows[series] = windows.union([*self._windows.get(series, ()), *added])
 
-    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+    def candles(self, series: Series, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Make stored candles again."""
-        hours = list(windows.hours_in(windows.clip(self._windows.get(symbol, ()), within)))
-        return [synthetic_candle(symbol, hour) for hour in (hours[-limit:] if newest else hours[:limit])]
+        slots = list(windows.slots_in(windows.clip(self._windows.get(series, ()), within)))
+        return [synthetic_candle(series.symbol, slot) for slot in (slots[-limit:] if newest else slots[:limit])]
 
-    def first_hour(self, symbol: str) -> int | None:
-        """Return the first stored hour."""
-        stored = self._windows.get(symbol, ())
+    def first_slot(self, series: Series) -> int | None:
+        """Return the first stored slot."""
+        stored = self._windows.get(series, ())
         return stored[0].start if stored else None
 
-    def last_hour(self, symbol: str) -> int | None:
-        """Return the last stored hour."""
-        stored = self._windows.get(symbol, ())
+    def last_slot(self, series: Series) -> int | None:
+        """Return the last stored slot."""
+        stored = self._windows.get(series, ())
         return stored[-1].end - 1 if stored else None
 
 
@@ -138,9 +153,10 @@ class Measured(NamedTuple):
     outcome: str
 
 
-def _world(symbols: int, hours: int) -> World:
-    printed = frozenset(range(NOW - hours, NOW + 24))
-    system = World({f"S{number:03}USDT": printed for number in range(symbols)})
+def _world(symbols: int, slots: int, interval: Interval = HOUR) -> World:
+    now = interval.slot_at(HOUR.open_ms(NOW))
+    printed = frozenset(range(now - slots, now + interval.slots_a_day))
+    system = World({f"S{number:03}USDT": printed for number in range(symbols)}, interval=interval)
     system.candles = WindowStore()
     system.exchange.seconds = 0.1
     return system
@@ -148,9 +164,11 @@ def _world(symbols: int, hours: int) -> World:
 
 def _finish(system: World, deliver: Callable[[], bool]) -> None:
     began, tended = system.clock.now(), system.clock.now()
-    while system.runs.open_runs():
+    while True:
         while deliver():
             pass
+        if not system.runs.open_runs():
+            return
         now = system.clock.now()
         following = min(tended + timedelta(seconds=300), system.queue.next_visible() or now + timedelta(seconds=300))
         system.clock.advance(max(0.001, (following - now).total_seconds()))
@@ -250,6 +268,23 @@ def hour_by_hour() -> Measured:
     return _measured("BatchSizeHours 1, 8 years", system, counts, start=NOW - hours, end=NOW - 1)
 
 
+def month_of_minutes() -> Measured:
+    """Collect a month of 1m of a hundred symbols as fast as the whole share of the limit lets, and beside it the plan.
+
+    Five workers, each of whose requests takes 50 ms, are one whose take 10 ms: the weight is what bounds it.
+    """
+    slots = 30 * MINUTE.slots_a_day
+    system = _world(100, slots, MINUTE)
+    system.exchange.seconds = 0.01
+    counts = Counts(system)
+    system.exchange.before = counts.count
+    now = MINUTE.slot_at(HOUR.open_ms(NOW))
+    row = _measured("1m, 100 symbols x 30 days, share 80", system, counts, start=now - slots, end=now - 1)
+    limit = WeightLimit(system.exchange.weight_limit, system.exchange.weight_seconds)
+    least = sum(counts.weights.values()) / limit.budget(system.weight_share_percent) * limit.seconds
+    return row._replace(outcome=f"{row.outcome}; the limit allows it in {timedelta(seconds=round(least))}")
+
+
 def dry_runs_at_once() -> Measured:
     """Fifty dry runs at the same moment."""
     system = _world(100, 0)
@@ -257,7 +292,7 @@ def dry_runs_at_once() -> Measured:
 
     def plan(_: int) -> bool:
         with suppress(MarketUnavailableError):
-            request = RunRequest("backward", windows.first_hour_of("2018-01-01"), NOW - 12)
+            request = RunRequest("backward", HOUR.open_ms(first_hour_of("2018-01-01")), HOUR.open_ms(NOW - 12))
             plan_run(request, system.defaults, system.run_ports(), system.candles)
             return True
         return False
@@ -276,7 +311,7 @@ def main() -> None:
     table = Table(title="Long runs, by the exchange's own count")
     for column in ("scenario", "requests", "most weight a minute", "in a ban", "turns", "run", "CPU s", "outcome"):
         table.add_column(column, justify="left" if column in {"scenario", "outcome"} else "right")
-    for scenario in (banned_for_hours, small_share, wrong_clocks, hour_by_hour, dry_runs_at_once):
+    for scenario in (banned_for_hours, small_share, wrong_clocks, hour_by_hour, month_of_minutes, dry_runs_at_once):
         row = scenario()
         table.add_row(*(f"{value:.1f}" if isinstance(value, float) else f"{value}" for value in row))
     Console(width=170).print(table)

@@ -18,6 +18,7 @@ from itertools import product
 from candle_collector.adapters.binance.client import Binance
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.ports import FetchedCandles
 from rich.console import Console
@@ -47,26 +48,26 @@ class AskingAhead:
         self._flying: dict[int, Future[FetchedCandles]] = {}
 
     def fetch_candles(
-        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+        self, series: Series, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
     ) -> FetchedCandles:
         """Return the answer that was asked for already, or ask now; then ask for the next ones."""
         grant()
         assert attempts_made == 0
         flying = self._flying.pop(start, None)
         behind = [span for span in self._plan if span.start > start][: self._ahead]
-        self._ask_for(symbol, behind, until)
-        return flying.result() if flying else self._ask(symbol, Window(start, start + limit), until)
+        self._ask_for(series, behind, until)
+        return flying.result() if flying else self._ask(series, Window(start, start + limit), until)
 
-    def _ask_for(self, symbol: str, spans: Sequence[Window], until: float) -> None:
+    def _ask_for(self, series: Series, spans: Sequence[Window], until: float) -> None:
         for span in spans:
             if span.start not in self._flying:
-                self._flying[span.start] = self._threads.submit(self._ask, symbol, span, until)
+                self._flying[span.start] = self._threads.submit(self._ask, series, span, until)
 
-    def _ask(self, symbol: str, span: Window, until: float) -> FetchedCandles:
+    def _ask(self, series: Series, span: Window, until: float) -> FetchedCandles:
         if not hasattr(self._own, "binance"):  # its connections are for one thread
             self._own.binance = instant_binance(self._exchange)
         binance: Binance = self._own.binance
-        return binance.fetch_candles(symbol, span.start, span.hours, attempts_made=0, until=until, grant=lambda: None)
+        return binance.fetch_candles(series, span.start, span.slots, attempts_made=0, until=until, grant=lambda: None)
 
 
 @contextmanager

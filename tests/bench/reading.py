@@ -15,14 +15,14 @@ from typing import Any
 
 import requests
 from candle_collector.bootstrap import Container
-from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.settings import Settings
 
 from background.places import Places
 from cli.collect.stack import Stack, read_stack
+from tests.hourly import HOUR_MS, hourly, year_window
 
 PAGE = 1_048_576
 """The most bytes of a page of a query's answer (AWS's limit)."""
@@ -31,13 +31,13 @@ RUNS = 7
 
 
 def size(item: Any) -> int:
-    """Return an item's size in bytes by AWS's rule: names and text as UTF-8, a number half a byte a digit and one."""
+    """Return an item's size in bytes by AWS's rule: names, text in UTF-8, bytes, and numbers."""
     return sum(len(name) + _value_size(value) for name, value in item.items())
 
 
 def _value_size(value: dict[str, Any]) -> int:
     ((kind, content),) = value.items()
-    return len(content.encode()) if kind == "S" else 3 + sum(1 + math.ceil(len(number) / 2) + 1 for number in content)
+    return len(content.encode()) if kind == "S" else len(content) if kind == "B" else 1 + math.ceil(len(content) / 2)
 
 
 def units(items: Sequence[Any], *, consistent: bool) -> float:
@@ -90,25 +90,25 @@ def main(symbol: str = "BTCUSDT", year: str = "2025") -> None:
     system = tables(stack)
     import boto3  # noqa: PLC0415 - as above
 
-    whole = windows.year_window(int(year))
+    whole = year_window(int(year))
     items = boto3.client("dynamodb").query(
         TableName=system.settings.candles_table,
-        KeyConditionExpression="series = :series AND #day BETWEEN :first AND :last",
-        ExpressionAttributeNames={"#day": "day"},
+        KeyConditionExpression="series = :series AND #block BETWEEN :first AND :last",
+        ExpressionAttributeNames={"#block": "block"},
         ExpressionAttributeValues={
-            ":series": {"S": f"{symbol}#1h"},
-            ":first": {"S": windows.day_of(whole.start)},
-            ":last": {"S": windows.day_of(whole.end - 1)},
+            ":series": {"S": str(hourly(symbol))},
+            ":first": {"S": f"{year}-01-01"},
+            ":last": {"S": f"{year}-12-31T23:59"},
         },
     )["Items"]
     say(f"{symbol} {year}: {len(items)} items of {sum(map(size, items)) / len(items):,.0f} bytes")
     say(f"1000 candles (43 items): {units(items[:43], consistent=False):.1f} read units")
-    say(f"a year: {units(items, consistent=False):.1f} read units; its coverage {units(items, consistent=True):.1f}")
+    say(f"a year: {units(items, consistent=False):.1f} read units")
 
     def read(limit: int, hours: int) -> Callable[[], object]:
         start_ms = (whole.start if hours == 1 else whole.end - 24_000) * HOUR_MS
         return lambda: read_candles(
-            system.candles, system.series, symbol, start_ms=start_ms, end_ms=None, limit=limit, grid=Grid(hours)
+            system.candles, system.series, hourly(symbol), start_ms=start_ms, end_ms=None, limit=limit, grid=Grid(hours)
         )
 
     session = requests.Session()
@@ -123,8 +123,8 @@ def main(symbol: str = "BTCUSDT", year: str = "2025") -> None:
     for name, call in (
         ("1000 candles from the table", read(1000, 1)),
         ("1000 candles over HTTP", lambda: session.get(f"{stack.api_url}/api/v3/klines", params=params, timeout=60)),
-        ("a year from the table", lambda: system.candles.candles(symbol, within, limit=within.hours)),
-        ("a year's coverage from the table", lambda: system.candles.coverage(symbol, within)),
+        ("a year from the table", lambda: system.candles.candles(hourly(symbol), within, limit=within.slots)),
+        ("a year's coverage from the table", lambda: system.candles.coverage(hourly(symbol), within)),
         ("1000 days, made of 24,000 hours", read(1000, 24)),
     ):
         wall, cpu = median_ms(call)

@@ -22,13 +22,14 @@ import requests
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.series import SqlSeries
-from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window
 from candle_collector.reading.candle_frame import candle_frame
 from candle_collector.reading.export_candles import export
 from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
 
 from tests.bench.databases import FIRST, HOURS, series_of
+from tests.hourly import HOUR_MS, hourly
 from tests.integration.databases import free_port
 from tests.standalone.running import running_archive
 
@@ -83,10 +84,10 @@ def fill(url: str) -> None:
     database = Database(url)
     candles, series, chance = SqlCandles(database), SqlSeries(database), random.Random(1)
     for name in [*SYMBOLS, YEAR]:
-        if candles.first_hour(name) is None:
+        if candles.first_slot(hourly(name)) is None:
             made = series_of(chance, Window(FIRST, FIRST + (YEAR_HOURS if name == YEAR else HOURS)))
-            candles.store(name, made, (), absent_days=frozenset())
-            series.put(Series(name, first=made[0].hour, last=made[-1].hour, years={2025: len(made)}))
+            candles.store(hourly(name), made, (), absent_blocks=frozenset())
+            series.put(SeriesRecord(hourly(name), first=made[0].slot, last=made[-1].slot, years={2025: len(made)}))
     database.close()
 
 
@@ -125,7 +126,7 @@ def measure(url: str, step: str, folder: str) -> Figures:
 
     def months() -> Iterator[Month]:
         for name in SYMBOLS:
-            yield from stream_months(candles, series, name, range_of_dates(None, None))
+            yield from stream_months(candles, series, hourly(name), range_of_dates(None, None))
 
     return measured(lambda: export(months(), Path(folder) / step).rows)
 

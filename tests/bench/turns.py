@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.run import Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.run import Run, RunSeries, RunState, SymbolRecord
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore
@@ -14,6 +14,7 @@ from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimite
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import FakeQueue
 from tests.fakes.rate_limiter import FakeEventBus
+from tests.hourly import hourly, times_of
 
 RUN_ID = "bench"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -30,23 +31,25 @@ def begin_run(
     runs: RunStore, leases: LeaseStore, symbols: Sequence[str], window: Window, limit: WeightLimit = UNLIMITED
 ) -> None:
     """Write an active run that has these symbols to work on, each at its first turn."""
-    listed = [*symbols, _OTHER]
+    listed = [hourly(symbol) for symbol in (*symbols, _OTHER)]
+    times = times_of(window)
     run = Run(
         run_id=RUN_ID,
         mode="backward",
-        start=window.start,
-        end=window.end,
-        symbols=tuple(map(RunSymbol, listed)),
+        start_ms=times.start,
+        end_ms=times.end,
+        closed_ms=times.end,
+        series=tuple(map(RunSeries, listed)),
         batch_size=BATCH,
         created_at=NOW,
         deadline=NOW + timedelta(hours=5),
         weight_limit=limit.weight,
         weight_seconds=limit.seconds,
         state=RunState.CREATING,
-        open=frozenset(listed),
+        open=frozenset(map(str, listed)),
     )
     leases.take(RUN_ID, now=NOW, expires=NOW + timedelta(minutes=1))
-    runs.create(run, [SymbolRecord(RUN_ID, symbol) for symbol in listed])
+    runs.create(run, [SymbolRecord(RUN_ID, series) for series in listed])
     runs.activate(RUN_ID, NOW)
 
 

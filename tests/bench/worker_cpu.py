@@ -24,7 +24,6 @@ from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain import windows
 from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window
@@ -35,13 +34,14 @@ from rich.table import Table
 
 from tests.bench.instant import InstantExchange, RecordedAws, instant_binance
 from tests.bench.turns import BATCH, RUN_ID, begin_run, turn_with
+from tests.hourly import HOUR, HOUR_MS, days_in, hourly, year_window
 
 SYMBOL = "BTCUSDT"
-YEAR = windows.year_window(2025)
-SPANS = plan_requests((YEAR,), BATCH)
-MESSAGE = SymbolMessage(RUN_ID, SYMBOL, 1)
+YEAR = year_window(2025)
+SPANS = plan_requests((YEAR,), BATCH, HOUR.block_slots)
+MESSAGE = SymbolMessage(RUN_ID, hourly(SYMBOL), 1)
 REPEATS = 15
-TABLES = {"bench-candles": ("series", "day"), "bench-runs": ("pk", "sk")}
+TABLES = {"bench-candles": ("series", "block"), "bench-runs": ("pk", "sk")}
 
 
 def compare(console: Console, *, profiled: bool = False) -> None:
@@ -102,18 +102,18 @@ def _itself(work: Callable[[], None]) -> Callable[[], None]:
 
 def _fetch_and_store(turn: WorkerPorts) -> None:
     """Do what a batch cannot do without: ask, read and check the answer, write its days."""
-    days = windows.days_in((YEAR,))
+    days = days_in((YEAR,))
     for span in SPANS:
         answer = turn.exchange.fetch_candles(
-            SYMBOL, span.start, span.hours, attempts_made=0, until=turn.until, grant=lambda: None
+            hourly(SYMBOL), span.start, span.slots, attempts_made=0, until=turn.until, grant=lambda: None
         )
-        turn.candles.store(SYMBOL, answer.candles, (), absent_days=days)
+        turn.candles.store(hourly(SYMBOL), answer.candles, (), absent_blocks=days)
 
 
 def _least(exchange: InstantExchange, batch_writes: RecordedAws, *, validated: bool) -> Callable[[], None]:
     """Return the least that anyone does for the same answers and the same items: no check, no items made."""
     client = boto3.client("dynamodb", config=Config(parameter_validation=validated))
-    bodies = [exchange.body(SYMBOL, span.start * windows.HOUR_MS, span.hours) for span in SPANS]
+    bodies = [exchange.body(SYMBOL, span.start * HOUR_MS, span.slots) for span in SPANS]
 
     def work() -> None:
         with batch_writes.replaying():

@@ -22,13 +22,13 @@ from candle_collector.adapters.sql.runs import SqlRuns
 from candle_collector.adapters.sql.series import SqlSeries
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain import windows
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.instant import InstantExchange, instant_binance
 from tests.bench.turns import BATCH, begin_run, turn_with
 from tests.bench.worker_cpu import MESSAGE, SPANS, SYMBOL, YEAR, medians_ms, profile
+from tests.hourly import HOUR, hourly
 
 _COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10)
 """What is stored of a row, its open time first."""
@@ -85,14 +85,14 @@ def _fetch_and_store(turn: WorkerPorts) -> None:
     """Do what a batch cannot do without: ask, read and check the answer, write its rows."""
     for span in SPANS:
         answer = turn.exchange.fetch_candles(
-            SYMBOL, span.start, span.hours, attempts_made=0, until=turn.until, grant=lambda: None
+            hourly(SYMBOL), span.start, span.slots, attempts_made=0, until=turn.until, grant=lambda: None
         )
-        turn.candles.store(SYMBOL, answer.candles, (), absent_days=frozenset())
+        turn.candles.store(hourly(SYMBOL), answer.candles, (), absent_blocks=frozenset())
 
 
 def _least(exchange: InstantExchange, file: Path) -> Callable[[], None]:
     """Return the least that anyone does for the same answers and the same rows: no check."""
-    bodies = [exchange.body(SYMBOL, span.start * windows.HOUR_MS, span.hours) for span in SPANS]
+    bodies = [exchange.body(SYMBOL, HOUR.open_ms(span.start), span.slots) for span in SPANS]
     connection = sqlite3.connect(file)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

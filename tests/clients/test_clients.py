@@ -16,6 +16,7 @@ from candle_collector.domain.aggregate import Grid, by_bucket, merge
 from candle_collector.domain.candle import Candle
 
 from tests.clients.conftest import Archive
+from tests.hourly import HOUR
 from tests.recorded import recorded_rows
 
 PRINT_CANDLES = "import json; print(json.dumps(candles))"
@@ -26,7 +27,7 @@ def recorded(symbol: str, first_year: int) -> list[Candle]:
 
 
 def rows(candles: list[Candle], hours: int = 1) -> list[list[Any]]:
-    return [row(candle, Grid(hours)) for candle in candles]
+    return [row(candle, HOUR, Grid(hours)) for candle in candles]
 
 
 def floats(candles: list[Candle]) -> list[list[float]]:

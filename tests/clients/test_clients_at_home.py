@@ -10,6 +10,7 @@ from candle_collector.api.binance_shape import row
 
 from tests.clients.at_home import HomeArchive, need_nautilus, need_node_clients, open_archive
 from tests.exchange import KLINES
+from tests.hourly import HOUR
 from tests.recorded import recorded_rows
 
 PRINTED = "console.log(JSON.stringify(candles));"
@@ -26,7 +27,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HomeArchive]:
 
 @pytest.fixture(scope="module")
 def rows() -> list[list[Any]]:
-    return [row(candle) for year in (2024, 2025) for candle in recorded_rows("BTCUSDT", year)]
+    return [row(candle, HOUR) for year in (2024, 2025) for candle in recorded_rows("BTCUSDT", year)]
 
 
 def test_nautilus_trader_loads_instruments_and_candles(archive: HomeArchive, rows: list[list[Any]]) -> None:

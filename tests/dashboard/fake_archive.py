@@ -13,25 +13,33 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from candle_collector import answers
 from candle_collector.api import routes
-from candle_collector.domain import dates, windows
-from candle_collector.domain.aggregate import INTERVAL_HOURS
+from candle_collector.domain import dates
+from candle_collector.domain.aggregate import LENGTHS_MS, bases_of
+from candle_collector.domain.interval import DAY_MS, HOUR, HOUR_MS, Interval, interval_named
 from candle_collector.domain.run import Failure
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 
+from tests.hourly import first_hour_of
 from tests.unit.api_answers import RUN, results, status, symbol_result
 
 KEY = "cck_0123456789_00000000000000000000000000000000_00000000"
 NOW = "2025-11-26T12:30:00Z"
-START, END = windows.first_hour_of("2024-03-05"), windows.first_hour_of("2025-11-26") + 12
-NEVER = Window(windows.first_hour_of("2024-07-10") + 5, windows.first_hour_of("2024-07-10") + 8)
-HOLE = Window(windows.first_hour_of("2025-11-18"), windows.first_hour_of("2025-11-20"))
-WRONG = Window(windows.first_hour_of("2025-10-02") + 3, windows.first_hour_of("2025-10-02") + 4)
+START, END = first_hour_of("2024-03-05"), first_hour_of("2025-11-26") + 12
+NEVER = Window(first_hour_of("2024-07-10") + 5, first_hour_of("2024-07-10") + 8)
+HOLE = Window(first_hour_of("2025-11-18"), first_hour_of("2025-11-20"))
+WRONG = Window(first_hour_of("2025-10-02") + 3, first_hour_of("2025-10-02") + 4)
+ALL = Window(START * HOUR_MS, END * HOUR_MS)
 WHY = "the exchange answered 503"
 
 
-def moment(hour: int) -> str:
-    """Write an hour as the API does."""
-    return dates.format_hour(hour)
+def moment(slot: int, interval: Interval = HOUR) -> str:
+    """Write when a slot begins as the API does."""
+    return interval.format(slot)
+
+
+def in_slots(hours: Window, interval: Interval) -> Window:
+    """Return the slots of an interval that begin in a window of hours."""
+    return interval.slots_within(Window(*map(HOUR.open_ms, hours)))
 
 
 def system(state: str = "ok", sentence: str = "OK: all is well.", **members: Any) -> answers.SystemInfo:
@@ -43,7 +51,7 @@ def system(state: str = "ok", sentence: str = "OK: all is well.", **members: Any
         "timestamp": NOW,
         "health": answers.HealthInfo(state, sentence, None),  # type: ignore[arg-type] # any word, to see what is made of it
         "exchange": answers.ExchangeInfo("https://api.binance.com", True, 362, 6000, 60, None, None),  # noqa: FBT003 - as the API lists them
-        "store": answers.StoreInfo(3, 45_000, moment(START), moment(END - 1), 0),
+        "store": answers.StoreInfo(3, 3, 45_000, moment(START), moment(END - 1), 0),
         "collection": answers.CollectionInfo("idle", run_line(), "2025-11-26T18:05:00Z", None),
         "limits": answers.Limits(500, 65_536, 100, 1000, 100, 5),
         "settings": answers.SettingsInForce(
@@ -51,6 +59,7 @@ def system(state: str = "ok", sentence: str = "OK: all is well.", **members: Any
                 "https://api.binance.com",
                 80,
                 100,
+                ["1h"],
                 ("USDT",),
                 "2025-01-01",
                 "0 */6 * * *",
@@ -93,9 +102,12 @@ def run_line(run_id: str = RUN, **members: Any) -> answers.RunLine:
 def ended_status(**members: Any) -> answers.Status:
     """Return the status of a run of which one crypto failed and one is partial."""
     failure = Failure("unavailable", WHY, 503, -1008, 4)
-    lack = {"missing": [answers.Window(moment(HOLE.start), moment(HOLE.end), HOLE.hours)], "missing_hours": HOLE.hours}
+    lack = {
+        "missing": [answers.Window(moment(HOLE.start), moment(HOLE.end), HOLE.slots)],
+        "missing_candles": HOLE.slots,
+    }
     details = [
-        symbol_result("ADAUSDT", "complete", records=744, requests=1, wanted_hours=744),
+        symbol_result("ADAUSDT", "complete", records=744, requests=1, wanted_candles=744),
         symbol_result("BTCUSDT", "failed", requests=4, retries=3, error=failure, **lack),
         symbol_result("ETHUSDT", "partial", records=696, requests=5, retries=3, error=failure, **lack),
     ]
@@ -114,8 +126,8 @@ def ended_status(**members: Any) -> answers.Status:
 def running_status(records: int = 372, **members: Any) -> answers.Status:
     """Return the status of a run that is half way with one of its three cryptos, which had to retry."""
     details = [
-        symbol_result("ADAUSDT", "complete", records=744, requests=1, wanted_hours=744),
-        symbol_result("BTCUSDT", "running", records=records, requests=4, retries=3, wanted_hours=744),
+        symbol_result("ADAUSDT", "complete", records=744, requests=1, wanted_candles=744),
+        symbol_result("BTCUSDT", "running", records=records, requests=4, retries=3, wanted_candles=744),
         symbol_result("ETHUSDT", "pending"),
     ]
     so_far = results(details, complete=1, total_cryptos=3, total_records=744 + records)
@@ -128,66 +140,76 @@ def running_status(records: int = 372, **members: Any) -> answers.Status:
     return status(**{**known, **members})
 
 
-def coverage(symbol: str, start: int, end: int) -> answers.SymbolCoverage:
-    """Return what is known of a series between two hours: BTCUSDT lacks two days, and has hours of every kind."""
-    within = Window(max(start, START), min(end, END))
-    has_all = symbol == "BTCUSDT"
-    never = [part for part in (NEVER.clip(within),) if part.hours and has_all]
-    hole = [part for part in (HOLE.clip(within),) if part.hours and has_all]
-    wrong = [part for part in (WRONG.clip(within),) if part.hours and has_all]
-    lacking = [answers.MissingWindow(moment(a), moment(b), b - a, 8, WHY) for a, b in hole]
-    rejected = [answers.MissingWindow(moment(a), moment(b), b - a, 1, "the high is under the low") for a, b in wrong]
-    others = sum(part.hours for part in (*never, *hole, *wrong))
+def coverage(symbol: str, times: Window, interval: Interval = HOUR) -> answers.SymbolCoverage:
+    """Return what is known of a series between two times in ms: BTCUSDT lacks two days, and has slots of every kind."""
+    requested = interval.slots_within(times)
+    never, hole, wrong, whole = (in_slots(part, interval) for part in (NEVER, HOLE, WRONG, Window(START, END)))
+    within = requested.clip(whole)
+    kinds = [part.clip(within) for part in (never, hole, wrong)] if symbol == "BTCUSDT" else []
+    never_printed, missing, rejected = ([part] if part.slots else [] for part in kinds) if kinds else ([], [], [])
+
+    def named(part: Window, *more: Any) -> tuple[Any, ...]:
+        return moment(part.start, interval), moment(part.end, interval), part.slots, *more
+
+    others = sum(part.slots for part in kinds)
+    first, last = moment(whole.start, interval), moment(whole.end - 1, interval)
     return answers.SymbolCoverage(
         symbol=symbol,
-        listing=answers.Listing(moment(START), True, "2017-01-01T00:00:00Z"),  # noqa: FBT003 - as the API lists them
-        first=moment(START),
-        last=moment(END - 1),
+        interval=str(interval),
+        is_kept=True,
+        listing=answers.Listing(first, True, "2017-01-01T00:00:00Z"),  # noqa: FBT003 - as the API lists them
+        first=first,
+        last=last,
         delisted_from=None,
-        segments=[answers.Window(moment(START), moment(END), END - START)],
-        start=moment(within.start),
-        end=moment(within.end),
-        expected=within.hours,
-        stored=within.hours - others,
-        never_printed_hours=sum(part.hours for part in never),
-        never_printed=[answers.Window(moment(a), moment(b), b - a) for a, b in never],
-        missing_hours=sum(part.hours for part in hole),
-        missing=lacking,
-        rejected=rejected,
+        segments=[answers.Window(*named(whole))],
+        start=moment(within.start, interval),
+        end=moment(within.end, interval),
+        expected=within.slots,
+        stored=within.slots - others,
+        never_printed_candles=sum(part.slots for part in never_printed),
+        never_printed=[answers.Window(*named(part)) for part in never_printed],
+        missing_candles=sum(part.slots for part in missing),
+        missing=[answers.MissingWindow(*named(part, 8, WHY)) for part in missing],
+        rejected=[answers.MissingWindow(*named(part, 1, "the high is under the low")) for part in rejected],
         percent=99.0,
         record_repaired=False,
     )
 
 
-def by_month(symbol: str) -> answers.SeriesByMonth:
+def by_month(symbol: str, interval: Interval = HOUR) -> answers.SeriesByMonth:
     """Return the counts of a series by month, as `coverage` has them."""
     has_all = symbol == "BTCUSDT"
-    kinds = [windows.count_by_month((part,)) for part in (NEVER, HOLE, WRONG)] if has_all else [{}, {}, {}]
-    expected = windows.count_by_month((Window(START, END),))
+    parts = [in_slots(part, interval) for part in (NEVER, HOLE, WRONG)]
+    kinds = [interval.count_by_month((part,)) for part in parts if part.slots] if has_all else [{}, {}, {}]
+    kinds += [{}] * (3 - len(kinds))
+    whole = in_slots(Window(START, END), interval)
     months = []
-    for month, hours in expected.items():
+    for month, slots in interval.count_by_month((whole,)).items():
         never, missing, wrong = (kind.get(month, 0) for kind in kinds)
-        months.append(answers.MonthCoverage(month, hours, hours - never - missing - wrong, never, missing, wrong))
+        months.append(answers.MonthCoverage(month, slots, slots - never - missing - wrong, never, missing, wrong))
     never, missing, wrong = (sum(kind.values()) for kind in kinds)
-    whole = END - START
     return answers.SeriesByMonth(
         symbol,
-        *(moment(START), moment(END), moment(END - 1)),
-        *(whole, whole - never - missing - wrong, never, missing, wrong),
+        str(interval),
+        True,  # noqa: FBT003 - as the API lists them
+        *(moment(whole.start, interval), moment(whole.end, interval), moment(whole.end - 1, interval)),
+        *(whole.slots, whole.slots - never - missing - wrong, never, missing, wrong),
         99.67 if has_all else 100.0,
         months,
     )
 
 
 class FakeArchive:
-    """The API of an archive, and what it was asked.
+    """The API of an archive, and which calls it took.
 
     Attributes
     ----------
     failing
         Answers in place of the right ones, by the beginning of the path: a status and a body.
     calls
-        How often each path was asked for.
+        How often each path was called.
+    queries
+        With which parameters each was.
     """
 
     def __init__(self) -> None:
@@ -197,6 +219,7 @@ class FakeArchive:
         self.series = [by_month(symbol) for symbol in ("ADAUSDT", "BTCUSDT", "ETHUSDT")]
         self.failing: dict[str, tuple[int, bytes]] = {}
         self.calls: Counter[str] = Counter()
+        self.queries: dict[str, list[dict[str, str]]] = {}
         self.bodies: list[Any] = []
         self.keys: set[str | None] = set()
         self.key = KEY
@@ -244,6 +267,7 @@ class FakeArchive:
         self.calls[path] += 1
         self.keys.add(handler.headers["X-API-Key"])
         query = {name: values[0] for name, values in parse_qs(urlsplit(handler.path).query).items()}
+        self.queries.setdefault(path, []).append(query)
         if body is not None:
             self.bodies.append(body)
         http_status, content = self._answer(handler.headers["X-API-Key"], path, query, body)
@@ -275,7 +299,8 @@ class FakeArchive:
         if path in by_path:
             return by_path[path]()
         symbol = unquote(path.rsplit("/", 1)[-1])
-        return coverage(symbol, dates.start_of(query["start_date"]), dates.end_of(query["end_date"]))
+        times = Window(dates.start_of(query["start_date"]), dates.end_of(query["end_date"]))
+        return coverage(symbol, times, interval_named(query["interval"]))
 
     def _status(self, *, without_windows: bool) -> answers.Status:
         found = self.status.last_results
@@ -287,14 +312,13 @@ class FakeArchive:
 
 def klines(query: dict[str, str]) -> list[list[int | str]]:
     """Return the candles of a series, without those that it lacks."""
-    each = {**INTERVAL_HOURS, "3d": 72, "1w": 168, "1M": 730}[query["interval"]]
-    first = int(query["startTime"]) // HOUR_MS
-    known = coverage(query["symbol"], START, END)
-    lacking = [Window(HOLE.start, HOLE.end), NEVER, WRONG] if known.missing else []
+    each = {**LENGTHS_MS, "3d": 3 * DAY_MS, "1w": 7 * DAY_MS, "1M": 730 * HOUR_MS}[query["interval"]]
+    known = coverage(query["symbol"], ALL, bases_of(query["interval"])[0])
+    lacking = [Window(*map(HOUR.open_ms, part)) for part in (HOLE, NEVER, WRONG)] if known.missing else []
     rows: list[list[int | str]] = []
-    for hour in range(first, END, each):
-        if len(rows) < int(query["limit"]) and not any(part.clip(Window(hour, hour + each)).hours for part in lacking):
-            price, at = 100 + hour % 7, hour * HOUR_MS
+    for at in range(int(query["startTime"]), ALL.end, each):
+        if len(rows) < int(query["limit"]) and not any(part.clip(Window(at, at + each)).slots for part in lacking):
+            price = 100 + at // each % 7
             rows.append(
                 [
                     at,
@@ -303,7 +327,7 @@ def klines(query: dict[str, str]) -> list[list[int | str]]:
                     f"{price - 2}",
                     f"{price + 1}",
                     "5",
-                    at + each * HOUR_MS - 1,
+                    at + each - 1,
                     "500",
                     9,
                     "2",
@@ -324,8 +348,8 @@ def plan(body: dict[str, Any]) -> answers.Plan:
         end_date=body.get("end_date", "2025-01-31"),
         note=None,
         total_cryptos=len(symbols),
-        symbols=[answers.PlannedSymbol(symbol, 744, [], 1) for symbol in symbols],
-        missing_hours=744 * len(symbols),
+        symbols=[answers.PlannedSymbol(symbol, "1h", 744, [], 1) for symbol in symbols],
+        missing_candles=744 * len(symbols),
         requests=len(symbols),
         weight=2 * len(symbols),
         estimated_minutes=0.2,
@@ -347,6 +371,7 @@ def started(body: dict[str, Any]) -> answers.Started:
             "2025-01-01",
             "2025-01-31",
             3,
+            ["1h"],
             where,
             where,
             0.02,

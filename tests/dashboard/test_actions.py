@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from candle_collector.answers import CollectionInfo
 from candle_collector.domain.aggregate import INTERVALS
+from candle_collector.domain.interval import Interval
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.palette import COLOURS, MARKS
-from dashboard.hours import Kind
-from tests.dashboard.fake_archive import WHY, FakeArchive, run_line, running_status, system
+from dashboard.slots import Kind
+from tests.dashboard.fake_archive import WHY, FakeArchive, by_month, run_line, running_status, system
 from tests.dashboard.page import charts, is_calm, opened, table, text_of
 from tests.unit.api_answers import RUN
 
@@ -44,7 +45,7 @@ def test_what_was_previewed_is_what_is_started(archive: FakeArchive) -> None:
     page.date_input(key="start-to").set_value(date(2025, 2, 3)).run()
     press(page, "preview")
     tiles = {tile.label: tile.value for tile in page.metric}
-    assert (tiles["Hours missing"], tiles["Requests"], tiles["Takes about"]) == ("1,488", "2", "12 s")
+    assert (tiles["Candles missing"], tiles["Requests"], tiles["Takes about"]) == ("1,488", "2", "12 s")
     assert tiles["Costs about"] == "nothing"
     body = {
         "mode": "backward",
@@ -147,7 +148,7 @@ def test_a_run_of_the_history_shows_what_is_missing_and_why(archive: FakeArchive
     assert is_calm(page)
     said = text_of(page)
     assert "**BTCUSDT** ✗ failed: the exchange answered 503" in said
-    assert "2025-11-18 00:00 to 2025-11-19 23:00 (48 hours)" in said
+    assert "2025-11-18 00:00 to 2025-11-19 23:00 (48 candles)" in said
     assert archive.calls["/api/admin/collect/status"] == 2
 
 
@@ -190,12 +191,12 @@ def test_the_calendar_marks_each_day_by_its_worst_hour(archive: FakeArchive) -> 
 def test_a_day_shows_its_hours_with_attempts_and_the_last_error(archive: FakeArchive) -> None:
     page = opened("coverage", symbol="BTCUSDT", day="2025-11-18")
     assert table(page, "attempts") == [
-        {"hours (UTC)": "00:00 to 23:59", "is": "missing", "attempts": 8, "last error": WHY}
+        {"time (UTC)": "00:00 to 23:59", "is": "missing", "attempts": 8, "last error": WHY}
     ]
-    assert "**Tuesday, 18 November 2025**: 24 h missing" in text_of(page)
+    assert "**Tuesday, 18 November 2025**: 24 missing" in text_of(page)
     page = opened("coverage", symbol="BTCUSDT", day="2025-10-02")
     (row,) = table(page, "attempts")
-    assert (row["hours (UTC)"], row["is"], row["last error"]) == (
+    assert (row["time (UTC)"], row["is"], row["last error"]) == (
         "03:00",
         "wrong at the exchange",
         "the high is under the low",
@@ -253,7 +254,7 @@ def test_the_matrix_has_a_row_for_each_crypto_and_marks_what_it_lacks(archive: F
         Kind.REJECTED: [["BTCUSDT", "2025-10"]],
         Kind.MISSING: [["BTCUSDT", "2025-11"]],
     }
-    assert "Missing, or wrong at the exchange: BTCUSDT 49 h." in text_of(page)
+    assert "Missing, or wrong at the exchange: BTCUSDT 49." in text_of(page)
     assert archive.calls["/api/admin/coverage/months"] == 1
 
 
@@ -276,11 +277,69 @@ def test_candles_of_each_interval_with_their_gaps_shaded_and_named(
     assert archive.calls["/api/v3/klines"] == 1
 
 
-def test_every_interval_that_the_api_serves_has_a_chart(archive: FakeArchive) -> None:
+def test_every_interval_that_can_be_made_of_what_is_stored_has_a_chart(archive: FakeArchive) -> None:
+    archive.series = [by_month("ADAUSDT", Interval.MINUTE)]
     for interval in INTERVALS:
         (chart,) = charts(opened("candles", symbol="ADAUSDT", interval=interval))
         assert len(chart["data"][0]["x"]) > 5
+        assert archive.queries["/api/v3/klines"][-1]["interval"] == interval
     assert archive.calls["/api/v3/klines"] == len(INTERVALS)
+
+
+def test_an_interval_that_cannot_be_made_of_what_is_stored_is_not_offered(archive: FakeArchive) -> None:
+    page = opened("candles", symbol="ADAUSDT", interval="15m")
+    assert "There is no such interval." in text_of(page)
+    assert archive.queries["/api/v3/klines"][-1]["interval"] == "1h"
+
+
+def test_a_chart_reads_the_longest_series_that_makes_its_interval(archive: FakeArchive) -> None:
+    archive.series = [by_month("BTCUSDT", interval) for interval in (Interval.MINUTE, Interval.HOUR)]
+    for interval, base in (("15m", "1m"), ("4h", "1h")):
+        page = opened("candles", symbol="BTCUSDT", interval=interval, until="2025-11-19")
+        assert is_calm(page)
+        assert archive.queries["/api/admin/coverage/BTCUSDT"][-1]["interval"] == base
+        assert f"candles of {base})" in text_of(page)
+
+
+def test_of_several_stored_intervals_one_is_chosen(archive: FakeArchive) -> None:
+    assert "Interval" not in {box.label for box in opened("coverage").selectbox}
+    archive.series += [by_month("BTCUSDT", Interval.MINUTES_15)]
+    page = opened("coverage", symbol="BTCUSDT", day="2025-11-18")
+    (choice,) = [box for box in page.selectbox if box.label == "Interval"]
+    assert (choice.options, choice.value) == (["15m", "1h"], "1h")
+    assert "24 missing" in text_of(page)
+    choice.set_value("15m").run()
+    assert is_calm(page)
+    assert "**Tuesday, 18 November 2025**: 96 missing" in text_of(page)
+    assert table(page, "attempts") == [
+        {"time (UTC)": "00:00 to 23:59", "is": "missing", "attempts": 8, "last error": WHY}
+    ]
+    # the squares of a month are hours, whatever the interval
+    assert kinds_of(charts(page)[1])[Kind.MISSING].count("2025-11-18") == 24
+    assert [row["symbol"] for row in table(page, "covered")] == ["BTCUSDT"]
+    page.session_state["coverage-view"] = "All by month"
+    page.run()
+    (matrix,) = charts(page)
+    assert matrix["layout"]["yaxis"]["ticktext"] == ["BTCUSDT"]
+    assert "BTCUSDT 196." in text_of(page)
+
+
+def test_a_gap_of_another_interval_is_filled_in_that_interval(archive: FakeArchive) -> None:
+    archive.series += [by_month("BTCUSDT", Interval.MINUTES_15)]
+    page = opened("coverage", symbol="BTCUSDT", interval="15m", day="2025-11-18")
+    press(page, "fill-this")
+    page.switch_page("views/now.py").run()
+    press(page, "preview")
+    assert archive.bodies[-1]["intervals"] == ["15m"]
+
+
+def test_a_run_of_several_intervals_names_them(archive: FakeArchive) -> None:
+    assert archive.status.last_results is not None
+    details = [*archive.status.last_results.details]
+    details[0] = replace(details[0], interval="1m")
+    archive.status = replace(archive.status, last_results=replace(archive.status.last_results, details=details))
+    rows = table(opened(), "retries")
+    assert [row["interval"] for row in rows] == ["1h", "1h", "1m"]
 
 
 def test_a_crypto_that_lacks_nothing_has_no_shade(archive: FakeArchive) -> None:

@@ -98,15 +98,15 @@ def test_a_collection_is_previewed_started_and_seen_to_its_end(visit: Visit) -> 
     page.get_by_role("textbox", name="Cryptos").fill("20")
     page.get_by_role("textbox", name="Cryptos").press("Enter")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("Hours missing")).to_be_visible()
+    expect(page.get_by_text("Candles missing")).to_be_visible()
     visit.show("preview")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("button", name="Cancel the run")).to_be_visible()
-    bar = page.get_by_text(re.compile(r"\d+ of 20 cryptos done, \d+% of the hours"))
+    bar = page.get_by_text(re.compile(r"\d+ of 20 cryptos done, \d+% of the candles"))
     shares = set[int]()
     until = time.monotonic() + 240
     while (len(shares) < 3 or max(shares) < SEEN_AT) and time.monotonic() < until:
-        found = re.search(r"(\d+)% of the hours", bar.text_content() or "")
+        found = re.search(r"(\d+)% of the candles", bar.text_content() or "")
         shares.add(int(found[1]) if found else 0)
         page.wait_for_timeout(300)
     assert len(shares) >= 3
@@ -115,7 +115,7 @@ def test_a_collection_is_previewed_started_and_seen_to_its_end(visit: Visit) -> 
     visit.home.set_exchange(latency_ms=0)
     expect(page.get_by_role("heading", name="Last run")).to_be_visible(timeout=300 * SECONDS)
     visit.settle()
-    expect(page.get_by_text(re.compile("Needs you: .* hours are missing"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Needs you: .* candles are missing"))).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("Retry 1 crypto"))).to_be_visible()
     visit.show("ended")
 
@@ -140,7 +140,7 @@ def test_the_calendar_opens_a_day_with_attempts_and_the_last_error(visit: Visit)
     box = crosses.nth(3).bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.get_by_text(re.compile(r"20\d\d: .*\d+ h missing$"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"20\d\d: .*\d+ missing$"))).to_be_visible()
     visit.settle()
     visit.show("coverage")
     page.get_by_role("button", name="Fill this").click()
@@ -168,7 +168,7 @@ def test_the_chart_of_hours_and_of_days(visit: Visit) -> None:
         page.locator(".boxlayer .box, .boxlayer path").first.wait_for(state="attached")
         visit.show(f"candles-{interval}")
     page.goto(f"{visit.url}/candles?symbol=ETHUSDT&interval=1d&until=2025-12-31")
-    expect(page.get_by_text(re.compile("missing: 2025-.* hours"))).to_be_visible()
+    expect(page.get_by_text(re.compile("missing: 2025-.* candles"))).to_be_visible()
     visit.settle()
     visit.show("candles")
 

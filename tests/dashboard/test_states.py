@@ -34,7 +34,7 @@ def empty(archive: FakeArchive) -> None:
     """Let the archive hold nothing, before its first run."""
     sentence = HealthInfo("empty", "Empty: nothing is stored, and nothing was collected yet.", "Start a collection.")
     nothing = CollectionInfo("idle", None, None, None)
-    archive.system = replace(system(), health=sentence, store=StoreInfo(0, 0, None, None, None), collection=nothing)
+    archive.system = replace(system(), health=sentence, store=StoreInfo(0, 0, 0, None, None, None), collection=nothing)
     archive.runs, archive.series = [], []
 
 
@@ -57,7 +57,7 @@ def test_each_page_opens(archive: FakeArchive, view: str) -> None:
 
 
 def test_the_first_sentence_is_the_apis(archive: FakeArchive) -> None:
-    sentence, remedy = "Needs you: 966 hours are missing in 6 cryptos after the *backward* run", "Run gap_fill."
+    sentence, remedy = "Needs you: 966 candles are missing in 6 cryptos after the *backward* run", "Run gap_fill."
     archive.system = replace(system(), health=HealthInfo("needs_you", f"{sentence}.", remedy))
     for view in ("now", "health"):
         (said,) = opened(view).error
@@ -68,8 +68,8 @@ def test_the_tiles(archive: FakeArchive) -> None:
     tiles = {tile.label: (tile.value, tile.delta) for tile in opened().metric}
     expected = sum(item.expected for item in archive.series)
     assert tiles == {
-        "Coverage": ("99.89%", f"of {expected:,} hours"),
-        "Missing hours": ("48", "in 1 crypto"),
+        "Coverage": ("99.89%", f"of {expected:,} candles"),
+        "Missing candles": ("48", "in 1 crypto"),
         "Newest candle": ("up to date", "2025-11-26 11:00"),
         "Candles stored": ("45,000", "3 cryptos"),
         "Exchange": ("reachable", "362 of 6,000 weight"),
@@ -248,10 +248,10 @@ def test_a_run_that_is_active(archive: FakeArchive) -> None:
     assert "1,116 candles" in said
     assert "Start" in {button.label for button in page.button if button.disabled}
     (bar,) = page.get("progress")
-    assert (bar.proto.value, bar.proto.text) == (50, "1 of 3 cryptos done, 50% of the hours")
+    assert (bar.proto.value, bar.proto.text) == (50, "1 of 3 cryptos done, 50% of the candles")
     rows = table(page, "retries")
     assert [row["symbol"] for row in rows] == ["BTCUSDT", "ETHUSDT", "ADAUSDT"]
-    assert (rows[0]["status"], rows[0]["progress"], rows[0]["missing h"], rows[0]["retries"]) == (
+    assert (rows[0]["status"], rows[0]["progress"], rows[0]["missing"], rows[0]["retries"]) == (
         "▸ running",
         50,
         372,
@@ -316,6 +316,7 @@ def test_a_run_that_failed_in_part_is_listed_with_what_failed_first(archive: Fak
         ("candles", {"until": "2031-01-01"}, "2031-01-01 is outside of what is stored of BTCUSDT"),
         ("candles", {"until": "yesterday"}, "The day in the address is not valid."),
         ("candles", {"interval": "3m"}, "There is no such interval."),
+        ("candles", {"interval": "2s"}, "There is no such interval."),
     ],
 )
 def test_what_an_address_says_wrongly_is_said_and_the_page_is_shown(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from candle_collector.adapters.dynamodb.block import masks_of, slots_of
 from candle_collector.adapters.sql.schema import candles, never_printed, series
 from candle_collector.domain import windows
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 from sqlalchemy import delete, select
 
 from tests.e2e.runtimes import LOCAL_AWS
+from tests.hourly import HOUR, HOUR_MS, day_of, first_hour_of, hourly
+from tests.stored_blocks import StoredBlocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -60,42 +63,26 @@ class CandleTable:
         self._table = table or stack.output("CandlesTableName")
 
     def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
-        """Return all items of a symbol by day, as stored."""
+        """Return all blocks of a symbol by day, as stored."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="series = :series",
-            ExpressionAttributeValues={":series": {"S": f"{symbol}#1h"}},
+            ExpressionAttributeValues={":series": {"S": str(hourly(symbol))}},
         )
         items = (item for page in pages for item in page["Items"])
-        return {item["day"]["S"]: {name: _ordered(value) for name, value in item.items()} for item in items}
+        return {item["block"]["S"][:10]: item for item in items}
 
     def never_printed(self, symbol: str) -> list[Window]:
         """Return the windows of a symbol that are known to hold no candle."""
-        hours = (
-            windows.first_hour_of(day) + int(number)
-            for day, item in self.items(symbol).items()
-            for number in item.get("never_printed", {}).get("NS", ())
-        )
-        return list(windows.from_hours(hours))
+        hours: list[int] = []
+        for day, item in self.items(symbol).items():
+            _, gone = masks_of(item, HOUR)
+            hours += slots_of(gone, first_hour_of(day))
+        return list(windows.from_slots(hours))
 
     def remove(self, symbol: str, hours: Iterable[int]) -> None:
         """Take stored hours out as if they had never been stored; an item without hours goes whole."""
-        by_day: dict[str, list[int]] = {}
-        for entry in hours:
-            by_day.setdefault(windows.day_of(entry), []).append(entry % 24)
-        for day, numbers in by_day.items():
-            key: Any = {"series": {"S": f"{symbol}#1h"}, "day": {"S": day}}
-            stored = self._client.get_item(TableName=self._table, Key=key)["Item"]["stored"]["NS"]
-            if set(stored) == {str(number) for number in numbers}:
-                self._client.delete_item(TableName=self._table, Key=key)
-                continue
-            self._client.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression=f"REMOVE {', '.join(f'h{number:02}' for number in numbers)} DELETE #stored :gone",
-                ExpressionAttributeNames={"#stored": "stored"},
-                ExpressionAttributeValues={":gone": {"NS": [str(number) for number in numbers]}},
-            )
+        StoredBlocks(self._client, self._table).remove(hourly(symbol), hours)
 
     @contextmanager
     def changes(self, symbol: str) -> Iterator[set[str]]:
@@ -111,8 +98,9 @@ class CandleTable:
         yield days
         while (page := self._streams.get_records(ShardIterator=at))["Records"]:
             keys = [record["dynamodb"]["Keys"] for record in page["Records"]]
-            assert {key["series"]["S"] for key in keys} <= {f"{symbol}#1h"}
-            days |= {key["day"]["S"] for key in keys}
+            series = str(hourly(symbol))
+            assert {key["series"]["S"] for key in keys} <= {series, f"{series}#coverage"}
+            days |= {key["block"]["S"][:10] for key in keys if key["series"]["S"] == series}
             at = page["NextShardIterator"]
 
     def put(self, item: Mapping[str, Any]) -> None:
@@ -121,7 +109,7 @@ class CandleTable:
 
     def delete(self, item: Mapping[str, Any]) -> None:
         """Take an item out."""
-        self._client.delete_item(TableName=self._table, Key={"series": item["series"], "day": item["day"]})
+        self._client.delete_item(TableName=self._table, Key={name: item[name] for name in ("series", "block")})
 
 
 class CandleRows:
@@ -139,7 +127,7 @@ class CandleRows:
             with self._database.read() as connection:
                 rows = connection.execute(found).all()
             for row in rows:
-                day = days.setdefault(windows.day_of(row.open_time // HOUR_MS), {})
+                day = days.setdefault(day_of(row.open_time // HOUR_MS), {})
                 day.setdefault(table.name, []).append(tuple(row))
         return dict(days)
 
@@ -147,7 +135,7 @@ class CandleRows:
         """Return the windows of a symbol that are known to hold no candle."""
         days = self.items(symbol).values()
         hours = sorted(row[0] // HOUR_MS for day in days for row in day.get(never_printed.name, ()))
-        return list(windows.from_hours(hours))
+        return list(windows.from_slots(hours))
 
     def remove(self, symbol: str, hours: Iterable[int]) -> None:
         """Take stored hours out as if they had never been stored."""
@@ -168,10 +156,3 @@ class CandleRows:
 
 def _series_id(symbol: str) -> Any:
     return select(series.c.series_id).where(series.c.symbol == symbol).scalar_subquery()
-
-
-def _ordered(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an attribute with a set's members in order, so that equal ones compare so."""
-    return {
-        kind: sorted(held) if kind.endswith("S") and isinstance(held, list) else held for kind, held in value.items()
-    }

@@ -20,11 +20,12 @@ from background.home import LOCAL_AWS
 from background.standalone_home import SETTINGS
 from tests.e2e.conftest import PROJECT, StackUnderTest
 from tests.e2e.runtimes import aws_alone
+from tests.hourly import hourly
 from tests.integration.databases import new_database
 from tests.integration.test_copy_archive import HOURS, OUTAGE, fill
 
 FIRST, SECOND = "COPIEDUSDT", "\u5e01USDT"
-CANDLES = len(HOURS) - OUTAGE.hours
+CANDLES = len(HOURS) - OUTAGE.slots
 AT_HOME = {name: text for name, text in os.environ.items() if name not in SETTINGS | {"ON"}}
 
 
@@ -70,7 +71,7 @@ def copied(source: str, target: str, environment: Mapping[str, str]) -> dict[str
     """Copy, and return by symbol how many candles were copied and the digest of both sides, which must be equal."""
     ended = copy(source, target, environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    line = re.compile(r"(\S+): [\d,]+ candles, ([\d,]+) copied, .*; digests (\w{12}) and (\w{12}): equal")
+    line = re.compile(r"(\S+) 1h: [\d,]+ candles, ([\d,]+) copied, .*; digests (\w{12}) and (\w{12}): equal")
     found = [match.groups() for match in map(line.match, ended.stdout.splitlines()) if match]
     assert all(from_source == in_target for _, _, from_source, in_target in found)
     return {symbol: (int(count.replace(",", "")), digest) for symbol, count, digest, _ in found}
@@ -107,13 +108,15 @@ def test_a_target_that_differs_keeps_what_it_has_and_the_copy_ends_with_1(
     copied(sqlite_url, other_sqlite_url, AT_HOME)
     hour = Window(HOURS.start, HOURS.start + 1)
     with opened(sqlite_url) as source, opened(other_sqlite_url) as target:
-        (kept,) = source.candles.candles(FIRST, hour, limit=1)
+        (kept,) = source.candles.candles(hourly(FIRST), hour, limit=1)
         other = kept._replace(trade_count=kept.trade_count + 1)
-        target.candles.revise(FIRST, [Revision(kept, other)], run_id="RUN", at=target.clock.now(), fence=lambda: None)
+        target.candles.revise(
+            hourly(FIRST), [Revision(kept, other)], run_id="RUN", at=target.clock.now(), fence=lambda: None
+        )
         ended = copy(sqlite_url, other_sqlite_url, AT_HOME)
         assert ended.returncode == 1, ended.stdout + ended.stderr
-        assert f"1 series differ: {FIRST}" in ended.stdout
-        assert list(target.candles.candles(FIRST, hour, limit=1)) == [other]
+        assert f"1 series differ: {FIRST} 1h" in ended.stdout
+        assert list(target.candles.candles(hourly(FIRST), hour, limit=1)) == [other]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_run_loses_nothing_by_killed_workers_and_a_deployment(stack: StackUnde
         "SymbolsPartial": 0,
         "SymbolsFailed": 0,
         "RunDegraded": 0,
-        "MissingHours": 0,
+        "MissingCandles": 0,
     }
     for item in results["details"]:
         assert_exact(api, exchange, item["symbol"], hour("2025-08-01"), hour("2025-10-01"))

@@ -25,7 +25,7 @@ pytestmark = aws_alone  # tests/standalone/test_homes.py has the other home
 
 
 def marker(day: str) -> dict[str, Any]:
-    return {"series": {"S": "TEST#1h"}, "day": {"S": day}}
+    return {"series": {"S": "TEST#1h"}, "block": {"S": day}}
 
 
 def dynamodb(stack: StackUnderTest) -> "DynamoDBClient":

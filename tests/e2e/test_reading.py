@@ -19,9 +19,9 @@ from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.bootstrap import Container, SqlContainer
-from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_symbol
-from candle_collector.domain.closing import closed_end_at
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_series
+from candle_collector.domain.closing import closed_ms_at
+from candle_collector.domain.windows import Window
 from candle_collector.settings import Settings
 
 from tests.clients.snippets import snippet
@@ -30,6 +30,7 @@ from tests.e2e.driving import KLINES, Api, hour, reported
 from tests.e2e.runtimes import LOCAL_AWS
 from tests.e2e.stored import CandleRows, CandleTable, StoredCandles, stored_candles
 from tests.e2e.test_recorded_candles import OUTAGES, windows_of
+from tests.hourly import HOUR, HOUR_MS, hourly
 from tests.recorded import recorded_rows
 
 YEARS = {
@@ -85,7 +86,7 @@ def windows_in(answered: list[Mapping[str, Any]]) -> list[Window]:
 def test_eight_years_are_covered_whole_and_the_outages_are_known(collected: Collected) -> None:
     coverage = collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)
     assert (coverage["percent"], coverage["missing"], coverage["expected"]) == (100.0, [], 70_128)
-    assert (coverage["stored"], coverage["never_printed_hours"]) == (70_008, 120)
+    assert (coverage["stored"], coverage["never_printed_candles"]) == (70_008, 120)
     assert windows_in(coverage["never_printed"]) == windows_of(OUTAGES)
     assert len(coverage["segments"]) == 1
 
@@ -97,7 +98,7 @@ def test_holes_are_reported_as_missing_until_they_are_collected_again(collected:
         collected.table.remove("BTCUSDT", range(*hole))
     coverage = collected.coverage("BTCUSDT", start_date="2018-01-01", end_date=END)
     assert windows_in(coverage["missing"]) == holes
-    assert (coverage["percent"], coverage["missing_hours"]) == (99.91, 58)
+    assert (coverage["percent"], coverage["missing_candles"]) == (99.91, 58)
     shown = subprocess.run(  # noqa: S603 - the project's own command
         [sys.executable, "-m", "cli", "coverage", "--symbols", "BTCUSDT", "--start", "2018-01-01", "--end", END],
         env=collected.stack.environment,
@@ -178,7 +179,7 @@ DECIMALS = ("open", "high", "low", "close", "volume", "quote_volume", "taker_bas
 
 def recorded() -> list[tuple[Any, ...]]:
     return [
-        (symbol, entry.open_time_ms, *(Decimal(getattr(entry, name)) for name in DECIMALS), entry.trade_count)
+        (symbol, entry.open_time_ms(HOUR), *(Decimal(getattr(entry, name)) for name in DECIMALS), entry.trade_count)
         for symbol, years in YEARS.items()
         for year in years
         for entry in recorded_rows(symbol, year)
@@ -220,7 +221,7 @@ def test_what_was_exported_is_found_stored_when_it_is_imported(collected: Collec
     path = tmp_path / "candles.parquet"
     collected.candles("export", "--symbols", "SOLUSDT", "--end", END, str(path))
     said = collected.candles("import", str(path))
-    assert "SOLUSDT: 17,544 candles, 0 stored, 17,544 were there, 0 differ, 0 hours never printed" in said
+    assert "SOLUSDT 1h: 17,544 candles, 0 stored, 17,544 were there, 0 differ, 0 never printed" in said
 
 
 @contextmanager
@@ -232,7 +233,7 @@ def empty_archive(stack: StackUnderTest, folder: Path) -> Iterator[tuple[Contain
         container.database.close()
         return
     dynamodb = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
-    for table, keys in (("imported-candles", ("series", "day")), ("imported-runs", ("pk", "sk"))):
+    for table, keys in (("imported-candles", ("series", "block")), ("imported-runs", ("pk", "sk"))):
         dynamodb.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
@@ -247,23 +248,23 @@ def empty_archive(stack: StackUnderTest, folder: Path) -> Iterator[tuple[Contain
 def test_the_archives_files_imported_are_what_collection_stored(collected: Collected, tmp_path: Path) -> None:
     with empty_archive(collected.stack, tmp_path) as (imported, stored):
         ports = ImportPorts(imported.candles, imported.series, imported.leases, imported.clock)
-        closed_end = closed_end_at(round(ports.clock.now().timestamp() * 1000))
+        closed_ms = closed_ms_at(round(ports.clock.now().timestamp() * 1000))
         lease = ImportLease(ports)
         lease.hold()
         for symbol in YEARS:
             files = [candle_file(path) for path in sorted(RECORDED_CANDLES.glob(f"{symbol}-1h-*"))]
-            result = import_symbol(
-                symbol,
-                (batch for file in files for _, batch in file.batches(closed_end=closed_end)),
+            result = import_series(
+                hourly(symbol),
+                (batch for file in files for _, batch in file.batches(closed_ms=closed_ms)),
                 ports,
                 lease,
                 stated=tuple(file.period for file in files if file.period),
-                closed_end=closed_end,
+                closed_end=HOUR.slot_at(closed_ms),
             )
             assert (result.offered, result.different) == (result.stored, [])
         for symbol in YEARS:
             assert stored.items(symbol) == collected.table.items(symbol)
-            assert imported.series.get(symbol) == collected.stack.container.series.get(symbol)
+            assert imported.series.get(hourly(symbol)) == collected.stack.container.series.get(hourly(symbol))
 
 
 def test_the_importing_script_stores_what_is_missing_of_the_archive(collected: Collected) -> None:
@@ -272,5 +273,5 @@ def test_the_importing_script_stores_what_is_missing_of_the_archive(collected: C
     collected.table.remove("ETHUSDT", hole)
     files = [str(path) for path in sorted(RECORDED_CANDLES.glob("ETHUSDT-*"))]
     said = collected.candles("import", "--archive", *files)
-    assert f"ETHUSDT: 26,303 candles, {len(hole)} stored, {26_303 - len(hole):,} were there, 0 differ" in said
+    assert f"ETHUSDT 1h: 26,303 candles, {len(hole)} stored, {26_303 - len(hole):,} were there, 0 differ" in said
     assert collected.table.items("ETHUSDT") == before

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest
 from tests.e2e.driving import Api, StackExchange, hour, without_close_time
 from tests.e2e.runtimes import aws_alone, databases, everywhere
 from tests.e2e.stored import StoredCandles, stored_candles
+from tests.hourly import day_of
 
 pytestmark = everywhere
 
@@ -131,11 +131,11 @@ def test_the_outages_are_known_as_never_printed(collected: Collected) -> None:
 
 def test_the_coverage_is_whole(collected: Collected) -> None:
     listed = collected.api.get("/api/admin/coverage").json()["symbols"]
-    assert {entry["symbol"]: (entry["percent"], entry["missing_hours"]) for entry in listed} == dict.fromkeys(
+    assert {entry["symbol"]: (entry["percent"], entry["missing_candles"]) for entry in listed} == dict.fromkeys(
         sorted(YEARS), (100.0, 0)
     )
     asked_for = collected.api.get("/api/admin/coverage/BTCUSDT", start_date="2018-01-01", end_date="2025-12-31").json()
-    assert (asked_for["stored"], asked_for["never_printed_hours"]) == (70_008, 120)
+    assert (asked_for["stored"], asked_for["never_printed_candles"]) == (70_008, 120)
 
 
 @databases
@@ -176,4 +176,4 @@ def test_what_is_removed_comes_back_with_one_request_and_nothing_else_changes(
     assert [(item["status"], item["records"]) for item in results["details"]] == [("complete", len(removed))]
     assert collected.exchange.klines_asked() == 1
     assert collected.table.items("BTCUSDT") == before
-    assert changed == {windows.day_of(item) for item in removed}
+    assert changed == {day_of(item) for item in removed}

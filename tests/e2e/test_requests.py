@@ -41,6 +41,7 @@ def test_trigger_status_and_info_take_the_key_in_three_places(stack: StackUnderT
         "start_date": "2025-01-01",
         "end_date": "2025-01-01",
         "total_cryptos": 1,
+        "intervals": ["1h"],
         "status_endpoint": STATUS,
         "status_url": f"{stack.api_url}{STATUS}?run_id={run_id}",
         "note": None,

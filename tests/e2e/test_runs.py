@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from candle_collector.domain import windows
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import (
@@ -23,6 +22,7 @@ from tests.e2e.driving import (
 )
 from tests.e2e.runtimes import aws_alone, core
 from tests.e2e.stored import stored_candles
+from tests.hourly import HOUR_MS, hour_of
 
 UNIVERSE = "/api/admin/universe"
 NO_SYMBOL = {"kind": "status", "status": 400, "body": '{"code":-1121,"msg":"Invalid symbol."}'}
@@ -41,7 +41,7 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_once_and_come_with_a_r
     stack: StackUnderTest, api: Api, exchange: StackExchange
 ) -> None:
     symbol = "NEARUSDT"
-    end = windows.hour_of(datetime.now(UTC)) - 2
+    end = hour_of(datetime.now(UTC)) - 2
     start = end - 900
     old, young = Window(end - 300, end - 296), Window(end - 6, end - 4)
     exchange.settings(omitted={symbol: [ms(old), ms(young)]})
@@ -50,7 +50,7 @@ def test_hours_that_the_exchange_leaves_out_are_asked_for_once_and_come_with_a_r
     first = api.run(**requested)["details"][0]
     # the second request asks for the old hours once more, now with a stored candle that vouches for the answer
     assert (first["status"], first["records"], first["requests"]) == ("partial", 894, 2)
-    assert first["missing"] == [{"start": reported(young.start), "end": reported(young.end), "hours": 2}]
+    assert first["missing"] == [{"start": reported(young.start), "end": reported(young.end), "candles": 2}]
     assert stored_candles(stack).never_printed(symbol) == [old]
 
     exchange.settings(omitted={symbol: [ms(old)]})
@@ -95,7 +95,7 @@ def test_a_retry_asks_for_what_was_left_and_for_nothing_else(api: Api, exchange:
         halved: "partial",
         good: "complete",
     }
-    assert left[halved]["missing"] == [{"start": reported(behind), "end": reported(end), "hours": end - behind}]
+    assert left[halved]["missing"] == [{"start": reported(behind), "end": reported(end), "candles": end - behind}]
     assert {left[symbol]["error"]["exchange_code"] for symbol in (failing, halved)} == {-1121}
 
     exchange.settings(faults=[])
@@ -135,7 +135,7 @@ def test_a_cancelled_run_ends_with_the_answers_in_hand_and_counts_all_that_it_st
     details = {item["symbol"]: item for item in results["details"]}
     closed = [item for item in details.values() if item["status"] != "complete"]
     assert 0 < len(closed) < 12
-    assert {(item["status"], item["error"]["kind"], item["missing_hours"]) for item in closed} == {
+    assert {(item["status"], item["error"]["kind"], item["missing_candles"]) for item in closed} == {
         ("failed", "cancelled", 240)
     }
     assert sum(item["requests"] for item in details.values()) == exchange.klines_asked() == results["complete"]
@@ -194,11 +194,11 @@ def test_a_dry_run_says_the_plan_that_a_run_then_follows_and_starts_nothing(api:
     plan = answer.json()
     assert exchange.klines_asked() == 0
     assert api.get(RUNS, limit=1).json() == before
-    assert [(item["symbol"], item["missing_hours"], item["requests"]) for item in plan["symbols"]] == [
+    assert [(item["symbol"], item["missing_candles"], item["requests"]) for item in plan["symbols"]] == [
         ("UNIUSDT", 2880, 3),
         ("AAVEUSDT", 2880, 3),
     ]
-    assert (plan["missing_hours"], plan["requests"]) == (5760, 6)
+    assert (plan["missing_candles"], plan["requests"]) == (5760, 6)
     assert plan["weight"] >= 12
     assert plan["estimated_minutes"] > 0
     assert plan["estimated_dollars"] > 0

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.control_run import cancel_run, retry_run
-from candle_collector.collecting.import_candles import ImportPorts, import_symbol, importing
+from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
 from candle_collector.collecting.reconcile_runs import reconcile_runs
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
@@ -25,8 +25,9 @@ from candle_collector.errors import CollectorError
 
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import VISIBILITY, World
+from tests.hourly import first_hour_of, hourly, moment_of, ms_of_hour, times_of, year_window
 
-START = windows.first_hour_of("2023-12-30")
+START = first_hour_of("2023-12-30")
 """Shortly before a year ends, so that counts of two years change."""
 END = START + 60
 NOW = START + 420
@@ -106,7 +107,7 @@ def _work(system: World, between: Between) -> None:
 
 
 def _trigger(system: World, between: Between) -> None:
-    start_run(RunRequest("backward", START, END), system.defaults, between.wrap(system.run_ports()))
+    start_run(RunRequest("backward", *times_of(Window(START, END))), system.defaults, between.wrap(system.run_ports()))
 
 
 def _trigger_by_schedule(system: World, between: Between) -> None:
@@ -128,7 +129,7 @@ def _import(system: World, between: Between) -> None:
     ports = between.wrap(ImportPorts(system.candles, system.series, system.leases, system.clock))
     candles = [synthetic_candle("BTCUSDT", hour) for hour in range(START + 20, START + 40)]
     with importing(ports) as lease:
-        import_symbol("BTCUSDT", [candles], ports, lease, stated=(), closed_end=NOW)
+        import_series(hourly("BTCUSDT"), [candles], ports, lease, stated=(), closed_end=NOW)
 
 
 def _wait(seconds: float) -> Callable[[World], None]:
@@ -249,7 +250,7 @@ def _import_some(system: World) -> None:
     ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
     candles = [synthetic_candle("BTCUSDT", hour) for hour in range(START + 24, START + 48)]
     with importing(ports) as lease:
-        import_symbol("BTCUSDT", [candles], ports, lease, stated=(), closed_end=NOW)
+        import_series(hourly("BTCUSDT"), [candles], ports, lease, stated=(), closed_end=NOW)
 
 
 INNER: dict[str, Callable[[World], None]] = {
@@ -274,8 +275,8 @@ INNER: dict[str, Callable[[World], None]] = {
 def new_world(make: Callable[..., World]) -> World:
     """Return a world of one symbol, listed after the range begins, with an outage in it; three requests take all."""
     system = make({"BTCUSDT": frozenset(range(START + 20, NOW + 200)) - OUTAGE}, bears_the_late=True)
-    system.clock.advance((windows.moment_of(NOW) - system.clock.now()).total_seconds() + 300)
-    system.defaults = replace(system.defaults, batch_size=20, collection_start=NOW - 40)
+    system.clock.advance((moment_of(NOW) - system.clock.now()).total_seconds() + 300)
+    system.defaults = replace(system.defaults, batch_size=20, collection_start=ms_of_hour(NOW - 40))
     return system
 
 
@@ -336,16 +337,16 @@ def _check(system: World) -> list[str]:
 
 def _stored(system: World) -> Windows:
     within = Window(START - 600, NOW + 200)
-    return windows.clip(system.candles.coverage("BTCUSDT", within).stored, within)
+    return windows.clip(system.candles.coverage(hourly("BTCUSDT"), within).stored, within)
 
 
 def _check_series(system: World, stored: Windows) -> Iterator[str]:
     """Say where the series' record leads; one that lags behind, as a worker's death leaves it, is right after a run."""
-    series = system.series.get("BTCUSDT")
+    series = system.series.get(hourly("BTCUSDT"))
     if not stored:
         return
     first, last = stored[0].start, stored[-1].end - 1
-    years = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in (2023, 2024)}
+    years = {year: windows.count(windows.clip(stored, year_window(year))) for year in (2023, 2024)}
     years = {year: hours for year, hours in years.items() if hours}
     if (series.first, series.last, series.years) == (first, last, years):
         return
@@ -354,14 +355,14 @@ def _check_series(system: World, stored: Windows) -> Iterator[str]:
     if any(hours > years.get(year, 0) for year, hours in series.years.items()):
         yield f"the series' record counts {series.years}, stored are {years}"
     system.collect(start=START, end=END, symbols=("BTCUSDT",))
-    series, healed = system.series.get("BTCUSDT"), _stored(system)
+    series, healed = system.series.get(hourly("BTCUSDT")), _stored(system)
     if (series.first, series.last) != (healed[0].start, healed[-1].end - 1):
         yield f"a run leaves the series' record at {series.first} to {series.last}, stored is {healed}"
 
 
 def _check_candles(system: World, stored: Windows) -> Iterator[str]:
-    proven = system.candles.coverage("BTCUSDT", Window(START - 600, NOW + 200)).never_printed
-    lost = set(windows.hours_in(proven)) & system.exchange.printed["BTCUSDT"]
+    proven = system.candles.coverage(hourly("BTCUSDT"), Window(START - 600, NOW + 200)).never_printed
+    lost = set(windows.slots_in(proven)) & system.exchange.printed["BTCUSDT"]
     if lost:
         yield f"{len(lost)} printed hours are called never printed"
     imported = set(range(START + 20, START + 48))  # by the processes that import
@@ -369,9 +370,9 @@ def _check_candles(system: World, stored: Windows) -> Iterator[str]:
     total = windows.count(stored)
     if not total - len(imported) <= reported <= total:
         yield f"runs report {reported} candles, stored are {total}"
-    for candle in system.candles.candles("BTCUSDT", Window(START - 600, NOW + 200), limit=10_000):
-        if candle != system.exchange.candle("BTCUSDT", candle.hour):
-            yield f"the stored candle of {candle.hour} is not the exchange's"
+    for candle in system.candles.candles(hourly("BTCUSDT"), Window(START - 600, NOW + 200), limit=10_000):
+        if candle != system.exchange.candle("BTCUSDT", candle.slot):
+            yield f"the stored candle of {candle.slot} is not the exchange's"
 
 
 def _check_run(system: World, run_id: str) -> Iterator[str]:
@@ -382,7 +383,7 @@ def _check_run(system: World, run_id: str) -> Iterator[str]:
         return
     outcomes = Counter(record.outcome.value for record in records)
     counts = {name: number for name, number in run.counts.items() if name != "records" and number}
-    if counts != dict(outcomes) or len(records) != len(run.symbols):
+    if counts != dict(outcomes) or len(records) != len(run.series):
         yield f"a run counts {counts}, its records say {dict(outcomes)}"
     if run.counts["records"] != sum(record.records for record in records):
         yield "a run's count of candles is not that of its records"
@@ -392,5 +393,5 @@ def _check_run(system: World, run_id: str) -> Iterator[str]:
     for record in records:
         if record.outcome is Outcome.SKIPPED and record.requests:
             yield "a symbol was skipped, though it was asked for"
-        if record.outcome is Outcome.COMPLETE and record.missing_hours:
+        if record.outcome is Outcome.COMPLETE and record.missing_slots:
             yield "a symbol is complete and lacks something"

@@ -45,7 +45,7 @@ class LostReply:
 
 def _described(request: dict[str, Any]) -> str:
     key = request.get("Key") or request.get("Item") or {}
-    named = [next(iter(value.values())) for name, value in key.items() if name in {"pk", "sk", "series", "day"}]
+    named = [next(iter(value.values())) for name, value in key.items() if name in {"pk", "sk", "series", "block"}]
     return " ".join([*map(str, named), request.get("UpdateExpression", "")])[:120]
 
 

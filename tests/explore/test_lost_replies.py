@@ -9,10 +9,9 @@ from typing import NamedTuple, Protocol
 import pytest
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.collecting.control_run import cancel_run
-from candle_collector.collecting.import_candles import ImportPorts, import_symbol, importing
+from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 
 from tests.explore.lost_replies import losing_replies
@@ -20,10 +19,11 @@ from tests.explore.real_world import RealWorld, make_tables
 from tests.explore.sql_world import SearchedDatabase, SqlWorld
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import World
+from tests.hourly import first_hour_of, hourly
 
-START = windows.first_hour_of("2025-01-01")
+START = first_hour_of("2025-01-01")
 END = START + 150
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 SYMBOLS = ("AUSDT", "BUSDT")
 MOST_WRITES = 200
 
@@ -74,7 +74,7 @@ def imported(system: World) -> None:
     ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
     with importing(ports) as lease:
         hours = [synthetic_candle("AUSDT", hour) for hour in range(START + 10, START + 100)]
-        import_symbol("AUSDT", [hours], ports, lease, stated=(Window(START, START + 120),), closed_end=NOW)
+        import_series(hourly("AUSDT"), [hours], ports, lease, stated=(Window(START, START + 120),), closed_end=NOW)
     requeueing(system)
 
 
@@ -163,7 +163,7 @@ def _reported(searched: Searched, scenario: Callable[[World], None]) -> dict[str
             ]
             for run in runs
         ],
-        "stored": [system.candles.coverage(symbol, Window(START - 50, NOW)) for symbol in SYMBOLS],
+        "stored": [system.candles.coverage(hourly(symbol), Window(START - 50, NOW)) for symbol in SYMBOLS],
         "series": [replace(series, failed_windows=()) for series in system.series.all()],
         "minutes": took // 120,
         "lease": system.leases.holder(system.clock.now()),

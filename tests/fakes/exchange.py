@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.closing import closed_ms_at
+from candle_collector.domain.interval import HOUR, Interval
 from candle_collector.domain.run import Failure
+from candle_collector.domain.series import Series
 from candle_collector.domain.universe import Listing
-from candle_collector.domain.windows import HOUR_MS
 from candle_collector.errors import ExchangeError, OutOfTimeError
 from candle_collector.ports import DayTrades, FetchedCandles, Market, RequestWeights
 
@@ -48,7 +49,9 @@ class FakeExchange:
     Attributes
     ----------
     printed
-        The hours that have a candle, by symbol.
+        The slots that have a candle, by symbol.
+    interval
+        Of what these are slots; others are not served.
     listings, volumes
         What the market answers; None for the volumes makes each symbol's rank that of its listing.
     before
@@ -60,7 +63,7 @@ class FakeExchange:
     retries
         How many attempts fail before each answer to a request for candles.
     wrong_rows
-        The hours whose row is wrong, with the reason, by symbol; they are printed as well.
+        The slots whose row is wrong, with the reason, by symbol; they are printed as well.
     market_error
         What asking for listings raises.
     bears_the_late
@@ -84,6 +87,7 @@ class FakeExchange:
     weight_seconds: int = 60
     clock_offset_ms: int = 0
     bears_the_late: bool = False
+    interval: Interval = HOUR
     at_par: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -96,32 +100,34 @@ class FakeExchange:
         self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
 
     def fetch_candles(
-        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+        self, series: Series, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
     ) -> FetchedCandles:
-        """Answer the oldest `limit` rows from `start` on, the running hour's included."""
+        """Answer the oldest `limit` rows from `start` on, the running slot's included."""
         assert attempts_made >= 0
         if self.clock.monotonic() >= until:  # a worker looks at its time first, unless it was held up since
             assert self.bears_the_late
             raise OutOfTimeError(Failure("unavailable", "no time was left to ask", attempts=attempts_made), wait=0)
         self._attempt(grant, attempts_made)
+        assert series.interval is self.interval
+        symbol = series.symbol
         requested = Asked(symbol, start, limit)
         self.requested.append(requested)
         if self.before:
             self.before(requested)
         self.clock.advance(self.seconds)
         now_ms = round(self.clock.now().timestamp() * 1000) + self.clock_offset_ms
-        running, closed_end = now_ms // HOUR_MS, closed_end_at(now_ms)
-        printed, most = self._hours(symbol), limit if self.rows_most is None else min(limit, self.rows_most)
+        running, closed_end = (self.interval.slot_at(ms) for ms in (now_ms, closed_ms_at(now_ms)))
+        printed, most = self._slots(symbol), limit if self.rows_most is None else min(limit, self.rows_most)
         first = bisect_left(printed, start)
-        hours = printed[first : min(first + most, bisect_right(printed, running))]
+        slots = printed[first : min(first + most, bisect_right(printed, running))]
         wrong = self.wrong_rows.get(symbol, {})
         return FetchedCandles(
-            candles=tuple(self.candle(symbol, hour) for hour in hours if hour < closed_end and hour not in wrong),
-            hours=tuple(hours),
+            candles=tuple(self.candle(symbol, slot) for slot in slots if slot < closed_end and slot not in wrong),
+            slots=tuple(slots),
             closed_end=closed_end,
             retries=self.retries,
             used_weight=self.used_weight,
-            rejected={hour: reason for hour, reason in wrong.items() if hour in hours and hour < closed_end},
+            rejected={slot: reason for slot, reason in wrong.items() if slot in slots and slot < closed_end},
         )
 
     def fetch_market(self, *, grant: Callable[[], None]) -> Market:
@@ -139,9 +145,9 @@ class FakeExchange:
         volumes = {item.symbol: Decimal(10_000 - rank) for rank, item in enumerate(self.listings)}
         return DayTrades(volumes, self.at_par)
 
-    def print_also(self, symbol: str, hours: Iterable[int]) -> None:
-        """Serve more hours from now on."""
-        self.printed[symbol] |= frozenset(hours)
+    def print_also(self, symbol: str, slots: Iterable[int]) -> None:
+        """Serve more slots from now on."""
+        self.printed[symbol] |= frozenset(slots)
 
     def _attempt(self, grant: Callable[[], None], attempts_made: int = 0) -> None:
         """Have every attempt granted: those that fail, and the one that is answered."""
@@ -153,7 +159,7 @@ class FakeExchange:
                 raise
             self.attempts += 1
 
-    def _hours(self, symbol: str) -> list[int]:
+    def _slots(self, symbol: str) -> list[int]:
         printed = self.printed.get(symbol, frozenset())
         known = self._sorted.get(symbol)
         if known is None or known[0] is not printed:

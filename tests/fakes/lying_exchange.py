@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.series import Series
 from candle_collector.ports import FetchedCandles
 
 from tests.fakes.exchange import FakeExchange
@@ -26,33 +27,35 @@ class LyingExchange(FakeExchange):
     lies: int = 0
 
     def fetch_candles(
-        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+        self, series: Series, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
     ) -> FetchedCandles:
         """Answer, or lie."""
         options: dict[str, Any] = {"attempts_made": attempts_made, "until": until, "grant": grant}
         if self.random is None or self.random.random() >= 1 / 3:
-            return super().fetch_candles(symbol, start, limit, **options)
+            return super().fetch_candles(series, start, limit, **options)
         self.lies += 1
         match self.random.choice(("head", "tail", "stale", "other")):
             case "other":
-                others = [name for name in sorted(self.printed) if name != symbol]
-                return super().fetch_candles(self.random.choice(others), start, limit, **options)
+                others = [name for name in sorted(self.printed) if name != series.symbol]
+                return super().fetch_candles(
+                    series._replace(symbol=self.random.choice(others)), start, limit, **options
+                )
             case "stale":
-                answer = super().fetch_candles(symbol, start, limit, **options)
+                answer = super().fetch_candles(series, start, limit, **options)
                 known_to = answer.closed_end - self.random.randint(0, 100)
-                return _kept(answer, [hour for hour in answer.hours if hour < known_to], aged=known_to - 1)
+                return _kept(answer, [hour for hour in answer.slots if hour < known_to], aged=known_to - 1)
             case kind:
-                answer = super().fetch_candles(symbol, start, limit, **options)
-                cut = self.random.randint(1, max(1, len(answer.hours)))
-                return _kept(answer, answer.hours[cut:] if kind == "head" else answer.hours[:-cut])
+                answer = super().fetch_candles(series, start, limit, **options)
+                cut = self.random.randint(1, max(1, len(answer.slots)))
+                return _kept(answer, answer.slots[cut:] if kind == "head" else answer.slots[:-cut])
 
 
 def _kept(answer: FetchedCandles, hours: Any, aged: int | None = None) -> FetchedCandles:
     """Return an answer with some of its rows; the candle of the hour `aged` as it was while it ran."""
     kept = frozenset(hours)
-    candles = tuple(candle for candle in answer.candles if candle.hour in kept)
+    candles = tuple(candle for candle in answer.candles if candle.slot in kept)
     if aged is not None:
         candles = tuple(
-            candle._replace(trade_count=3, volume="2") if candle.hour == aged else candle for candle in candles
+            candle._replace(trade_count=3, volume="2") if candle.slot == aged else candle for candle in candles
         )
-    return replace(answer, hours=tuple(hour for hour in answer.hours if hour in kept), candles=candles)
+    return replace(answer, slots=tuple(hour for hour in answer.slots if hour in kept), candles=candles)

@@ -36,9 +36,9 @@ class RecordedMetrics:
         """Keep a symbol's line."""
         self._keep(lambda: self._printed.symbol_ended(record))
 
-    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_hours: int) -> None:
+    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_candles: int) -> None:
         """Keep a run's line."""
-        self._keep(lambda: self._printed.run_ended(run_id, counts, missing_hours))
+        self._keep(lambda: self._printed.run_ended(run_id, counts, missing_candles))
 
     def archive_stands(self, figures: ArchiveFigures) -> None:
         """Keep a round's line."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from candle_collector.domain.run import Run, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import Clock
 
@@ -24,7 +25,7 @@ class FakeRunStore:
         self._lock = threading.RLock()
         self._runs: dict[str, Run] = {}
         self._open: set[str] = set()
-        self._symbols: dict[str, dict[str, SymbolRecord]] = {}
+        self._symbols: dict[str, dict[Series, SymbolRecord]] = {}
         self._occurrences: set[str] = set()
 
     def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
@@ -37,7 +38,7 @@ class FakeRunStore:
             written = self._symbols.setdefault(run.run_id, {})
         for record in records:
             with self._lock:
-                written[record.symbol] = replace(record, updated_at=run.created_at, revision=self._new_revision())
+                written[record.series] = replace(record, updated_at=run.created_at, revision=self._new_revision())
 
     def activate(self, run_id: str, started_at: datetime, *, occurrence: str | None = None) -> None:
         """Mark a run active."""
@@ -74,34 +75,34 @@ class FakeRunStore:
         with self._lock:
             return [record for _, record in sorted(self._symbols.get(run_id, {}).items())]
 
-    def symbol(self, run_id: str, symbol: str) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
         """Return one record."""
-        return self._symbols.get(run_id, {}).get(symbol)
+        return self._symbols.get(run_id, {}).get(series)
 
     def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
         """Write a record under its revision."""
         with self._lock:
-            kept = self.symbol(record.run_id, record.symbol)
+            kept = self.symbol(record.run_id, record.series)
             if (kept.revision if kept else None) != record.revision:
-                raise StaleTurnError(f"{record.symbol} has moved on")
+                raise StaleTurnError(f"{record.series} has moved on")
             stopping = kept.stopping if kept else False
             written = replace(record, updated_at=self._clock.now(), stopping=stopping, revision=self._new_revision())
-            self._symbols.setdefault(record.run_id, {})[record.symbol] = written
+            self._symbols.setdefault(record.run_id, {})[record.series] = written
             return written
 
-    def stop_symbol(self, run_id: str, symbol: str) -> None:
+    def stop_symbol(self, run_id: str, series: Series) -> None:
         """Mark a record."""
         with self._lock:
-            kept = self.symbol(run_id, symbol)
+            kept = self.symbol(run_id, series)
             if kept is None:
-                raise StaleTurnError(symbol)
-            self._symbols[run_id][symbol] = replace(kept, stopping=True)
+                raise StaleTurnError(str(series))
+            self._symbols[run_id][series] = replace(kept, stopping=True)
 
-    def leave(self, run_id: str, *symbols: str) -> Run:
-        """Take symbols out of the open ones."""
+    def leave(self, run_id: str, *series: Series) -> Run:
+        """Take series out of the open ones."""
         with self._lock:
             run = self._run(run_id)
-            self._runs[run_id] = replace(run, open=run.open - set(symbols))
+            self._runs[run_id] = replace(run, open=run.open - set(map(str, series)))
             return self._runs[run_id]
 
     def stop(self, run_id: str, reason: str) -> Run:

@@ -12,139 +12,140 @@ from candle_collector.domain.candle import Candle, candle_from_line
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import Revised, StoredDays
+from candle_collector.ports import Revised, StoredBlocks
 
 
 class FakeCandleStore:
-    """Day items in memory.
+    """Blocks in memory.
 
     Attributes
     ----------
     lines
-        The stored text by symbol and hour.
+        The stored text by series and slot.
     writes
-        The items that were written, in order, as symbol and day.
+        The items that were written, in order, as series and block.
     """
 
     def __init__(self) -> None:
-        self.lines: dict[tuple[str, int], str] = {}
-        self.writes: list[tuple[str, str]] = []
-        self._never: dict[str, set[int]] = defaultdict(set)
-        self._revised: dict[str, list[Revised]] = defaultdict(list)
+        self.lines: dict[tuple[Series, int], str] = {}
+        self.writes: list[tuple[Series, int]] = []
+        self._never: dict[Series, set[int]] = defaultdict(set)
+        self._revised: dict[Series, list[Revised]] = defaultdict(list)
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:
-        """Return what is known of whole days."""
-        if not within.hours:
-            return StoredDays((), (), frozenset())
-        days = Window(_midnight(within.start), _midnight(within.end - 1) + HOURS_A_DAY)
-        stored = [hour for hour in range(*days) if (symbol, hour) in self.lines]
-        never = [hour for hour in self._never[symbol] if days.start <= hour < days.end]
-        stored_windows, never_windows = windows.from_hours(stored), windows.from_hours(never)
-        touched = windows.days_in((*stored_windows, *never_windows))
-        return StoredDays(stored_windows, never_windows, touched)
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:
+        """Return what is known of whole blocks."""
+        if not within.slots:
+            return StoredBlocks((), (), frozenset())
+        size = series.interval.block_slots
+        whole = Window(within.start - within.start % size, within.end + -within.end % size)
+        if len(self.lines) < whole.slots:  # as of a year of minutes
+            held = [slot for of, slot in self.lines if of == series and whole.start <= slot < whole.end]
+        else:
+            held = [slot for slot in range(*whole) if (series, slot) in self.lines]
+        stored = windows.from_slots(held)
+        never = windows.from_slots(slot for slot in self._never[series] if whole.start <= slot < whole.end)
+        return StoredBlocks(stored, never, series.interval.blocks_in((*stored, *never)))
 
     def store(
         self,
-        symbol: str,
+        series: Series,
         candles: Sequence[Candle],
         never_printed: Windows,
         *,
-        absent_days: frozenset[str],
+        absent_blocks: frozenset[int],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
-        """Put whole days, and merge the others hour by hour."""
+        """Put whole blocks, and merge the others slot by slot."""
         fence()
-        by_day: dict[str, list[Candle]] = defaultdict(list)
+        size = series.interval.block_slots
+        by_block: dict[int, list[Candle]] = defaultdict(list)
         for candle in candles:
-            by_day[windows.day_of(candle.hour)].append(candle)
-        for day, of_day in by_day.items():
-            if day in absent_days and len(of_day) == HOURS_A_DAY:  # replaces the item
-                self._never[symbol] -= set(range(windows.first_hour_of(day), windows.first_hour_of(day) + HOURS_A_DAY))
-                self.lines.update({(symbol, candle.hour): candle.line() for candle in of_day})
+            by_block[candle.slot // size].append(candle)
+        for block, held in by_block.items():
+            if block in absent_blocks and len(held) == size:  # replaces the item
+                self._never[series] -= set(range(block * size, (block + 1) * size))
+                self.lines.update({(series, candle.slot): candle.line() for candle in held})
             else:
-                for candle in of_day:
-                    self.lines.setdefault((symbol, candle.hour), candle.line())
-        gone = list(windows.hours_in(never_printed))
-        self._never[symbol] |= set(gone)
-        touched = set(by_day) | {windows.day_of(hour) for hour in gone}
-        self.writes += [(symbol, day) for day in sorted(touched)]
+                for candle in held:
+                    self.lines.setdefault((series, candle.slot), candle.line())
+        gone = list(windows.slots_in(never_printed))
+        self._never[series] |= set(gone)
+        touched = set(by_block) | {slot // size for slot in gone}
+        self.writes += [(series, block) for block in sorted(touched)]
 
     def revise(
-        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+        self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:
         """Replace candles."""
         fence()
         for stored, offered in revisions:
-            if self.lines.get((symbol, stored.hour)) == stored.line():
-                self.lines[symbol, stored.hour] = offered.line()
-                self._revised[symbol].append(Revised(Revision(stored, offered), run_id, at))
+            if self.lines.get((series, stored.slot)) == stored.line():
+                self.lines[series, stored.slot] = offered.line()
+                self._revised[series].append(Revised(Revision(stored, offered), run_id, at))
 
-    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
+    def revised(self, series: Series, within: Window | None = None) -> list[Revised]:
         """Return what was replaced."""
-        found = [item for item in self._revised[symbol] if not within or item.revision.stored.hour in range(*within)]
-        return sorted(found, key=lambda item: (item.revision.stored.hour, item.run_id))
+        found = [item for item in self._revised[series] if not within or item.revision.stored.slot in range(*within)]
+        return sorted(found, key=lambda item: (item.revision.stored.slot, item.run_id))
 
-    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+    def candles(self, series: Series, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return stored candles."""
-        hours = sorted(hour for name, hour in self.lines if name == symbol and within.start <= hour < within.end)
-        kept = (hours[-limit:] if newest else hours[:limit]) if limit > 0 else []
-        return [candle_from_line(hour, self.lines[symbol, hour]) for hour in kept]
+        slots = sorted(slot for of, slot in self.lines if of == series and within.start <= slot < within.end)
+        kept = (slots[-limit:] if newest else slots[:limit]) if limit > 0 else []
+        return [candle_from_line(slot, self.lines[series, slot]) for slot in kept]
 
-    def columns(self, symbol: str, within: Window) -> CandleColumns:
+    def columns(self, series: Series, within: Window) -> CandleColumns:
         """Return stored candles as columns."""
-        return columns_of(self.candles(symbol, within, limit=within.hours))
+        return columns_of(self.candles(series, within, limit=within.slots))
 
-    def first_hour(self, symbol: str) -> int | None:
-        """Return the first stored hour."""
-        return min((hour for name, hour in self.lines if name == symbol), default=None)
+    def first_slot(self, series: Series) -> int | None:
+        """Return the first stored slot."""
+        return min((slot for of, slot in self.lines if of == series), default=None)
 
-    def last_hour(self, symbol: str) -> int | None:
-        """Return the last stored hour."""
-        return max((hour for name, hour in self.lines if name == symbol), default=None)
+    def last_slot(self, series: Series) -> int | None:
+        """Return the last stored slot."""
+        return max((slot for of, slot in self.lines if of == series), default=None)
 
-    def hours(self, symbol: str) -> Windows:
-        """Return what is stored of a symbol."""
-        return windows.from_hours(hour for name, hour in self.lines if name == symbol)
+    def slots(self, series: Series) -> Windows:
+        """Return what is stored of a series."""
+        return windows.from_slots(slot for of, slot in self.lines if of == series)
 
-    def never_printed(self, symbol: str) -> Windows:
-        """Return what is known of a symbol as never printed."""
-        return windows.from_hours(self._never[symbol])
+    def never_printed(self, series: Series) -> Windows:
+        """Return what is known of a series as never printed."""
+        return windows.from_slots(self._never[series])
 
-    def remove(self, symbol: str, hours: Windows) -> None:
+    def remove(self, series: Series, slots: Windows) -> None:
         """Lose candles."""
-        for hour in windows.hours_in(hours):
-            self.lines.pop((symbol, hour), None)
-
-
-def _midnight(hour: int) -> int:
-    return hour - hour % HOURS_A_DAY
+        for slot in windows.slots_in(slots):
+            self.lines.pop((series, slot), None)
 
 
 class FakeSeriesStore:
     """The series' records in memory."""
 
     def __init__(self) -> None:
-        self._series: dict[str, Series] = {}
+        self._records: dict[Series, SeriesRecord] = {}
 
-    def get(self, symbol: str) -> Series:
+    def get(self, series: Series) -> SeriesRecord:
         """Return a record."""
-        return self._series.get(symbol, Series(symbol))
+        return self._records.get(series, SeriesRecord(series))
 
-    def put(self, series: Series) -> Series:
+    def put(self, record: SeriesRecord) -> SeriesRecord:
         """Write a record under its revision."""
-        kept = self._series.get(series.symbol)
-        if (kept.revision if kept else None) != series.revision:
-            raise StaleTurnError(f"the record of {series.symbol} has moved on")
-        self._series[series.symbol] = replace(series, revision=str(int(series.revision or "0") + 1))
-        return self._series[series.symbol]
+        kept = self._records.get(record.series)
+        if (kept.revision if kept else None) != record.revision:
+            raise StaleTurnError(f"the record of {record.series} has moved on")
+        self._records[record.series] = replace(record, revision=str(int(record.revision or "0") + 1))
+        return self._records[record.series]
 
-    def overwrite(self, series: Series) -> None:
+    def overwrite(self, record: SeriesRecord) -> None:
         """Write a record whatever stands there, as a fault would."""
-        self.put(replace(series, revision=self.get(series.symbol).revision))
+        self.put(replace(record, revision=self.get(record.series).revision))
 
-    def all(self) -> Iterator[Series]:
+    def all(self) -> Iterator[SeriesRecord]:
         """Yield every record."""
-        for _, series in sorted(self._series.items()):
-            yield series
+        for _, record in sorted(self._records.items()):
+            yield record

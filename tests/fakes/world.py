@@ -14,7 +14,9 @@ from candle_collector.collecting.reconcile_runs import Reconciled, reconcile_run
 from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.collecting.worker_ports import WorkerPorts
+from candle_collector.domain.interval import HOUR, Interval
 from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.ports import Metrics
 
@@ -101,13 +103,17 @@ class World:
     Parameters
     ----------
     printed
-        The hours that the exchange has, by symbol.
+        The slots of `interval` that the exchange has a candle of, by symbol.
     """
 
-    def __init__(self, printed: Mapping[str, Iterable[int]], **exchange: Any) -> None:
+    def __init__(self, printed: Mapping[str, Iterable[int]], *, interval: Interval = HOUR, **exchange: Any) -> None:
+        self.interval = interval
         self.clock = FakeClock()
         self.exchange = FakeExchange(
-            self.clock, {symbol: frozenset(hours) for symbol, hours in printed.items()}, **exchange
+            self.clock,
+            {symbol: frozenset(slots) for symbol, slots in printed.items()},
+            interval=interval,
+            **exchange,
         )
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
@@ -124,6 +130,7 @@ class World:
         self.metrics: Metrics = NoMetrics()
         self.defaults = RunDefaults(
             top_n=100,
+            intervals=(interval,),
             quote_assets=("USDT",),
             collection_start=0,
             batch_size=1000,
@@ -187,11 +194,16 @@ class World:
             clock=self.clock,
         )
 
-    def start(self, mode: Mode = "backward", **request: Any) -> Run:
-        """Start a run."""
-        run = start_run(RunRequest(mode, **request), self.defaults, self.run_ports())
+    def start(
+        self, mode: Mode = "backward", *, start: int | None = None, end: int | None = None, **request: Any
+    ) -> Run:
+        """Start a run from the slot `start` to the slot `end`, which is left out."""
+        run = start_run(RunRequest(mode, self._ms(start), self._ms(end), **request), self.defaults, self.run_ports())
         assert run is not None
         return run
+
+    def _ms(self, slot: int | None) -> int | None:
+        return None if slot is None else self.interval.open_ms(slot)
 
     def tend(self, countdown: list[int] | None = None) -> Reconciled:
         """Let the reconciler look after the runs."""
@@ -244,16 +256,16 @@ class World:
         return run
 
     def record(self, run: Run, symbol: str = "BTCUSDT") -> SymbolRecord:
-        """Return the record of a symbol."""
-        record = self.runs.symbol(run.run_id, symbol)
+        """Return the record of a symbol's series."""
+        record = self.runs.symbol(run.run_id, Series(symbol, self.interval))
         assert record is not None
         return record
 
     def assert_exact(self) -> None:
         """Hold every stored candle to the exchange's."""
-        for (symbol, hour), line in self.candles.lines.items():
-            assert line == self.exchange.candle(symbol, hour).line()
-            assert hour in self.exchange.printed[symbol]
+        for (series, slot), line in self.candles.lines.items():
+            assert line == self.exchange.candle(series.symbol, slot).line()
+            assert slot in self.exchange.printed[series.symbol]
 
 
 def _wrapper(countdown: list[int] | None) -> Callable[[object], Any]:

@@ -11,7 +11,7 @@ from tests.e2e.conftest import StackUnderTest, exchange, stack  # noqa: F401 - f
 from tests.e2e.driving import RUNS, STATUS, Api, until
 from tests.e2e.runtimes import LOCAL_AWS
 
-DAY = {"#day": "day"}
+BLOCK = {"#block": "block"}
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,9 @@ def _as_new(stack: StackUnderTest, api: Api, reconciler: Callable[[], dict[str, 
         until(lambda: bool(reconciler()) and not api.status(left["run_id"])["is_running"], "it has not ended", poll_s=3)
     tables: Any = stack.aws.resource("dynamodb", endpoint_url=stack.aws_endpoint_url)
     everything = tables.meta.client.get_paginator("scan").paginate(
-        TableName=stack.output("CandlesTableName"), ProjectionExpression="series, #day", ExpressionAttributeNames=DAY
+        TableName=stack.output("CandlesTableName"),
+        ProjectionExpression="series, #block",
+        ExpressionAttributeNames=BLOCK,
     )
     with tables.Table(stack.output("CandlesTableName")).batch_writer() as candles:
         for page in everything:

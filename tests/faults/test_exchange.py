@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from candle_collector.domain.plan import plan_requests
-from candle_collector.domain.windows import HOUR_MS, Window, Windows
+from candle_collector.domain.windows import Window, Windows
 
 from simulator.broken_rows import ROW_FAULTS
 from simulator.faults import Rule
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import KLINES, TRIGGER, Api, StackExchange, assert_exact, hour
+from tests.hourly import HOUR, HOUR_MS
 
 LIMIT = 400
 SHARE = 0.8
@@ -95,7 +96,7 @@ def is_survivable(seed: int, symbols: list[str], plan: Windows) -> bool:
             "symbol": symbol,
             "interval": "1h",
             "startTime": str(requested.start * HOUR_MS),
-            "limit": str(requested.hours),
+            "limit": str(requested.slots),
         }
         met = list(takewhile(bool, (rule.draw(KLINES, query) for _ in range(4))))
         if len(met) == 4 or sum(kind in ROW_FAULTS for kind in met) > 1:
@@ -112,7 +113,7 @@ def test_a_storm_in_which_a_fifth_of_all_answers_is_broken_ends_complete_and_exa
         item["symbol"]
         for item in api.post(TRIGGER, {"mode": "backward", **requested, "dry_run": True}).json()["symbols"]
     ]
-    plan = plan_requests((Window(start, end),), 1000)
+    plan = plan_requests((Window(start, end),), 1000, HOUR.block_slots)
     seed = next(seed for seed in count() if is_survivable(seed, symbols, plan))
     exchange.reset()
     exchange.settings(faults=[storm(seed)])

@@ -15,6 +15,7 @@ from candle_collector.domain.symbol_message import SymbolMessage
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import Api, StackExchange, assert_exact, hour, until
 from tests.e2e.stored import CandleTable
+from tests.hourly import hourly
 
 SYMBOLS = 100
 POISON = ["no JSON", json.dumps({"v": 99, "run_id": "x", "symbol": "BTCUSDT", "turn": 1}), json.dumps({"v": 1})]
@@ -93,7 +94,7 @@ def test_each_message_delivered_three_times_in_random_order_is_worked_on_once(
     exchange.settings(latency_ms=2000)
     run_id = api.start(top_n=SYMBOLS, start_date="2025-02-01", end_date="2025-02-28")
     symbols = [item["symbol"] for item in api.status(run_id)["last_results"]["details"]]
-    again = [SymbolMessage(run_id, symbol, 1).body() for symbol in symbols] * 2
+    again = [SymbolMessage(run_id, hourly(symbol), 1).body() for symbol in symbols] * 2
     random.Random(3).shuffle(again)
     queue.send(again)
     exchange.settings(latency_ms=0)
@@ -124,7 +125,7 @@ def test_a_symbol_on_which_every_worker_crashes_is_closed_with_the_reason_and_th
     table = CandleTable(stack)
     tables: Any = stack.aws.resource("dynamodb", endpoint_url=stack.aws_endpoint_url)
     runs = tables.Table(stack.output("RunsTableName"))
-    damaged = {"series": {"S": "ETHUSDT#1h"}, "day": {"S": "2025-04-15 damaged"}, "stored": {"NS": ["1"]}}
+    damaged = {"series": {"S": str(hourly("ETHUSDT"))}, "block": {"S": "2025-04-15T00:00 damaged"}}
     table.put(damaged)
     run_id = api.start(symbols=["BTCUSDT", "ETHUSDT", "SOLUSDT"], start_date="2025-04-01", end_date="2025-04-30")
     until(lambda: api.done(run_id) == 2, "the others have not ended")
@@ -149,7 +150,7 @@ def test_a_symbol_on_which_every_worker_crashes_is_closed_with_the_reason_and_th
     }
     assert details["ETHUSDT"]["error"]["kind"] == "gave_up"
     assert "2025-04-15 damaged" in details["ETHUSDT"]["error"]["message"]
-    assert details["ETHUSDT"]["missing_hours"] == 720
+    assert details["ETHUSDT"]["missing_candles"] == 720
     assert len(list(queue.dead())) >= 1
     retried = api.run(symbols=["ETHUSDT"], start_date="2025-04-01", end_date="2025-04-30")
     assert retried["complete"] == 1

@@ -16,7 +16,7 @@ from tests.integration.databases import database, module_database, new_postgres_
 
 __all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
 
-TABLES = {"candles": ("series", "day"), "runs": ("pk", "sk"), "keys": ("key_id",)}
+TABLES = {"candles": ("series", "block"), "runs": ("pk", "sk"), "keys": ("key_id",)}
 
 
 @pytest.fixture(scope="module")

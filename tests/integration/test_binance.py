@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from candle_collector.adapters.binance.client import Binance
-from candle_collector.domain import windows
 from candle_collector.domain.run import Failure
 from candle_collector.errors import (
     ExchangeBlockedError,
@@ -27,8 +26,9 @@ from candle_collector.ports import FetchedCandles
 from simulator.broken_answers import ANSWER_FAULTS
 from simulator.broken_rows import ROW_FAULTS
 from tests.exchange import RunningExchange, running_exchange
+from tests.hourly import HOUR, HOUR_MS, first_hour_of, hour_of, hourly
 
-START = windows.first_hour_of("2025-03-01")
+START = first_hour_of("2025-03-01")
 LIMIT = 48
 LONG = 1000.0
 
@@ -89,7 +89,7 @@ def ask(
     limit: int = LIMIT,
 ) -> FetchedCandles:
     return binance.fetch_candles(
-        symbol, start, limit, attempts_made=made, until=time.monotonic() + seconds, grant=grant
+        hourly(symbol), start, limit, attempts_made=made, until=time.monotonic() + seconds, grant=grant
     )
 
 
@@ -99,9 +99,9 @@ def break_answers(exchange: RunningExchange, kind: str, **rule: Any) -> None:
 
 def test_candles_come_as_the_exchange_has_them(exchange: RunningExchange, binance: Binance) -> None:
     answer = ask(binance)
-    rows = exchange.klines("BTCUSDT", startTime=START * windows.HOUR_MS, limit=LIMIT)
-    assert answer.hours == tuple(range(START, START + LIMIT))
-    assert [candle.open_time_ms for candle in answer.candles] == [row[0] for row in rows]
+    rows = exchange.klines("BTCUSDT", startTime=START * HOUR_MS, limit=LIMIT)
+    assert answer.slots == tuple(range(START, START + LIMIT))
+    assert [candle.open_time_ms(HOUR) for candle in answer.candles] == [row[0] for row in rows]
     assert [float(candle.close) for candle in answer.candles] == [float(row[4]) for row in rows]
     assert [candle.trade_count for candle in answer.candles] == [row[8] for row in rows]
     assert (answer.retries, answer.used_weight, Binance.weights.candles) == (0, 2, 2)
@@ -114,24 +114,24 @@ def test_a_request_names_no_end_and_asks_for_the_hours_of_its_window(
     (request,) = exchange.stats()["log"]
     requested = str(request)
     assert "endTime" not in requested
-    assert str(START * windows.HOUR_MS) in requested
+    assert str(START * HOUR_MS) in requested
 
 
 def test_the_running_hour_is_known_and_not_handed_out(exchange: RunningExchange, binance: Binance) -> None:
-    running = exchange.now_ms() // windows.HOUR_MS
+    running = exchange.now_ms() // HOUR_MS
     answer = ask(binance, start=running - 5, limit=100)
-    assert answer.hours[-1] >= running
+    assert answer.slots[-1] >= running
     assert answer.closed_end in {running, running - 1, running + 1}
-    assert all(candle.hour < answer.closed_end for candle in answer.candles)
+    assert all(candle.slot < answer.closed_end for candle in answer.candles)
 
 
 @pytest.mark.parametrize("skew_hours", [-5, 5])
 def test_an_hour_has_closed_only_by_both_clocks(exchange: RunningExchange, binance: Binance, skew_hours: int) -> None:
-    exchange.settings(clock_skew_ms=skew_hours * windows.HOUR_MS)
-    ours = windows.hour_of(datetime.now(UTC))
+    exchange.settings(clock_skew_ms=skew_hours * HOUR_MS)
+    ours = hour_of(datetime.now(UTC))
     answer = ask(binance, start=ours - 20, limit=100)
     assert answer.closed_end <= min(ours + 1, ours + 1 + skew_hours)
-    assert answer.candles[-1].hour == answer.closed_end - 1
+    assert answer.candles[-1].slot == answer.closed_end - 1
 
 
 @pytest.mark.parametrize("kind", RETRYABLE)
@@ -140,7 +140,7 @@ def test_a_broken_answer_is_asked_for_again(
 ) -> None:
     break_answers(exchange, kind, times=1)
     answer = ask(binance)
-    assert answer.hours == tuple(range(START, START + LIMIT))
+    assert answer.slots == tuple(range(START, START + LIMIT))
     assert answer.retries == 1
     assert len(slept) == 1
     assert exchange.stats()["faults"]
@@ -169,7 +169,7 @@ def test_a_row_that_is_wrong_each_time_costs_itself_alone(
     answer = ask(binance)
     assert list(answer.rejected) == [START + 7]
     assert answer.rejected[START + 7]
-    assert answer.hours == right.hours
+    assert answer.slots == right.slots
     assert answer.candles == right.candles[:7] + right.candles[8:]
     assert (answer.retries, len(slept)) == (1, 1)
 
@@ -209,10 +209,10 @@ def test_the_last_attempt_that_an_earlier_turn_left_rejects_no_row(exchange: Run
 
 
 def test_a_wrong_row_of_the_running_hour_is_not_rejected_for_good(exchange: RunningExchange, binance: Binance) -> None:
-    running = exchange.now_ms() // windows.HOUR_MS
+    running = exchange.now_ms() // HOUR_MS
     break_answers(exchange, "zero_price", row=5)
     answer = ask(binance, start=running - 5, limit=6)
-    assert answer.hours == tuple(range(running - 5, running + 1))
+    assert answer.slots == tuple(range(running - 5, running + 1))
     assert answer.rejected.keys() == {running} & set(range(answer.closed_end))
     assert len(answer.candles) <= 5
 
@@ -225,11 +225,11 @@ def test_an_answer_that_is_only_odd_is_believed(exchange: RunningExchange, binan
 
 @pytest.mark.parametrize("kind", sorted(TRUE_FOR_ALL_WE_KNOW))
 def test_an_answer_with_fewer_rows_brings_no_wrong_one(exchange: RunningExchange, binance: Binance, kind: str) -> None:
-    right = {candle.hour: candle for candle in ask(binance).candles}
+    right = {candle.slot: candle for candle in ask(binance).candles}
     break_answers(exchange, kind)
     answer = ask(binance)
     assert len(answer.candles) < LIMIT
-    assert all(right[candle.hour] == candle for candle in answer.candles)
+    assert all(right[candle.slot] == candle for candle in answer.candles)
 
 
 @pytest.mark.parametrize("kind", sorted(SLOW))
@@ -487,10 +487,10 @@ def test_the_offset_of_the_exchanges_clock_is_that_of_its_last_answer(
 @pytest.mark.parametrize("date", ["Wed, 01 Jan 2025 05:00:00 +0500", "Wed, 01 Jan 2025 00:00:00"])
 def test_a_date_of_another_zone_is_the_same_moment(exchange: RunningExchange, binance: Binance, date: str) -> None:
     break_answers(exchange, "wrong_date", value=date)
-    new_year = windows.first_hour_of("2025-01-01")
+    new_year = first_hour_of("2025-01-01")
     answer = ask(binance, start=new_year - 5, limit=5)
     assert answer.closed_end == new_year - 1
-    assert [candle.hour for candle in answer.candles] == list(range(new_year - 5, new_year - 1))
+    assert [candle.slot for candle in answer.candles] == list(range(new_year - 5, new_year - 1))
 
 
 def test_a_name_that_is_not_resolved_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

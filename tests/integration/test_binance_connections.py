@@ -24,12 +24,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.hourly import hourly
+
 NAME = "exchange.test"
 
 
 def ask(binance: Binance, seconds: float = 10.0) -> FetchedCandles:
     until = time.monotonic() + seconds
-    return binance.fetch_candles("BTCUSDT", 480_000, 10, attempts_made=0, until=until, grant=lambda: None)
+    return binance.fetch_candles(hourly("BTCUSDT"), 480_000, 10, attempts_made=0, until=until, grant=lambda: None)
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def test_a_certificate_is_checked_by_the_name_and_not_by_the_address(
     context, trusted = certificate(NAME, tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
     with serving(send_nothing_printed, context) as port:
-        assert ask(Binance(f"https://{NAME}:{port}", max_retries=0)).hours == ()
+        assert ask(Binance(f"https://{NAME}:{port}", max_retries=0)).slots == ()
         with pytest.raises(ExchangeRefusedError, match="certificate is not trusted"):
             ask(Binance(f"https://other.test:{port}", max_retries=0))
 

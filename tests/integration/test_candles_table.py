@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+import threading
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
+from candle_collector.adapters.dynamodb.coverage_records import Known
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.domain import windows
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.progress import Revision
 from candle_collector.domain.windows import Window
-from candle_collector.errors import CollectorError, StoredCandleDamagedError
+from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
 
 from tests.exchange import needs_recordings
-from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, CandleStoreContract, candles, within
+from tests.hourly import days_in, first_hour_of, hourly
+from tests.port_contracts.candle_store import (
+    AT,
+    DAY,
+    MIDNIGHT,
+    NONE,
+    SYMBOL,
+    CandleStoreContract,
+    Slots,
+    candles,
+    within,
+)
 from tests.recorded import recorded_rows
+from tests.stored_blocks import StoredBlocks
 
-ALL_DAYS = frozenset(windows.day_of(MIDNIGHT + hour) for hour in range(0, 24 * 60, 24))
+ALL_DAYS = days_in((within(0, 24 * 60),))
+HOURS = hourly(SYMBOL)
+MINUTES = Slots.of(Interval.MINUTE)
+YEARS = within(0, 24 * 365)
 
 
 @pytest.fixture(scope="module")
-def adapter(aws: None) -> CandlesTable:
+def client(aws: None) -> Any:
     assert aws is None
-    return CandlesTable("candles", client=ItemTable("candles").client)
+    return ItemTable("candles").client
 
 
 @pytest.fixture
-def store(tables: None, adapter: CandlesTable) -> CandlesTable:
+def store(tables: None, client: Any) -> CandlesTable:
     assert tables is None
-    return adapter
+    return CandlesTable("candles", client=client)
+
+
+@pytest.fixture
+def stored(tables: None, client: Any) -> StoredBlocks:
+    assert tables is None
+    return StoredBlocks(client, "candles")
 
 
 class TestCandlesTable(CandleStoreContract):
@@ -45,6 +72,8 @@ class Recorder:
         The names of the operations, and their parameters, in order.
     leave
         How many items of each of the next batches are left unprocessed.
+    before
+        Called with the name of each operation before it is done.
     """
 
     def __init__(self, **_: object) -> None:
@@ -53,6 +82,7 @@ class Recorder:
         self.requests: list[dict[str, Any]] = []
         self.leave: list[int] = []
         self.fail: Exception | None = None
+        self.before: Callable[[str], object] = lambda _: None
 
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> Any:
@@ -60,6 +90,7 @@ class Recorder:
             self.requests.append(dict(request))
             if self.fail:
                 raise self.fail
+            self.before(name)
             if name == "batch_write_item" and self.leave:
                 count = self.leave.pop(0)
                 (table,) = request["RequestItems"]
@@ -79,119 +110,378 @@ def recorder(tables: None) -> Recorder:
     return Recorder()
 
 
-def test_whole_days_that_have_no_item_go_in_batches_and_others_one_by_one(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, candles(*range(5, 24 * 30 + 3)), (), absent_days=ALL_DAYS)
-    assert recorder.calls == ["batch_write_item"] * 2 + ["update_item"] * 2
+@pytest.fixture
+def table(recorder: Recorder) -> CandlesTable:
+    return CandlesTable("candles", client=recorder, sleep=lambda _: None)
 
 
-def test_a_day_that_may_have_an_item_is_never_replaced(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, [], (within(30, 31),), absent_days=frozenset())
-    store.store(SYMBOL, candles(*range(24)), (), absent_days=frozenset())
-    assert set(recorder.calls) == {"update_item"}
+# what is written, and by how many calls
 
 
-def test_a_single_hour_is_one_call_and_so_is_a_day_with_a_never_printed_hour(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, candles(7), (), absent_days=frozenset())
-    store.store(SYMBOL, candles(*range(24, 47)), (within(47, 48),), absent_days=ALL_DAYS)
-    assert recorder.calls == ["update_item"] * 2
+def test_whole_blocks_that_have_no_item_go_in_batches_and_others_one_by_one(
+    recorder: Recorder, table: CandlesTable
+) -> None:
+    table.store(HOURS, candles(*range(5, 24 * 30 + 3)), (), absent_blocks=ALL_DAYS)
+    assert recorder.calls == ["batch_write_item"] * 2 + ["put_item"] * 2 + ["query", "put_item"]
 
 
-def test_coverage_of_a_year_is_read_in_one_page_and_without_the_candles(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, candles(*range(24 * 60)), (), absent_days=ALL_DAYS)
+def test_a_block_that_may_have_an_item_is_read_and_never_replaced_without_a_look(
+    recorder: Recorder, table: CandlesTable
+) -> None:
+    table.store(HOURS, [], (within(30, 31),), absent_blocks=NONE)
+    table.store(HOURS, candles(*range(23)), (), absent_blocks=NONE)
+    assert recorder.calls == ["query", "put_item"] * 2
+
+
+def test_part_of_a_new_block_is_one_call(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(7), (within(20, 21),), absent_blocks=ALL_DAYS)
+    assert recorder.calls == ["put_item"]
+
+
+def test_storing_what_is_stored_writes_nothing(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(*range(22)), (within(22, 24),), absent_blocks=NONE)
     recorder.calls.clear()
-    assert store.coverage(SYMBOL, within(0, 24 * 365)).stored == (within(0, 24 * 60),)
+    table.store(HOURS, candles(3, 4), (within(22, 23),), absent_blocks=NONE)
     assert recorder.calls == ["query"]
 
 
-def test_the_first_and_the_last_hour_are_a_consistent_query_of_one_item_each(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, candles(*range(24 * 60)), (), absent_days=ALL_DAYS)
-    assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT, MIDNIGHT + 24 * 60 - 1)
+def test_a_record_takes_one_call_for_each_batch_and_is_read_once(recorder: Recorder, table: CandlesTable) -> None:
+    for start in range(0, 24 * 40, 24 * 10):
+        table.store(HOURS, candles(*range(start, start + 24 * 10)), (), absent_blocks=ALL_DAYS)
+    assert recorder.calls == ["batch_write_item", "query", "put_item", *["batch_write_item", "put_item"] * 3]
+
+
+def test_a_stored_item_is_small(store: CandlesTable, stored: StoredBlocks) -> None:
+    store.store(MINUTES.series, MINUTES.candles(*range(60)), (), absent_blocks=MINUTES.blocks(0))
+    item = stored.item(MINUTES.series, MINUTES.first)
+    assert item is not None
+    assert item.keys() == {"series", "block", "v", "m", "z"}
+    assert (item["series"]["S"], item["block"]["S"]) == ("binance:BTCUSDT#1m", "2025-03-01T00:00")
+    assert zlib.decompress(item["z"]["B"]).count(b"\n") == 8
+
+
+# what is read, and by how many calls
+
+
+def test_coverage_of_years_costs_two_queries_whatever_is_stored(recorder: Recorder, table: CandlesTable) -> None:
+    end = 60 * 24 * 50
+    table.store(MINUTES.series, MINUTES.candles(*range(end)), (), absent_blocks=MINUTES.blocks(*range(24 * 50)))
+    recorder.calls.clear()
+    years = MINUTES.within(-2_000_000, 600_000)
+    for reader in (table, CandlesTable("candles", client=recorder)):
+        found = reader.coverage(MINUTES.series, years)
+        assert (found.stored, found.blocks) == ((MINUTES.within(0, end),), MINUTES.blocks(*range(24 * 50)))
+    assert recorder.calls == ["query"] * 6  # the records; what lies before the first candle, and behind the last
+    blocks_read = [query for query in recorder.requests if "ProjectionExpression" in query]
+    assert {query["ProjectionExpression"] for query in blocks_read} == {"#block, v, m, g"}
+
+
+def test_a_missing_slot_costs_the_look_at_its_block(recorder: Recorder, table: CandlesTable) -> None:
+    hours = [hour for hour in range(24 * 300) if hour not in {24 * 100 + 3, 24 * 200 + 3, 24 * 202 + 3}]
+    table.store(HOURS, candles(*hours), (), absent_blocks=days_in((within(0, 24 * 300),)))
+    recorder.calls.clear()
+    assert windows.count(table.coverage(HOURS, within(0, 24 * 300)).stored) == len(hours)
+    assert recorder.calls == ["query"] * 3  # near ones by one
+
+
+def test_a_few_blocks_are_one_query(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(*range(24 * 8)), (), absent_blocks=ALL_DAYS)
+    recorder.calls.clear()
+    assert table.coverage(HOURS, within(0, 24 * 8)).stored == (within(0, 24 * 8),)
+    assert recorder.calls == ["query"]
+
+
+def test_the_first_and_the_last_hour_are_a_consistent_query_of_one_item_each(
+    recorder: Recorder, table: CandlesTable
+) -> None:
+    table.store(HOURS, candles(*range(24 * 60)), (), absent_blocks=ALL_DAYS)
+    assert (table.first_slot(HOURS), table.last_slot(HOURS)) == (MIDNIGHT, MIDNIGHT + 24 * 60 - 1)
     assert [(query["Limit"], query["ConsistentRead"]) for query in recorder.requests if "Limit" in query] == [
         (1, True)
     ] * 2
 
 
-def test_many_days_without_a_candle_are_stepped_over_in_few_queries(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, candles(0), (within(24, 24 * 101),), absent_days=frozenset())
-    assert store.last_hour(SYMBOL) == MIDNIGHT
-    assert recorder.calls.count("query") == 7  # 1 + 2 + 4 ... days
+def test_many_blocks_without_a_candle_are_stepped_over_in_few_queries(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(0), (within(24, 24 * 101),), absent_blocks=NONE)
+    recorder.calls.clear()
+    assert table.last_slot(HOURS) == MIDNIGHT
+    assert recorder.calls.count("query") == 7  # 1 + 2 + 4 ... blocks
 
 
-def test_coverage_is_read_as_of_now(recorder: Recorder) -> None:
+def test_coverage_is_read_as_of_now(recorder: Recorder, table: CandlesTable) -> None:
     """What another worker stored a moment ago would else be fetched again; moto has no replica that is behind."""
-    CandlesTable("candles", client=recorder).coverage(SYMBOL, within(0, 24))
-    assert [request.get("ConsistentRead") for request in recorder.requests] == [True]
+    for window in (within(0, 24), YEARS):
+        table.coverage(HOURS, window)
+    assert [request.get("ConsistentRead") for request in recorder.requests] == [True] * 3
 
 
-def test_a_page_that_ends_early_is_followed_by_the_next(recorder: Recorder) -> None:
-    store = CandlesTable("candles", client=recorder)
-    store.store(SYMBOL, candles(*range(24 * 60)), (), absent_days=ALL_DAYS)
+def test_a_page_that_ends_early_is_followed_by_the_next(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(*range(24 * 60)), (), absent_blocks=ALL_DAYS)
     query = recorder._client.query
     recorder._client = type("Paging", (), {"query": staticmethod(lambda **request: query(**(request | {"Limit": 7})))})
-    assert store.coverage(SYMBOL, within(0, 24 * 60)).stored == (within(0, 24 * 60),)
-    assert store.candles(SYMBOL, within(3, 24 * 60), limit=1000) == candles(*range(3, 1003))
+    assert table.coverage(HOURS, within(0, 24 * 60)).stored == (within(0, 24 * 60),)
+    assert table.candles(HOURS, within(3, 24 * 60), limit=1000) == candles(*range(3, 1003))
+
+
+# a table that is failing
 
 
 def test_items_that_the_table_leaves_are_written_again(recorder: Recorder) -> None:
     slept: list[float] = []
-    store = CandlesTable("candles", client=recorder, sleep=slept.append)
+    table = CandlesTable("candles", client=recorder, sleep=slept.append)
     recorder.leave = [25, 20, 3, 0]
-    store.store(SYMBOL, candles(*range(24 * 25)), (), absent_days=ALL_DAYS)
-    assert store.coverage(SYMBOL, within(0, 24 * 60)).stored == (within(0, 24 * 25),)
+    table.store(HOURS, candles(*range(24 * 25)), (), absent_blocks=ALL_DAYS)
+    assert table.coverage(HOURS, within(0, 24 * 60)).stored == (within(0, 24 * 25),)
     assert len(slept) == 3
     assert all(0 <= seconds <= 2.5 for seconds in slept)
 
 
 def test_a_table_that_never_takes_them_is_an_error_after_a_bounded_wait(recorder: Recorder) -> None:
     slept: list[float] = []
-    store = CandlesTable("candles", client=recorder, sleep=slept.append)
+    table = CandlesTable("candles", client=recorder, sleep=slept.append)
     recorder.leave = [1] * 100
     with pytest.raises(CollectorError, match="1 items unwritten"):
-        store.store(SYMBOL, candles(*range(24)), (), absent_days=ALL_DAYS)
+        table.store(HOURS, candles(*range(24)), (), absent_blocks=ALL_DAYS)
     assert sum(slept) < 30
 
 
-def test_what_the_table_refuses_is_an_error_of_ours(recorder: Recorder) -> None:
-    recorder.fail = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "UpdateItem")
-    store = CandlesTable("candles", client=recorder)
-    with pytest.raises(CollectorError, match="update_item"):
-        store.store(SYMBOL, candles(1), (), absent_days=frozenset())
+def test_what_the_table_refuses_is_an_error_of_ours(recorder: Recorder, table: CandlesTable) -> None:
+    recorder.fail = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "PutItem")
+    with pytest.raises(CollectorError, match="put_item"):
+        table.store(HOURS, candles(1), (), absent_blocks=ALL_DAYS)
     with pytest.raises(CollectorError, match="query"):
-        store.coverage(SYMBOL, within(0, 1))
+        table.coverage(HOURS, within(0, 1))
 
 
-def test_a_right_that_is_missing_is_said_with_the_remedy(recorder: Recorder) -> None:
+def test_a_right_that_is_missing_is_said_with_the_remedy(recorder: Recorder, table: CandlesTable) -> None:
     recorder.fail = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no right."}}, "Query")
     with pytest.raises(
         CollectorError, match=r": no right\. Deploying again restores a right or a table that is missing\.$"
     ):
-        CandlesTable("candles", client=recorder).coverage(SYMBOL, within(0, 1))
+        table.coverage(HOURS, within(0, 1))
 
 
-@pytest.mark.parametrize("damage", [{"S": "1,2,3"}, {"S": "NaN,1,1,1,1,1,1,1,1"}, {"N": "5"}, {"NULL": True}])
-def test_a_damaged_item_is_reported_and_not_served(store: CandlesTable, damage: dict[str, Any]) -> None:
-    store.store(SYMBOL, candles(7), (), absent_days=frozenset())
-    boto3.client("dynamodb").update_item(
-        TableName="candles",
-        Key={"series": {"S": f"{SYMBOL}#1h"}, "day": {"S": DAY}},
-        UpdateExpression="SET h07 = :damage",
-        ExpressionAttributeValues={":damage": damage},
-    )
+@pytest.mark.parametrize("code", ["ConditionalCheckFailedException", "TransactionConflictException"])
+def test_an_item_that_others_never_leave_alone_is_an_error_after_a_bounded_wait(recorder: Recorder, code: str) -> None:
+    slept: list[float] = []
+
+    def refuse(name: str) -> None:
+        if name in {"put_item", "transact_write_items"}:
+            raise ClientError({"Error": {"Code": code, "Message": "others"}}, name)
+
+    table = CandlesTable("candles", client=recorder, sleep=slept.append)
+    table.store(HOURS, candles(3), (), absent_blocks=NONE)
+    recorder.before = refuse
+    with pytest.raises(CollectorError, match=r"others wrote the same item .* try again"):
+        table.store(HOURS, candles(1), (), absent_blocks=NONE)
+    (old,) = candles(3)
+    with pytest.raises(CollectorError, match=r"others wrote the same item .* try again"):
+        table.revise(HOURS, [Revision(old, old._replace(volume="36"))], run_id="A", at=AT, fence=lambda: None)
+    assert sum(slept) < 30
+
+
+# damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"z": {"S": "1,2,3"}},
+        {"z": {"B": b"1,2,3"}},
+        {"z": {"B": zlib.compress(b"1\n2\n3")}},
+        {"z": {"B": zlib.compress(b"NaN\n1\n1\n1\n1\n1\n1\n1\n1")}},
+        {"z": {"B": zlib.compress(b"1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1")}},
+        {"z": {"B": zlib.compress(b"1\n1\n1\n1\n1\n1\n1.5\n1\n1")}},
+        {"m": {"N": "5"}},
+        {"m": {"B": b"\x00\x00\x00\x01"}},
+        {"g": {"B": b"\x80\x00\x00"}},
+        {"v": {"N": "2"}},
+    ],
+    ids=[
+        "text",
+        "not packed",
+        "short",
+        "not a number",
+        "too many",
+        "not a count",
+        "no bytes",
+        "beyond",
+        "both",
+        "format",
+    ],
+)
+def test_a_damaged_item_is_reported_and_neither_served_nor_replaced(
+    store: CandlesTable, stored: StoredBlocks, damage: dict[str, Any]
+) -> None:
+    store.store(HOURS, candles(7), (), absent_blocks=NONE)
+    stored.change(HOURS, MIDNIGHT, lambda item: item.update(damage))
+    with pytest.raises(StoredCandleDamagedError, match=f"^binance:BTCUSDT#1h {DAY}T00:00: "):
+        store.candles(HOURS, within(0, 24), limit=10)
     with pytest.raises(StoredCandleDamagedError, match=DAY):
-        store.candles(SYMBOL, within(0, 24), limit=10)
+        store.store(HOURS, candles(8), (), absent_blocks=NONE)
+
+
+def test_an_item_between_two_blocks_is_damage(store: CandlesTable, stored: StoredBlocks) -> None:
+    store.store(HOURS, candles(7), (), absent_blocks=NONE)
+    for name in (f"{DAY}T00:00 damaged", f"{DAY}T05:00"):
+        item = {**(stored.item(HOURS, MIDNIGHT) or {}), "block": {"S": name}}
+        stored.put(item)
+        with pytest.raises(StoredCandleDamagedError, match=name):
+            store.coverage(HOURS, within(0, 48))
+        boto3.client("dynamodb").delete_item(TableName="candles", Key={key: item[key] for key in ("series", "block")})
 
 
 @needs_recordings
 def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: CandlesTable) -> None:
-    february = Window(windows.first_hour_of("2018-02-01"), windows.first_hour_of("2018-03-01"))
-    rows = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.hour < february.end]
-    days = frozenset(windows.day_of(row.hour) for row in rows)
-    store.store("BTCUSDT", rows, (), absent_days=days)
-    assert store.candles("BTCUSDT", february, limit=1000) == rows
-    assert store.coverage("BTCUSDT", february).stored == windows.from_hours(row.hour for row in rows)
+    february = Window(first_hour_of("2018-02-01"), first_hour_of("2018-03-01"))
+    rows = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.slot < february.end]
+    days = days_in(windows.from_slots(row.slot for row in rows))
+    store.store(HOURS, rows, (), absent_blocks=days)
+    assert store.candles(HOURS, february, limit=1000) == rows
+    assert store.columns(HOURS, february).candles() == rows
+    assert store.coverage(HOURS, february).stored == windows.from_slots(row.slot for row in rows)
+
+
+# the coverage records: they lag, and never lead
+
+
+def test_without_records_all_is_read_from_the_blocks_and_recorded_with_the_next_candles(
+    store: CandlesTable, stored: StoredBlocks
+) -> None:
+    store.store(HOURS, candles(*range(24 * 50)), (within(24 * 50, 24 * 52),), absent_blocks=ALL_DAYS)
+    before = stored.coverage_records(HOURS)
+    expected = store.coverage(HOURS, YEARS)
+    stored.forget_coverage(HOURS)
+    assert store.coverage(HOURS, YEARS) == expected
+    assert stored.coverage_records(HOURS) == []
+    store.store(HOURS, candles(24 * 55), (), absent_blocks=NONE)
+    assert stored.coverage_records(HOURS) == before
+
+
+@pytest.mark.parametrize("damage", [{"s": {"B": b"nonsense"}}, {"s": {"S": "nonsense"}}, {"v": {"N": "2"}}])
+def test_a_record_that_cannot_be_read_is_made_again(
+    store: CandlesTable, stored: StoredBlocks, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    store.store(HOURS, candles(*range(24 * 50)), (), absent_blocks=ALL_DAYS)
+    (before,) = stored.coverage_records(HOURS)
+    stored.put(before | damage)
+    assert store.coverage(HOURS, YEARS).stored == (within(0, 24 * 50),)
+    assert "the coverage record of binance:BTCUSDT#1h 2025 cannot be read" in caplog.text
+    store.store(HOURS, candles(24 * 55), (), absent_blocks=NONE)
+    assert stored.coverage_records(HOURS) == [before]
+
+
+def test_a_block_with_a_missing_slot_is_not_in_the_record(store: CandlesTable, stored: StoredBlocks) -> None:
+    store.store(HOURS, candles(*range(23)), (), absent_blocks=NONE)
+    assert stored.coverage_records(HOURS) == []
+    store.store(HOURS, [], (within(23, 24),), absent_blocks=NONE)
+    assert len(stored.coverage_records(HOURS)) == 1
+    assert store.coverage(HOURS, YEARS).never_printed == (within(23, 24),)
+
+
+def test_a_candle_that_was_thought_never_printed_is_not_said_to_be_so_even_after_a_crash(
+    recorder: Recorder, table: CandlesTable
+) -> None:
+    """The record that says so is changed first."""
+    table.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
+    written: list[str] = []
+
+    def crash(name: str) -> None:
+        written.append(name)
+        if written.count("put_item") > 2:  # the record is written again, and the block
+            raise KeyboardInterrupt
+
+    recorder.before = crash
+    with pytest.raises(KeyboardInterrupt):
+        table.store(HOURS, candles(23), (), absent_blocks=NONE)
+    recorder.before = lambda _: None
+    found = CandlesTable("candles", client=recorder).coverage(HOURS, YEARS)
+    assert (found.stored, found.never_printed) == ((within(0, 24),), ())
+
+
+def test_a_year_of_too_many_runs_is_known_from_the_blocks(
+    store: CandlesTable, stored: StoredBlocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("candle_collector.adapters.dynamodb.coverage_records.RUNS_MOST", 3)
+    hours = [hour for day in (0, 1, 5, 10, 11, 12, 20, 30, 31) for hour in range(24 * day, 24 * day + 24)]
+    store.store(HOURS, candles(*hours), (within(24 * 40, 24 * 41), within(24 * 44, 24 * 45)), absent_blocks=ALL_DAYS)
+    expected = windows.from_slots(MIDNIGHT + hour for hour in hours)
+    assert store.coverage(HOURS, YEARS).stored == expected
+    (record,) = stored.coverage_records(HOURS)
+    assert len(zlib.decompress(record["s"]["B"]).split()) == 2 * 3
+
+
+def test_the_largest_record_of_a_year_is_a_fraction_of_what_an_item_may_be(
+    store: CandlesTable, stored: StoredBlocks
+) -> None:
+    """A year of 1m in which every second hour has a minute that was never printed, each at another place."""
+    first = MINUTES.series.interval.first_of_day("2025-01-01")
+    gone = tuple(Window(at, at + 1) for at in range(first, first + 525_600, 61))
+    store._records.add(
+        MINUTES.series, Known(windows.subtract((Window(first, first + 525_600),), gone), gone), lambda: None
+    )
+    (record,) = stored.coverage_records(MINUTES.series)
+    assert sum(len(record[name]["B"]) for name in ("s", "n")) < 40_000
+    assert store.coverage(MINUTES.series, Window(first, first + 525_600)).never_printed == gone
+
+
+def test_days_that_lie_in_two_years_are_known_of_both(recorder: Recorder, table: CandlesTable) -> None:
+    days = Slots.of(Interval.DAY)
+    table.store(days.series, days.candles(*range(30 * 40)), (), absent_blocks=days.blocks(*range(40)))
+    recorder.calls.clear()
+    reader = CandlesTable("candles", client=recorder)
+    assert reader.coverage(days.series, days.within(0, 30 * 40)).stored == (days.within(0, 30 * 40),)
+    assert recorder.calls == ["query"]
+
+
+# writers that meet
+
+
+def test_twenty_writers_of_overlapping_ranges_end_with_the_union(tables: None, client: Any) -> None:
+    assert tables is None
+    fails: list[BaseException] = []
+
+    def work(writer: int) -> None:
+        mine = CandlesTable("candles", client=client)
+        try:
+            for number in range(3):
+                start = (writer * 37 + number * 11) % 150
+                window = MINUTES.within(start + 40, start + 43)
+                mine.store(MINUTES.series, MINUTES.candles(*range(start, start + 40)), (window,), absent_blocks=NONE)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            fails.append(error)
+
+    threads = [threading.Thread(target=work, args=(writer,)) for writer in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert fails == []
+    starts = [(writer * 37 + number * 11) % 150 for writer in range(20) for number in range(3)]
+    hours = {hour for start in starts for hour in range(start, start + 40)}
+    gone = {hour for start in starts for hour in range(start + 40, start + 43)} - hours
+    store = CandlesTable("candles", client=client)
+    assert store.candles(MINUTES.series, MINUTES.within(0, 1000), limit=1000) == MINUTES.candles(*sorted(hours))
+    for window in (MINUTES.within(0, 240), MINUTES.within(0, 100_000)):
+        found = store.coverage(MINUTES.series, window)
+        assert (found.stored, found.never_printed) == (MINUTES.windows(hours), MINUTES.windows(gone))
+
+
+def test_a_fence_that_falls_between_two_tries_stops_the_second(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(3), (), absent_blocks=NONE)
+    other, checked = CandlesTable("candles", client=boto3.client("dynamodb")), []
+
+    def meddle(name: str) -> None:
+        if name == "put_item":
+            recorder.before = lambda _: None
+            other.store(HOURS, candles(4), (), absent_blocks=NONE)
+
+    def fence() -> None:
+        checked.append(1)
+        if len(checked) > 1:
+            raise StaleTurnError("the claim is over")
+
+    recorder.before = meddle
+    with pytest.raises(StaleTurnError):
+        table.store(HOURS, candles(5), (), absent_blocks=NONE, fence=fence)
+    assert table.candles(HOURS, within(0, 24), limit=24) == candles(3, 4)

@@ -87,7 +87,7 @@ def test_a_queue_that_is_not_there_is_an_error(queue_url: str) -> None:
 
 def test_a_message_says_its_version_and_the_one_before_is_understood() -> None:
     body = json.loads(MESSAGES[0].body())
-    assert body == {"v": 1, "run_id": MESSAGES[0].run_id, "symbol": "S00USDT", "turn": 1}
+    assert body == {"v": 1, "run_id": MESSAGES[0].run_id, "series": "binance:S01USDT#1h", "turn": 1}
     assert read_message(json.dumps(body | {"v": 0})) == read_message(json.dumps(body)) == MESSAGES[0]
 
 
@@ -100,17 +100,20 @@ def test_a_message_says_its_version_and_the_one_before_is_understood() -> None:
         "null",
         "5",
         "{}",
-        '{"v": 2, "run_id": "a", "symbol": "BTCUSDT", "turn": 1}',
-        '{"v": 1, "run_id": "a", "symbol": "BTCUSDT"}',
-        '{"v": 1, "run_id": "a", "symbol": "btcusdt", "turn": 1}',
-        '{"v": 1, "run_id": 5, "symbol": "BTCUSDT", "turn": 1}',
-        '{"v": 1, "run_id": "a", "symbol": "BTCUSDT", "turn": "1"}',
-        '{"v": 1, "run_id": "a", "symbol": "BTCUSDT", "turn": true}',
-        '{"v": 1, "run_id": "a", "symbol": ["BTCUSDT"], "turn": 1}',
-        '{"v": [1], "run_id": "a", "symbol": "BTCUSDT", "turn": 1}',
-        '{"v": true, "run_id": "a", "symbol": "BTCUSDT", "turn": 1}',
+        '{"v": 2, "run_id": "a", "series": "binance:BTCUSDT#1h", "turn": 1}',
+        '{"v": 1, "run_id": "a", "series": "binance:BTCUSDT#1h"}',
+        '{"v": 1, "run_id": "a", "series": "binance:btcusdt#1h", "turn": 1}',
+        '{"v": 1, "run_id": "a", "series": "binance:BTCUSDT#2h", "turn": 1}',
+        '{"v": 1, "run_id": "a", "series": "binance:BTCUSDT", "turn": 1}',
+        '{"v": 1, "run_id": "a", "series": "BTCUSDT#1h", "turn": 1}',
+        '{"v": 1, "run_id": 5, "series": "binance:BTCUSDT#1h", "turn": 1}',
+        '{"v": 1, "run_id": "a", "series": "binance:BTCUSDT#1h", "turn": "1"}',
+        '{"v": 1, "run_id": "a", "series": "binance:BTCUSDT#1h", "turn": true}',
+        '{"v": 1, "run_id": "a", "series": ["binance:BTCUSDT#1h"], "turn": 1}',
+        '{"v": [1], "run_id": "a", "series": "binance:BTCUSDT#1h", "turn": 1}',
+        '{"v": true, "run_id": "a", "series": "binance:BTCUSDT#1h", "turn": 1}',
     ],
 )
 def test_what_is_not_a_message_of_ours_is_refused(body: str) -> None:
-    with pytest.raises(ValueError, match=r"message|Expecting"):
+    with pytest.raises(ValueError, match=r"message|Expecting|is not (a symbol|an interval|the name of a series)"):
         read_message(body)

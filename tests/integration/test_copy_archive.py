@@ -11,15 +11,15 @@ from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.bootstrap import Container, SqlContainer
 from candle_collector.collecting.copy_archive import copy_series, copy_universes
 from candle_collector.collecting.import_candles import ImportPorts, importing
-from candle_collector.domain import windows
 from candle_collector.domain.coverage import Settlement
 from candle_collector.domain.windows import Window
 from candle_collector.settings import Settings
 
 from tests.fakes.exchange import synthetic_candle
+from tests.hourly import days_in, first_hour_of, hourly, year_window
 from tests.integration.databases import empty
 
-START = windows.first_hour_of("2024-11-20")
+START = first_hour_of("2024-11-20")
 HOURS = range(START, START + 400)
 OUTAGE = Window(START + 100, START + 133)
 NOW = START + 5000
@@ -53,19 +53,19 @@ def fill(archive: Container, symbols: Sequence[str] = SYMBOLS) -> None:
     for symbol in symbols:
         candles = [synthetic_candle(symbol, hour) for hour in HOURS if hour not in range(*OUTAGE)]
         candles[3] = candles[3]._replace(volume="0.00000001", close="123456789012345.12345678", offset_ms=1_694_789)
-        days = frozenset(windows.day_of(hour) for hour in HOURS) - windows.days_in((OUTAGE,))
-        archive.candles.store(symbol, candles, (OUTAGE,), absent_days=days)
-        years = Window(windows.year_window(2024).start, windows.year_window(2025).end)
+        days = days_in((Window(HOURS.start, HOURS.stop),)) - days_in((OUTAGE,))
+        archive.candles.store(hourly(symbol), candles, (OUTAGE,), absent_blocks=days)
+        years = Window(year_window(2024).start, year_window(2025).end)
         proof = Settlement((), Window(START - 99, START), Window(HOURS.stop, HOURS.stop + 50))
-        stored = archive.candles.coverage(symbol, years).stored
-        archive.series.put(archive.series.get(symbol).updated(stored, years, proof))
+        stored = archive.candles.coverage(hourly(symbol), years).stored
+        archive.series.put(archive.series.get(hourly(symbol)).updated(stored, years, proof))
     archive.universes.put("2024-12-24", "USDT", [{"symbol": SYMBOLS[1], "quote_volume": "1.50"}], run_id="RUN")
 
 
 def copy(source: Container, target: Container) -> list[tuple[int, int, bool]]:
     ports = ImportPorts(target.candles, target.series, target.leases, target.clock)
     with importing(ports) as lease:
-        copied = [copy_series(symbol, source, ports, lease, closed_end=NOW) for symbol in SYMBOLS]
+        copied = [copy_series(hourly(symbol), source, ports, lease, closed_end=NOW) for symbol in SYMBOLS]
     copy_universes(source.universes, target.universes, name="copied")
     return [(item.source.candles, item.imported.stored, item.is_equal) for item in copied]
 
@@ -75,11 +75,11 @@ def test_each_is_copied_into_each(source: str, target: str, archives: dict[str, 
     fill(archives[source])
     assert copy(archives[source], archives[target]) == [(367, 367, True)] * 2
     for symbol in SYMBOLS:
-        assert archives[target].series.get(symbol) == archives[source].series.get(symbol)
+        assert archives[target].series.get(hourly(symbol)) == archives[source].series.get(hourly(symbol))
         within = Window(HOURS.start - 100, HOURS.stop + 100)
-        read = [archives[name].candles.candles(symbol, within, limit=2000) for name in (source, target)]
+        read = [archives[name].candles.candles(hourly(symbol), within, limit=2000) for name in (source, target)]
         assert read[0] == read[1]
-        known = [archives[name].candles.coverage(symbol, within).never_printed for name in (source, target)]
+        known = [archives[name].candles.coverage(hourly(symbol), within).never_printed for name in (source, target)]
         assert known[0] == known[1] == (OUTAGE,)
     assert archives[target].universes.get("2024-12-24") == archives[source].universes.get("2024-12-24")
     assert copy(archives[source], archives[target]) == [(367, 0, True)] * 2

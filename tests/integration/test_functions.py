@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 from candle_collector import bootstrap
-from candle_collector.domain import windows
-from candle_collector.domain.candle import candle_from_line
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series import Series
+from candle_collector.domain.symbol_message import SymbolMessage, read_message
 from candle_collector.errors import CollectorError, RefusedError
 from candle_collector.observability import logger
 
 from tests.emf import emitted, sums
 from tests.exchange import RunningExchange, running_exchange
+from tests.hourly import first_hour_of, hourly
 from tests.integration.conftest import client
 from tests.integration.functions import call, klines, scheduled, status, tend, trigger, work, work_all
 from tests.logs import written
+from tests.stored_blocks import StoredBlocks
 
 WEEK = {"start_date": "2025-03-03", "end_date": "2025-03-09"}
 HOURS = 7 * 24
@@ -256,11 +257,12 @@ def test_a_second_trigger_is_refused_with_the_id_of_the_active_run(stack: str) -
 def test_a_dry_run_answers_the_plan_and_starts_nothing(stack: str, exchange: RunningExchange) -> None:
     plan = trigger({"mode": "backward", "dry_run": True, "symbols": ["BTCUSDT", "ETHUSDT"], **WEEK})
     assert plan.status == 200
-    assert (plan.body["missing_hours"], plan.body["requests"], plan.body["total_cryptos"]) == (2 * HOURS, 2, 2)
+    assert (plan.body["missing_candles"], plan.body["requests"], plan.body["total_cryptos"]) == (2 * HOURS, 2, 2)
     assert plan.body["symbols"][0] == {
         "symbol": "BTCUSDT",
-        "missing_hours": HOURS,
-        "windows": [{"start": "2025-03-03T00:00:00Z", "end": "2025-03-10T00:00:00Z", "hours": HOURS}],
+        "interval": "1h",
+        "missing_candles": HOURS,
+        "windows": [{"start": "2025-03-03T00:00:00Z", "end": "2025-03-10T00:00:00Z", "candles": HOURS}],
         "requests": 1,
     }
     assert plan.body["estimated_dollars"] > 0
@@ -269,7 +271,7 @@ def test_a_dry_run_answers_the_plan_and_starts_nothing(stack: str, exchange: Run
 
 
 def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivered(
-    stack: str, capsys: pytest.CaptureFixture[str]
+    stack: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     time = "2026-01-05T00:05:00Z"
     first = scheduled("forward", time)
@@ -277,8 +279,8 @@ def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivere
     assert scheduled("forward", time) in ({"started": False}, {"skipped": True, "active_run_id": first["run_id"]})
     skipped = scheduled("forward", "2026-01-05T06:05:00Z")
     assert skipped == {"skipped": True, "active_run_id": first["run_id"]}
-    lines = [line for line in capsys.readouterr().out.splitlines() if "occurrence skipped: a run is active" in line]
-    assert first["run_id"] in lines[-1]
+    said = [vars(record) for record in caplog.records if "occurrence skipped: a run is active" in record.message]
+    assert first["run_id"] in said[-1].values()
     work_all(stack)
     assert scheduled("forward", time) == {"started": False}
     assert status().body["last_results"]["mode"] == "forward"
@@ -290,18 +292,13 @@ def test_an_occurrence_of_a_schedule_starts_one_run_however_often_it_is_delivere
 def test_a_verification_replaces_what_differs_in_one_transaction_and_keeps_both_values(stack: str) -> None:
     trigger({"mode": "backward", "symbols": ["BTCUSDT"], **WEEK})
     work_all(stack)
-    hour = windows.first_hour_of("2025-03-05") + 7
-    key = {"series": {"S": "BTCUSDT#1h"}, "day": {"S": "2025-03-05"}}
-    right = client("dynamodb").get_item(TableName="candles", Key=key)["Item"]["h07"]["S"]
-    wrong = candle_from_line(hour, right)._replace(close="1")
-    client("dynamodb").update_item(
-        TableName="candles",
-        Key=key,
-        UpdateExpression="SET h07 = :wrong",
-        ExpressionAttributeValues={":wrong": {"S": wrong.line()}},
-    )
+    hour = first_hour_of("2025-03-05") + 7
+    table = StoredBlocks(client("dynamodb"), "candles")
+    right = table.candle(hourly("BTCUSDT"), hour)
+    wrong = right._replace(close="1")
+    table.replace(hourly("BTCUSDT"), wrong)
     plan = trigger({"mode": "verify", "dry_run": True}).body
-    assert (plan["mode"], plan["requests"], plan["missing_hours"]) == ("verify", 1, 0)
+    assert (plan["mode"], plan["requests"], plan["missing_candles"]) == ("verify", 1, 0)
     details = []
     for repair in (False, True):
         started = trigger({"mode": "verify", "symbols": ["BTCUSDT"], "repair": repair})
@@ -312,11 +309,11 @@ def test_a_verification_replaces_what_differs_in_one_transaction_and_keeps_both_
         ("partial", HOURS, 1, 0),
         ("complete", HOURS, 1, 1),
     ]
-    difference = {"hour": "2025-03-05T07:00:00Z", "stored": wrong.line(), "offered": right}
+    difference = {"open_time": "2025-03-05T07:00:00Z", "stored": wrong.line(), "offered": right.line()}
     assert [item["differences"] for item in details] == [[difference], [difference]]
-    ((revision, run_id, _),) = bootstrap.container().candles.revised("BTCUSDT")
-    assert (revision.stored, revision.offered, run_id) == (wrong, candle_from_line(hour, right), started.body["run_id"])
-    assert client("dynamodb").get_item(TableName="candles", Key=key)["Item"]["h07"]["S"] == right
+    ((revision, run_id, _),) = bootstrap.container().candles.revised(hourly("BTCUSDT"))
+    assert (revision.stored, revision.offered, run_id) == (wrong, right, started.body["run_id"])
+    assert table.candle(hourly("BTCUSDT"), hour) == right
     assert len(klines(symbol="BTCUSDT", interval="1h", limit="1000").body) == HOURS
 
 
@@ -335,7 +332,7 @@ def test_a_batch_of_which_all_fails_is_answered_and_not_raised(stack: str) -> No
 
 def test_a_message_of_a_run_that_nobody_knows_is_taken_and_dropped(stack: str) -> None:
     assert stack
-    assert work(SymbolMessage(NO_RUN, "BTCUSDT", 1).body()) == {"batchItemFailures": []}
+    assert work(SymbolMessage(NO_RUN, hourly("BTCUSDT"), 1).body()) == {"batchItemFailures": []}
 
 
 def test_a_worker_without_time_requeues_its_symbol(stack: str) -> None:
@@ -407,7 +404,7 @@ def test_a_whole_run_emits_what_its_record_says_however_often_its_messages_come(
         "SymbolsPartial": 0,
         "SymbolsFailed": 0,
         "RunDegraded": 0,
-        "MissingHours": 0,
+        "MissingCandles": 0,
     }
     assert results["total_records"] == 5 * HOURS
 
@@ -448,10 +445,10 @@ def test_every_line_of_a_message_names_it_and_none_names_the_one_before(
     container = bootstrap.container()
     get = container.series.get
 
-    def fail(symbol: str) -> Any:
-        if symbol == "ETHUSDT":
+    def fail(series: Series) -> Any:
+        if series.symbol == "ETHUSDT":
             raise CollectorError("the table refuses it")
-        return get(symbol)
+        return get(series)
 
     monkeypatch.setattr(container.series, "get", fail)
     with written() as log:
@@ -460,7 +457,7 @@ def test_every_line_of_a_message_names_it_and_none_names_the_one_before(
     by_message = {"message-0": [], "message-1": [], "message-2": [], None: []}  # type: dict[str | None, list[dict[str, Any]]]
     for line in lines_of(log):
         by_message[line.get("message_id")].append(line)
-    symbols = [json.loads(body)["symbol"] for body in messages]
+    symbols = [read_message(body).series.symbol for body in messages]
     for number, symbol in ((0, symbols[0]), (2, symbols[1])):
         lines = by_message[f"message-{number}"]
         assert lines

@@ -16,7 +16,6 @@ from candle_collector.adapters.notifications.channels import Channels, within
 from candle_collector.adapters.notifications.mail import Mail as MailByAddress
 from candle_collector.adapters.notifications.webhook import Webhook as WebhookByAddress
 from candle_collector.adapters.notifying_events import TRIED_FOR, NotifyingEvents
-from candle_collector.domain import windows
 from candle_collector.domain.health import Health
 from candle_collector.domain.notice import Notice
 from candle_collector.domain.notify_addresses import MailAddress, mail_address, webhook_address
@@ -25,6 +24,7 @@ from candle_collector.errors import CollectorError, SettingError
 from candle_collector.settings import Settings
 
 from tests.fakes.world import World
+from tests.hourly import hour_of
 from tests.receivers import MailReceiver, WebhookReceiver, mail_receiver, webhook_receiver
 
 # aiosmtpd leaves the end of a connection to the garbage collector
@@ -226,13 +226,13 @@ def events(world: World, hook: WebhookReceiver, wanted: str = "all") -> Notifyin
 
 
 def collect(world: World) -> Run:
-    now = windows.hour_of(world.clock.now())
+    now = hour_of(world.clock.now())
     return world.collect(start=now - 48, end=now)
 
 
 @pytest.fixture
 def world() -> World:
-    now = windows.hour_of(World({}).clock.now())
+    now = hour_of(World({}).clock.now())
     return World({"BTCUSDT": range(now - 72, now + 1)})
 
 
@@ -282,7 +282,7 @@ def test_the_runs_that_were_asked_for_are_notified_of(
 def test_a_webhook_that_fails_holds_up_no_run_and_is_tried_again(world: World, hook: WebhookReceiver) -> None:
     world.events = events(world, hook)  # type: ignore[assignment] # another event bus
     hook.statuses = [500, 500]
-    now = windows.hour_of(world.clock.now())
+    now = hour_of(world.clock.now())
     run = world.start(start=now - 48, end=now)
     while world.deliver():
         pass
@@ -301,7 +301,7 @@ def test_a_webhook_that_fails_for_an_hour_is_given_up_and_the_log_says_so(
 ) -> None:
     world.events = events(world, hook)  # type: ignore[assignment] # another event bus
     hook.statuses = 100 * [500]
-    now = windows.hour_of(world.clock.now())
+    now = hour_of(world.clock.now())
     run = world.start(start=now - 48, end=now)
     while world.deliver():
         pass

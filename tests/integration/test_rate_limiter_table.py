@@ -17,7 +17,6 @@ from candle_collector.adapters.dynamodb.market_table import MarketTable
 from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTable
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
-from candle_collector.domain import windows
 from candle_collector.domain.rate_limit import Reservation
 from candle_collector.domain.run import Failure
 from candle_collector.domain.universe import Listing
@@ -26,12 +25,13 @@ from candle_collector.ports import Market, MarketAnswers
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import World
+from tests.hourly import hour_of, hours
 from tests.integration.lost_replies import LostReplies
 
 MINUTE = timedelta(minutes=1)
 BAN = Failure("blocked", "the exchange banned us", 418)
 REFUSAL = Failure("refused", "another region", 451)
-NOW = windows.hour_of(NOON)
+NOW = hour_of(NOON)
 ITEM_MOST_BYTES = 400_000
 EVERY_TRY = 8
 """The SDK's first try and its seven retries."""
@@ -225,7 +225,7 @@ def system(limiter: RateLimiterTable, cache: MarketTable) -> World:
 
 
 def plan(system: World) -> object:
-    request = RunRequest("backward", NOW - 100, NOW - 50)
+    request = RunRequest("backward", *hours(NOW - 100, NOW - 50))
     return plan_run(request, system.defaults, system.run_ports(), system.candles)
 
 

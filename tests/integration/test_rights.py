@@ -15,10 +15,12 @@ from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import Scope
 
 from tests.exchange import RunningExchange
+from tests.hourly import first_hour_of, hourly
 from tests.integration import rights
 from tests.integration.conftest import client
 from tests.integration.functions import call, handler, klines, scheduled, status, tend, trigger, work, work_all
 from tests.integration.test_functions import WEEK, ClockAhead, container, exchange, process, stack
+from tests.stored_blocks import StoredBlocks
 from tests.unit.test_authorize_handler import request
 
 __all__ = ["container", "exchange", "process", "stack"]
@@ -72,15 +74,9 @@ def _collect_and_verify(queue_url: str) -> None:
     (message,) = client("sqs").receive_message(QueueUrl=queue_url)["Messages"]
     assert work(message["Body"], remaining_ms=1000) == {"batchItemFailures": []}
     work_all(queue_url)
-    key = {"series": {"S": "BTCUSDT#1h"}, "day": {"S": "2025-03-05"}}
-    right = client("dynamodb").get_item(TableName="candles", Key=key)["Item"]["h07"]["S"]
-    opened, high, low, _, *rest = right.split(",")
-    client("dynamodb").update_item(
-        TableName="candles",
-        Key=key,
-        UpdateExpression="SET h07 = :wrong",
-        ExpressionAttributeValues={":wrong": {"S": ",".join([opened, high, low, low, *rest])}},
-    )
+    table = StoredBlocks(client("dynamodb"), "candles")
+    right = table.candle(hourly("BTCUSDT"), first_hour_of("2025-03-05") + 7)
+    table.replace(hourly("BTCUSDT"), right._replace(close=right.low))
     assert trigger({"mode": "verify", "symbols": ["BTCUSDT"], "repair": True}).status == 202
     work_all(queue_url)
     assert status().body["last_results"]["details"][0]["repaired"] == 1

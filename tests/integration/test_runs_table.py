@@ -15,10 +15,11 @@ from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTab
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.wording import split_reason
 from candle_collector.errors import CollectorError
 
+from tests.hourly import hourly
 from tests.port_contracts.failed_starts import FailedStartContract
 from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.listing_store import ListingStoreContract
@@ -101,7 +102,7 @@ def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
     table = ItemTable("runs")
     runs = RunsTable(table, now=lambda: NOW)
     activate(runs, LeaseTable(table), "forward#1")
-    SeriesTable(ItemTable("runs")).put(Series("BTCUSDT", first=1, last=2))
+    SeriesTable(ItemTable("runs")).put(SeriesRecord(hourly("BTCUSDT"), first=1, last=2))
     runs.put_symbol(known(runs))
     kept = {
         (item["pk"]["S"], item["sk"]["S"]): item.get("expires_at")
@@ -117,7 +118,7 @@ def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
 @pytest.mark.usefixtures("tables")
 def test_every_record_says_its_version() -> None:
     RunsTable(ItemTable("runs")).create(run(), records())
-    SeriesTable(ItemTable("runs")).put(Series("BTCUSDT"))
+    SeriesTable(ItemTable("runs")).put(SeriesRecord(hourly("BTCUSDT")))
     items = boto3.client("dynamodb").scan(TableName="runs")["Items"]
     assert {item["version"]["N"] for item in items} == {"1"}
 

@@ -11,14 +11,14 @@ from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
 from candle_collector.adapters.sql.runs import SqlRuns
 from candle_collector.adapters.sql.series import SqlSeries
 from candle_collector.adapters.sql.universes import SqlUniverses
-from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import Crash, World
+from tests.hourly import hour_of, hourly
 
-NOW = windows.hour_of(NOON)
+NOW = hour_of(NOON)
 START, END = NOW - 100, NOW - 2
 WITHIN = Window(START, END)
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -48,7 +48,7 @@ def assert_complete(system: World) -> None:
     for symbol in SYMBOLS:
         printed = [hour for hour in sorted(system.exchange.printed[symbol]) if hour in range(*WITHIN)]
         expected = [system.exchange.candle(symbol, hour) for hour in printed]
-        assert system.candles.candles(symbol, WITHIN, limit=200) == expected
+        assert system.candles.candles(hourly(symbol), WITHIN, limit=200) == expected
 
 
 def test_a_collection_stores_what_the_exchange_has_and_a_second_one_asks_nothing(system: World) -> None:

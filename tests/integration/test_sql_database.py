@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.migrations import FIRST
 from candle_collector.adapters.sql.runs import SqlRuns
 from candle_collector.adapters.sql.schema import archive_schema, runs, series
 from candle_collector.errors import DatabaseError, DatabaseUnavailableError, UnreadableRecordError
 from sqlalchemy import Connection, inspect, select, text, update
 
+from tests.hourly import hourly
 from tests.integration.databases import free_port
 from tests.port_contracts.candle_store import SYMBOL, candles, within
 from tests.port_contracts.run_store import A, records, run
@@ -26,7 +28,7 @@ def url_of(folder: Path, name: str = "candles.db") -> str:
 
 
 def full(store: SqlCandles) -> None:
-    store.store(SYMBOL, candles(*range(1000)), (), absent_days=frozenset())
+    store.store(hourly(SYMBOL), candles(*range(1000)), (), absent_blocks=frozenset())
 
 
 # what a URL may be
@@ -122,12 +124,12 @@ def test_a_folder_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path) 
 
 def test_a_file_that_may_only_be_read_is_read_and_not_written(tmp_path: Path) -> None:
     writing = Database(url_of(tmp_path))
-    SqlCandles(writing).store(SYMBOL, candles(3), (), absent_days=frozenset())
+    SqlCandles(writing).store(hourly(SYMBOL), candles(3), (), absent_blocks=frozenset())
     reading = Database(f"sqlite:///file:{tmp_path / 'candles.db'}?mode=ro&uri=true")
     store = SqlCandles(reading)
-    assert store.candles(SYMBOL, within(0, 24), limit=5) == candles(3)
+    assert store.candles(hourly(SYMBOL), within(0, 24), limit=5) == candles(3)
     with pytest.raises(DatabaseError, match="may only be read"):
-        store.store(SYMBOL, candles(4), (), absent_days=frozenset())
+        store.store(hourly(SYMBOL), candles(4), (), absent_blocks=frozenset())
     reading.close()
     writing.close()
 
@@ -148,13 +150,13 @@ def test_a_full_disk_stores_nothing_of_a_batch_and_more_when_there_is_space(tmp_
         connection.rollback()
     more = candles(*range(2000, 5000))
     with pytest.raises(DatabaseUnavailableError, match="the disk is full; free some space"):
-        store.store(SYMBOL, more, (within(9000, 9100),), absent_days=frozenset())
-    known = store.coverage(SYMBOL, within(0, 10_000))
+        store.store(hourly(SYMBOL), more, (within(9000, 9100),), absent_blocks=frozenset())
+    known = store.coverage(hourly(SYMBOL), within(0, 10_000))
     assert (known.stored, known.never_printed) == ((within(0, 1000),), ())
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-    store.store(SYMBOL, more, (), absent_days=frozenset())
-    assert store.coverage(SYMBOL, within(0, 10_000)).stored == (within(0, 1000), within(2000, 5000))
+    store.store(hourly(SYMBOL), more, (), absent_blocks=frozenset())
+    assert store.coverage(hourly(SYMBOL), within(0, 10_000)).stored == (within(0, 1000), within(2000, 5000))
     database.close()
 
 
@@ -182,10 +184,10 @@ def test_a_quota_stores_nothing_of_a_batch_and_another_time_may_do(tmp_path: Pat
     resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "candles.db-wal").stat().st_size + 4096, limits[1]))
     try:
         with pytest.raises(DatabaseUnavailableError, match="failed to read or write"):
-            store.store(SYMBOL, candles(*range(2000, 5000)), (), absent_days=frozenset())
+            store.store(hourly(SYMBOL), candles(*range(2000, 5000)), (), absent_blocks=frozenset())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert store.coverage(SYMBOL, within(0, 10_000)).stored == (within(0, 1000),)
+    assert store.coverage(hourly(SYMBOL), within(0, 10_000)).stored == (within(0, 1000),)
     full(store)
     database.close()
 
@@ -212,7 +214,7 @@ def test_what_was_committed_is_on_the_disk(tmp_path: Path) -> None:
 
 def test_an_error_within_a_transaction_undoes_all_of_it(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:  # noqa: PT012 - the error comes last
-        connection.execute(series.insert().values(symbol="X", interval="1h"))
+        connection.execute(series.insert().values(market="binance", symbol="X", interval="1h"))
         raise ZeroDivisionError
     with database.read() as connection:
         assert connection.execute(select(series)).first() is None
@@ -259,10 +261,10 @@ def version(database: Database) -> object:
 def test_an_older_schema_is_brought_to_the_newest_with_all_it_holds(place: str) -> None:
     older = Database(place)
     SqlRuns(older).create(run(), records())
-    assert version(older) == 1
+    assert version(older) == FIRST
     older.close()
     newer = Database(place, steps=(add_note,))
-    assert version(newer) == 2
+    assert version(newer) == FIRST + 1
     assert SqlRuns(newer).get(A) == run()
     with newer.read() as connection:
         assert connection.execute(text("SELECT note FROM runs")).scalar() == "older"
@@ -273,7 +275,7 @@ def test_an_older_schema_is_brought_to_the_newest_with_all_it_holds(place: str) 
 def test_many_that_open_a_new_database_at_once_make_it_once(place: str) -> None:
     with ThreadPoolExecutor(8) as threads:
         opened = list(threads.map(lambda _: Database(place), range(8)))
-    assert {version(each) for each in opened} == {1}
+    assert {version(each) for each in opened} == {FIRST}
     for each in opened:
         each.close()
 
@@ -283,7 +285,7 @@ def test_a_migration_that_fails_leaves_the_older_schema(place: str) -> None:
     with pytest.raises(ZeroDivisionError):
         Database(place, steps=(add_note, fail))
     older = Database(place)
-    assert version(older) == 1
+    assert version(older) == FIRST
     with older.read() as connection:
         assert "note" not in {column["name"] for column in inspect(connection).get_columns("runs")}
     older.close()
@@ -291,11 +293,23 @@ def test_a_migration_that_fails_leaves_the_older_schema(place: str) -> None:
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(place: str) -> None:
     Database(place, steps=(lambda _: None,) * 6).close()
-    with pytest.raises(DatabaseError, match=r"made by a newer version .*schema 7, this one knows 1"):
+    with pytest.raises(DatabaseError, match=rf"made by a newer version .*schema {FIRST + 6}, this one knows {FIRST}"):
         Database(place)
     newer = Database(place, steps=(lambda _: None,) * 6)
-    assert version(newer) == 7
+    assert version(newer) == FIRST + 6
     newer.close()
+
+
+def test_a_schema_before_the_first_release_is_refused_and_left_as_it_is(place: str) -> None:
+    older = Database(place)
+    with older.write() as connection:
+        connection.execute(archive_schema.update().values(version=FIRST - 1))
+    with pytest.raises(DatabaseError, match=rf"before the first release \(schema {FIRST - 1}\); export its candles"):
+        Database(place)
+    assert version(older) == FIRST - 1
+    with older.write() as connection:  # for the test that comes after
+        connection.execute(archive_schema.update().values(version=FIRST))
+    older.close()
 
 
 def test_tables_of_another_program_are_left_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from candle_collector.domain.symbol_message import read_message
 from candle_collector.errors import DatabaseUnavailableError
 
 from tests.fakes.clock import FakeClock
+from tests.hourly import hourly
 from tests.integration.databases import PostgresServer, free_port
 from tests.port_contracts.candle_store import MIDNIGHT, SYMBOL, candles, within
 from tests.port_contracts.collect_queue import MESSAGES
@@ -40,8 +41,8 @@ def fill(url: str, own: str) -> list[int]:
     limiter, turns = SqlRateLimiter(database), []
     for start in range(0, HOURS, BATCH):
         batch = candles(*range(start, start + BATCH))
-        store.store(SYMBOL, batch, (within(HOURS + start, HOURS + start + 1),), absent_days=frozenset())
-        store.store(own, batch, (), absent_days=frozenset())
+        store.store(hourly(SYMBOL), batch, (within(HOURS + start, HOURS + start + 1),), absent_blocks=frozenset())
+        store.store(hourly(own), batch, (), absent_blocks=frozenset())
         limiter.reserve(1, period=7, period_seconds=60, budget=10_000, now=NOW)
         if received := queue.receive(visibility=VISIBILITY):
             turns.append(read_message(received.body).turn)
@@ -56,7 +57,7 @@ def die(url: str, when: str) -> None:
     received = SqlQueue(database, FakeClock()).receive(visibility=VISIBILITY)
     assert received
     fence: Callable[[], object] = lambda: os._exit(9) if when == "within" else None  # noqa: E731 - a switch
-    SqlCandles(database).store(SYMBOL, candles(*range(24)), (), absent_days=frozenset(), fence=fence)  # type: ignore[arg-type] # its answer is not looked at
+    SqlCandles(database).store(hourly(SYMBOL), candles(*range(24)), (), absent_blocks=frozenset(), fence=fence)  # type: ignore[arg-type] # its answer is not looked at
     os._exit(9)
 
 
@@ -77,9 +78,9 @@ def test_two_processes_lose_no_candle_and_store_none_twice(database: Database) -
         turns = fill(url_of(database), others[1]), elsewhere.get(60)
     store = SqlCandles(database)
     for symbol in (SYMBOL, *others):
-        found = store.candles(symbol, within(0, HOURS), limit=HOURS + 1)
-        assert found == [candle._replace(hour=MIDNIGHT + hour) for hour, candle in enumerate(candles(*range(HOURS)))]
-    known = store.coverage(SYMBOL, within(0, 2 * HOURS))
+        found = store.candles(hourly(symbol), within(0, HOURS), limit=HOURS + 1)
+        assert found == [candle._replace(slot=MIDNIGHT + hour) for hour, candle in enumerate(candles(*range(HOURS)))]
+    known = store.coverage(hourly(SYMBOL), within(0, 2 * HOURS))
     assert known.stored == (within(0, HOURS),)
     assert len(known.never_printed) == HOURS // BATCH
     assert sorted([*turns[0], *turns[1]]) == [message.turn for message in MESSAGES]
@@ -93,14 +94,14 @@ def test_a_worker_that_dies_loses_a_batch_at_most_and_its_message_comes_back(dat
     queue.enqueue(MESSAGES[:1])
     assert start(die, url_of(database), when) == 9
     stored = () if when == "within" else (within(0, 24),)
-    assert store.coverage(SYMBOL, within(0, 24)).stored == stored
+    assert store.coverage(hourly(SYMBOL), within(0, 24)).stored == stored
     assert queue.receive(visibility=VISIBILITY) is None
     clock.advance(361)
     received = queue.receive(visibility=VISIBILITY)
     assert received is not None
     assert received.receives == 2
-    store.store(SYMBOL, candles(*range(24)), (), absent_days=frozenset())
-    assert store.candles(SYMBOL, within(0, 48), limit=50) == candles(*range(24))
+    store.store(hourly(SYMBOL), candles(*range(24)), (), absent_blocks=frozenset())
+    assert store.candles(hourly(SYMBOL), within(0, 48), limit=50) == candles(*range(24))
 
 
 # a server that dies
@@ -128,13 +129,13 @@ def test_a_server_that_is_killed_in_a_transaction_and_started_again_costs_nothin
             server.stop("immediate")
             server.start()
 
-    store.store(SYMBOL, candles(0), (), absent_days=frozenset())
-    store.store(SYMBOL, candles(1, 2), (within(3, 4),), absent_days=frozenset(), fence=restart)
+    store.store(hourly(SYMBOL), candles(0), (), absent_blocks=frozenset())
+    store.store(hourly(SYMBOL), candles(1, 2), (within(3, 4),), absent_blocks=frozenset(), fence=restart)
     assert len(tries) == 2
-    assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(0, 1, 2)
+    assert store.candles(hourly(SYMBOL), within(0, 24), limit=24) == candles(0, 1, 2)
     server.stop("immediate")
     server.start()
-    assert store.coverage(SYMBOL, within(0, 24)).never_printed == (within(3, 4),)
+    assert store.coverage(hourly(SYMBOL), within(0, 24)).never_printed == (within(3, 4),)
     database.close()
 
 

@@ -10,9 +10,9 @@ from candle_collector.adapters.log_events import LogEvents
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.leases import SqlLeases
 from candle_collector.adapters.sql.runs import KEEP_RUNS, SqlRuns
-from candle_collector.domain import windows
 
-from tests.port_contracts.run_store import LATER, NOW, A, B, C, activate, records, run
+from tests.hourly import first_hour_of, ms_of_hour
+from tests.port_contracts.run_store import LATER, NOW, SERIES, A, B, C, activate, records, run
 
 
 def test_a_run_that_ended_is_kept_for_ninety_days_and_an_open_one_until_it_ends(database: Database) -> None:
@@ -27,12 +27,12 @@ def test_a_run_that_ended_is_kept_for_ninety_days_and_an_open_one_until_it_ends(
     runs.create(run(later, created_at=NOW + KEEP_RUNS + timedelta(seconds=1)), [])
     assert runs.runs(limit=5) == [later, C, B]
     assert (runs.symbols(A), runs.occurred("forward#1")) == ([], False)
-    assert len(runs.symbols(B)) == 3
+    assert len(runs.symbols(B)) == len(SERIES)
 
 
 def test_the_end_of_a_run_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "candle_collector")
-    LogEvents("local").collection_ended(run(), {"complete": 3}, windows.first_hour_of("2025-06-01"))
+    LogEvents("local").collection_ended(run(), {"complete": 3}, ms_of_hour(first_hour_of("2025-06-01")))
     LogEvents("local").collection_ended(run(), {}, None)
     with_candles, without = caplog.records
     assert with_candles.getMessage() == "collection ended"

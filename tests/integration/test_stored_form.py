@@ -14,10 +14,12 @@ from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Failure, Outcome, RunState, RunSymbol
-from candle_collector.domain.series import Series
-from candle_collector.domain.windows import Window, first_hour_of
+from candle_collector.domain.run import Failure, Outcome, RunSeries, RunState
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window
 from pynamodb.models import Model
+
+from tests.hourly import HOUR, first_hour_of, hourly
 
 RUN_ID = "01JWNP30F0AAAAAAAAAAAAAAAA"
 AT = "2025-06-01T12:05:30.123456Z"
@@ -30,8 +32,10 @@ RUN: dict[str, Any] = {
     "sk": {"S": "RUN"},
     "version": {"N": "1"},
     "mode": {"S": "backward"},
-    "window": {"S": "2025-01-01T00/2025-01-03T00"},
-    "symbols": {"S": '[["BTCUSDT", true], ["OLDUSDT", false]]'},
+    "start_ms": {"N": "1735689600000"},
+    "end_ms": {"N": "1735862400000"},
+    "closed_ms": {"N": "1735862400000"},
+    "series": {"S": '[["binance:BTCUSDT#1h", true], ["binance:OLDUSDT#1h", false]]'},
     "batch_size": {"N": "1000"},
     "created_at": {"S": AT},
     "deadline": {"S": AT},
@@ -41,13 +45,13 @@ RUN: dict[str, Any] = {
     "clock_offset_ms": {"N": "-12"},
     "state": {"S": "active"},
     "started_at": {"S": AT},
-    "open_symbols": {"SS": ["BTCUSDT"]},
+    "open_series": {"SS": ["binance:BTCUSDT#1h"]},
     "note": {"S": "a note"},
     "expires_at": {"N": "1756555530"},
 }
 SYMBOL: dict[str, Any] = {
     "pk": {"S": f"RUN#{RUN_ID}"},
-    "sk": {"S": "SYM#BTCUSDT"},
+    "sk": {"S": "SERIES#binance:BTCUSDT#1h"},
     "version": {"N": "1"},
     "trading": {"BOOL": True},
     "outcome": {"S": "running"},
@@ -55,30 +59,30 @@ SYMBOL: dict[str, Any] = {
     "claimed_until": {"S": AT},
     "updated_at": {"S": AT},
     "resends": {"N": "1"},
-    "range": {"S": "2025-01-01T00/2025-01-03T00"},
+    "range": {"S": "482136/482184"},
     "stored_before": {"N": "0"},
     "records": {"N": "24"},
     "requests": {"N": "5"},
     "retries": {"N": "3"},
     "attempts": {"N": "0"},
-    "asked_to": {"S": "2025-01-02T00"},
-    "given_up": {"L": [{"S": "2025-01-02T00/2025-01-02T12"}]},
-    "missing": {"L": [{"S": "2025-01-02T00/2025-01-03T00"}]},
-    "missing_hours": {"N": "24"},
+    "asked_to": {"N": "482160"},
+    "given_up": {"L": [{"S": "482160/482172"}]},
+    "missing": {"L": [{"S": "482160/482184"}]},
+    "missing_slots": {"N": "24"},
     "failure": {"S": FAILURE},
-    "first": {"S": "2025-01-01T00"},
-    "last": {"S": "2025-01-01T23"},
+    "first": {"N": "482136"},
+    "last": {"N": "482159"},
     "expires_at": {"N": "1756555530"},
 }
 SERIES: dict[str, Any] = {
     "pk": {"S": "SERIES"},
-    "sk": {"S": "BTCUSDT#1h"},
+    "sk": {"S": "binance:BTCUSDT#1h"},
     "version": {"N": "1"},
-    "first": {"S": "2025-01-01T00"},
-    "last": {"S": "2025-01-01T23"},
-    "absent": {"S": "2024-12-31T00/2025-01-01T00"},
+    "first": {"N": "482136"},
+    "last": {"N": "482159"},
+    "absent": {"S": "482112/482136"},
     "years": {"S": '{"2025": 24}'},
-    "troubles": {"S": '[["2025-01-02T00/2025-01-03T00", 4, "503"]]'},
+    "troubles": {"S": '[["482160/482184", 4, "503"]]'},
 }
 OTHERS: tuple[dict[str, Any], ...] = (
     {"pk": {"S": "RUNS"}, "sk": {"S": RUN_ID}, "version": {"N": "1"}, "at": {"S": AT}},
@@ -129,15 +133,15 @@ def test_a_run_is_read(table: ItemTable) -> None:
     runs = RunsTable(table)
     run = runs.get(RUN_ID)
     assert run is not None
-    assert (run.mode, run.window, run.state) == ("backward", Window(JANUARY, JANUARY + 48), RunState.ACTIVE)
-    assert run.symbols == (RunSymbol("BTCUSDT", trading=True), RunSymbol("OLDUSDT", trading=False))
-    assert (run.open, run.created_at, run.clock_offset_ms) == (frozenset({"BTCUSDT"}), MOMENT, -12)
+    assert (run.mode, run.window(HOUR), run.state) == ("backward", Window(JANUARY, JANUARY + 48), RunState.ACTIVE)
+    assert run.series == (RunSeries(hourly("BTCUSDT"), trading=True), RunSeries(hourly("OLDUSDT"), trading=False))
+    assert (run.open, run.created_at, run.clock_offset_ms) == (frozenset({"binance:BTCUSDT#1h"}), MOMENT, -12)
     assert runs.runs(limit=5) == runs.open_runs() == [RUN_ID]
 
 
 def test_a_symbols_record_is_read_and_written_again_in_the_same_form(table: ItemTable) -> None:
     runs = RunsTable(table, now=lambda: MOMENT)
-    record = runs.symbol(RUN_ID, "BTCUSDT")
+    record = runs.symbol(RUN_ID, hourly("BTCUSDT"))
     assert record is not None
     assert (record.outcome, record.turn, record.claimed_until) == (Outcome.RUNNING, 3, MOMENT)
     assert record.missing == (Window(JANUARY + 24, JANUARY + 48),)
@@ -148,9 +152,9 @@ def test_a_symbols_record_is_read_and_written_again_in_the_same_form(table: Item
 
 def test_a_series_is_read_and_written_again_in_the_same_form(table: ItemTable) -> None:
     store = SeriesTable(table)
-    series = store.get("BTCUSDT")
-    assert series == Series(
-        "BTCUSDT",
+    series = store.get(hourly("BTCUSDT"))
+    assert series == SeriesRecord(
+        hourly("BTCUSDT"),
         first=JANUARY,
         last=JANUARY + 23,
         absent=Window(JANUARY - 24, JANUARY),

@@ -15,10 +15,11 @@ from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.domain.run import RunState
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.errors import CollectorError, StaleTurnError
 
-from tests.port_contracts.run_store import LATER, NOW, A, B, activate, known, records, run
+from tests.hourly import hourly
+from tests.port_contracts.run_store import LATER, NAMES, NOW, A, B, activate, known, records, run
 
 Call = Callable[..., Any]
 
@@ -111,10 +112,10 @@ def test_a_step_whose_reply_is_lost_is_known_as_ones_own(runs: RunsTable, leases
 
 def test_a_record_of_a_series_whose_reply_is_lost_is_known_as_ones_own(series: SeriesTable, calls: Calls) -> None:
     calls.twice = 1
-    written = series.put(Series("BTCUSDT", first=1, last=2))
+    written = series.put(SeriesRecord(hourly("BTCUSDT"), first=1, last=2))
     calls.twice = 1
     again = series.put(replace(written, last=3))
-    assert (series.get("BTCUSDT").last, series.get("BTCUSDT").revision) == (3, again.revision)
+    assert (series.get(hourly("BTCUSDT")).last, series.get(hourly("BTCUSDT")).revision) == (3, again.revision)
     with pytest.raises(StaleTurnError):
         series.put(replace(written, last=4))
 
@@ -131,7 +132,7 @@ def test_a_write_that_meets_another_one_is_done_again(
     calls.conflicts = 2
     assert runs.put_symbol(replace(known(runs), records=7)).records == 7
     calls.conflicts = 2
-    series.put(Series("BTCUSDT"))
+    series.put(SeriesRecord(hourly("BTCUSDT")))
     calls.conflicts = 2
     assert runs.end(A, at=LATER, counts={}) is True
     calls.conflicts = 8
@@ -143,11 +144,11 @@ def test_a_write_that_meets_another_one_is_done_again(
     "read",
     [
         lambda table: RunsTable(table).get(A),
-        lambda table: RunsTable(table).symbol(A, "BTCUSDT"),
+        lambda table: RunsTable(table).symbol(A, hourly("BTCUSDT")),
         lambda table: RunsTable(table).symbols(A),
         lambda table: RunsTable(table).open_runs(),
         lambda table: RunsTable(table).occurred("forward#1"),
-        lambda table: SeriesTable(table).get("BTCUSDT"),
+        lambda table: SeriesTable(table).get(hourly("BTCUSDT")),
         lambda table: list(SeriesTable(table).all()),
         lambda table: LeaseTable(table).holder(NOW),
     ],
@@ -169,7 +170,9 @@ def test_a_record_of_a_symbol_that_a_dead_trigger_never_wrote_ages_too(table: It
     runs = RunsTable(table, now=lambda: LATER)
     runs.create(run(), [])
     runs.put_symbol(records()[0])
-    item = table.client.get_item(TableName="runs", Key={"pk": {"S": f"RUN#{A}"}, "sk": {"S": "SYM#BTCUSDT"}})["Item"]
+    item = table.client.get_item(TableName="runs", Key={"pk": {"S": f"RUN#{A}"}, "sk": {"S": f"SERIES#{NAMES[0]}"}})[
+        "Item"
+    ]
     assert item["expires_at"] == {"N": str(int((LATER + timedelta(days=90)).timestamp()))}
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from candle_collector.domain.series import series_named
 from sqlalchemy import NullPool, create_engine, text
 
 from tests.kills.server import Aim, Start
@@ -176,8 +177,8 @@ class Stored:
                 )
             )
             self.outcomes: dict[tuple[str, str], str] = {
-                (run_id, symbol): outcome
-                for run_id, symbol, outcome in rows("SELECT run_id, symbol, outcome FROM run_symbols")
+                (run_id, series_named(series).symbol): outcome
+                for run_id, series, outcome in rows("SELECT run_id, series, outcome FROM run_series")
             }
             self.runs: dict[str, dict[str, Any]] = {
                 run_id: json.loads(body) for run_id, body in rows("SELECT run_id, body FROM runs ORDER BY run_id")

@@ -38,6 +38,7 @@ from tests.bench.turns import NOW, RUN_ID, begin_run
 from tests.bench.worker_cpu import SYMBOL, dynamodb_in_memory
 from tests.explore import quick_moto
 from tests.fakes.rate_limiter import FakeEventBus, FakeRateLimiter
+from tests.hourly import hourly
 from tests.integration import functions
 from tests.model.setting import Place
 
@@ -278,7 +279,7 @@ def _work(shared: _Shared) -> None:
         patched.setattr(bootstrap, "container", lambda: worker.container)
         patched.setattr(BotocoreStubber, "__call__", lambda *call, **options: worker.answer(answered, *call, **options))
         try:
-            worker.turn(SymbolMessage(RUN_ID, WARM_UP, 1))
+            worker.turn(SymbolMessage(RUN_ID, hourly(WARM_UP), 1))
         except AssertionError:
             shared.ready.abort()
             raise
@@ -298,7 +299,7 @@ def _take_all(worker: _Worker, queue: Any) -> None:
         if message is None and more:
             name = queue.get()
             more = bool(name)
-            message = SymbolMessage(RUN_ID, name, 1) if name else None
+            message = SymbolMessage(RUN_ID, hourly(name), 1) if name else None
         if message:
             worker.turn(message)
         else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from candle_collector.domain.plan import plan_requests, window_hours
-from candle_collector.domain.windows import HOURS_A_DAY, Window
+from candle_collector.domain.plan import plan_requests, window_slots
+from candle_collector.domain.windows import Window
 
+from tests.hourly import HOUR, HOURS_A_DAY
 from tests.model.figures import Cpu, Sizes, figures
 from tests.model.published import (
     BATCH_WRITE,
@@ -34,8 +35,8 @@ class Job:
     @property
     def days_of_batches(self) -> list[int]:
         """The days that each batch of a symbol writes, as the collector plans them."""
-        spans = plan_requests((Window(0, self.hours),), window_hours("backward", BATCH))
-        return [-(-span.hours // HOURS_A_DAY) for span in spans]
+        spans = plan_requests((Window(0, self.hours),), window_slots("backward", BATCH), HOUR.block_slots)
+        return [-(-span.slots // HOURS_A_DAY) for span in spans]
 
     @property
     def requests(self) -> int:

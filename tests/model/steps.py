@@ -8,8 +8,12 @@ from collections import Counter
 ITEMS_A_BATCH_WRITE = 25
 """The most of a BatchWriteItem (AWS's limit)."""
 
-SETUP = ("GetItem", "GetItem", "UpdateItem", "GetItem", "Query", "PutItem", "UpdateItem")
-"""The run, the symbol's record, its claim, the series' record, its coverage, and both records brought up to it."""
+SETUP = ("GetItem", "GetItem", "UpdateItem", "GetItem", "Query", "Query", "PutItem", "UpdateItem")
+"""The run, the series' record in it, its claim, the series' own record, its coverage by the records of the years and by
+the masks of what they lack, and both records brought up to it."""
+
+COVERAGE = ("PutItem",)
+"""The coverage record of the batch's year."""
 
 RESERVE = ("UpdateItem",)
 GRANT = ("GetItem",)
@@ -29,8 +33,8 @@ def batch_writes(days: int) -> int:
 
 
 def store(days: int, *, is_last: bool) -> tuple[str, ...]:
-    """Return the calls that store a batch: the record read, the days written, and how far the symbol is."""
-    return ("GetItem", *["BatchWriteItem"] * batch_writes(days), *NOTE[: 1 if is_last else 2])
+    """Return the calls that store a batch: the record read, days and coverage written, and how far the run is."""
+    return ("GetItem", *["BatchWriteItem"] * batch_writes(days), *COVERAGE, *NOTE[: 1 if is_last else 2])
 
 
 def of_turn(days: list[int]) -> Counter[str]:

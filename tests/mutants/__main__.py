@@ -24,7 +24,10 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 CONTROL = Mutant(
-    f"{PACKAGE}/domain/windows.py", "HOURS_A_DAY = 24", "HOURS_A_DAY = 23", tests=("tests/unit/test_dates.py",)
+    f"{PACKAGE}/domain/interval.py",
+    "DAY_MS = 24 * HOUR_MS",
+    "DAY_MS = 23 * HOUR_MS",
+    tests=("tests/unit/test_dates.py",),
 )
 """It must be noticed in every copy, or the tests read other code than what is changed."""
 

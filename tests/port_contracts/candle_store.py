@@ -1,23 +1,29 @@
-"""What a store of candles promises."""
+"""What a store of candles promises, of each interval."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.interval import Interval, interval_named
 from candle_collector.domain.progress import Revision
-from candle_collector.domain.windows import Window
+from candle_collector.domain.series import Series
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import CandleStore, Revised
 
 from tests.fakes.exchange import synthetic_candle
+from tests.hourly import first_hour_of
 
-MIDNIGHT = windows.first_hour_of("2025-03-01")
+MIDNIGHT = first_hour_of("2025-03-01")
 DAY = "2025-03-01"
 AT = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
 SYMBOL = "BTCUSDT"
+NONE: frozenset[int] = frozenset()
 
 
 def candles(*hours: int) -> list[Candle]:
@@ -28,167 +34,267 @@ def within(start: int, end: int) -> Window:
     return Window(MIDNIGHT + start, MIDNIGHT + end)
 
 
+@dataclass(frozen=True)
+class Slots:
+    """Slots of a series, counted from the first of a block in February or March 2025."""
+
+    series: Series
+
+    @classmethod
+    def of(cls, interval: Interval, symbol: str = SYMBOL) -> Slots:
+        return cls(Series(symbol, interval))
+
+    @property
+    def size(self) -> int:
+        """How many slots a block has."""
+        return self.series.interval.block_slots
+
+    @property
+    def first(self) -> int:
+        slot = self.series.interval.first_of_day(DAY)
+        return slot - slot % self.size
+
+    def candles(self, *slots: int) -> list[Candle]:
+        return [synthetic_candle(self.series.symbol, self.first + slot) for slot in slots]
+
+    def within(self, start: int, end: int) -> Window:
+        return Window(self.first + start, self.first + end)
+
+    def windows(self, slots: Iterable[int]) -> Windows:
+        return windows.from_slots(self.first + slot for slot in slots)
+
+    def blocks(self, *numbers: int) -> frozenset[int]:
+        """Return the blocks that are so many behind the first."""
+        return frozenset(self.first // self.size + number for number in numbers)
+
+
+def lost() -> None:
+    """Refuse a write."""
+    raise StaleTurnError("the claim is over")
+
+
 class CandleStoreContract:
     """Tests of whatever the fixture `store` gives."""
 
-    def test_an_empty_store_knows_nothing(self, store: CandleStore) -> None:
-        known = store.coverage(SYMBOL, within(0, 48))
-        assert (known.stored, known.never_printed, known.days) == ((), (), frozenset())
-        assert store.candles(SYMBOL, within(0, 48), limit=10) == []
+    @pytest.fixture(params=["1m", "5m", "1h", "1d"])
+    def slots(self, request: pytest.FixtureRequest) -> Slots:
+        return Slots.of(interval_named(request.param))
 
-    def test_candles_are_read_back_as_they_were_stored(self, store: CandleStore) -> None:
-        odd = synthetic_candle(SYMBOL, MIDNIGHT + 7)._replace(offset_ms=1_694_789, volume="0.00000001")
-        store.store(SYMBOL, [*candles(3, 30), odd], (), absent_days=frozenset())
-        assert store.candles(SYMBOL, within(0, 48), limit=10) == [*candles(3), odd, *candles(30)]
+    def test_an_empty_store_knows_nothing(self, store: CandleStore, slots: Slots) -> None:
+        for window in (slots.within(0, 2 * slots.size), slots.within(0, 40 * slots.size)):
+            known = store.coverage(slots.series, window)
+            assert (known.stored, known.never_printed, known.blocks) == ((), (), NONE)
+            assert store.candles(slots.series, window, limit=10) == []
 
-    def test_coverage_is_that_of_whole_days(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(-1, 3, 4, 23, 24), (within(5, 7),), absent_days=frozenset())
-        known = store.coverage(SYMBOL, within(10, 11))
-        assert known.stored == (within(3, 5), within(23, 24))
-        assert known.never_printed == (within(5, 7),)
-        assert known.days == {DAY}
+    def test_candles_are_read_back_as_they_were_stored(self, store: CandleStore, slots: Slots) -> None:
+        odd = slots.candles(7)[0]._replace(offset_ms=1_694_789, volume="0.00000001")
+        far = slots.size + 6
+        store.store(slots.series, [*slots.candles(3, far), odd], (), absent_blocks=NONE)
+        found = store.candles(slots.series, slots.within(0, 2 * slots.size), limit=10)
+        assert found == [*slots.candles(3), odd, *slots.candles(far)]
 
-    def test_a_window_without_hours_touches_no_day(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
-        assert store.coverage(SYMBOL, within(3, 3)).days == frozenset()
-        assert store.candles(SYMBOL, within(3, 3), limit=5) == []
+    def test_coverage_is_that_of_whole_blocks(self, store: CandleStore, slots: Slots) -> None:
+        last = slots.size - 1
+        store.store(slots.series, slots.candles(-1, 3, 4, last, last + 1), (slots.within(5, 7),), absent_blocks=NONE)
+        known = store.coverage(slots.series, slots.within(10, 11))
+        assert known.stored == slots.windows((3, 4, last))
+        assert known.never_printed == (slots.within(5, 7),)
+        assert known.blocks == slots.blocks(0)
 
-    def test_a_window_that_ends_at_midnight_does_not_touch_the_next_day(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(23, 24), (), absent_days=frozenset())
-        known = store.coverage(SYMBOL, within(0, 24))
-        assert known.stored == (within(23, 24),)
-        assert known.days == {DAY}
+    def test_a_window_without_slots_touches_no_block(self, store: CandleStore, slots: Slots) -> None:
+        store.store(slots.series, slots.candles(3), (), absent_blocks=NONE)
+        assert store.coverage(slots.series, slots.within(3, 3)).blocks == NONE
+        assert store.candles(slots.series, slots.within(3, 3), limit=5) == []
 
-    def test_a_stored_value_stays(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
-        other = synthetic_candle(SYMBOL, MIDNIGHT + 3)._replace(close="1", trade_count=1)
-        store.store(SYMBOL, [other, *candles(4)], (), absent_days=frozenset())
-        assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(3, 4)
+    def test_a_window_that_ends_with_a_block_does_not_touch_the_next(self, store: CandleStore, slots: Slots) -> None:
+        last = slots.size - 1
+        store.store(slots.series, slots.candles(last, last + 1), (), absent_blocks=NONE)
+        known = store.coverage(slots.series, slots.within(0, slots.size))
+        assert known.stored == slots.windows([last])
+        assert known.blocks == slots.blocks(0)
 
-    def test_hours_are_added_to_a_day_one_after_the_other_in_any_order(self, store: CandleStore) -> None:
-        for hour in (5, 0, 23, 11):
-            store.store(SYMBOL, candles(hour), (), absent_days=frozenset())
-        assert store.candles(SYMBOL, within(0, 24), limit=24) == candles(0, 5, 11, 23)
-        expected = windows.from_hours(MIDNIGHT + hour for hour in (0, 5, 11, 23))
-        assert store.coverage(SYMBOL, within(0, 24)).stored == expected
+    def test_coverage_of_years_is_exact(self, store: CandleStore, slots: Slots) -> None:
+        """As it is stored, then as another reads it, then with what was added since."""
+        size, series = slots.size, slots.series
+        far = max(365 * series.interval.slots_a_day, 60 * size)
+        ends = [0, 1, size - 1, *range(3 * size, 9 * size), far, far + 1]
+        gone = slots.windows(range(20 * size, 29 * size + 3))
+        known = series.interval.blocks_in((*slots.windows(ends), *gone))
+        whole = slots.within(-far, 2 * far)
+        store.store(series, slots.candles(*ends), gone, absent_blocks=slots.blocks(*range(40)))
+        for _ in range(2):
+            found = store.coverage(series, whole)
+            assert (found.stored, found.never_printed, found.blocks) == (slots.windows(ends), gone, known)
+        more = range(2, size - 1)
+        store.store(series, slots.candles(*more), (), absent_blocks=NONE)
+        assert store.coverage(series, whole).stored == slots.windows([*ends, *more])
 
-    def test_storing_again_changes_nothing(self, store: CandleStore) -> None:
+    def test_a_stored_value_stays(self, store: CandleStore, slots: Slots) -> None:
+        store.store(slots.series, slots.candles(3), (), absent_blocks=NONE)
+        other = slots.candles(3)[0]._replace(close="1", trade_count=1)
+        store.store(slots.series, [other, *slots.candles(4)], (), absent_blocks=NONE)
+        assert store.candles(slots.series, slots.within(0, slots.size), limit=24) == slots.candles(3, 4)
+
+    def test_what_seems_absent_and_is_not_stays(self, store: CandleStore, slots: Slots) -> None:
+        """Of a part of a block: only one that is whole is written without a look."""
+        store.store(slots.series, slots.candles(3), (), absent_blocks=NONE)
+        other = slots.candles(3)[0]._replace(close="1", trade_count=1)
+        store.store(slots.series, [other, *slots.candles(4)], (slots.within(5, 6),), absent_blocks=slots.blocks(0))
+        assert store.candles(slots.series, slots.within(0, slots.size), limit=24) == slots.candles(3, 4)
+        assert store.coverage(slots.series, slots.within(0, 1)).never_printed == (slots.within(5, 6),)
+
+    def test_slots_are_added_to_a_block_one_after_the_other_in_any_order(
+        self, store: CandleStore, slots: Slots
+    ) -> None:
+        added = (5, 0, slots.size - 1, 11)
+        for slot in added:
+            store.store(slots.series, slots.candles(slot), (), absent_blocks=NONE)
+        assert store.candles(slots.series, slots.within(0, slots.size), limit=24) == slots.candles(*sorted(added))
+        assert store.coverage(slots.series, slots.within(0, slots.size)).stored == slots.windows(added)
+
+    def test_storing_again_changes_nothing(self, store: CandleStore, slots: Slots) -> None:
+        second = range(slots.size, 2 * slots.size)
         for _ in range(3):
-            store.store(SYMBOL, candles(1, 2), (within(3, 4),), absent_days=frozenset())
-            store.store(SYMBOL, candles(*range(24, 48)), (), absent_days=frozenset({"2025-03-02"}))
-        assert store.candles(SYMBOL, within(0, 48), limit=50) == candles(1, 2, *range(24, 48))
-        assert store.coverage(SYMBOL, within(0, 24)).never_printed == (within(3, 4),)
+            store.store(slots.series, slots.candles(1, 2), (slots.within(3, 4),), absent_blocks=NONE)
+            store.store(slots.series, slots.candles(*second), (), absent_blocks=slots.blocks(1))
+        both = slots.within(0, 2 * slots.size)
+        assert store.candles(slots.series, both, limit=150) == slots.candles(1, 2, *second)
+        assert store.coverage(slots.series, slots.within(0, slots.size)).never_printed == (slots.within(3, 4),)
 
-    def test_never_printed_hours_alone_make_a_day_known(self, store: CandleStore) -> None:
-        store.store(SYMBOL, [], (within(22, 26),), absent_days=frozenset())
-        known = store.coverage(SYMBOL, within(0, 48))
-        assert known.never_printed == (within(22, 26),)
+    def test_never_printed_slots_alone_make_a_block_known(self, store: CandleStore, slots: Slots) -> None:
+        gone, both = slots.within(slots.size - 2, slots.size + 2), slots.within(0, 2 * slots.size)
+        store.store(slots.series, [], (gone,), absent_blocks=NONE)
+        known = store.coverage(slots.series, both)
+        assert known.never_printed == (gone,)
         assert known.stored == ()
-        assert known.days == {DAY, "2025-03-02"}
-        assert store.candles(SYMBOL, within(0, 48), limit=10) == []
+        assert known.blocks == slots.blocks(0, 1)
+        assert store.candles(slots.series, both, limit=10) == []
 
-    def test_many_whole_days_are_stored_exactly(self, store: CandleStore) -> None:
-        hours = range(24 * 60)
-        days = frozenset(windows.day_of(MIDNIGHT + hour) for hour in hours)
-        store.store(SYMBOL, candles(*hours), (), absent_days=days)
-        assert store.coverage(SYMBOL, within(0, 24 * 60)).stored == (within(0, 24 * 60),)
-        assert store.candles(SYMBOL, within(0, 24 * 60), limit=2000) == candles(*hours)
+    def test_many_whole_blocks_are_stored_exactly(self, store: CandleStore, slots: Slots) -> None:
+        end = slots.size * 60
+        store.store(slots.series, slots.candles(*range(end)), (), absent_blocks=slots.blocks(*range(60)))
+        assert store.coverage(slots.series, slots.within(0, end)).stored == (slots.within(0, end),)
+        assert store.candles(slots.series, slots.within(0, end), limit=5000) == slots.candles(*range(end))
 
-    def test_a_range_of_half_days_is_stored_exactly(self, store: CandleStore) -> None:
-        hours = range(5, 24 * 3 + 7)
-        days = frozenset(windows.day_of(MIDNIGHT + hour) for hour in hours)
-        store.store(SYMBOL, candles(*hours), (), absent_days=days)
-        assert store.candles(SYMBOL, within(0, 24 * 4), limit=2000) == candles(*hours)
+    def test_a_range_of_half_blocks_is_stored_exactly(self, store: CandleStore, slots: Slots) -> None:
+        stored = range(5, slots.size * 3 + 7)
+        store.store(slots.series, slots.candles(*stored), (), absent_blocks=slots.blocks(*range(4)))
+        assert store.candles(slots.series, slots.within(0, slots.size * 4), limit=2000) == slots.candles(*stored)
 
-    def test_a_limit_gives_the_oldest_or_the_newest_in_order(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(*range(2, 90, 3)), (), absent_days=frozenset())
-        assert store.candles(SYMBOL, within(0, 90), limit=3) == candles(2, 5, 8)
-        assert store.candles(SYMBOL, within(0, 90), limit=3, newest=True) == candles(83, 86, 89)
-        assert store.candles(SYMBOL, within(3, 85), limit=100) == candles(*range(5, 85, 3))
-        assert store.candles(SYMBOL, within(3, 85), limit=2, newest=True) == candles(80, 83)
-        assert store.candles(SYMBOL, within(0, 90), limit=0) == []
+    def test_a_limit_gives_the_oldest_or_the_newest_in_order(self, store: CandleStore, slots: Slots) -> None:
+        series = slots.series
+        store.store(series, slots.candles(*range(2, 90, 3)), (), absent_blocks=NONE)
+        assert store.candles(series, slots.within(0, 90), limit=3) == slots.candles(2, 5, 8)
+        assert store.candles(series, slots.within(0, 90), limit=3, newest=True) == slots.candles(83, 86, 89)
+        assert store.candles(series, slots.within(3, 85), limit=100) == slots.candles(*range(5, 85, 3))
+        assert store.candles(series, slots.within(3, 85), limit=2, newest=True) == slots.candles(80, 83)
+        assert store.candles(series, slots.within(0, 90), limit=0) == []
 
-    def test_columns_are_those_of_the_candles(self, store: CandleStore) -> None:
-        assert store.columns(SYMBOL, within(0, 48)).candles() == []
-        odd = synthetic_candle(SYMBOL, MIDNIGHT + 7)._replace(offset_ms=1_694_789, volume="0.00000001")
-        hours = [*range(2, 7), *range(9, 24 * 70, 5)]
-        store.store(SYMBOL, [odd, *candles(*hours)], (within(8, 9),), absent_days=frozenset())
-        store.store("ETHUSDT", candles(3, 8), (), absent_days=frozenset())
-        for window in (within(0, 24 * 80), within(3, 25), within(7, 8), within(8, 9), within(-90, 2), within(5, 5)):
-            found = store.candles(SYMBOL, window, limit=2000)
-            assert store.columns(SYMBOL, window).candles() == found
-        assert odd in store.columns(SYMBOL, within(3, 25)).candles()
+    def test_columns_are_those_of_the_candles(self, store: CandleStore, slots: Slots) -> None:
+        series = slots.series
+        assert store.columns(series, slots.within(0, 48)).candles() == []
+        odd = slots.candles(7)[0]._replace(offset_ms=1_694_789, volume="0.00000001")
+        stored = [*range(2, 7), *range(9, 1680, 5)]
+        store.store(series, [odd, *slots.candles(*stored)], (slots.within(8, 9),), absent_blocks=NONE)
+        store.store(series._replace(symbol="ETHUSDT"), slots.candles(3, 8), (), absent_blocks=NONE)
+        for start, end in ((0, 2000), (3, 25), (7, 8), (8, 9), (-90, 2), (5, 5)):
+            window = slots.within(start, end)
+            assert store.columns(series, window).candles() == store.candles(series, window, limit=2000)
+        assert store.columns(series, slots.within(3, 25)).candles()[4] == odd
 
-    def test_a_limit_looks_over_gaps_as_far_as_it_needs(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(0, 24 * 400), (), absent_days=frozenset())
-        assert store.candles(SYMBOL, within(0, 24 * 500), limit=2) == candles(0, 24 * 400)
-        assert store.candles(SYMBOL, within(0, 24 * 500), limit=2, newest=True) == candles(0, 24 * 400)
+    def test_a_limit_looks_over_gaps_as_far_as_it_needs(self, store: CandleStore, slots: Slots) -> None:
+        ends, whole = slots.candles(0, 400 * slots.size), slots.within(0, 500 * slots.size)
+        store.store(slots.series, ends, (), absent_blocks=NONE)
+        assert store.candles(slots.series, whole, limit=2) == ends
+        assert store.candles(slots.series, whole, limit=2, newest=True) == ends
 
-    def test_a_fence_that_is_down_keeps_everything_out(self, store: CandleStore) -> None:
-        def lost() -> None:
-            raise StaleTurnError("the claim is over")
-
-        for absent_days in (frozenset[str](), frozenset({windows.day_of(MIDNIGHT)})):
+    def test_a_fence_that_is_down_keeps_everything_out(self, store: CandleStore, slots: Slots) -> None:
+        size = slots.size
+        for absent_blocks in (NONE, slots.blocks(0)):
             with pytest.raises(StaleTurnError):
-                store.store(SYMBOL, candles(*range(24)), (within(30, 32),), absent_days=absent_days, fence=lost)
-        assert store.coverage(SYMBOL, within(0, 48)).days == frozenset()
+                store.store(
+                    slots.series,
+                    slots.candles(*range(size)),
+                    (slots.within(size + 6, size + 8),),
+                    absent_blocks=absent_blocks,
+                    fence=lost,
+                )
+        assert store.coverage(slots.series, slots.within(0, 2 * size)).blocks == NONE
 
-    def test_the_first_and_the_last_stored_hour_are_found(self, store: CandleStore) -> None:
-        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (None, None)
-        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
-        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT + 3, MIDNIGHT + 3)
-        store.store(SYMBOL, candles(-5000, -4999, 900, 5023), (), absent_days=frozenset())
-        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT - 5000, MIDNIGHT + 5023)
+    def test_the_first_and_the_last_stored_slot_are_found(self, store: CandleStore, slots: Slots) -> None:
+        series, first = slots.series, slots.first
+        assert (store.first_slot(series), store.last_slot(series)) == (None, None)
+        store.store(series, slots.candles(3), (), absent_blocks=NONE)
+        assert (store.first_slot(series), store.last_slot(series)) == (first + 3, first + 3)
+        store.store(series, slots.candles(-5000, -4999, 900, 5023), (), absent_blocks=NONE)
+        assert (store.first_slot(series), store.last_slot(series)) == (first - 5000, first + 5023)
 
-    def test_hours_that_were_never_printed_are_neither_first_nor_last(self, store: CandleStore) -> None:
-        store.store(SYMBOL, [], (within(-24 * 90, -1), within(30, 24 * 40)), absent_days=frozenset())
-        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (None, None)
-        store.store(SYMBOL, candles(-1, 25), (), absent_days=frozenset())
-        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT - 1, MIDNIGHT + 25)
+    def test_slots_that_were_never_printed_are_neither_first_nor_last(self, store: CandleStore, slots: Slots) -> None:
+        series, size = slots.series, slots.size
+        store.store(series, [], (slots.within(-90 * size, -1), slots.within(30, 40 * size)), absent_blocks=NONE)
+        assert (store.first_slot(series), store.last_slot(series)) == (None, None)
+        store.store(series, slots.candles(-1, 25), (), absent_blocks=NONE)
+        assert (store.first_slot(series), store.last_slot(series)) == (slots.first - 1, slots.first + 25)
 
-    def test_a_candle_is_replaced_while_it_is_as_it_was_read_and_both_values_are_kept(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(3, 4, 30), (within(5, 6),), absent_days=frozenset())
-        pairs = [Revision(old, old._replace(volume="36", trade_count=9)) for old in candles(3, 30)]
+    def test_a_candle_is_replaced_while_it_is_as_it_was_read_and_both_values_are_kept(
+        self, store: CandleStore, slots: Slots
+    ) -> None:
+        series, far, both = slots.series, slots.size + 6, slots.within(0, 2 * slots.size)
+        store.store(series, slots.candles(3, 4, far), (slots.within(5, 6),), absent_blocks=NONE)
+        pairs = [Revision(old, old._replace(volume="36", trade_count=9)) for old in slots.candles(3, far)]
         for run_id in ("RUN1", "RUN1", "RUN2"):  # the second and the third find nothing as they read it
-            store.revise(SYMBOL, pairs, run_id=run_id, at=AT, fence=lambda: None)
-        now = [pairs[0].offered, *candles(4), pairs[1].offered]
-        assert store.candles(SYMBOL, within(0, 48), limit=10) == now
-        assert store.revised(SYMBOL) == [Revised(pair, "RUN1", AT) for pair in pairs]
+            store.revise(series, pairs, run_id=run_id, at=AT, fence=lambda: None)
+        now = [pairs[0].offered, *slots.candles(4), pairs[1].offered]
+        assert store.candles(series, both, limit=10) == now
+        assert store.revised(series) == [Revised(pair, "RUN1", AT) for pair in pairs]
         later = Revision(pairs[0].offered, pairs[0].offered._replace(volume="40"))
-        store.revise(SYMBOL, [later], run_id="RUN3", at=AT, fence=lambda: None)
-        assert store.revised(SYMBOL)[:2] == [Revised(pairs[0], "RUN1", AT), Revised(later, "RUN3", AT)]
-        known = store.coverage(SYMBOL, within(0, 48))
-        assert (known.stored, known.never_printed) == ((within(3, 5), within(30, 31)), (within(5, 6),))
-        assert (store.first_hour(SYMBOL), store.last_hour(SYMBOL)) == (MIDNIGHT + 3, MIDNIGHT + 30)
+        store.revise(series, [later], run_id="RUN3", at=AT, fence=lambda: None)
+        assert store.revised(series)[:2] == [Revised(pairs[0], "RUN1", AT), Revised(later, "RUN3", AT)]
+        known = store.coverage(series, both)
+        assert (known.stored, known.never_printed) == (slots.windows((3, 4, far)), (slots.within(5, 6),))
+        assert (store.first_slot(series), store.last_slot(series)) == (slots.first + 3, slots.first + far)
 
-    def test_what_was_replaced_of_some_hours_is_found(self, store: CandleStore) -> None:
-        hours = (0, 3, 23, 24, 47, 48)
-        store.store(SYMBOL, candles(*hours), (), absent_days=frozenset())
-        pairs = [Revision(old, old._replace(volume="36")) for old in candles(*hours)]
-        store.revise(SYMBOL, pairs, run_id="RUN1", at=AT, fence=lambda: None)
+    def test_a_replaced_candle_stays_where_more_is_stored(self, store: CandleStore, slots: Slots) -> None:
+        (old,) = slots.candles(3)
+        store.store(slots.series, [old], (), absent_blocks=NONE)
+        new = old._replace(volume="36", trade_count=9)
+        store.revise(slots.series, [Revision(old, new)], run_id="RUN1", at=AT, fence=lambda: None)
+        store.store(slots.series, [old, *slots.candles(4)], (slots.within(5, 6),), absent_blocks=NONE)
+        assert store.candles(slots.series, slots.within(0, slots.size), limit=24) == [new, *slots.candles(4)]
+
+    def test_what_was_replaced_of_some_slots_is_found(self, store: CandleStore, slots: Slots) -> None:
+        series, stored = slots.series, (0, 3, 23, 24, 47, 48)
+        store.store(series, slots.candles(*stored), (), absent_blocks=NONE)
+        pairs = [Revision(old, old._replace(volume="36")) for old in slots.candles(*stored)]
+        store.revise(series, pairs, run_id="RUN1", at=AT, fence=lambda: None)
         for window, expected in [((0, 48), pairs[:5]), ((3, 24), pairs[1:3]), ((4, 23), []), ((24, 24), [])]:
-            assert [item.revision for item in store.revised(SYMBOL, within(*window))] == expected
+            assert [item.revision for item in store.revised(series, slots.within(*window))] == expected
 
-    def test_nothing_is_replaced_behind_a_fence_or_where_nothing_is_stored(self, store: CandleStore) -> None:
-        def lost() -> None:
-            raise StaleTurnError("the claim is over")
-
-        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
-        pair = Revision(candles(3)[0], candles(3)[0]._replace(volume="36"))
+    def test_nothing_is_replaced_behind_a_fence_or_where_nothing_is_stored(
+        self, store: CandleStore, slots: Slots
+    ) -> None:
+        series = slots.series
+        store.store(series, slots.candles(3), (), absent_blocks=NONE)
+        old, other = slots.candles(3, 7)
         with pytest.raises(StaleTurnError):
-            store.revise(SYMBOL, [pair], run_id="RUN1", at=AT, fence=lost)
-        nowhere = Revision(candles(7)[0], candles(7)[0]._replace(volume="36"))
-        store.revise(SYMBOL, [nowhere], run_id="RUN1", at=AT, fence=lambda: None)
-        assert store.candles(SYMBOL, within(0, 48), limit=10) == candles(3)
-        assert store.revised(SYMBOL) == []
+            store.revise(series, [Revision(old, old._replace(volume="36"))], run_id="RUN1", at=AT, fence=lost)
+        nowhere = Revision(other, other._replace(volume="36"))
+        store.revise(series, [nowhere], run_id="RUN1", at=AT, fence=lambda: None)
+        assert store.candles(series, slots.within(0, 2 * slots.size), limit=10) == [old]
+        assert store.revised(series) == []
 
-    def test_symbols_do_not_meet(self, store: CandleStore) -> None:
-        store.store(SYMBOL, candles(3), (), absent_days=frozenset())
-        for other in ("BTCUSD", "BTCUSDTX", "ETHUSDT", "\u5e01USDT"):
-            assert store.coverage(other, within(0, 24)).days == frozenset()
-            assert store.candles(other, within(0, 24), limit=10) == []
-            assert (store.first_hour(other), store.last_hour(other)) == (None, None)
+    def test_series_do_not_meet(self, store: CandleStore, slots: Slots) -> None:
+        store.store(slots.series, slots.candles(3), (), absent_blocks=NONE)
+        intervals = [slots.series._replace(interval=other) for other in Interval if other != slots.series.interval]
+        symbols = [slots.series._replace(symbol=name) for name in ("BTCUSD", "BTCUSDTX", "ETHUSDT", "\u5e01USDT")]
+        for other in (*intervals, *symbols, slots.series._replace(market="another")):
+            same = Slots(other)
+            for end in (same.size, 40 * same.size):
+                assert store.coverage(other, same.within(0, end)).blocks == NONE
+            assert store.candles(other, same.within(0, same.size), limit=10) == []
+            assert (store.first_slot(other), store.last_slot(other)) == (None, None)
 
-    def test_a_symbol_in_letters_beyond_ascii_is_stored_like_any(self, store: CandleStore) -> None:
-        store.store("\u5e01\u5b89USDT", candles(3), (), absent_days=frozenset())
-        assert store.candles("\u5e01\u5b89USDT", within(0, 24), limit=10) == candles(3)
+    def test_a_symbol_in_letters_beyond_ascii_is_stored_like_any(self, store: CandleStore, slots: Slots) -> None:
+        letters = Slots.of(slots.series.interval, "\u5e01\u5b89USDT")
+        store.store(letters.series, letters.candles(3), (), absent_blocks=NONE)
+        assert store.candles(letters.series, letters.within(0, letters.size), limit=10) == letters.candles(3)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.ports import CollectQueue
 
-MESSAGES = [SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", f"S{number:02}USDT", number + 1) for number in range(25)]
+from tests.hourly import hourly
+
+MESSAGES = [
+    SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", Series(f"S{turn:02}USDT", interval), turn)
+    for turn, interval in zip(range(1, 26), itertools.cycle([Interval.HOUR, Interval.MINUTE]), strict=False)
+]
 
 Received = Callable[[], list[SymbolMessage]]
 
@@ -31,6 +39,6 @@ class CollectQueueContract:
         assert received() == []
 
     def test_a_symbol_in_letters_beyond_ascii_arrives(self, queue: CollectQueue, received: Received) -> None:
-        message = SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", "\u5e01\u5b89\u4eba\u751fUSDT", 1)
+        message = SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", hourly("\u5e01\u5b89\u4eba\u751fUSDT"), 1)
         queue.enqueue([message])
         assert received() == [message]

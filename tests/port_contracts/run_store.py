@@ -9,24 +9,32 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from candle_collector.domain.comparison import Comparison, Difference
-from candle_collector.domain.run import Failure, Outcome, Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import LeaseStore, RunStore
 
+from tests.hourly import hourly, ms_of_hour
+
 NOW = datetime(2025, 6, 1, 12, 5, 30, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=60)
 A, B, C = "01JWNP30F0AAAAAAAAAAAAAAAA", "01JWNP30F0BBBBBBBBBBBBBBBB", "01JWNP30F0CCCCCCCCCCCCCCCC"
-NAMES = ("BTCUSDT", "ETHUSDT", "\u5e01USDT")
+SERIES = (Series("BTCUSDT", Interval.MINUTE), hourly("BTCUSDT"), hourly("ETHUSDT"), hourly("\u5e01USDT"))
+MINUTES, BTC, ETH, OTHER = SERIES
+NAMES = tuple(map(str, SERIES))
+NOWHERE = hourly("NOPEUSDT")
 
 
 def run(run_id: str = A, **changes: object) -> Run:
     made = Run(
         run_id,
         "backward",
-        480_000,
-        490_000,
-        tuple(RunSymbol(name, trading=name != "ETHUSDT") for name in NAMES),
+        start_ms=ms_of_hour(480_000),
+        end_ms=ms_of_hour(490_000) + 1,
+        closed_ms=ms_of_hour(490_000),
+        series=tuple(RunSeries(series, trading=series != ETH) for series in SERIES),
         batch_size=1000,
         created_at=NOW,
         deadline=NOW + timedelta(hours=5),
@@ -40,12 +48,12 @@ def run(run_id: str = A, **changes: object) -> Run:
 
 
 def records(run_id: str = A) -> list[SymbolRecord]:
-    return [SymbolRecord(run_id, name, trading=name != "ETHUSDT") for name in NAMES]
+    return [SymbolRecord(run_id, series, trading=series != ETH) for series in SERIES]
 
 
 FULL = SymbolRecord(
     A,
-    "BTCUSDT",
+    BTC,
     outcome=Outcome.RUNNING,
     range=Window(480_000, 490_000),
     stored_before=17,
@@ -59,7 +67,7 @@ FULL = SymbolRecord(
     refused=1,
     rejected=(Window(487_000, 487_001),),
     missing=(Window(485_000, 486_000), Window(487_000, 487_001)),
-    missing_hours=1001,
+    missing_slots=1001,
     comparison=Comparison(5000, 3, 2, 1, 480_007, (Difference(480_003, "1,2,1,2,3,4,5,6,7", ""),)),
     failure=Failure("unavailable", "the exchange answered 503", 503, -1008, 4),
     first=480_000,
@@ -80,8 +88,8 @@ def activate(runs: RunStore, leases: LeaseStore, occurrence: str | None = None) 
     runs.activate(A, LATER, occurrence=occurrence)
 
 
-def known(store: RunStore, symbol: str = "BTCUSDT") -> SymbolRecord:
-    record = store.symbol(A, symbol)
+def known(store: RunStore, series: Series = BTC) -> SymbolRecord:
+    record = store.symbol(A, series)
     assert record is not None
     return record
 
@@ -107,19 +115,19 @@ class RunContract:
     def test_its_symbols_are_pending(self, runs: RunStore) -> None:
         runs.create(run(), records())
         assert runs.symbols(A) == [replace(record, updated_at=NOW) for record in records()]
-        assert runs.symbol(A, "ETHUSDT") == replace(records()[1], updated_at=NOW)
-        assert runs.symbol(A, "NOPEUSDT") is None
+        assert runs.symbol(A, ETH) == replace(records()[2], updated_at=NOW)
+        assert runs.symbol(A, NOWHERE) is None
         assert runs.symbols(B) == []
 
     def test_a_run_is_created_once(self, runs: RunStore) -> None:
         runs.create(run(), records())
         stale(lambda: runs.create(run(), records()))
 
-    def test_a_run_of_five_hundred_symbols_is_written_whole(self, runs: RunStore) -> None:
-        names = [f"S{number:03}USDT" for number in range(500)]
-        big = run(symbols=tuple(map(RunSymbol, names)), open=frozenset(names))
-        runs.create(big, [SymbolRecord(A, name) for name in names])
-        assert [record.symbol for record in runs.symbols(A)] == names
+    def test_a_run_of_five_hundred_series_is_written_whole(self, runs: RunStore) -> None:
+        many = [Series(f"S{n:03}USDT", interval) for n in range(250) for interval in (Interval.MINUTE, Interval.HOUR)]
+        big = run(series=tuple(map(RunSeries, many)), open=frozenset(map(str, many)))
+        runs.create(big, [SymbolRecord(A, series) for series in many])
+        assert [record.series for record in runs.symbols(A)] == many
         assert runs.get(A) == big
 
     def test_an_occurrence_starts_one_run(self, runs: RunStore, leases: LeaseStore) -> None:
@@ -181,22 +189,23 @@ class RunContract:
         begun.forget_open(A)
         assert begun.open_runs() == [B]
 
-    def test_symbols_leave_a_run_once_each(self, begun: RunStore) -> None:
-        assert begun.leave(A, "BTCUSDT").open == frozenset(NAMES[1:])
-        assert begun.leave(A, "BTCUSDT").open == frozenset(NAMES[1:])
-        begun.leave(A, "ETHUSDT")
-        left = begun.leave(A, NAMES[2])
+    def test_series_leave_a_run_once_each(self, begun: RunStore) -> None:
+        assert begun.leave(A, MINUTES).open == frozenset(NAMES[1:])
+        assert begun.leave(A, MINUTES).open == frozenset(NAMES[1:])
+        begun.leave(A, BTC)
+        begun.leave(A, ETH)
+        left = begun.leave(A, OTHER)
         assert left.open == frozenset()
         assert begun.get(A) == left
-        assert begun.leave(A, "BTCUSDT").open == frozenset()
+        assert begun.leave(A, BTC).open == frozenset()
 
-    def test_many_symbols_leave_a_run_in_one_step(self, begun: RunStore) -> None:
-        assert begun.leave(A, "BTCUSDT", NAMES[2]).open == {"ETHUSDT"}
-        assert begun.leave(A, *NAMES).open == frozenset()
-        assert begun.leave(A, *NAMES).open == frozenset()
+    def test_many_series_leave_a_run_in_one_step(self, begun: RunStore) -> None:
+        assert begun.leave(A, BTC, OTHER).open == {str(ETH), str(MINUTES)}
+        assert begun.leave(A, *SERIES).open == frozenset()
+        assert begun.leave(A, *SERIES).open == frozenset()
 
     def test_a_run_that_is_not_there_cannot_be_left(self, runs: RunStore) -> None:
-        stale(lambda: runs.leave(A, "BTCUSDT"))
+        stale(lambda: runs.leave(A, BTC))
         assert runs.get(A) is None
 
     def test_a_run_ends_once(self, begun: RunStore) -> None:
@@ -206,7 +215,7 @@ class RunContract:
         assert (ended.state, ended.ended_at, ended.end_reason) == (RunState.ENDED, LATER, None)
         assert (ended.counts, ended.open) == ({"complete": 1}, frozenset())
         assert begun.end(A, at=LATER + timedelta(hours=1), counts={"complete": 2}) is False
-        assert begun.leave(A, "BTCUSDT") == ended
+        assert begun.leave(A, BTC) == ended
         stale(lambda: begun.stop(A, "cancelled"))
         assert begun.get(A) == ended
         stale(lambda: begun.end(C, at=LATER, counts={}))
@@ -234,12 +243,20 @@ class SymbolContract:
         full = replace(FULL, revision=known(begun).revision, claimed_until=LATER)
         written = begun.put_symbol(full)
         assert replace(written, updated_at=None) == full
-        assert begun.symbol(A, "BTCUSDT") == written
+        assert begun.symbol(A, BTC) == written
         assert known(begun).revision == written.revision
-        assert begun.symbols(A)[0] == written
-        plain = begun.put_symbol(replace(records()[0], outcome=Outcome.RUNNING, revision=written.revision))
-        assert replace(plain, updated_at=None) == replace(records()[0], outcome=Outcome.RUNNING)
-        assert begun.symbol(A, "BTCUSDT") == plain
+        assert begun.symbols(A)[1] == written
+        plain = begun.put_symbol(replace(records()[1], outcome=Outcome.RUNNING, revision=written.revision))
+        assert replace(plain, updated_at=None) == replace(records()[1], outcome=Outcome.RUNNING)
+        assert begun.symbol(A, BTC) == plain
+
+    def test_two_intervals_of_a_symbol_have_a_record_each(self, begun: RunStore) -> None:
+        hours = begun.put_symbol(replace(known(begun, BTC), records=5))
+        minutes = begun.put_symbol(replace(known(begun, MINUTES), range=Window(28_800_000, 28_800_060), records=7))
+        begun.stop_symbol(A, MINUTES)
+        assert known(begun, BTC) == hours
+        assert known(begun, MINUTES) == replace(minutes, stopping=True)
+        assert begun.leave(A, MINUTES).open == frozenset(NAMES) - {str(MINUTES)}
 
     def test_a_record_that_was_changed_since_it_was_read_is_not_written(self, begun: RunStore) -> None:
         older = known(begun)
@@ -247,7 +264,7 @@ class SymbolContract:
         assert newer.revision not in {None, older.revision}
         stale(lambda: begun.put_symbol(replace(older, records=7)))
         stale(lambda: begun.put_symbol(replace(older, revision=None)))
-        assert begun.symbol(A, "BTCUSDT") == newer
+        assert begun.symbol(A, BTC) == newer
         assert begun.put_symbol(replace(newer, records=8)).records == 8
 
     def test_of_many_at_once_one_writes(self, begun: RunStore) -> None:
@@ -265,20 +282,20 @@ class SymbolContract:
 
     def test_a_symbol_that_was_never_written_is_made_once(self, runs: RunStore) -> None:
         runs.create(run(), [])
-        closed = runs.put_symbol(replace(records()[0], outcome=Outcome.FAILED, closed_by="reconciler"))
-        assert runs.symbol(A, "BTCUSDT") == closed
-        stale(lambda: runs.put_symbol(records()[0]))
-        assert runs.symbol(A, "BTCUSDT") == closed
+        closed = runs.put_symbol(replace(records()[1], outcome=Outcome.FAILED, closed_by="reconciler"))
+        assert runs.symbol(A, BTC) == closed
+        stale(lambda: runs.put_symbol(records()[1]))
+        assert runs.symbol(A, BTC) == closed
 
     def test_a_worker_is_asked_to_stop_beside_what_it_writes(self, begun: RunStore) -> None:
         held = begun.put_symbol(replace(known(begun), claimed_until=LATER))
-        begun.stop_symbol(A, "BTCUSDT")
-        begun.stop_symbol(A, "BTCUSDT")
+        begun.stop_symbol(A, BTC)
+        begun.stop_symbol(A, BTC)
         assert known(begun) == replace(held, stopping=True)
         assert begun.put_symbol(replace(held, records=3)).stopping is True
         assert (known(begun).records, known(begun).stopping) == (3, True)
-        stale(lambda: begun.stop_symbol(A, "NOPEUSDT"))
-        assert begun.symbol(A, "NOPEUSDT") is None
+        stale(lambda: begun.stop_symbol(A, NOWHERE))
+        assert begun.symbol(A, NOWHERE) is None
 
 
 class RunStoreContract(RunContract, SymbolContract):

@@ -7,13 +7,18 @@ from dataclasses import replace
 import pytest
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.series import Dispute, Series
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import Dispute, SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import SeriesStore
 
-FULL = Series(
-    "BTCUSDT",
+from tests.hourly import hourly
+
+BTC, MINUTES = hourly("BTCUSDT"), Series("BTCUSDT", Interval.MINUTE)
+FULL = SeriesRecord(
+    BTC,
     first=420_000,
     last=480_000,
     absent=Window(410_000, 420_000),
@@ -30,29 +35,37 @@ class SeriesStoreContract:
     """Tests of whatever the fixture `series_store` gives."""
 
     def test_a_series_that_nothing_is_known_of_is_empty(self, series_store: SeriesStore) -> None:
-        assert series_store.get("BTCUSDT") == Series("BTCUSDT")
+        assert series_store.get(BTC) == SeriesRecord(BTC)
         assert list(series_store.all()) == []
 
     def test_a_record_is_read_back_as_it_was_written(self, series_store: SeriesStore) -> None:
         series_store.put(FULL)
-        assert series_store.get("BTCUSDT") == FULL
+        assert series_store.get(BTC) == FULL
 
     def test_a_record_is_written_whole(self, series_store: SeriesStore) -> None:
         written = series_store.put(FULL)
-        plain = Series("BTCUSDT", first=5, last=6, revision=written.revision)
+        plain = SeriesRecord(BTC, first=5, last=6, revision=written.revision)
         assert series_store.put(plain) == plain
-        assert series_store.get("BTCUSDT") == Series("BTCUSDT", first=5, last=6)
+        assert series_store.get(BTC) == SeriesRecord(BTC, first=5, last=6)
 
     def test_a_record_that_was_changed_since_it_was_read_is_not_written(self, series_store: SeriesStore) -> None:
         older = series_store.put(FULL)
-        assert series_store.get("BTCUSDT").revision == older.revision
+        assert series_store.get(BTC).revision == older.revision
         newer = series_store.put(replace(older, last=480_001))
         for stale in (replace(older, last=5), FULL):
             with pytest.raises(StaleTurnError):
                 series_store.put(stale)
-        assert series_store.get("BTCUSDT") == newer
+        assert series_store.get(BTC) == newer
 
-    def test_all_records_come_by_symbol(self, series_store: SeriesStore) -> None:
-        for symbol in ("SOLUSDT", "ADAUSDT", "\u5e01USDT", "BTCUSDT"):
-            series_store.put(Series(symbol, first=1, last=2))
-        assert [item.symbol for item in series_store.all()] == ["ADAUSDT", "BTCUSDT", "SOLUSDT", "\u5e01USDT"]
+    def test_two_intervals_of_a_symbol_have_a_record_each(self, series_store: SeriesStore) -> None:
+        hours = series_store.put(FULL)
+        minutes = series_store.put(SeriesRecord(MINUTES, first=28_000_000, last=28_000_001))
+        assert (series_store.get(BTC), series_store.get(MINUTES)) == (hours, minutes)
+        series_store.put(replace(minutes, last=28_000_002))
+        assert series_store.get(BTC) == hours
+
+    def test_all_records_come_by_symbol_and_interval(self, series_store: SeriesStore) -> None:
+        for series in (hourly("SOLUSDT"), BTC, hourly("ADAUSDT"), hourly("\u5e01USDT"), MINUTES):
+            series_store.put(SeriesRecord(series, first=1, last=2))
+        expected = [hourly("ADAUSDT"), MINUTES, BTC, hourly("SOLUSDT"), hourly("\u5e01USDT")]
+        assert [item.series for item in series_store.all()] == expected

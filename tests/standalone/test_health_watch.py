@@ -112,7 +112,7 @@ def test_what_needs_somebody_is_notified_of_once_and_so_is_its_end(
     }
 
 
-@pytest.mark.parametrize("cause", ["incomplete", "failed_hours"])
+@pytest.mark.parametrize("cause", ["incomplete", "failed_candles"])
 def test_what_a_run_left_out_is_for_the_notice_of_its_end(
     watch: HealthWatch, stand: Stand, notified: Notified, cause: Any
 ) -> None:

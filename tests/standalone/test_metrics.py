@@ -16,6 +16,7 @@ from standalone.gateway import ApiFunctions, Gateway
 from standalone.metrics import FRESH_SECONDS, PrometheusMetrics
 from standalone.request import Request
 from tests.exchange import ROOT
+from tests.hourly import hourly
 
 OUTAGE = "the database postgresql://me:***@host/x does not answer: gone; look whether its server runs"
 
@@ -59,7 +60,7 @@ def test_every_name_has_a_help_text_and_the_fields_form(stand: Stand) -> None:
     assert own == {
         *("build_info", "health", "database_failing", "newest_candle_lag_hours", "open_run_overdue_seconds"),
         *("exchange_blocked_seconds", "candles_stored", "exchange_requests", "symbols_ended", "keys_refused"),
-        *("scheduled_starts_failed", "last_run_degraded_percent", "last_run_missing_hours"),
+        *("scheduled_starts_failed", "last_run_degraded_percent", "last_run_missing_candles"),
     }
     assert all(family.documentation and family.type in {"gauge", "counter"} for family in families.values())
     assert {name for name in families if not name.startswith("candle_collector_")} >= {"process_resident_memory_bytes"}
@@ -73,17 +74,19 @@ def test_symbols_are_summed_by_outcome(stand: Stand) -> None:
         (Outcome.PARTIAL, 5, 4),
         (Outcome.FAILED, 0, 9),
     ):
-        stand.metrics.symbol_ended(SymbolRecord("run", "BTCUSDT", outcome=outcome, records=records, requests=requests))
+        stand.metrics.symbol_ended(
+            SymbolRecord("run", hourly("BTCUSDT"), outcome=outcome, records=records, requests=requests)
+        )
     assert (stand["candles_stored_total"], stand["exchange_requests_total"]) == (105, 18)
     ended = {name: stand[f"symbols_ended_total {name}"] for name in ("complete", "partial", "failed", "skipped")}
     assert ended == {"complete": 2, "partial": 1, "failed": 1, "skipped": 0}
 
 
 def test_nothing_is_known_of_the_last_run_before_one_has_ended(stand: Stand) -> None:
-    assert math.isnan(stand["last_run_missing_hours"])
+    assert math.isnan(stand["last_run_missing_candles"])
     assert math.isnan(stand["last_run_degraded_percent"])
     stand.metrics.run_ended("run", {"complete": 3, "partial": 1, "failed": 0, "skipped": 0, "records": 10}, 7)
-    assert (stand["last_run_missing_hours"], stand["last_run_degraded_percent"]) == (7, 25)
+    assert (stand["last_run_missing_candles"], stand["last_run_degraded_percent"]) == (7, 25)
 
 
 def test_figures_of_the_archive_are_not_given_out_when_they_are_old(stand: Stand) -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 from candle_collector.bootstrap import SqlContainer
-from candle_collector.domain.run import Outcome, Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.run import Outcome, Run, RunSeries, RunState, SymbolRecord
 from candle_collector.domain.symbol_message import SymbolMessage, read_message
 from candle_collector.ports import ReceivedMessage
 from candle_collector.settings import Settings
 
 from standalone.recovery import Recovered, recover, send_again
+from tests.hourly import hourly, ms_of_hour
 
 RUN = "01J00000000000000000000000"
 VISIBILITY = timedelta(seconds=360)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
+SERIES = tuple(map(hourly, SYMBOLS))
 
 
 def now() -> datetime:
@@ -36,22 +38,23 @@ def create(container: SqlContainer, *, activate: bool = True) -> None:
     run = Run(
         RUN,
         "backward",
-        480_000,
-        480_100,
-        tuple(RunSymbol(symbol) for symbol in SYMBOLS),
-        1000,
-        now(),
-        now() + timedelta(hours=5),
-        open=frozenset(SYMBOLS),
+        start_ms=ms_of_hour(480_000),
+        end_ms=ms_of_hour(480_100),
+        closed_ms=ms_of_hour(480_100),
+        series=tuple(map(RunSeries, SERIES)),
+        batch_size=1000,
+        created_at=now(),
+        deadline=now() + timedelta(hours=5),
+        open=frozenset(map(str, SERIES)),
     )
     assert container.leases.take(RUN, now=now(), expires=now() + timedelta(seconds=60)) is None
-    container.runs.create(run, [SymbolRecord(RUN, symbol) for symbol in SYMBOLS])
+    container.runs.create(run, [SymbolRecord(RUN, hourly(symbol)) for symbol in SYMBOLS])
     if activate:
         container.runs.activate(RUN, now())
 
 
 def claim(container: SqlContainer, symbol: str) -> SymbolRecord:
-    record = container.runs.symbol(RUN, symbol)
+    record = container.runs.symbol(RUN, hourly(symbol))
     assert record is not None
     claimed = record.claimed(record.turn, now=now(), until=now() + timedelta(seconds=90))
     assert claimed is not None
@@ -63,7 +66,7 @@ def received(container: SqlContainer) -> list[tuple[str, int]]:
     found = []
     while message := container.queue.receive(visibility=VISIBILITY):
         read = read_message(message.body)
-        found.append((read.symbol, read.turn))
+        found.append((read.series.symbol, read.turn))
     return found
 
 
@@ -71,13 +74,13 @@ def test_a_symbol_that_was_held_can_be_worked_on_at_once_and_its_old_message_is_
     container: SqlContainer,
 ) -> None:
     create(container)
-    container.queue.enqueue([SymbolMessage(RUN, symbol, 1) for symbol in SYMBOLS])
+    container.queue.enqueue([SymbolMessage(RUN, hourly(symbol), 1) for symbol in SYMBOLS])
     for _ in range(2):
         container.queue.receive(visibility=VISIBILITY)
     claim(container, "AUSDT")
     assert recover(container, container.queue) == Recovered(hidden=2, held=1, sent=3)
     assert {("AUSDT", 2), ("BUSDT", 1), ("CUSDT", 1)} <= set(received(container))
-    freed = container.runs.symbol(RUN, "AUSDT")
+    freed = container.runs.symbol(RUN, hourly("AUSDT"))
     assert freed is not None
     assert freed.claimed(2, now=now(), until=now() + timedelta(seconds=90)) is not None
     assert freed.claimed(1, now=now(), until=now() + timedelta(seconds=90)) is None
@@ -143,21 +146,21 @@ def test_a_symbol_whose_turn_met_an_outage_gets_the_next_turn_as_a_new_message(
     container: SqlContainer, *, is_claimed: bool
 ) -> None:
     create(container)
-    container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1)])
+    container.queue.enqueue([SymbolMessage(RUN, hourly("AUSDT"), 1)])
     if is_claimed:
         claim(container, "AUSDT")
     message = received_one(container)
     for _ in range(2):  # the reply to the first may be lost
         send_again(container, container.queue, message)
     assert set(received(container)) == {("AUSDT", 2)}
-    freed = container.runs.symbol(RUN, "AUSDT")
+    freed = container.runs.symbol(RUN, hourly("AUSDT"))
     assert freed is not None
     assert freed.claimed(2, now=now(), until=now() + timedelta(seconds=90)) is not None
 
 
 def test_an_outage_before_the_last_steps_of_a_symbol_lets_them_be_done_again(container: SqlContainer) -> None:
     create(container)
-    container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1), SymbolMessage(RUN, "BUSDT", 1)])
+    container.queue.enqueue([SymbolMessage(RUN, hourly("AUSDT"), 1), SymbolMessage(RUN, hourly("BUSDT"), 1)])
     container.runs.put_symbol(claim(container, "AUSDT").ended(Outcome.COMPLETE))
     container.runs.put_symbol(claim(container, "BUSDT").requeued())
     for _ in range(2):
@@ -166,7 +169,7 @@ def test_an_outage_before_the_last_steps_of_a_symbol_lets_them_be_done_again(con
 
 
 def test_an_outage_sends_nothing_of_a_run_that_is_over_nor_of_what_is_not_a_message(container: SqlContainer) -> None:
-    container.queue.enqueue([SymbolMessage(RUN, "AUSDT", 1)])
+    container.queue.enqueue([SymbolMessage(RUN, hourly("AUSDT"), 1)])
     message = received_one(container)
     send_again(container, container.queue, message)
     send_again(container, container.queue, message._replace(body="no message"))

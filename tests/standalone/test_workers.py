@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +13,13 @@ import pytest
 from candle_collector.adapters.sql.database import Database, Outages
 from candle_collector.adapters.sql.queue import SqlQueue
 from candle_collector.bootstrap import SystemClock
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.symbol_message import SymbolMessage, read_message
 from candle_collector.errors import DatabaseError, DatabaseUnavailableError
 from candle_collector.ports import ReceivedMessage
 
 from standalone.context import Context
 from standalone.workers import AnnouncingQueue, TurnClock, Workers
+from tests.hourly import hourly
 from tests.logs import written
 
 VISIBILITY = timedelta(seconds=30)
@@ -27,7 +27,7 @@ DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
 def message(symbol: str) -> SymbolMessage:
-    return SymbolMessage("01J00000000000000000000000", symbol, 1)
+    return SymbolMessage("01J00000000000000000000000", hourly(symbol), 1)
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -57,12 +57,12 @@ class Running:
         def send_again(message: ReceivedMessage) -> None:
             if left:
                 raise left.pop()
-            self.sent_again.append(json.loads(message.body)["symbol"])
+            self.sent_again.append(read_message(message.body).series.symbol)
             queue.delete(message.receipt)
 
         def handler(event: dict[str, Any], context: Context) -> Any:
             self.events.append((event, context))
-            return work(json.loads(event["Records"][0]["body"])["symbol"])
+            return work(read_message(event["Records"][0]["body"]).series.symbol)
 
         self.workers = Workers(
             queue,

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from candle_collector import bootstrap
 from candle_collector.bootstrap import Container
-from candle_collector.domain import windows
 from candle_collector.domain.health import OVERDUE, STALE_LEAST_HOURS
 from candle_collector.domain.run import Failure
+from candle_collector.domain.series import Series
 from candle_collector.errors import (
     CollectorError,
     ExchangeRefusedError,
@@ -31,10 +31,11 @@ from tests.cloudwatch import Alarm, State
 from tests.emf import emitted
 from tests.fakes.exchange import Asked
 from tests.fakes.watched import WatchedWorld
+from tests.hourly import first_hour_of
 from tests.template.stack import PROJECT, Stack
 
 OK, ALARM, UNKNOWN = State.OK, State.ALARM, State.UNKNOWN
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
 
 PROD = Stack(Stage="prod", AlarmEmail="someone@example.org")
@@ -187,10 +188,10 @@ def test_a_run_that_nobody_ends(system: WatchedWorld) -> None:
 def test_a_message_that_failed_five_times(system: WatchedWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     get = system.series.get
 
-    def fail(symbol: str) -> Any:
-        if symbol == "SOLUSDT":
+    def fail(series: Series) -> Any:
+        if series.symbol == "SOLUSDT":
             raise CollectorError("the table refuses it")
-        return get(symbol)
+        return get(series)
 
     monkeypatch.setattr(system.series, "get", fail)
     system.pass_hours(1)

@@ -31,7 +31,12 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
     "WorkerFunction": lambda system: system.worker_ports(remaining_seconds=1),
     "StatusFunction": lambda system: (
         (system.settings.dashboard_origin, system.runs, system.series, system.rate_limiter, system.candles),
-        (system.settings.exchange_base_url, system.settings.top_n, system.settings.quote_assets),
+        (
+            system.settings.exchange_base_url,
+            system.settings.top_n,
+            system.settings.quote_assets,
+            system.settings.intervals,
+        ),
         system.settings.collection_start,
         (system.settings.collection_schedule, system.settings.batch_size_hours, system.settings.max_retries),
         (system.settings.worker_timeout, system.settings.run_deadline_hours),

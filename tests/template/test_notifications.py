@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from candle_collector.adapters.events import EventBridgeBus
-from candle_collector.domain.run import Run, RunSymbol, describe_counts, run_outcome
+from candle_collector.domain.run import Run, RunSeries, describe_counts, run_outcome
 
+from tests.hourly import hourly, ms_of_hour
 from tests.template.stack import Stack, broken_rules, source
 
 WEBHOOK = {"NotifyWebhookUrl": "https://example.org/hook", "NotifyWebhookSecret": "Bearer 1234"}
@@ -36,9 +37,17 @@ def event(counts: dict[str, int], stage: str = "prod") -> dict[str, Any]:
     """Return the event that a run's end puts on the bus, as rules see it."""
     bus = Bus()
     run = Run(
-        "01ARZ3NDEKTSV4RRFFQ69G5FAV", "forward", 0, 6, (RunSymbol("BTCUSDT"),), 1000, NOW, NOW + timedelta(hours=5)
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "forward",
+        start_ms=0,
+        end_ms=ms_of_hour(6),
+        closed_ms=ms_of_hour(6),
+        series=(RunSeries(hourly("BTCUSDT")),),
+        batch_size=1000,
+        created_at=NOW,
+        deadline=NOW + timedelta(hours=5),
     )
-    EventBridgeBus(stage, client=bus).collection_ended(run, counts, 10)
+    EventBridgeBus(stage, client=bus).collection_ended(run, counts, ms_of_hour(10))
     (entry,) = bus.entries
     return {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
 

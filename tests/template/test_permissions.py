@@ -27,7 +27,7 @@ ALLOWED = {
     "WorkerFunction": {
         "RunsTable": KEEP_RUNS,
         # a candle is replaced in one transaction, which is allowed by what it consists of
-        "CandlesTable": {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+        "CandlesTable": {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"},
         "CollectQueue": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"},
         "event-bus/default": {"events:PutEvents"},
     },

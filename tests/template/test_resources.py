@@ -144,7 +144,7 @@ def test_keys_of_the_tables(stack: Stack) -> None:
         name: [key["AttributeName"] for key in found["Properties"]["KeySchema"]]
         for name, found in stack.of_type("AWS::DynamoDB::Table").items()
     }
-    assert keys == {"CandlesTable": ["series", "day"], "RunsTable": ["pk", "sk"], "KeysTable": ["key_id"]}
+    assert keys == {"CandlesTable": ["series", "block"], "RunsTable": ["pk", "sk"], "KeysTable": ["key_id"]}
 
 
 def test_every_function_logs_into_a_group_that_forgets(stack: Stack) -> None:

@@ -11,11 +11,11 @@ RUN = "01KAS3ZJ5VABCDEFGHJKMNPQRS"
 
 
 def symbol_result(symbol: str, status: str, **members: Any) -> SymbolResult:
-    """Return what became of a symbol: nothing stored, nothing missing."""
-    counts = {"records": 0, "requests": 0, "retries": 0, "missing": (), "missing_hours": 0}
+    """Return what became of an hourly series: nothing stored, nothing missing."""
+    counts = {"records": 0, "requests": 0, "retries": 0, "missing": (), "missing_candles": 0}
     compared = dict.fromkeys(("compared", "different", "repaired", "differences"))
-    known = {"wanted_hours": None, "error": None, "first": None, "last": None, **compared}
-    return SymbolResult(**{"symbol": symbol, "status": status, **known, **counts, **members})
+    known = {"wanted_candles": None, "error": None, "first": None, "last": None, **compared}
+    return SymbolResult(**{"symbol": symbol, "interval": "1h", "status": status, **known, **counts, **members})
 
 
 def results(details: Sequence[SymbolResult] = (), **members: Any) -> Results:

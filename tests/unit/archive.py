@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from candle_collector.bootstrap import Container
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.windows import HOUR_MS
 from candle_collector.settings import Settings
 
 from cli.archives import Database
 from tests.fakes.clock import FakeClock
 from tests.fakes.leases import FakeLeaseStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.hourly import HOUR, HOUR_MS
 
 
 class Archive:
@@ -36,7 +36,7 @@ class Archive:
 
 def line(candle: Candle) -> str:
     """Return a candle as a line of the exchange's archive."""
-    opened = candle.open_time_ms
+    opened = candle.open_time_ms(HOUR)
     prices = f"{candle.open},{candle.high},{candle.low},{candle.close},{candle.volume}"
     rest = f"{candle.quote_volume},{candle.trade_count},{candle.taker_base},{candle.taker_quote},0"
     return f"{opened},{prices},{opened + HOUR_MS - 1},{rest}\n"

@@ -14,11 +14,12 @@ from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSymbol, SymbolRecord, with_missing
+from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, SymbolRecord, with_missing
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
-from candle_collector.ports import StoredDays
-from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.ports import StoredBlocks
+from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_series_coverage
 from candle_collector.reading.report_runs import report_status
 
 from tests.fakes.clock import FakeClock
@@ -27,11 +28,12 @@ from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.runs import FakeRunStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.fakes.world import World
+from tests.hourly import HOUR, first_hour_of, hour_of, hourly, ms_of_hour, times_of
 from tests.unit.json_answers import as_json
 
 LAMBDA_MOST = 6 * 1024 * 1024
-START = windows.first_hour_of("2017-08-01")
-NOW = windows.hour_of(FakeClock().now())
+START = first_hour_of("2017-08-01")
+NOW = hour_of(FakeClock().now())
 LINE = ",".join(["123456.12345678"] * 10)
 HOSTILE = 'the exchange answered "<html>\\n\\\\…" ' * 200
 
@@ -54,19 +56,19 @@ def status(symbols: int, *, message: str, differences: int = 0) -> Any:
     run = Run(
         "01ARZ3NDEKTSV4RRFFQ69G5FAV",
         "gap_fill",
-        START,
-        NOW,
-        tuple(map(RunSymbol, names)),
+        *times_of(Window(START, NOW)),
+        ms_of_hour(NOW),
+        tuple(RunSeries(hourly(name)) for name in names),
         1000,
         now,
         now + timedelta(hours=5),
-        open=frozenset(names),
+        open=frozenset(str(hourly(name)) for name in names),
     )
     records = [
         with_missing(
             SymbolRecord(
                 run.run_id,
-                name,
+                hourly(name),
                 outcome=Outcome.PARTIAL,
                 records=3,
                 failure=Failure("unavailable", message, 503, -1000, 4),
@@ -100,7 +102,7 @@ def test_a_status_of_any_size_is_sent_and_counts_all(symbols: int, message: str,
     results = as_json(answer)["last_results"]
     assert len(results["details"]) == results["total_cryptos"] == results["partial"] == symbols
     assert results["total_records"] == 3 * symbols
-    assert {detail["missing_hours"] for detail in results["details"]} == {5000}
+    assert {detail["missing_candles"] for detail in results["details"]} == {5000}
     (named,) = {len(detail["missing"]) for detail in results["details"]}
     assert named < KEPT_WINDOWS
     if symbols == 800:
@@ -112,35 +114,35 @@ def test_a_dry_run_of_any_size_is_sent_and_counts_all(monkeypatch: pytest.Monkey
     names = tuple(f"S{number:04}USDT" for number in range(800))
     system = World(dict.fromkeys(names, ()))
     lacking = tuple(Window(START + 3 * number, START + 3 * number + 1) for number in range(5000))
-    plan = planning._SymbolPlan("", lacking, 70, lacking, 5000)
-    monkeypatch.setattr(planning, "_symbol_plan", lambda *given, **_: plan._replace(symbol=given[3].symbol))
-    request = RunRequest("backward", START, symbols=names)
+    plan = planning._SeriesPlan(hourly(""), lacking, 70, lacking, 1)
+    monkeypatch.setattr(planning, "_series_plan", lambda *given, **_: plan._replace(series=given[3].series))
+    request = RunRequest("backward", ms_of_hour(START), symbols=names)
     answer = plan_run(request, system.defaults, system.run_ports(), system.candles)
     assert LAMBDA_MOST / 2 < sent(answer) < LAMBDA_MOST
     found = as_json(answer)
-    assert (len(found["symbols"]), found["missing_hours"]) == (800, 800 * 5000)
+    assert (len(found["symbols"]), found["missing_candles"]) == (800, 800 * 5000)
 
 
 class HolesEverywhere(FakeCandleStore):
     """A store in which every series has every third hour stored, every third never printed, and the rest missing."""
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:  # noqa: ARG002 - the same for all
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:  # noqa: ARG002 - the same for all
         hours = range(within.start - within.start % 3, within.end, 3)
-        stored, never = (windows.from_hours(hour + more for hour in hours) for more in (0, 1))
-        return StoredDays(stored, never, frozenset())
+        stored, never = (windows.from_slots(hour + more for hour in hours) for more in (0, 1))
+        return StoredBlocks(stored, never, frozenset())
 
-    def first_hour(self, symbol: str) -> int:  # noqa: ARG002 - as above
+    def first_slot(self, series: Series) -> int:  # noqa: ARG002 - as above
         return START
 
-    def last_hour(self, symbol: str) -> int:  # noqa: ARG002 - as above
+    def last_slot(self, series: Series) -> int:  # noqa: ARG002 - as above
         return NOW - 3
 
 
 def coverage_ports(starts: dict[str, int], *, failed: tuple[FailedWindow, ...] = ()) -> CoveragePorts:
     clock, series = FakeClock(), FakeSeriesStore()
     for symbol, start in starts.items():
-        series.put(Series(symbol, first=start, last=NOW - 3, failed_windows=failed))
-    return CoveragePorts(HolesEverywhere(), series, FakeRateLimiter(), clock)
+        series.put(SeriesRecord(hourly(symbol), first=start, last=NOW - 3, failed_windows=failed))
+    return CoveragePorts(HolesEverywhere(), series, FakeRateLimiter(), clock, (HOUR,))
 
 
 def pages(ports: CoveragePorts) -> Iterator[Any]:
@@ -155,7 +157,7 @@ def pages(ports: CoveragePorts) -> Iterator[Any]:
 
 def test_every_page_of_the_coverage_of_500_symbols_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     begins = {f"S{number:03}USDT": NOW - (3400 if number < 40 else 100) for number in range(500)}  # a page is of 30
-    monkeypatch.setattr(HolesEverywhere, "first_hour", lambda _, symbol: begins[symbol])
+    monkeypatch.setattr(HolesEverywhere, "first_slot", lambda _, series: begins[series.symbol])
     monkeypatch.setattr(HolesEverywhere, "coverage", _read_once(HolesEverywhere.coverage))
     seen: list[str] = []
     largest = 0
@@ -168,11 +170,11 @@ def test_every_page_of_the_coverage_of_500_symbols_is_sent(monkeypatch: pytest.M
 
 def _read_once(read: Any) -> Any:
     """Return a read of coverage that works out what it returns once for each window."""
-    known: dict[Window, StoredDays] = {}
+    known: dict[Window, StoredBlocks] = {}
 
-    def coverage(store: FakeCandleStore, symbol: str, within: Window) -> StoredDays:
+    def coverage(store: FakeCandleStore, series: Series, within: Window) -> StoredBlocks:
         if within not in known:
-            known[within] = read(store, symbol, within)
+            known[within] = read(store, series, within)
         return known[within]
 
     return coverage
@@ -181,12 +183,12 @@ def _read_once(read: Any) -> Any:
 def test_a_series_with_holes_everywhere_is_sent_with_its_first_windows_and_counts_all() -> None:
     failed = (FailedWindow(Window(START, NOW), 4, HOSTILE),)
     ports = coverage_ports({"S000USDT": START}, failed=failed)
-    answer = report_symbol_coverage("S000USDT", ports)
+    answer = report_series_coverage(hourly("S000USDT"), ports)
     assert LAMBDA_MOST / 2 < sent(answer) < LAMBDA_MOST
-    assert len(answer.missing) < answer.missing_hours
-    assert answer.missing_hours == pytest.approx((NOW - START) / 3, abs=2)
-    assert answer.expected == answer.stored + answer.never_printed_hours + answer.missing_hours
+    assert len(answer.missing) < answer.missing_candles
+    assert answer.missing_candles == pytest.approx((NOW - START) / 3, abs=2)
+    assert answer.expected == answer.stored + answer.never_printed_candles + answer.missing_candles
     (listed,) = report_coverage(ports).symbols
     assert listed == answer
-    rest = report_symbol_coverage("S000USDT", ports, start=NOW - 3000)
-    assert sum(window.hours for window in rest.missing) == rest.missing_hours
+    rest = report_series_coverage(hourly("S000USDT"), ports, start_ms=ms_of_hour(NOW - 3000))
+    assert sum(window.candles for window in rest.missing) == rest.missing_candles

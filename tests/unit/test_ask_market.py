@@ -14,8 +14,8 @@ import pytest
 from candle_collector import answers
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
-from candle_collector.domain import windows
 from candle_collector.domain.run import Failure
+from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     CollectorError,
     ExchangeBlockedError,
@@ -27,10 +27,11 @@ from candle_collector.ports import Market, MarketAnswers
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import Crash, World
+from tests.hourly import hour_of, times_of
 
-NOW = windows.hour_of(NOON)
+NOW = hour_of(NOON)
 START = NOW - 100
-DAY = RunRequest("backward", START, START + 24)
+DAY = RunRequest("backward", *times_of(Window(START, START + 24)))
 BAN = Failure("blocked", "the exchange banned us", 418)
 REFUSAL = Failure("refused", "another region", 451)
 MINUTE = timedelta(minutes=1)

@@ -25,11 +25,11 @@ from candle_collector.adapters.binance.rows import (
     read_weight_limit,
 )
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exchange import KLINES, RECORDED, needs_recordings
+from tests.hourly import HOUR, HOUR_MS
 from tests.recorded import recorded_rows
 
 CORRUPTED_CASES = int(os.environ.get("CORRUPTED_CASES", "600"))
@@ -62,7 +62,7 @@ def rows() -> list[list[Any]]:
 
 
 def read(answer: Any) -> tuple[Candle, ...]:
-    return read_candles(answer, start=START, limit=LIMIT, running=RUNNING).whole()
+    return read_candles(answer, HOUR, start=START, limit=LIMIT, running=RUNNING).whole()
 
 
 def test_right_rows_are_read_to_the_last_digit() -> None:
@@ -75,11 +75,11 @@ def test_right_rows_are_read_to_the_last_digit() -> None:
 
 def test_rows_may_leave_hours_out_and_reach_the_running_hour() -> None:
     answer = [row(START + 2), row(RUNNING)]
-    assert [candle.hour for candle in read(answer)] == [START + 2, RUNNING]
+    assert [candle.slot for candle in read(answer)] == [START + 2, RUNNING]
 
 
 def test_a_wrong_close_time_is_let_be() -> None:
-    assert read([row(START, closed=5)])[0].hour == START
+    assert read([row(START, closed=5)])[0].slot == START
 
 
 OFFSET = 1_694_789  # 28 min 14.789 s, as in February 2018
@@ -127,23 +127,23 @@ def test_the_first_or_last_row_off_the_hour_is_believed_by_its_own_close_time() 
     ids=["between", "alone", "first", "last", "wrong close", "two offsets", "apart"],
 )
 def test_a_row_off_the_hour_that_nothing_bears_out_is_wrong(answer: list[list[Any]], wrong: list[int]) -> None:
-    found = read_candles(answer, start=START, limit=LIMIT, running=RUNNING)
+    found = read_candles(answer, HOUR, start=START, limit=LIMIT, running=RUNNING)
     assert [hour - START for hour in found.rejected] == wrong
-    assert all("off the hour" in reason for reason in found.rejected.values())
+    assert all("off the grid" in reason for reason in found.rejected.values())
 
 
 def test_two_rows_in_one_hour_make_the_answer_wrong() -> None:
     with pytest.raises(WrongAnswerError, match="twice"):
-        read_candles([*on(0, 1), off(1)], start=START, limit=LIMIT, running=RUNNING)
+        read_candles([*on(0, 1), off(1)], HOUR, start=START, limit=LIMIT, running=RUNNING)
 
 
 def test_wrong_rows_are_named_by_their_hours_and_the_others_are_read() -> None:
     answer = rows()
     answer[1] = row(START + 1, high="101.49999999")
     answer[3] = answer[3][:-1]
-    found = read_candles(answer, start=START, limit=LIMIT, running=RUNNING)
-    assert found.hours == tuple(range(START, START + LIMIT))
-    assert [candle.hour - START for candle in found.candles] == [0, 2, 4]
+    found = read_candles(answer, HOUR, start=START, limit=LIMIT, running=RUNNING)
+    assert found.slots == tuple(range(START, START + LIMIT))
+    assert [candle.slot - START for candle in found.candles] == [0, 2, 4]
     assert list(found.rejected) == [START + 1, START + 3]
     assert "between low and high" in found.rejected[START + 1]
     assert "11 columns" in found.rejected[START + 3]
@@ -153,10 +153,10 @@ def test_wrong_rows_are_named_by_their_hours_and_the_others_are_read() -> None:
 
 def test_an_answer_with_more_than_ten_wrong_rows_is_refused() -> None:
     answer = [row(START + number, trades=-1 if number < REJECTED_MOST else 1) for number in range(20)]
-    assert len(read_candles(answer, start=START, limit=20, running=RUNNING).rejected) == REJECTED_MOST
+    assert len(read_candles(answer, HOUR, start=START, limit=20, running=RUNNING).rejected) == REJECTED_MOST
     answer[-1][8] = -1
     with pytest.raises(WrongAnswerError, match="more than 10"):
-        read_candles(answer, start=START, limit=20, running=RUNNING)
+        read_candles(answer, HOUR, start=START, limit=20, running=RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_an_answer_with_more_than_ten_wrong_rows_is_refused() -> None:
 )
 def test_a_wrong_row_without_an_hour_of_its_own_refuses_the_answer(wrong: list[Any]) -> None:
     with pytest.raises(WrongAnswerError):
-        read_candles(wrong, start=START, limit=LIMIT, running=RUNNING)
+        read_candles(wrong, HOUR, start=START, limit=LIMIT, running=RUNNING)
 
 
 WRONG_COLUMNS: list[dict[str, Any]] = [
@@ -301,7 +301,7 @@ CORRUPTIONS = st.tuples(st.integers(0, LIMIT - 1), st.integers(0, 11), ANYTHING 
 
 
 def assert_right(candles: tuple[Candle, ...]) -> None:
-    hours = [candle.hour for candle in candles]
+    hours = [candle.slot for candle in candles]
     assert hours == sorted(set(hours))
     assert all(START <= hour <= RUNNING for hour in hours)
     for candle in candles:
@@ -539,9 +539,9 @@ def test_every_recorded_row_is_believed() -> None:
         recorded = recorded_rows(symbol, year)
         answer = [
             row(
-                item.hour,
-                opened=item.open_time_ms,
-                closed=item.open_time_ms + HOUR_MS - 1,
+                item.slot,
+                opened=item.open_time_ms(HOUR),
+                closed=item.open_time_ms(HOUR) + HOUR_MS - 1,
                 open=item.open,
                 high=item.high,
                 low=item.low,
@@ -554,7 +554,7 @@ def test_every_recorded_row_is_believed() -> None:
             )
             for item in recorded
         ]
-        found = read_candles(answer, start=recorded[0].hour, limit=10**5, running=10**6)
+        found = read_candles(answer, HOUR, start=recorded[0].slot, limit=10**5, running=10**6)
         assert found.whole() == recorded
 
 
@@ -568,5 +568,5 @@ def test_the_recorded_hours_off_the_grid_are_believed_however_answers_are_cut(le
     february = [row for row in recorded if 421_600 <= row[0] // HOUR_MS < 421_900]
     for first in range(0, len(february), length):
         answer = february[first : first + length]
-        found = read_candles(answer, start=0, limit=1000, running=RUNNING)
-        assert [candle.open_time_ms for candle in found.whole()] == [row[0] for row in answer]
+        found = read_candles(answer, HOUR, start=0, limit=1000, running=RUNNING)
+        assert [candle.open_time_ms(HOUR) for candle in found.whole()] == [row[0] for row in answer]

@@ -9,22 +9,23 @@ import pytest
 from candle_collector.adapters.binance.rows import read_listing_json, read_listings
 from candle_collector.api.binance_listings import exchange_info
 from candle_collector.api.binance_parameters import BinanceError, TimeUnit, read_time_unit
-from candle_collector.api.binance_shape import KlinesQuery, read_klines_query, row
-from candle_collector.domain.aggregate import Grid, MonthGrid
+from candle_collector.api.binance_shape import KlinesQuery, interval_not_served, read_klines_query, row
+from candle_collector.domain.aggregate import Grid, MonthGrid, grid_of
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import Window
 
 from tests.exchange import RECORDED
+from tests.hourly import HOUR, HOUR_MS, hourly
 
 ASKED = {"symbol": "BTCUSDT", "interval": "1h"}
 NOW_MS = 1_748_779_200_000
 STORED = [
-    Series("BTCUSDT", first=1, last=9),
-    Series("ETHBTC", first=1, last=9, delisted=Window(10, 20)),
-    Series("SOLUSDT"),
-    Series("FROMFILE", first=1, last=9),
+    SeriesRecord(hourly("BTCUSDT"), first=1, last=9),
+    SeriesRecord(hourly("ETHBTC"), first=1, last=9, delisted=Window(10, 20)),
+    SeriesRecord(hourly("SOLUSDT")),
+    SeriesRecord(hourly("FROMFILE"), first=1, last=9),
 ]
 LISTINGS = {
     "BTCUSDT": Listing("BTCUSDT", "BTC", "USDT", "TRADING", '{"baseAssetPrecision":6,"madeUpLater":{"a":[1]}}'),
@@ -43,25 +44,27 @@ def test_without_bounds_the_newest_500_are_meant() -> None:
 
 def test_every_parameter_of_binance_is_taken() -> None:
     everything = {"interval": "12h", "startTime": "0", "endTime": "99", "limit": "1001", "timeZone": "-3:00"}
-    assert read_klines_query(ASKED | everything) == KlinesQuery("BTCUSDT", "12h", -3, 0, 99, 1000)
+    assert read_klines_query(ASKED | everything) == KlinesQuery("BTCUSDT", "12h", -3 * HOUR_MS, 0, 99, 1000)
 
 
 @pytest.mark.parametrize(("zone", "shift"), [("0", 0), ("8", 8), ("+8", 8), ("+08:00", 8), ("-12:00", -12), ("14", 14)])
 def test_a_time_zone_moves_the_days(zone: str, shift: int) -> None:
-    assert read_klines_query(ASKED | {"interval": "1d", "timeZone": zone}).grid(lambda: None) == Grid(24, shift)
+    assert read_klines_query(ASKED | {"interval": "1d", "timeZone": zone}).shift_ms == shift * HOUR_MS
+    assert grid_of("1d", HOUR, shift * HOUR_MS) == Grid(24, shift)
 
 
 @pytest.mark.parametrize(
-    ("interval", "grid"), [("1h", Grid()), ("1w", Grid(168, 0, 96)), ("1M", MonthGrid()), ("3d", Grid(72, 0, 48))]
+    ("interval", "grid"), [("1h", Grid()), ("1w", Grid(168, 0, 96)), ("1M", MonthGrid(HOUR)), ("3d", Grid(72, 0, 48))]
 )
 def test_every_interval_that_hours_make_up_is_served(interval: str, grid: Grid | MonthGrid) -> None:
-    assert read_klines_query(ASKED | {"interval": interval}).grid(lambda: 50) == grid
+    assert read_klines_query(ASKED | {"interval": interval}).interval == interval
+    assert grid_of(interval, HOUR, listed=50 * HOUR_MS) == grid
 
 
-def test_3d_of_a_symbol_whose_listing_is_not_known_says_what_to_do() -> None:
-    with pytest.raises(BinanceError, match=r"BTCUSDT; collect it from a day before its listing") as refused:
-        read_klines_query(ASKED | {"interval": "3d"}).grid(lambda: None)
-    assert refused.value.code == -1120
+def test_an_interval_that_what_is_stored_does_not_make_up_is_an_invalid_one() -> None:
+    refused = interval_not_served("15m of BTCUSDT cannot be made of what is stored, 1h")
+    assert refused.code == -1120
+    assert refused.msg == "Invalid interval. 15m of BTCUSDT cannot be made of what is stored, 1h."
 
 
 CALENDAR_ENDS_MS = 253_402_300_799_999
@@ -120,7 +123,7 @@ def test_another_unit_is_refused_as_binance_does(words: list[str]) -> None:
 
 def test_in_microseconds_a_candle_closes_a_microsecond_before_the_next_opens() -> None:
     candle = Candle(482_136, "1", "1", "1", "1", "1", "1", 1, "1", "1")
-    columns = row(candle, Grid(4), TimeUnit.MICROSECOND)
+    columns = row(candle, HOUR, Grid(4), TimeUnit.MICROSECOND)
     assert (columns[0], columns[6]) == (1_735_689_600_000_000, 1_735_703_999_999_999)
 
 
@@ -134,7 +137,7 @@ def test_in_microseconds_a_candle_closes_a_microsecond_before_the_next_opens() -
         ({"symbol": "A" * 51}, -1100),
         ({"interval": "2m"}, -1120),
         ({"interval": "1H"}, -1120),
-        ({"interval": "1m"}, -1120),
+        ({"interval": "90m"}, -1120),
         ({"interval": "1s"}, -1120),
         ({"startTime": "2025-01-01"}, -1100),
         ({"startTime": "-1"}, -1100),
@@ -167,7 +170,7 @@ def test_unread_parameters_are_counted_as_binance_does() -> None:
 
 def test_a_row_has_binances_twelve_columns() -> None:
     candle = Candle(482_136, "1", "2.5", "0.00000001", "2", "10", "20.125", 7, "0.5", "1")
-    assert row(candle, Grid(4)) == [
+    assert row(candle, HOUR, Grid(4)) == [
         1735689600000,
         *("1.00000000", "2.50000000", "0.00000001", "2.00000000", "10.00000000"),
         1735703999999,
@@ -180,7 +183,7 @@ def test_a_row_has_binances_twelve_columns() -> None:
 
 
 def test_an_hour_that_opened_off_the_hour_keeps_its_time_and_ends_with_its_hour() -> None:
-    recorded = row(Candle(421_713, "1", "1", "1", "1", "1", "1", 1, "1", "1", 1_694_789))
+    recorded = row(Candle(421_713, "1", "1", "1", "1", "1", "1", 1, "1", "1", 1_694_789), HOUR)
     assert (recorded[0], recorded[6]) == (421_713 * 3_600_000 + 1_694_789, 421_714 * 3_600_000 - 1)
 
 
@@ -247,7 +250,7 @@ def test_a_symbol_of_which_only_its_assets_are_known_has_every_field() -> None:
 def test_a_recorded_listing_is_answered_as_it_was_recorded() -> None:
     recorded = json.loads((RECORDED / "rest-2025.json").read_text())["/api/v3/exchangeInfo"][0]["body"]
     listings = {item.symbol: item for item in read_listings(read_listing_json(json.dumps(recorded).encode()))}
-    stored = [Series(symbol, first=1, last=9) for symbol in listings]
+    stored = [SeriesRecord(hourly(symbol), first=1, last=9) for symbol in listings]
     answered = exchange_info({}, stored, listings, server_time=NOW_MS, calls_a_second=100)
     assert answered.keys() == recorded.keys()
     assert len(answered["symbols"]) == len(recorded["symbols"]) == 25

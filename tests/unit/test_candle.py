@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 from candle_collector.domain.candle import Candle, candle_from_line, trim
-from candle_collector.domain.windows import HOUR_MS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.exchange import needs_recordings
+from tests.hourly import HOUR, HOUR_MS
 from tests.recorded import recorded_rows
 
 DECIMALS = st.decimals(0, 10**15, places=8, allow_nan=False).map(lambda number: trim(f"{number:.8f}"))
@@ -27,14 +27,14 @@ CANDLES = st.builds(
 
 @given(CANDLES)
 def test_a_line_is_read_back_as_the_candle_it_was_written_from(candle: Candle) -> None:
-    assert candle_from_line(candle.hour, candle.line()) == candle
+    assert candle_from_line(candle.slot, candle.line()) == candle
 
 
 @given(CANDLES)
 def test_a_line_has_a_tenth_field_only_where_the_candle_opened_off_the_hour(candle: Candle) -> None:
     assert len(candle.line().split(",")) == (10 if candle.offset_ms else 9)
-    assert candle.open_time_ms // HOUR_MS == candle.hour
-    assert candle.open_time_ms % HOUR_MS == candle.offset_ms
+    assert candle.open_time_ms(HOUR) // HOUR_MS == candle.slot
+    assert candle.open_time_ms(HOUR) % HOUR_MS == candle.offset_ms
 
 
 @given(st.integers(0, 10**20), st.integers(0, 8), st.integers(0, 10**8))
@@ -76,7 +76,7 @@ def test_a_damaged_line_is_refused(line: str) -> None:
 
 @needs_recordings
 def test_every_recorded_row_of_february_2018_keeps_its_open_time() -> None:
-    rows = [row for row in recorded_rows("BTCUSDT", 2018) if 421_600 <= row.hour < 421_900]
+    rows = [row for row in recorded_rows("BTCUSDT", 2018) if 421_600 <= row.slot < 421_900]
     offsets = {row.offset_ms for row in rows}
     assert offsets == {0, 28 * 60_000 + 14_789}
-    assert [candle_from_line(row.hour, row.line()) for row in rows] == rows
+    assert [candle_from_line(row.slot, row.line()) for row in rows] == rows

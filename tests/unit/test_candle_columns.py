@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.exchange import synthetic_candle
+from tests.hourly import HOUR
 from tests.unit.test_candle import CANDLES
 
 DAMAGES = (
@@ -41,7 +42,7 @@ def test_columns_hold_the_candles_and_any_part_of_them(candles: list[Candle], st
     assert columns.rows == len(candles)
     assert columns.candles() == candles
     assert columns.part(start, end).candles() == candles[start:end]
-    assert columns.open_times_ms() == [candle.open_time_ms for candle in candles]
+    assert columns.open_times_ms(HOUR) == [candle.open_time_ms(HOUR) for candle in candles]
     assert columns.are_as_stored()
 
 
@@ -66,7 +67,7 @@ def test_each_damage_is_seen_in_each_field(text: str) -> None:
 
 def is_read_back(candle: Candle) -> bool:
     try:
-        return candle_from_line(candle.hour, candle.line()) == candle
+        return candle_from_line(candle.slot, candle.line()) == candle
     except ValueError:
         return False
 

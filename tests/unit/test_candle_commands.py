@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from candle_collector.domain import windows
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 
 from cli.main import main
 from tests.fakes.exchange import synthetic_candle
+from tests.hourly import first_hour_of, hourly
 from tests.unit.archive import Archive, line
 
-START = windows.first_hour_of("2024-01-01")
+START = first_hour_of("2024-01-01")
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def test_files_of_two_symbols_are_stored(archive: Archive, tmp_path: Path) -> No
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))
     write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")
     assert main(["import", str(tmp_path)]) == 0
-    assert archive.candles.hours("BTCUSDT") == (Window(START, START + 100),)
-    assert archive.candles.hours("ETHUSDT") == (Window(START, START + 50),)
+    assert archive.candles.slots(hourly("BTCUSDT")) == (Window(START, START + 100),)
+    assert archive.candles.slots(hourly("ETHUSDT")) == (Window(START, START + 50),)
 
 
 def add_checksum(file: str, *, of: bytes | None = None) -> None:
@@ -56,24 +57,24 @@ def test_only_a_file_of_the_archive_with_a_checksum_that_fits_proves_that_an_hou
 ) -> None:
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", [*range(START, START + 10), *range(START + 12, START + 20)])
     assert main(["import", "--archive", file]) == 0
-    assert archive.candles.never_printed("BTCUSDT") == ()
+    assert archive.candles.never_printed(hourly("BTCUSDT")) == ()
     assert "1 files have no CHECKSUM beside them, so that nothing says that they are whole" in capsys.readouterr().out
     add_checksum(file)
     assert main(["import", file]) == 0
-    assert archive.candles.never_printed("BTCUSDT") == ()
+    assert archive.candles.never_printed(hourly("BTCUSDT")) == ()
     assert main(["import", "--archive", file]) == 0
-    assert archive.candles.never_printed("BTCUSDT") == (Window(START + 10, START + 12),)
+    assert archive.candles.never_printed(hourly("BTCUSDT")) == (Window(START + 10, START + 12),)
 
 
 def test_a_file_that_was_cut_short_proves_nothing_of_its_tail(archive: Archive, tmp_path: Path) -> None:
-    february = windows.first_hour_of("2024-02-01")
+    february = first_hour_of("2024-02-01")
     write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 400))  # cut where a line ends
     add_checksum(write(tmp_path, "BTCUSDT-1h-2024-02.csv", range(february, february + 29 * 24)))
     assert main(["import", "--archive", str(tmp_path)]) == 0
-    assert archive.candles.never_printed("BTCUSDT") == ()
+    assert archive.candles.never_printed(hourly("BTCUSDT")) == ()
     (missing,) = (
-        archive.series.get("BTCUSDT")
-        .coverage(archive.candles.hours("BTCUSDT"), ())
+        archive.series.get(hourly("BTCUSDT"))
+        .coverage(archive.candles.slots(hourly("BTCUSDT")), ())
         .missing(Window(START, february + 29 * 24))
     )
     assert missing == Window(START + 400, february)
@@ -90,7 +91,7 @@ def test_a_file_whose_checksum_does_not_fit_is_refused_and_the_rest_is_taken(
     said = capsys.readouterr()
     assert f"refused: {cut}: BTCUSDT-1h-2024-01.csv.CHECKSUM does not fit" in said.err
     assert "1 files taken, 1 refused, 0 left out; 50 candles, 50 stored" in said.out
-    assert {symbol for symbol, _ in archive.candles.lines} == {"ETHUSDT"}
+    assert {series for series, _ in archive.candles.lines} == {hourly("ETHUSDT")}
 
 
 @pytest.mark.parametrize("text", ["", "no sum", f"{'0' * 64}  another.csv", "\x00" * 5000])
@@ -114,9 +115,9 @@ def test_a_wrong_file_is_named_and_the_rest_is_taken(
     wrong = write(tmp_path, "BTCUSDT-1h-2024-02.csv", [START + 800, START + 799])
     (tmp_path / "notes.txt").write_text("mine")
     assert main(["import", str(tmp_path)]) == 2
-    assert archive.candles.hours("BTCUSDT") == (Window(START, START + 10),)
+    assert archive.candles.slots(hourly("BTCUSDT")) == (Window(START, START + 10),)
     said = capsys.readouterr()
-    assert f"refused: {wrong}: at row 2: its hour, 2024-02-03T07:00:00Z, is there twice or out of order" in said.err
+    assert f"refused: {wrong}: at row 2: its candle of 2024-02-03T07:00:00Z is there twice or out of order" in said.err
     assert f"left out: {tmp_path / 'notes.txt'} is not a file of candles by its name" in said.out
     assert "1 files taken, 1 refused, 1 left out; 10 candles, 10 stored, 0 were there, 0 differ" in said.out
 
@@ -131,7 +132,7 @@ def test_a_file_that_changes_between_check_and_import_is_named_and_the_rest_is_t
         archive.leases, "take", lambda *words, **more: (Path(file).write_text("x"), holding(*words, **more))[1]
     )
     assert main(["import", str(tmp_path)]) == 2
-    assert {symbol for symbol, _ in archive.candles.lines} == {"ETHUSDT"}
+    assert {series for series, _ in archive.candles.lines} == {hourly("ETHUSDT")}
     assert f"refused: {file}" in capsys.readouterr().err
 
 
@@ -157,7 +158,11 @@ def test_a_folder_is_read_in_depth_as_downloaders_leave_it(archive: Archive, tmp
     (tmp_path / "again").symlink_to(tmp_path / "data")
     (tmp_path / "data" / "loop").symlink_to(tmp_path)
     assert main(["import", str(tmp_path)]) == 0
-    assert archive.candles.hours("BTCUSDT") == archive.candles.hours("ETHUSDT") == (Window(START, START + 30),)
+    assert (
+        archive.candles.slots(hourly("BTCUSDT"))
+        == archive.candles.slots(hourly("ETHUSDT"))
+        == (Window(START, START + 30),)
+    )
 
 
 def test_candles_of_futures_and_of_another_interval_are_not_taken_for_spot_hours(
@@ -166,12 +171,12 @@ def test_candles_of_futures_and_of_another_interval_are_not_taken_for_spot_hours
     folder = tmp_path / "futures" / "um" / "monthly" / "klines" / "BTCUSDT" / "1h"
     folder.mkdir(parents=True)
     write(folder, "BTCUSDT-1h-2024-01.csv", range(START, START + 30))
-    write(tmp_path, "BTCUSDT-1d-2024-01.csv", range(START, START + 72, 24))
+    write(tmp_path, "BTCUSDT-2h-2024-01.csv", range(START, START + 72, 2))
     write(tmp_path, "ETHUSDT.csv", range(START, START + 72, 12), "ETHUSDT")
     assert main(["import", str(folder.parent.parent.parent.parent.parent), str(tmp_path), "--symbol", "btcusdt"]) == 2
     assert archive.candles.lines == {}
     said = capsys.readouterr().err
-    for words in ("of Binance's futures", "holds candles of 1d", "are 12 hours apart"):
+    for words in ("of Binance's futures", "holds candles of 2h", "are 12 times 1h apart"):
         assert words in said
 
 
@@ -181,7 +186,7 @@ def test_a_symbol_that_is_given_is_not_put_over_the_one_in_a_name(
     write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 30), "ETHUSDT")
     write(tmp_path, "mine.csv", range(START, START + 30))
     assert main(["import", "--symbol", "btcusdt", str(tmp_path)]) == 2
-    assert {symbol for symbol, _ in archive.candles.lines} == {"BTCUSDT"}
+    assert {series for series, _ in archive.candles.lines} == {hourly("BTCUSDT")}
     assert "its name says that it holds ETHUSDT, and --symbol says BTCUSDT" in capsys.readouterr().err
 
 
@@ -189,13 +194,13 @@ def test_what_differs_is_reported_and_written_down(
     archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = synthetic_candle("BTCUSDT", START)._replace(volume="3.5", taker_base="1")
-    archive.candles.store("BTCUSDT", [mine], (), absent_days=frozenset())
+    archive.candles.store(hourly("BTCUSDT"), [mine], (), absent_blocks=frozenset())
     file = write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))
     reported = tmp_path / "differences.csv"
     assert main(["import", file, "--differences", str(reported)]) == 1
     assert "10 candles, 9 stored, 0 were there, 1 differ" in capsys.readouterr().out
     assert list(pd.read_csv(reported)["open_time"]) == ["2024-01-01T00:00:00Z"]
-    assert archive.candles.lines["BTCUSDT", START] == mine.line()
+    assert archive.candles.lines[hourly("BTCUSDT"), START] == mine.line()
 
 
 def test_while_a_run_is_active_nothing_is_imported(
@@ -234,8 +239,8 @@ def test_an_export_follows_what_is_stored_and_says_whose_record_was_wrong(
 ) -> None:
     main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 100))])
     main(["import", write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 50), "ETHUSDT")])
-    archive.series.overwrite(Series("BTCUSDT", first=START + 50, last=START + 60))
-    archive.series.put(Series("LOSTUSDT", first=START, last=START + 1))
+    archive.series.overwrite(SeriesRecord(hourly("BTCUSDT"), first=START + 50, last=START + 60))
+    archive.series.put(SeriesRecord(hourly("LOSTUSDT"), first=START, last=START + 1))
     capsys.readouterr()
     assert main(["export", str(tmp_path / "all.csv")]) == 0
     assert len(pd.read_csv(tmp_path / "all.csv")) == 150
@@ -251,7 +256,7 @@ def test_an_export_follows_what_is_stored_and_says_whose_record_was_wrong(
 
 def test_a_symbol_without_a_record_is_exported_where_it_is_named(archive: Archive, tmp_path: Path) -> None:
     candles = [synthetic_candle("BTCUSDT", START + hour) for hour in range(30)]
-    archive.candles.store("BTCUSDT", candles, (), absent_days=frozenset())
+    archive.candles.store(hourly("BTCUSDT"), candles, (), absent_blocks=frozenset())
     assert main(["export", "--symbols", "BTCUSDT", str(tmp_path / "named.csv")]) == 0
     assert len(pd.read_csv(tmp_path / "named.csv")) == 30
 
@@ -261,15 +266,15 @@ def test_an_export_looks_up_the_ends_of_each_series_once(
 ) -> None:
     main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
     main(["import", write(tmp_path, "ETHUSDT-1h-2024-01.csv", range(START, START + 10), "ETHUSDT")])
-    looked: list[str] = []
+    looked: list[Series] = []
 
-    def looking(look: Callable[[str], int | None]) -> Callable[[str], int | None]:
-        return lambda symbol: look(looked.append(symbol) or symbol)  # type: ignore[func-returns-value]
+    def looking(look: Callable[[Series], int | None]) -> Callable[[Series], int | None]:
+        return lambda series: look(looked.append(series) or series)  # type: ignore[func-returns-value]
 
-    for name in ("first_hour", "last_hour"):
+    for name in ("first_slot", "last_slot"):
         monkeypatch.setattr(archive.candles, name, looking(getattr(archive.candles, name)))
     assert main(["export", str(tmp_path / "all.csv")]) == 0
-    assert sorted(looked) == ["BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]
+    assert sorted(looked) == [hourly(symbol) for symbol in ("BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT")]
 
 
 def test_an_export_replaces_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,15 +16,15 @@ import pytest
 from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.adapters.files.columns import COLUMNS
 from candle_collector.adapters.files.refusals import CandleFileError
-from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 
 from tests.exchange import KLINES, needs_recordings
+from tests.hourly import HOUR_MS, first_hour_of, hourly, ms_of_hour, year_window
 from tests.recorded import recorded_rows
 
-START = windows.first_hour_of("2024-01-01")
-CLOSED_END = START + 10_000
+START = first_hour_of("2024-01-01")
+CLOSED_MS = (START + 10_000) * HOUR_MS
 HEADER = ["Open time", "Open", "High", "Low", "Close", "Volume", "Close time", "Quote asset volume"]
 HEADER += ["Number of trades", "Taker buy base asset volume", "Taker buy quote asset volume", "Ignore"]
 
@@ -51,7 +51,7 @@ def text(rows: list[list[str]]) -> str:
 
 
 def read(path: Path, symbol: str | None = None) -> list[Candle]:
-    batches = candle_file(path, symbol=symbol).batches(closed_end=CLOSED_END)
+    batches = candle_file(path, symbol=symbol).batches(closed_ms=CLOSED_MS)
     return [item for _, batch in batches for item in batch]
 
 
@@ -110,14 +110,14 @@ def test_parquet_is_read_with_decimals_or_text(tmp_path: Path) -> None:
 
 def test_a_column_may_name_the_symbol(tmp_path: Path) -> None:
     path = parquet(tmp_path / "candles.parquet", symbol=["BTCUSDT", "BTCUSDT", "ETHUSDT"])
-    batches = list(candle_file(path).batches(closed_end=CLOSED_END))
-    assert [(symbol, len(batch)) for symbol, batch in batches] == [("BTCUSDT", 2), ("ETHUSDT", 1)]
+    batches = list(candle_file(path).batches(closed_ms=CLOSED_MS))
+    assert [(series, len(batch)) for series, batch in batches] == [(hourly("BTCUSDT"), 2), (hourly("ETHUSDT"), 1)]
 
 
 @pytest.mark.parametrize(
     ("name", "symbol", "period"),
     [
-        ("BTCUSDT-1h-2024.csv.gz", "BTCUSDT", windows.year_window(2024)),
+        ("BTCUSDT-1h-2024.csv.gz", "BTCUSDT", year_window(2024)),
         ("BTCUSDT-1h-2024-02.zip", "BTCUSDT", Window(START + 31 * 24, START + 60 * 24)),
         ("BTCUSDT-1h-2023-12.zip", "BTCUSDT", Window(START - 31 * 24, START)),
         ("BTCUSDT-1h-2024-01-01.zip", "BTCUSDT", Window(START, START + 24)),
@@ -131,7 +131,7 @@ def test_a_name_says_symbol_and_period(name: str, symbol: str | None, period: Wi
     assert (file.symbol, file.period) == (symbol, period)
 
 
-@pytest.mark.parametrize("name", ["BTCUSDT-1d-2024.csv", "BTCUSDT-1h-2024-13.csv", "BTCUSDT-1h-2024.txt", "README.md"])
+@pytest.mark.parametrize("name", ["BTCUSDT-2h-2024.csv", "BTCUSDT-1h-2024-13.csv", "BTCUSDT-1h-2024.txt", "README.md"])
 def test_a_name_of_something_else_is_refused(name: str) -> None:
     with pytest.raises(CandleFileError):
         candle_file(Path(name))
@@ -156,7 +156,7 @@ def changed(number: int, column: str, value: str) -> list[list[str]]:
         changed(1, "open_time", str((START + 1) * HOUR_MS + 1)),
         changed(1, "open_time", str((START + 1) * HOUR_MS * 1000 + 1)),
         changed(1, "open_time", ROWS[0][0]),
-        changed(2, "open_time", str(CLOSED_END * HOUR_MS)),
+        changed(2, "open_time", str(CLOSED_MS)),
         changed(2, "open_time", "2024-01-01T02:00:00"),
         [ROWS[1], ROWS[0]],
         [*ROWS, ROWS[2][:7]],
@@ -167,7 +167,7 @@ def test_one_wrong_row_refuses_the_file(tmp_path: Path, rows: list[list[str]]) -
     path = tmp_path / "BTCUSDT-1h-2024-01.csv"
     path.write_text(text(rows))
     with pytest.raises(CandleFileError, match="BTCUSDT-1h-2024-01"):
-        candle_file(path).check(closed_end=CLOSED_END)
+        candle_file(path).check(closed_ms=CLOSED_MS)
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,17 @@ def test_one_wrong_row_refuses_the_file(tmp_path: Path, rows: list[list[str]]) -
         (changed(2, "open_time", str(START * 3600)), "at row 3: its candle is of 1970"),  # seconds
         (
             changed(1, "open_time", str((START - 1) * HOUR_MS)),
-            "at row 2: its hour, 2023-12-31T23:00:00Z, is there twice",
+            "at row 2: its candle of 2023-12-31T23:00:00Z is there twice",
         ),
-        (changed(0, "open_time", str((START - 1) * HOUR_MS)), "at row 1: its hour, 2023-12-31T23:00:00Z, is outside"),
-        (changed(2, "open_time", str((START + 744) * HOUR_MS)), "at row 3: its hour, 2024-02-01T00:00:00Z, is outside"),
-        (changed(2, "open_time", str(CLOSED_END * HOUR_MS)), "at row 3: its candle is of the future"),
+        (
+            changed(0, "open_time", str((START - 1) * HOUR_MS)),
+            "at row 1: its candle of 2023-12-31T23:00:00Z is outside",
+        ),
+        (
+            changed(2, "open_time", str((START + 744) * HOUR_MS)),
+            "at row 3: its candle of 2024-02-01T00:00:00Z is outside",
+        ),
+        (changed(2, "open_time", str(CLOSED_MS)), "at row 3: its candle is of the future"),
         (changed(2, "open_time", "9" * 40), "at row 3"),
         (changed(2, "open_time", "1.7E+12"), "at row 3"),
         (changed(1, "low", "3.0"), "at row 2: the row of 2024-01-01T01:00:00Z: a price is zero, or open or close"),
@@ -197,7 +203,7 @@ def test_a_wrong_row_is_named_with_its_file_its_number_and_the_remedy(
     path = tmp_path / "BTCUSDT-1h-2024-01.csv"
     path.write_text(text(rows))
     with pytest.raises(CandleFileError) as error:
-        candle_file(path).check(closed_end=CLOSED_END)
+        candle_file(path).check(closed_ms=CLOSED_MS)
     assert str(error.value).startswith(f"{path}: {said}")
     assert str(error.value).endswith(". Correct or remove the row")
 
@@ -205,10 +211,10 @@ def test_a_wrong_row_is_named_with_its_file_its_number_and_the_remedy(
 def test_a_candle_that_still_runs_is_refused_in_a_file_of_its_year(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2025.csv"
     path.write_text(text([row(9998), row(9999)]))
-    assert candle_file(path).check(closed_end=CLOSED_END) == 2
+    assert candle_file(path).check(closed_ms=CLOSED_MS) == 2
     path.write_text(text([row(9998), row(9999), row(10_000)]))
     with pytest.raises(CandleFileError, match="at row 3: its candle is of the future or still running"):
-        candle_file(path).check(closed_end=CLOSED_END)
+        candle_file(path).check(closed_ms=CLOSED_MS)
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.timestamp("ms", "UTC"), pa.string()])
@@ -247,8 +253,8 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
 def test_candles_of_a_longer_interval_are_refused(tmp_path: Path, hours: int) -> None:
     path = tmp_path / "BTCUSDT.csv"
     path.write_text(text([HEADER, *(row(number * hours) for number in range(4))]))
-    with pytest.raises(CandleFileError, match=f"{hours} hours apart"):
-        candle_file(path, symbol="BTCUSDT").check(closed_end=CLOSED_END)
+    with pytest.raises(CandleFileError, match=f"are {hours} times 1h apart"):
+        candle_file(path, symbol="BTCUSDT").check(closed_ms=CLOSED_MS)
 
 
 def test_a_zip_of_another_name_is_refused(tmp_path: Path) -> None:
@@ -264,14 +270,14 @@ def test_an_hour_that_stands_in_two_batches_refuses_the_file(tmp_path: Path, aga
     path = tmp_path / "BTCUSDT-1h-2024.csv"
     path.write_text(text([*(row(number) for number in range(2400)), row(again)]))
     with pytest.raises(CandleFileError, match="at row 2401"):
-        candle_file(path).check(closed_end=CLOSED_END)
+        candle_file(path).check(closed_ms=CLOSED_MS)
 
 
 def test_a_file_without_candles_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2024-01.csv"
     path.write_text("")
     with pytest.raises(CandleFileError, match="no candle"):
-        candle_file(path).check(closed_end=CLOSED_END)
+        candle_file(path).check(closed_ms=CLOSED_MS)
 
 
 @pytest.mark.parametrize(
@@ -323,5 +329,5 @@ def test_without_a_symbol_anywhere_the_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("symbol", "year"), [("BTCUSDT", 2018), ("BTCUSDT", 2025)])
 def test_the_recorded_archive_is_read_to_the_last_digit(symbol: str, year: int) -> None:
     file = candle_file(KLINES / f"{symbol}-1h-{year}.csv.gz")
-    found = [item for _, batch in file.batches(closed_end=windows.year_window(2026).start) for item in batch]
+    found = [item for _, batch in file.batches(closed_ms=ms_of_hour(year_window(2026).start)) for item in batch]
     assert tuple(found) == recorded_rows(symbol, year)

@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.exchange_time import ExchangeTime
-from candle_collector.collecting.import_candles import ImportPorts, import_symbol, importing
+from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 from candle_collector.ports import Clock
 
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import World
+from tests.hourly import first_hour_of, hourly
 
-START = windows.first_hour_of("2025-01-01")
-NOW = windows.first_hour_of("2025-06-01") + 12
+START = first_hour_of("2025-01-01")
+NOW = first_hour_of("2025-06-01") + 12
 
 
 class Ahead:
@@ -50,7 +51,7 @@ def test_what_a_cancel_reports_is_what_is_stored(request_number: int, ahead: flo
     system.deliver()
     system.settle()
     assert system.ended(run.run_id).counts == (system.ended(run.run_id).counts or {}) | {
-        "records": windows.count(system.candles.hours("BTCUSDT"))
+        "records": windows.count(system.candles.slots(hourly("BTCUSDT")))
     }
 
 
@@ -71,11 +72,11 @@ def test_a_worker_that_was_closed_replaces_nothing_of_an_import_that_came_after(
         cancel_run(run.run_id, replace(system.closing_ports(), clock=Ahead(system.clock, 180)))
         ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
         with importing(ports) as lease:
-            import_symbol("BTCUSDT", [mine], ports, lease, stated=(), closed_end=NOW)
+            import_series(hourly("BTCUSDT"), [mine], ports, lease, stated=(), closed_end=NOW)
 
     system.exchange.before = cancel_and_import
     system.deliver()
-    assert system.candles.candles("BTCUSDT", Window(at, at + 96), limit=96) == mine
+    assert system.candles.candles(hourly("BTCUSDT"), Window(at, at + 96), limit=96) == mine
 
 
 def test_a_process_without_an_answer_of_its_own_takes_the_time_that_others_measured() -> None:

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run
-from candle_collector.domain import windows
 from candle_collector.domain.run import Outcome, RunState, SymbolRecord
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StoredCandleDamagedError
-from candle_collector.ports import StoredDays
+from candle_collector.ports import StoredBlocks
 
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import World
+from tests.hourly import first_hour_of, hourly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START = windows.first_hour_of("2025-05-01")
-NOW = windows.first_hour_of("2025-06-01") + 12
+START = first_hour_of("2025-05-01")
+NOW = first_hour_of("2025-06-01") + 12
 
 
 def world_that_requeues(times: int) -> World:
@@ -35,7 +36,7 @@ def world_that_requeues(times: int) -> World:
     def close_symbol(record: SymbolRecord) -> SymbolRecord:
         if left[0] > 0 and not record.outcome.open:
             left[0] -= 1
-            now = system.runs.symbol(record.run_id, record.symbol)
+            now = system.runs.symbol(record.run_id, record.series)
             assert now is not None
             put(now.requeued())
         return put(record)
@@ -73,9 +74,9 @@ def test_a_symbol_among_many_that_is_worked_on_meanwhile_is_closed_by_what_is_st
         if not record.outcome.open and not worked:
             worked.append(record.symbol)
             candle = synthetic_candle(record.symbol, START + 3)
-            system.candles.store(record.symbol, [candle], (), absent_days=frozenset())
-            system.series.put(Series(record.symbol, first=candle.hour, last=candle.hour))
-            now = system.runs.symbol(record.run_id, record.symbol)
+            system.candles.store(record.series, [candle], (), absent_blocks=frozenset())
+            system.series.put(SeriesRecord(record.series, first=candle.slot, last=candle.slot))
+            now = system.runs.symbol(record.run_id, record.series)
             assert now is not None
             put(replace(now.requeued(), stored_before=0))
         return put(record)
@@ -83,7 +84,7 @@ def test_a_symbol_among_many_that_is_worked_on_meanwhile_is_closed_by_what_is_st
     system.runs.put_symbol = close_symbol  # type: ignore[method-assign] # a worker comes between
     assert cancel_run(run.run_id, system.closing_ports()).state is RunState.ENDED
     (symbol,) = worked
-    record = system.runs.symbol(run.run_id, symbol)
+    record = system.runs.symbol(run.run_id, hourly(symbol))
     assert record is not None
     assert (record.outcome, record.records, record.first, record.last) == (Outcome.PARTIAL, 1, START + 3, START + 3)
 
@@ -107,7 +108,7 @@ def test_a_run_of_500_symbols_is_cancelled_with_two_calls_a_symbol(held: int) ->
     run = system.start(start=START, end=START + 48, symbols=names)
     now = system.clock.now()
     for name in names[:held]:
-        record = system.runs.symbol(run.run_id, name)
+        record = system.runs.symbol(run.run_id, hourly(name))
         assert record is not None
         claimed = record.claimed(1, now=now, until=now + timedelta(seconds=60))
         assert claimed is not None
@@ -117,7 +118,7 @@ def test_a_run_of_500_symbols_is_cancelled_with_two_calls_a_symbol(held: int) ->
     counted = {name: CountedCalls(getattr(ports, name), calls) for name in ("candles", "series", "leases", "runs")}
     ended = cancel_run(run.run_id, replace(ports, **counted))
     assert ended.state is (RunState.ACTIVE if held else RunState.ENDED)
-    assert ended.open == frozenset(names[:held])
+    assert ended.open == {str(hourly(name)) for name in names[:held]}
     assert calls["coverage"] == calls["put_symbol"] == 500 - held
     assert calls["stop_symbol"] == held
     assert calls.total() - 2 * (500 - held) - held < 15
@@ -128,10 +129,10 @@ def test_a_symbol_whose_items_cannot_be_read_is_closed_by_its_record(monkeypatch
     run = system.start(start=START, end=NOW)
     read = system.candles.coverage
 
-    def coverage(symbol: str, within: Window) -> StoredDays:
-        if symbol == "BTCUSDT":
+    def coverage(series: Series, within: Window) -> StoredBlocks:
+        if series == hourly("BTCUSDT"):
             raise StoredCandleDamagedError("BTCUSDT#1h 2025-05-03: is not an item of ours")
-        return read(symbol, within)
+        return read(series, within)
 
     monkeypatch.setattr(system.candles, "coverage", coverage)
     assert cancel_run(run.run_id, system.closing_ports()).state is RunState.ENDED

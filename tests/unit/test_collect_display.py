@@ -16,7 +16,10 @@ def running(done: int, records: int, symbols: int = 10) -> Status:
         elapsed_seconds=float(done),
         progress=Progress(done=done, total=total, percent=100 * done / total, eta_seconds=75),
         last_results=results(
-            [symbol_result(name, "running", records=7, requests=1) for name in names],
+            [
+                *(symbol_result(f"D{number}USDT", "complete") for number in range(done)),
+                *(symbol_result(name, "running", records=7, requests=1) for name in names),
+            ],
             total_cryptos=total,
             complete=done,
             total_records=records,

@@ -125,22 +125,22 @@ def test_every_call_of_the_api_carries_the_key(root: Path, api: FakeApi) -> None
 def test_what_is_partial_or_failed_is_reported_with_reason_and_windows_and_ends_non_zero(
     root: Path, api: FakeApi
 ) -> None:
-    gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
+    gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "candles": 5}
     error = {"kind": "timeout", "message": "No answer.", "http_status": None, "exchange_code": None, "attempts": 4}
     api.statuses = [
         (
             200,
             status(
                 symbol("BTCUSDT", "complete", 2160),
-                symbol("ETHUSDT", "partial", 9, missing=[gap], missing_hours=7, error=error),
+                symbol("ETHUSDT", "partial", 9, missing=[gap], missing_candles=7, error=error),
             ),
         )
     ]
     code, screen = ran(root)
     assert code == 1
     assert "No answer. [timeout, 4 attempts]" in screen
-    assert "ETHUSDT  2025-11-01 00:00 to 2025-11-01 04:00 (5 hours)" in screen
-    assert "ETHUSDT  and 2 more hours" in screen
+    assert "ETHUSDT 1h  2025-11-01 00:00 to 2025-11-01 04:00 (5 candles)" in screen
+    assert "ETHUSDT 1h  and 2 more candles" in screen
 
 
 def test_what_a_crypto_holds_is_shown_from_the_hour_of_its_first_candle(root: Path, api: FakeApi) -> None:
@@ -169,13 +169,13 @@ def test_a_run_of_many_lists_only_what_is_amiss(root: Path, api: FakeApi) -> Non
 
 def test_what_fails_for_one_reason_is_reported_once_and_not_for_every_crypto(root: Path, api: FakeApi) -> None:
     error = {"kind": "refused", "message": "Not from this region.", "http_status": 451, "attempts": 1}
-    gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "hours": 5}
+    gap = {"start": "2025-11-01T00:00:00Z", "end": "2025-11-01T05:00:00Z", "candles": 5}
     api.statuses = [
         (
             200,
             status(
                 *(
-                    symbol(f"C{number}USDT", "failed", error=error, missing=[gap], missing_hours=5)
+                    symbol(f"C{number}USDT", "failed", error=error, missing=[gap], missing_candles=5)
                     for number in range(100)
                 )
             ),

@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Failure, Mode, Outcome, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -32,9 +33,10 @@ from hypothesis import strategies as st
 from tests.fakes.exchange import Asked, listing, synthetic_candle
 from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import AtOnce, World
+from tests.hourly import HOUR, first_hour_of, format_hour, hourly, ms_of_hour, year_window
 
-START, END = windows.first_hour_of("2025-01-01"), windows.first_hour_of("2025-04-01")
-NOW = windows.first_hour_of("2025-06-01") + 12
+START, END = first_hour_of("2025-01-01"), first_hour_of("2025-04-01")
+NOW = first_hour_of("2025-06-01") + 12
 LISTED = START - 24 * 400
 SYMBOL = "BTCUSDT"
 
@@ -55,7 +57,7 @@ def collected(system: World, start: int = START, end: int = END) -> World:
 def test_a_backward_run_stores_every_hour_of_its_range_and_no_other() -> None:
     system = world()
     run = system.collect(start=START, end=END)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
     system.assert_exact()
     record = system.record(run)
     assert (record.outcome, record.records, record.requests, record.retries) == (Outcome.COMPLETE, END - START, 3, 0)
@@ -74,24 +76,24 @@ def test_what_is_covered_costs_no_request_and_no_write() -> None:
 def test_one_missing_hour_costs_one_request_and_one_write() -> None:
     system = collected(world())
     hour = START + 500
-    system.candles.remove(SYMBOL, (Window(hour, hour + 1),))
+    system.candles.remove(hourly(SYMBOL), (Window(hour, hour + 1),))
     run = system.collect("gap_fill", start=START, end=END)
     assert system.exchange.requested == [Asked(SYMBOL, hour - 2, 3)]  # with the two candles before it
-    assert system.candles.writes == [(SYMBOL, windows.day_of(hour))]
+    assert system.candles.writes == [(hourly(SYMBOL), hour // HOUR.block_slots)]
     assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 1)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.sets(st.integers(START, START + 400), min_size=1, max_size=12))
 def test_a_gap_fill_writes_no_item_but_those_that_lack_hours_and_asks_the_fewest_times(gone: set[int]) -> None:
     system = collected(world(), end=START + 401)
-    system.candles.remove(SYMBOL, windows.from_hours(gone))
+    system.candles.remove(hourly(SYMBOL), windows.from_slots(gone))
     run = system.collect("gap_fill")
-    assert system.candles.hours(SYMBOL) == (Window(START, START + 401),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, START + 401),)
     # without its first candle, one row is asked for first, that which is then at its head
     assert len(system.exchange.requested) == (2 if START in gone and len(gone) > 1 else 1)
-    assert set(system.candles.writes) == {(SYMBOL, windows.day_of(hour)) for hour in gone}
+    assert set(system.candles.writes) == {(hourly(SYMBOL), hour // HOUR.block_slots) for hour in gone}
     assert len(system.candles.writes) - len(set(system.candles.writes)) <= (START in gone)
     assert system.record(run).records == len(gone)
 
@@ -107,7 +109,7 @@ def test_hours_that_the_exchange_leaves_out_are_never_printed_and_not_asked_for_
     system = world(holes)
     run = system.collect(start=START, end=END)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.never_printed(SYMBOL) == windows.from_hours(holes)
+    assert system.candles.never_printed(hourly(SYMBOL)) == windows.from_slots(holes)
     system.exchange.requested.clear()
     for mode in ("backward", "gap_fill"):
         again = system.collect(mode, start=START, end=END)
@@ -115,14 +117,16 @@ def test_hours_that_the_exchange_leaves_out_are_never_printed_and_not_asked_for_
     assert system.exchange.requested == []
 
 
-def test_a_recheck_asks_for_never_printed_hours_once_more_and_stores_what_came() -> None:
+def test_a_recheck_asks_for_never_printed_candles_once_more_and_stores_what_came() -> None:
     holes = [START + 30, START + 31]
     system = collected(world(holes))
     system.exchange.print_also(SYMBOL, [START + 30])
     run = system.collect(start=START, end=END, recheck=True)
     assert system.exchange.requested == [Asked(SYMBOL, START + 28, 4)]
     assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 1)
-    assert system.candles.hours(SYMBOL) == windows.subtract((Window(START, END),), (Window(START + 31, START + 32),))
+    assert system.candles.slots(hourly(SYMBOL)) == windows.subtract(
+        (Window(START, END),), (Window(START + 31, START + 32),)
+    )
     system.exchange.requested.clear()
     system.collect(start=START, end=END)
     assert system.exchange.requested == []
@@ -146,14 +150,14 @@ def test_a_listing_inside_the_range_costs_one_request_more_and_an_earlier_start_
     assert system.record(run).outcome is Outcome.COMPLETE
     assert system.record(run).records == END - listed
     assert system.exchange.requested == [Asked(SYMBOL, START, 984), Asked(SYMBOL, START, 1)]
-    assert system.series.get(SYMBOL).absent == Window(START, listed)
-    assert system.series.get(SYMBOL).first == listed
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START, listed)
+    assert system.series.get(hourly(SYMBOL)).first == listed
     system.exchange.requested.clear()
     system.collect(start=START, end=END)
     assert system.exchange.requested == []
     system.collect(start=START - 100, end=END)
     assert system.exchange.requested == [Asked(SYMBOL, START - 100, 1)]
-    assert system.series.get(SYMBOL).absent == Window(START - 100, listed)
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START - 100, listed)
 
 
 def test_an_outage_at_an_early_start_is_not_taken_for_the_listing_for_good() -> None:
@@ -161,9 +165,9 @@ def test_an_outage_at_an_early_start_is_not_taken_for_the_listing_for_good() -> 
     system.collect(start=START, end=END)
     run = system.collect(start=START - 48, end=END)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START - 48, START), Window(START + 2, END))
-    assert system.candles.never_printed(SYMBOL) == (Window(START, START + 2),)
-    assert system.series.get(SYMBOL).absent is None
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START - 48, START), Window(START + 2, END))
+    assert system.candles.never_printed(hourly(SYMBOL)) == (Window(START, START + 2),)
+    assert system.series.get(hourly(SYMBOL)).absent is None
 
 
 def test_an_answer_that_reaches_over_such_an_outage_calls_it_never_printed() -> None:
@@ -177,8 +181,8 @@ def test_an_answer_that_reaches_over_such_an_outage_calls_it_never_printed() -> 
         Asked(SYMBOL, START - 48, 1),  # which is then the one behind the window
         Asked(SYMBOL, START - 10, 12),
     ]
-    assert system.candles.never_printed(SYMBOL) == (Window(START, START + 2),)
-    assert system.series.get(SYMBOL).absent == Window(START - 48, START - 10)
+    assert system.candles.never_printed(hourly(SYMBOL)) == (Window(START, START + 2),)
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START - 48, START - 10)
 
 
 def test_a_young_hour_stays_missing_though_later_ones_came() -> None:
@@ -192,14 +196,14 @@ def test_a_young_hour_stays_missing_though_later_ones_came() -> None:
     system.clock.advance(86_400)
     later = system.collect(start=START, end=NOW)
     assert system.record(later).outcome is Outcome.COMPLETE
-    assert system.candles.never_printed(SYMBOL) == (Window(NOW - 5, NOW - 4),)
+    assert system.candles.never_printed(hourly(SYMBOL)) == (Window(NOW - 5, NOW - 4),)
 
 
 def test_the_running_hour_is_never_stored() -> None:
     system = world()
     run = system.collect(start=NOW - 10, end=NOW + 48)
-    assert run.end == NOW
-    assert system.candles.hours(SYMBOL) == (Window(NOW - 10, NOW),)
+    assert run.window(HOUR) == Window(NOW - 10, NOW)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(NOW - 10, NOW),)
 
 
 def test_the_hours_after_a_delisting_are_covered_and_asked_for_when_it_trades_again() -> None:
@@ -208,10 +212,10 @@ def test_the_hours_after_a_delisting_are_covered_and_asked_for_when_it_trades_ag
     system.exchange.listings = (listing(SYMBOL, "BREAK"),)
     run = system.collect(start=START, end=END, symbols=(SYMBOL,))
     assert system.record(run).outcome is Outcome.PARTIAL
-    assert system.series.get(SYMBOL).delisted is None
+    assert system.series.get(hourly(SYMBOL)).delisted is None
     run = system.collect(start=START, end=END, symbols=(SYMBOL,))
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.series.get(SYMBOL).delisted == Window(last + 1, NOW - 24)
+    assert system.series.get(hourly(SYMBOL)).delisted == Window(last + 1, NOW - 24)
     system.exchange.requested.clear()
     assert system.record(system.collect(start=START, end=END, symbols=(SYMBOL,))).outcome is Outcome.SKIPPED
     assert system.exchange.requested == []
@@ -220,9 +224,9 @@ def test_the_hours_after_a_delisting_are_covered_and_asked_for_when_it_trades_ag
     system.exchange.print_also(SYMBOL, range(START + 200, NOW + 1))
     run = system.collect(start=START, end=END, symbols=(SYMBOL,))
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, last + 1), Window(START + 200, END))
-    assert system.candles.never_printed(SYMBOL) == (Window(last + 1, START + 200),)
-    assert system.series.get(SYMBOL).delisted is None
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, last + 1), Window(START + 200, END))
+    assert system.candles.never_printed(hourly(SYMBOL)) == (Window(last + 1, START + 200),)
+    assert system.series.get(hourly(SYMBOL)).delisted is None
 
 
 @pytest.mark.parametrize("rows", [0, 1, 500], ids=["empty", "of one row", "half"])
@@ -241,13 +245,13 @@ def test_one_answer_that_is_short_by_fault_does_not_delist_a_symbol_in_break(at:
     stored = 984 * (at - 1) if is_silent else END - START
     expected = Outcome.COMPLETE if not is_silent else Outcome.PARTIAL if stored else Outcome.FAILED
     assert (system.record(run).outcome, system.record(run).records) == (expected, stored)
-    assert system.series.get(SYMBOL).delisted is None
+    assert system.series.get(hourly(SYMBOL)).delisted is None
     system.exchange.before, system.exchange.rows_most = None, None
     again = system.collect(start=START, end=END, symbols=(SYMBOL,))
     assert system.record(again).outcome is (Outcome.COMPLETE if is_silent else Outcome.SKIPPED)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    assert system.series.get(SYMBOL).delisted is None
-    assert system.series.get(SYMBOL).silence is None
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    assert system.series.get(hourly(SYMBOL)).delisted is None
+    assert system.series.get(hourly(SYMBOL)).silence is None
 
 
 def test_the_end_of_a_delisted_series_is_proven_by_two_runs_that_hear_the_same() -> None:
@@ -258,7 +262,7 @@ def test_the_end_of_a_delisted_series_is_proven_by_two_runs_that_hear_the_same()
         Outcome.PARTIAL,
         (Window(START + 101, END),),
     )
-    assert system.series.get(SYMBOL).silence == Silence(Window(START + 101, NOW), run.run_id)
+    assert system.series.get(hourly(SYMBOL)).silence == Silence(Window(START + 101, NOW), run.run_id)
     run = system.collect(start=START, end=END, symbols=(SYMBOL,))
     assert (system.record(run).outcome, system.record(run).missing) == (Outcome.COMPLETE, ())
     assert system.exchange.requested == [
@@ -275,12 +279,12 @@ def test_what_follows_a_proven_delisting_is_settled_at_once() -> None:
     system.exchange.listings = (listing(SYMBOL, "BREAK"),)
     for _ in range(2):
         system.collect(start=START, end=END, symbols=(SYMBOL,))
-    assert system.series.get(SYMBOL).delisted == Window(START + 101, NOW - 24)
+    assert system.series.get(hourly(SYMBOL)).delisted == Window(START + 101, NOW - 24)
     system.exchange.requested.clear()
     system.clock.advance(7 * 86_400)
     run = system.collect(start=START, end=NOW + 100, symbols=(SYMBOL,))
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.series.get(SYMBOL).delisted == Window(START + 101, NOW + 6 * 24)
+    assert system.series.get(hourly(SYMBOL)).delisted == Window(START + 101, NOW + 6 * 24)
     assert len(system.exchange.requested) == 1
 
 
@@ -295,8 +299,8 @@ def test_a_symbol_without_any_candle_is_asked_for_once_a_run_and_not_after_two(b
         run = system.collect(start=START, end=END, symbols=(SYMBOL,))
         outcomes.append((system.record(run).outcome, len(system.exchange.requested)))
     assert outcomes == [(Outcome.FAILED, 1), (Outcome.COMPLETE, 2), (Outcome.SKIPPED, 2)]
-    assert system.series.get(SYMBOL).absent == Window(START, NOW - 24)
-    assert system.candles.never_printed(SYMBOL) == ()
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START, NOW - 24)
+    assert system.candles.never_printed(hourly(SYMBOL)) == ()
 
 
 def test_a_symbol_that_is_listed_after_all_is_collected_from_its_first_candle() -> None:
@@ -308,10 +312,10 @@ def test_a_symbol_that_is_listed_after_all_is_collected_from_its_first_candle() 
     system.clock.advance(48 * 3600)
     run = system.collect(start=START, end=NOW + 48, symbols=(SYMBOL,))
     # nobody has proven yet that nothing came in the day before the second run
-    assert system.candles.hours(SYMBOL) == (Window(NOW + 5, NOW + 48),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(NOW + 5, NOW + 48),)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.series.get(SYMBOL).absent == Window(START, NOW + 5)
-    assert system.series.get(SYMBOL).silence is None
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START, NOW + 5)
+    assert system.series.get(hourly(SYMBOL)).silence is None
 
 
 def test_answers_that_lack_the_last_hours_of_all_symbols_in_break_delist_none() -> None:
@@ -325,8 +329,8 @@ def test_answers_that_lack_the_last_hours_of_all_symbols_in_break_delist_none() 
     system.exchange.printed[SYMBOL] = served
     run = system.collect(start=START, end=NOW, symbols=(SYMBOL,))
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
-    assert system.series.get(SYMBOL).delisted is None
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, NOW),)
+    assert system.series.get(hourly(SYMBOL)).delisted is None
 
 
 def test_an_hour_of_a_delisted_symbol_younger_than_a_day_stays_missing() -> None:
@@ -334,7 +338,7 @@ def test_an_hour_of_a_delisted_symbol_younger_than_a_day_stays_missing() -> None
     system.exchange.listings = (listing(SYMBOL, "BREAK"),)
     for _ in range(3):
         run = system.collect(start=START, end=NOW, symbols=(SYMBOL,))
-    assert system.series.get(SYMBOL).delisted == Window(NOW - 30, NOW - 24)
+    assert system.series.get(hourly(SYMBOL)).delisted == Window(NOW - 30, NOW - 24)
     assert system.record(run).missing == (Window(NOW - 24, NOW),)
 
 
@@ -344,9 +348,9 @@ def test_an_empty_answer_for_a_symbol_that_trades_proves_nothing() -> None:
     record = system.record(run)
     assert record.outcome is Outcome.PARTIAL
     assert record.missing == (Window(START + 101, END),)
-    assert system.candles.never_printed(SYMBOL) == ()
+    assert system.candles.never_printed(hourly(SYMBOL)) == ()
     system.exchange.printed[SYMBOL] = frozenset()
-    system.candles.remove(SYMBOL, (Window(START, END),))
+    system.candles.remove(hourly(SYMBOL), (Window(START, END),))
     assert system.record(system.collect(start=START, end=END)).outcome is Outcome.FAILED
 
 
@@ -355,8 +359,8 @@ def test_short_answers_are_asked_on_until_all_is_there() -> None:
     system.exchange.rows_most = 400
     run = system.collect(start=START, end=END)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    assert system.candles.never_printed(SYMBOL) == ()
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    assert system.candles.never_printed(hourly(SYMBOL)) == ()
 
 
 def test_what_an_answer_has_settled_beyond_its_window_is_not_asked_for() -> None:
@@ -379,7 +383,7 @@ def test_a_window_that_fails_does_not_stop_the_others() -> None:
     record = system.record(run)
     assert record.outcome is Outcome.PARTIAL
     assert record.missing[0].start == START
-    assert record.missing_hours == END - START - record.records
+    assert record.missing_slots == END - START - record.records
     assert record.failure == failure
     assert (record.requests, record.retries) == (6, 3)
     assert record.attempts == 0  # each window has attempts of its own
@@ -392,13 +396,13 @@ def test_each_window_has_attempts_of_its_own() -> None:
     made: list[int] = []
     fetch = system.exchange.fetch_candles
 
-    def fail_first(symbol: str, start: int, limit: int, *, attempts_made: int, **options: Any) -> object:
+    def fail_first(series: Series, start: int, limit: int, *, attempts_made: int, **options: Any) -> object:
         made.append(attempts_made)
         if len(made) == 1:
             raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=attempts_made + 3), wait=4)
         if len(made) == 2:
             raise ExchangeUnavailableError(Failure("unavailable", "503", 503, attempts=attempts_made + 1))
-        return fetch(symbol, start, limit, attempts_made=attempts_made, **options)
+        return fetch(series, start, limit, attempts_made=attempts_made, **options)
 
     system.exchange.fetch_candles = fail_first  # type: ignore[method-assign,assignment] # stands in for one method
     system.collect(start=START, end=END)
@@ -523,11 +527,11 @@ def test_attempts_that_were_made_count_on_in_the_next_turn() -> None:
     made: list[int] = []
     exchange_candles = system.exchange.fetch_candles
 
-    def candles(symbol: str, start: int, limit: int, *, attempts_made: int, **options: Any) -> object:
+    def candles(series: Series, start: int, limit: int, *, attempts_made: int, **options: Any) -> object:
         made.append(attempts_made)
         if len(made) < 3:
             raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=attempts_made + 1), wait=4)
-        return exchange_candles(symbol, start, limit, attempts_made=attempts_made, **options)
+        return exchange_candles(series, start, limit, attempts_made=attempts_made, **options)
 
     system.exchange.fetch_candles = candles  # type: ignore[method-assign,assignment] # stands in for one method
     run = system.collect(start=START, end=END)
@@ -564,8 +568,8 @@ def test_an_hour_whose_row_is_wrong_each_time_is_missing_and_its_neighbours_are_
     assert record.missing == (Window(START + 3, START + 4),)
     assert record.failure is not None
     assert record.failure.kind == "rejected_row"
-    assert f"{dates.format_hour(START + 3)}: a price is zero" in record.failure.message
-    assert system.candles.hours(SYMBOL) == (Window(START, START + 3), Window(START + 4, END))
+    assert f"{format_hour(START + 3)}: a price is zero" in record.failure.message
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, START + 3), Window(START + 4, END))
     assert len(system.exchange.requested) == 3
     later = system.collect(start=START, end=END)
     assert (system.record(later).outcome, system.record(later).missing) == (Outcome.SKIPPED, ())
@@ -579,12 +583,14 @@ def test_a_recheck_asks_again_for_an_hour_whose_row_was_wrong() -> None:
     run = system.collect(start=START, end=END, recheck=True)
     assert system.exchange.requested == [Asked(SYMBOL, START + 1, 3)]
     assert system.record(run).missing == (Window(START + 3, START + 4),)
-    assert system.series.get(SYMBOL).rejected == (FailedWindow(Window(START + 3, START + 4), 1, "a price is zero"),)
+    assert system.series.get(hourly(SYMBOL)).rejected == (
+        FailedWindow(Window(START + 3, START + 4), 1, "a price is zero"),
+    )
     system.exchange.wrong_rows = {}
     run = system.collect(start=START, end=END, recheck=True)
     assert (system.record(run).outcome, system.record(run).records) == (Outcome.COMPLETE, 1)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    assert system.series.get(SYMBOL).rejected == ()
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    assert system.series.get(hourly(SYMBOL)).rejected == ()
 
 
 def test_a_wrong_row_is_named_whatever_befalls_the_requests_after_it() -> None:
@@ -616,7 +622,7 @@ def test_hours_behind_a_wrong_row_are_asked_for_past_it() -> None:
     system.defaults = replace(system.defaults, batch_size=1)
     run = system.collect(start=START, end=START + 7)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, START + 3), Window(START + 5, START + 7))
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, START + 3), Window(START + 5, START + 7))
     assert system.exchange.requested == [Asked(SYMBOL, START + 1, 5), Asked(SYMBOL, START + 5, 2)]
 
 
@@ -635,7 +641,7 @@ def test_a_listing_whose_first_rows_are_wrong_is_proven_all_the_same(batch_size:
         assert (system.record(run).outcome, system.record(run).missing) == (Outcome.COMPLETE, ())
     else:
         assert system.record(run).missing == (Window(START + 30, START + 32),)
-    assert system.series.get(SYMBOL).absent == Window(START, START + 30)
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START, START + 30)
     assert system.record(system.collect(start=START, end=START + 40)).outcome is Outcome.SKIPPED
     system.exchange.requested.clear()
     run = system.collect(start=START - 10, end=START + 40)
@@ -652,7 +658,7 @@ def test_a_forward_run_that_passes_a_known_wrong_row_again_does_not_report_it_ag
     run = system.collect("forward")
     assert system.exchange.requested == [Asked(SYMBOL, NOW - 26, 26)]  # the wrong row takes one of them
     assert (system.record(run).outcome, system.record(run).missing) == (Outcome.COMPLETE, ())
-    assert system.candles.hours(SYMBOL) == (Window(START, NOW - 2), Window(NOW - 1, NOW))
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, NOW - 2), Window(NOW - 1, NOW))
 
 
 def another(symbol: str, hour: int) -> Candle:
@@ -672,7 +678,7 @@ def test_an_answer_about_another_symbol_is_refused_where_a_stored_candle_vouches
     assert differs(record)
     assert (record.outcome, record.records) == (Outcome.FAILED, 0)
     assert record.missing == (Window(END, NOW),)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
     # the windows after it would be asked for without a stored candle before them
     assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
     system.exchange.candle = synthetic_candle
@@ -706,11 +712,11 @@ def test_a_message_that_is_delivered_again_does_nothing(deliveries: int) -> None
     run = system.start(start=START, end=END)
     ((message, _),) = system.queue.sent
     system.work(message)
-    requested, series, record = len(system.exchange.requested), system.series.get(SYMBOL), system.record(run)
+    requested, series, record = len(system.exchange.requested), system.series.get(hourly(SYMBOL)), system.record(run)
     for _ in range(deliveries):
         system.work(message)
     assert len(system.exchange.requested) == requested
-    assert system.series.get(SYMBOL) == series
+    assert system.series.get(hourly(SYMBOL)) == series
     assert system.record(run) == record
     assert len(system.events.ended) == 1
 
@@ -719,10 +725,10 @@ def test_a_message_of_another_turn_or_of_nothing_known_does_nothing() -> None:
     system = world()
     run = system.start(start=START, end=END)
     for message in (
-        SymbolMessage(run.run_id, SYMBOL, 0),
-        SymbolMessage(run.run_id, SYMBOL, 2),
-        SymbolMessage(run.run_id, "ETHUSDT", 1),
-        SymbolMessage("01ARZ3NDEKTSV4RRFFQ69G5FAV", SYMBOL, 1),
+        SymbolMessage(run.run_id, hourly(SYMBOL), 0),
+        SymbolMessage(run.run_id, hourly(SYMBOL), 2),
+        SymbolMessage(run.run_id, hourly("ETHUSDT"), 1),
+        SymbolMessage("01ARZ3NDEKTSV4RRFFQ69G5FAV", hourly(SYMBOL), 1),
     ):
         system.work(message)
     assert system.record(run).outcome is Outcome.PENDING
@@ -748,28 +754,28 @@ def test_two_deliveries_at_once_ask_once() -> None:
 
 def test_forward_asks_from_the_last_stored_candle_to_the_last_closed_hour() -> None:
     system = collected(world())
-    system.candles.remove(SYMBOL, (Window(END - 100, END),))
-    system.series.put(replace(system.series.get(SYMBOL), last=END - 101))
+    system.candles.remove(hourly(SYMBOL), (Window(END - 100, END),))
+    system.series.put(replace(system.series.get(hourly(SYMBOL)), last=END - 101))
     run = system.collect("forward")
     assert system.exchange.requested[0] == Asked(SYMBOL, END - 124, 988)  # with the candles of a day before
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, NOW),)
 
 
 def test_forward_writes_one_item_for_an_hour() -> None:
     system = collected(world(), end=NOW - 1)
     run = system.collect("forward")
     assert system.exchange.requested == [Asked(SYMBOL, NOW - 25, 25)]
-    assert system.candles.writes == [(SYMBOL, windows.day_of(NOW - 1))]
-    assert system.series.get(SYMBOL).last == NOW - 1
+    assert system.candles.writes == [(hourly(SYMBOL), (NOW - 1) // HOUR.block_slots)]
+    assert system.series.get(hourly(SYMBOL)).last == NOW - 1
     assert system.record(run).records == 1
 
 
 def test_forward_of_a_symbol_without_candles_starts_at_the_collection_start_date() -> None:
     system = world()
-    system.defaults = replace(system.defaults, collection_start=START)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(START))
     system.collect("forward")
-    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, NOW),)
 
 
 def test_gap_fill_stays_between_the_first_and_the_last_stored_candle() -> None:
@@ -787,45 +793,45 @@ def test_gap_fill_skips_a_symbol_with_nothing_stored() -> None:
 
 
 def test_years_are_counted_from_what_is_stored_in_every_mode() -> None:
-    system = world(first=windows.first_hour_of("2023-01-01"))
-    system.collect(start=windows.first_hour_of("2023-12-30"), end=windows.first_hour_of("2024-01-03"))
-    assert system.series.get(SYMBOL).years == {2023: 48, 2024: 48}
+    system = world(first=first_hour_of("2023-01-01"))
+    system.collect(start=first_hour_of("2023-12-30"), end=first_hour_of("2024-01-03"))
+    assert system.series.get(hourly(SYMBOL)).years == {2023: 48, 2024: 48}
     system.clock.advance(-400 * 86_400)
     system.collect("forward")
     system.clock.advance(2 * 3600)
     system.collect("forward")
-    assert system.series.get(SYMBOL).years == {
-        year: windows.count(windows.clip(system.candles.hours(SYMBOL), windows.year_window(year)))
+    assert system.series.get(hourly(SYMBOL)).years == {
+        year: windows.count(windows.clip(system.candles.slots(hourly(SYMBOL)), year_window(year)))
         for year in (2023, 2024)
     }
 
 
 def test_a_year_is_counted_again_after_candles_were_lost() -> None:
     system = collected(world())
-    system.candles.remove(SYMBOL, (Window(START + 5, START + 10),))
+    system.candles.remove(hourly(SYMBOL), (Window(START + 5, START + 10),))
     system.collect("gap_fill")
-    assert system.series.get(SYMBOL).years == {2025: END - START}
+    assert system.series.get(hourly(SYMBOL)).years == {2025: END - START}
 
 
 def test_missing_windows_are_named_up_to_a_hundred_and_counted_whole() -> None:
     system = world(range(NOW - 23, NOW - 1, 2))
     record = system.record(system.collect(start=START, end=NOW))
     assert record.missing == tuple(Window(hour, hour + 1) for hour in range(NOW - 23, NOW - 1, 2))
-    assert record.missing_hours == 11
+    assert record.missing_slots == 11
 
 
 def shortened(system: World, cut: Callable[[tuple[int, ...], int], Sequence[int]], *, from_request: int = 1) -> None:
     """Let the exchange answer fewer rows, chosen by `cut` of all hours from the start on and the limit."""
     fetch = system.exchange.fetch_candles
 
-    def fetch_candles(symbol: str, start: int, limit: int, **options: Any) -> FetchedCandles:
+    def fetch_candles(series: Series, start: int, limit: int, **options: Any) -> FetchedCandles:
         if len(system.exchange.requested) + 1 < from_request:
-            return fetch(symbol, start, limit, **options)
-        answer = fetch(symbol, start, 1_000_000, **options)
-        system.exchange.requested[-1] = Asked(symbol, start, limit)
-        kept = frozenset(cut(answer.hours, limit))
-        candles = tuple(candle for candle in answer.candles if candle.hour in kept)
-        return replace(answer, hours=tuple(hour for hour in answer.hours if hour in kept), candles=candles)
+            return fetch(series, start, limit, **options)
+        answer = fetch(series, start, 1_000_000, **options)
+        system.exchange.requested[-1] = Asked(series.symbol, start, limit)
+        kept = frozenset(cut(answer.slots, limit))
+        candles = tuple(candle for candle in answer.candles if candle.slot in kept)
+        return replace(answer, slots=tuple(slot for slot in answer.slots if slot in kept), candles=candles)
 
     system.exchange.fetch_candles = fetch_candles  # type: ignore[method-assign] # stands in for one method
 
@@ -843,13 +849,13 @@ def test_an_exchange_that_ignores_where_to_start_proves_nothing_and_every_hour_c
     assert record.outcome is Outcome.PARTIAL
     assert differs(record)
     newest = Window(NOW - 983, NOW)
-    assert system.candles.hours(SYMBOL) == (newest,)
+    assert system.candles.slots(hourly(SYMBOL)) == (newest,)
     assert record.missing == (Window(START, NOW - 983),)
-    assert (system.candles.never_printed(SYMBOL), system.series.get(SYMBOL).absent) == ((), None)
+    assert (system.candles.never_printed(hourly(SYMBOL)), system.series.get(hourly(SYMBOL)).absent) == ((), None)
     assert system.exchange.requested == [Asked(SYMBOL, START, 984)] + [Asked(SYMBOL, START, 1)] * 2
     honest(system)
     assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, NOW),)
 
 
 def test_an_exchange_that_ignores_where_to_start_is_refused_where_candles_are_stored() -> None:
@@ -858,7 +864,7 @@ def test_an_exchange_that_ignores_where_to_start_is_refused_where_candles_are_st
     run = system.collect(start=START, end=NOW)
     assert differs(system.record(run))
     assert (system.record(run).outcome, system.record(run).records) == (Outcome.FAILED, 0)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
     assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
     honest(system)
     assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
@@ -876,8 +882,8 @@ def test_an_answer_that_is_cut_at_its_head_is_refused_and_asked_for_once_more() 
     record = system.record(run)
     assert (record.outcome, record.requests) == (Outcome.COMPLETE, 4)
     assert system.exchange.requested[1] == system.exchange.requested[2] == Asked(SYMBOL, START + 982, 986)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    assert system.candles.never_printed(SYMBOL) == ()
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    assert system.candles.never_printed(hourly(SYMBOL)) == ()
 
 
 def test_a_first_answer_that_is_cut_at_its_head_proves_nothing() -> None:
@@ -886,8 +892,8 @@ def test_a_first_answer_that_is_cut_at_its_head_proves_nothing() -> None:
     shortened(system, lambda hours, limit: hours[:limit][cuts.pop() if cuts else 0 :])
     run = system.collect(start=START, end=END)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    assert (system.candles.never_printed(SYMBOL), system.series.get(SYMBOL).absent) == ((), None)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    assert (system.candles.never_printed(hourly(SYMBOL)), system.series.get(hourly(SYMBOL)).absent) == ((), None)
 
 
 @pytest.mark.parametrize("prefetch", [None, AtOnce()])
@@ -900,7 +906,7 @@ def test_a_refused_answer_is_asked_for_once_more_over_turns_too(prefetch: Execut
     assert differs(system.record(run))
     assert system.record(run).turn == 2
     assert system.exchange.requested == [Asked(SYMBOL, END - 2, 986)] * 2
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
 
 
 def test_young_hours_that_are_left_out_are_asked_for_once_a_run_over_turns_too() -> None:
@@ -911,7 +917,11 @@ def test_young_hours_that_are_left_out_are_asked_for_once_a_run_over_turns_too()
     run = system.collect(start=NOW - 8, end=NOW)
     assert system.record(run).missing == (Window(NOW - 5, NOW - 4), Window(NOW - 3, NOW - 2))
     assert len(system.exchange.requested) == 6
-    assert system.candles.hours(SYMBOL) == (Window(NOW - 8, NOW - 5), Window(NOW - 4, NOW - 3), Window(NOW - 2, NOW))
+    assert system.candles.slots(hourly(SYMBOL)) == (
+        Window(NOW - 8, NOW - 5),
+        Window(NOW - 4, NOW - 3),
+        Window(NOW - 2, NOW),
+    )
 
 
 class Unreadable(FakeCandleStore):
@@ -932,7 +942,7 @@ def test_stored_candles_that_cannot_be_read_vouch_for_nothing_and_the_run_ends(b
     run = system.collect(start=START, end=START + 100)
     assert system.record(run).missing == (Window(START + 30, START + 32),)
     assert len(system.exchange.requested) == 1
-    assert system.candles.never_printed(SYMBOL) == ()
+    assert system.candles.never_printed(hourly(SYMBOL)) == ()
 
 
 def revising(system: World, changed: Mapping[int, Mapping[str, Any]]) -> None:
@@ -949,12 +959,12 @@ def test_a_last_candle_that_the_exchange_has_revised_is_replaced_by_the_next_for
     offered = system.exchange.candle(SYMBOL, NOW - 2)
     run = system.collect("forward")
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.candles(SYMBOL, Window(NOW - 2, NOW - 1), limit=1) == [offered]
-    (revised,) = system.candles.revised(SYMBOL)
+    assert system.candles.candles(hourly(SYMBOL), Window(NOW - 2, NOW - 1), limit=1) == [offered]
+    (revised,) = system.candles.revised(hourly(SYMBOL))
     assert (revised.revision, revised.run_id) == (Revision(stored, offered), run.run_id)
     system.assert_exact()
     system.collect("forward")
-    assert len(system.candles.revised(SYMBOL)) == 1
+    assert len(system.candles.revised(hourly(SYMBOL))) == 1
 
 
 @pytest.mark.parametrize("hours_ago", [3, 25])
@@ -962,11 +972,11 @@ def test_a_forward_run_looks_at_the_last_day_of_candles(hours_ago: int) -> None:
     system = collected(world(), end=NOW - 1)
     revising(system, {NOW - hours_ago: {"volume": "36", "trade_count": 9}})
     system.collect("forward")
-    assert [item.revision.stored.hour for item in system.candles.revised(SYMBOL)] == [NOW - hours_ago]
+    assert [item.revision.stored.slot for item in system.candles.revised(hourly(SYMBOL))] == [NOW - hours_ago]
     system = collected(world(), end=NOW - 1)
     revising(system, {NOW - 26: {"volume": "36", "trade_count": 9}})
     system.collect("forward")
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
 
 
 def test_a_staler_candle_replaces_nothing() -> None:
@@ -974,8 +984,10 @@ def test_a_staler_candle_replaces_nothing() -> None:
     revising(system, {NOW - 2: {"volume": "3", "trade_count": 6}})
     run = system.collect("forward")
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.revised(SYMBOL) == []
-    assert system.candles.candles(SYMBOL, Window(NOW - 2, NOW - 1), limit=1) == [synthetic_candle(SYMBOL, NOW - 2)]
+    assert system.candles.revised(hourly(SYMBOL)) == []
+    assert system.candles.candles(hourly(SYMBOL), Window(NOW - 2, NOW - 1), limit=1) == [
+        synthetic_candle(SYMBOL, NOW - 2)
+    ]
 
 
 def test_no_candle_is_replaced_where_none_that_was_asked_for_with_it_is_equal() -> None:
@@ -984,8 +996,8 @@ def test_no_candle_is_replaced_where_none_that_was_asked_for_with_it_is_equal() 
     for _ in range(2):  # of a series with older candles, two runs that hear the same prove nothing either
         run = system.collect("forward")
         assert differs(system.record(run))
-        assert (system.candles.revised(SYMBOL), system.record(run).records) == ([], 0)
-    assert system.candles.last_hour(SYMBOL) == NOW - 2
+        assert (system.candles.revised(hourly(SYMBOL)), system.record(run).records) == ([], 0)
+    assert system.candles.last_slot(hourly(SYMBOL)) == NOW - 2
 
 
 @pytest.mark.parametrize("hours", [1, 2, 3, 20])
@@ -994,42 +1006,42 @@ def test_candles_of_a_new_symbol_that_were_all_revised_are_replaced_when_two_run
 ) -> None:
     """The first candles of a listing are corrected after their close (python-binance#1246)."""
     system = World({SYMBOL: range(NOW - hours, NOW + 200)})
-    system.defaults = replace(system.defaults, collection_start=NOW - 200)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(NOW - 200))
     system.collect("forward")
     revising(system, {hour: {"trade_count": 9} for hour in range(NOW - hours, NOW)})
     system.clock.advance(6 * 3600)
     first = system.collect("forward")
     assert differs(system.record(first))
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
     system.clock.advance(6 * 3600)
     second = system.collect("forward")
     assert (system.record(second).outcome, system.record(second).records) == (Outcome.COMPLETE, 12)
-    assert len(system.candles.revised(SYMBOL)) == hours
-    assert system.series.get(SYMBOL).disputed is None
+    assert len(system.candles.revised(hourly(SYMBOL))) == hours
+    assert system.series.get(hourly(SYMBOL)).disputed is None
     system.assert_exact()
 
 
 def test_an_answer_that_lacks_a_stored_candle_of_a_new_symbol_revises_none_of_the_others() -> None:
     system = World({SYMBOL: range(NOW - 3, NOW + 200)})
-    system.defaults = replace(system.defaults, collection_start=NOW - 200)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(NOW - 200))
     system.collect("forward")
     system.exchange.printed[SYMBOL] = frozenset(range(NOW - 2, NOW + 200))
     revising(system, {hour: {"trade_count": 9} for hour in range(NOW - 2, NOW)})
     for _ in range(2):
         system.clock.advance(6 * 3600)
         assert differs(system.record(system.collect("forward")))
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
 
 
 def test_other_values_that_a_second_run_does_not_hear_again_replace_nothing() -> None:
     system = World({SYMBOL: range(NOW - 2, NOW + 200)})
-    system.defaults = replace(system.defaults, collection_start=NOW - 200)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(NOW - 200))
     system.collect("forward")
     for trades in (9, 10):
         revising(system, {hour: {"trade_count": trades} for hour in range(NOW - 2, NOW)})
         system.clock.advance(6 * 3600)
         assert differs(system.record(system.collect("forward")))
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
     system.exchange.candle = synthetic_candle
     system.clock.advance(6 * 3600)
     assert system.record(system.collect("forward")).outcome is Outcome.COMPLETE
@@ -1038,10 +1050,12 @@ def test_other_values_that_a_second_run_does_not_hear_again_replace_nothing() ->
 @pytest.mark.parametrize("mode", ["backward", "gap_fill"])
 def test_other_modes_replace_nothing(mode: Mode) -> None:
     system = collected(world(), end=NOW - 1)
-    system.candles.remove(SYMBOL, (Window(NOW - 5, NOW - 4),))
+    system.candles.remove(hourly(SYMBOL), (Window(NOW - 5, NOW - 4),))
     revising(system, {NOW - 7: {"trade_count": 9}})
     run = system.collect(mode, start=START, end=NOW - 1)
     assert system.exchange.requested == [Asked(SYMBOL, NOW - 7, 3)]
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.revised(SYMBOL) == []
-    assert system.candles.candles(SYMBOL, Window(NOW - 7, NOW - 6), limit=1) == [synthetic_candle(SYMBOL, NOW - 7)]
+    assert system.candles.revised(hourly(SYMBOL)) == []
+    assert system.candles.candles(hourly(SYMBOL), Window(NOW - 7, NOW - 6), limit=1) == [
+        synthetic_candle(SYMBOL, NOW - 7)
+    ]

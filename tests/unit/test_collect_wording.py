@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from candle_collector.answers import Results, Window
 from candle_collector.domain.dates import format_moment
+from candle_collector.domain.interval import HOUR_MS
 from candle_collector.domain.run import Failure
 from candle_collector.domain.wording import counted
 
@@ -19,9 +20,9 @@ def ended(complete: int = 0, skipped: int = 0, partial: int = 0, failed: int = 0
     return results((), **counts, total_cryptos=sum(counts.values()) if total is None else total)
 
 
-def missing(day: int, hours: int) -> Window:
+def missing(day: int, candles: int) -> Window:
     start = datetime(2025, 1, day, tzinfo=UTC)
-    return Window(format_moment(start), format_moment(start + timedelta(hours=hours)), hours)
+    return Window(format_moment(start), format_moment(start + timedelta(hours=candles)), candles)
 
 
 def test_counts_have_separators_and_the_right_number() -> None:
@@ -40,14 +41,14 @@ def test_a_time_is_said_as_a_person_says_it(seconds: float, words: str) -> None:
     assert span(seconds) == words
 
 
-def test_missing_windows_are_named_by_their_first_and_last_hour_and_the_rest_is_counted() -> None:
-    assert windows([missing(1, 1), missing(2, 24), missing(3, 2), missing(4, 5), missing(5, 6)], hours=38) == [
-        "2025-01-01 00:00 (1 hour)",
-        "2025-01-02 00:00 to 2025-01-02 23:00 (24 hours)",
-        "2025-01-03 00:00 to 2025-01-03 01:00 (2 hours)",
-        "and 11 more hours",
+def test_missing_windows_are_named_by_their_first_and_last_candle_and_the_rest_is_counted() -> None:
+    assert windows([missing(1, 1), missing(2, 24), missing(3, 2), missing(4, 5), missing(5, 6)], candles=38) == [
+        "2025-01-01 00:00 (1 candle)",
+        "2025-01-02 00:00 to 2025-01-02 23:00 (24 candles)",
+        "2025-01-03 00:00 to 2025-01-03 01:00 (2 candles)",
+        "and 11 more candles",
     ]
-    assert windows([missing(1, 1)], hours=1) == ["2025-01-01 00:00 (1 hour)"]
+    assert windows([missing(1, 1)], candles=1) == ["2025-01-01 00:00 (1 candle)"]
 
 
 def test_a_reason_carries_what_the_exchange_said() -> None:
@@ -129,11 +130,11 @@ def test_an_error_is_read_out_of_any_body(body: object, message: str) -> None:
 
 
 def test_a_crypto_is_as_far_as_what_it_came_for_is_stored() -> None:
-    hours = 1000
-    assert part_done(symbol_result("A", "pending"), hours) == 0
-    assert part_done(symbol_result("A", "running", records=250), hours) == 0.25
+    length = 1000 * HOUR_MS
+    assert part_done(symbol_result("A", "pending"), length) == 0
+    assert part_done(symbol_result("A", "running", records=250), length) == 0.25
     # of most of its hours the candles were stored before
-    assert part_done(symbol_result("A", "running", records=50, wanted_hours=100), hours) == 0.5
-    assert part_done(symbol_result("A", "running", compared=300, wanted_hours=600), hours) == 0.5
-    assert part_done(symbol_result("A", "running", records=2, wanted_hours=1), hours) == 1
-    assert part_done(symbol_result("A", "failed", wanted_hours=100), hours) == 1
+    assert part_done(symbol_result("A", "running", records=50, wanted_candles=100), length) == 0.5
+    assert part_done(symbol_result("A", "running", compared=300, wanted_candles=600), length) == 0.5
+    assert part_done(symbol_result("A", "running", records=2, wanted_candles=1), length) == 1
+    assert part_done(symbol_result("A", "failed", wanted_candles=100), length) == 1

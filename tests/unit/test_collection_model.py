@@ -11,6 +11,7 @@ from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
 from candle_collector.domain.run import MODES, Failure, Outcome, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     ExchangeBlockedError,
@@ -25,9 +26,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.fakes.exchange import Asked, listing
 from tests.fakes.queue import Queued
 from tests.fakes.world import AtOnce, Crash, World
+from tests.hourly import first_hour_of, hour_of, hourly, ms_of_hour
 
-NOW = windows.first_hour_of("2025-06-01") + 12
-START = windows.first_hour_of("2025-05-25")
+NOW = first_hour_of("2025-06-01") + 12
+START = first_hour_of("2025-05-25")
 NAMES = ("AUSDT", "BUSDT", "CUSDT")
 REQUESTS = [
     RunRequest(mode, symbols=symbols, recheck=recheck)
@@ -53,12 +55,12 @@ class Collection(RuleBasedStateMachine):
         printed["BUSDT"] = frozenset(range(listed, NOW + 24 * 40)) - holes
         printed["CUSDT"] = frozenset(range(START, START + 70)) - holes
         self.system = World(printed, listings=(*map(listing, NAMES[:2]), listing("CUSDT", "BREAK")))
-        self.system.defaults = replace(self.system.defaults, batch_size=batch_size, collection_start=START)
+        self.system.defaults = replace(self.system.defaults, batch_size=batch_size, collection_start=ms_of_hour(START))
         self.system.prefetch = ahead
         self.system.exchange.before = self.answer
         self.faults: list[str] = []
         self.ended: dict[tuple[str, str], SymbolRecord] = {}
-        self.lines: dict[tuple[str, int], str] = {}
+        self.lines: dict[tuple[Series, int], str] = {}
         self.blocked_until = self.system.clock.now()
 
     def answer(self, _: Asked) -> None:
@@ -162,7 +164,7 @@ class Collection(RuleBasedStateMachine):
     @invariant()
     def stored_candles_are_exact_and_never_change(self) -> None:
         self.system.assert_exact()
-        closed = windows.hour_of(self.system.clock.now())
+        closed = hour_of(self.system.clock.now())
         assert all(hour < closed for _, hour in self.system.candles.lines)
         assert self.lines.items() <= self.system.candles.lines.items()
         self.lines = dict(self.system.candles.lines)
@@ -171,8 +173,8 @@ class Collection(RuleBasedStateMachine):
     def what_is_proven_was_never_there(self) -> None:
         for name in NAMES:
             printed = self.system.exchange.printed[name]
-            assert printed.isdisjoint(windows.hours_in(self.system.candles.never_printed(name)))
-            absent = self.system.series.get(name).absent
+            assert printed.isdisjoint(windows.slots_in(self.system.candles.never_printed(hourly(name))))
+            absent = self.system.series.get(hourly(name)).absent
             assert absent is None or printed.isdisjoint(range(*absent))
 
     @invariant()
@@ -221,7 +223,10 @@ class Collection(RuleBasedStateMachine):
         assert run.counts["complete"] + run.counts["skipped"] == len(NAMES)
         for name in NAMES:
             expected = [hour for hour in range(START, NOW - 30) if hour in system.exchange.printed[name]]
-            assert list(windows.hours_in(windows.clip(system.candles.hours(name), Window(START, NOW - 30)))) == expected
+            assert (
+                list(windows.slots_in(windows.clip(system.candles.slots(hourly(name)), Window(START, NOW - 30))))
+                == expected
+            )
         system.exchange.requested.clear()
         system.candles.writes.clear()
         run = system.collect(start=START, end=NOW - 30, symbols=NAMES)

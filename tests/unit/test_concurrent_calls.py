@@ -16,6 +16,7 @@ from candle_collector.settings import Settings
 from functions.worker import app as worker
 from standalone.context import Context
 from tests.fakes.world import World
+from tests.hourly import hourly
 from tests.logs import written
 
 THREADS = 16
@@ -110,15 +111,15 @@ def test_the_lines_of_a_message_carry_its_own_keys_and_fail_by_name(monkeypatch:
     def turn(message: SymbolMessage, _: object) -> None:
         both.wait()
         for number in range(50):
-            worker.log.info("in hand", extra={"of": message.symbol, "number": number})
+            worker.log.info("in hand", extra={"of": message.series.symbol, "number": number})
         both.wait()
-        if message.symbol == "BUSDT":
+        if message.series.symbol == "BUSDT":
             raise ValueError("broken")
 
     monkeypatch.setattr(worker, "collect_symbol", turn)
 
     def call(symbol: str) -> Any:
-        body = SymbolMessage("run-of-" + symbol, symbol, 1).body()
+        body = SymbolMessage("run-of-" + symbol, hourly(symbol), 1).body()
         record = {"messageId": symbol, "receiptHandle": "r", "body": body, "attributes": {}, "eventSource": "aws:sqs"}
         handler: Any = worker.handler
         return handler({"Records": [record]}, Context())

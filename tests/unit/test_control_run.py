@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run, retry_run
-from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -20,10 +19,11 @@ from candle_collector.errors import (
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import World
+from tests.hourly import HOUR, first_hour_of, hourly
 
-START = windows.first_hour_of("2025-05-01")
+START = first_hour_of("2025-05-01")
 END = START + 48
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 NO_RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -61,10 +61,10 @@ def test_what_is_stored_when_a_run_is_cancelled_stays_and_the_rest_is_closed_wit
     record = system.record(run, "ETHUSDT")
     assert record.failure is not None
     assert (record.failure.kind, record.closed_by, record.missing) == ("cancelled", "cancel", (Window(START, END),))
-    assert system.candles.hours("BTCUSDT") == (Window(START, END),)
+    assert system.candles.slots(hourly("BTCUSDT")) == (Window(START, END),)
     while system.deliver():  # the messages that were on their way do nothing
         pass
-    assert system.candles.hours("ETHUSDT") == ()
+    assert system.candles.slots(hourly("ETHUSDT")) == ()
     system.collect(start=START, end=END)
 
 
@@ -108,7 +108,7 @@ def test_a_retry_runs_what_was_partial_or_failed_and_asks_only_for_what_is_missi
         ("SOLUSDT", START),
         ("SOLUSDT", START + 22),  # with the last two that are stored
     }
-    assert (ended.mode, ended.start, ended.end) == ("backward", START, END)
+    assert (ended.mode, ended.window(HOUR)) == ("backward", Window(START, END))
     assert system.runs.get(run.run_id) == run
 
 
@@ -121,7 +121,7 @@ def test_a_retry_of_a_forward_run_keeps_its_range() -> None:
     again = retry_run(run.run_id, system.defaults, system.run_ports())
     system.settle()
     assert system.record(again).range == Window(END, NOW)
-    assert system.candles.hours("BTCUSDT") == (Window(START, NOW),)
+    assert system.candles.slots(hourly("BTCUSDT")) == (Window(START, NOW),)
 
 
 def _unavailable() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from candle_collector.collecting.copy_archive import CopiedSeries, copy_series, copy_universes
@@ -18,9 +19,10 @@ from tests.fakes.exchange import synthetic_candle
 from tests.fakes.leases import FakeLeaseStore, FakeUniverseStore
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.fakes.world import World
+from tests.hourly import hour_of, hourly
 
 SYMBOL = "BTCUSDT"
-NOW = windows.hour_of(FakeClock().now())
+NOW = hour_of(FakeClock().now())
 START = NOW - 24 * 300
 OUTAGE = Window(START + 500, START + 520)
 
@@ -37,10 +39,10 @@ class Archive:
     def take(self, source: World | Archive, symbol: str = SYMBOL) -> CopiedSeries:
         ports = ImportPorts(self.candles, self.series, self.leases, self.clock)
         with importing(ports) as lease:
-            return copy_series(symbol, source, ports, lease, closed_end=NOW)
+            return copy_series(hourly(symbol), source, ports, lease, closed_end=NOW)
 
 
-def collected(printed: Iterable[int] = range(START + 100, NOW + 1), **changes: object) -> World:
+def collected(printed: Iterable[int] = range(START + 100, NOW + 1), **changes: Any) -> World:
     system = World({SYMBOL: frozenset(printed) - set(range(*OUTAGE))}, **changes)
     system.collect(start=START, end=NOW)
     return system
@@ -50,28 +52,28 @@ def test_a_copy_holds_the_candles_and_what_is_known_of_the_other_hours() -> None
     source, target = collected(), Archive()
     copied = target.take(source)
     assert target.candles.lines == source.candles.lines
-    assert target.candles.never_printed(SYMBOL) == source.candles.never_printed(SYMBOL) == (OUTAGE,)
-    assert target.series.get(SYMBOL) == replace(source.series.get(SYMBOL), failed_windows=())
+    assert target.candles.never_printed(hourly(SYMBOL)) == source.candles.never_printed(hourly(SYMBOL)) == (OUTAGE,)
+    assert target.series.get(hourly(SYMBOL)) == replace(source.series.get(hourly(SYMBOL)), failed_windows=())
     assert copied.is_equal
     assert copied.source.candles == copied.imported.stored == len(source.candles.lines)
-    assert copied.imported.never_printed == OUTAGE.hours
+    assert copied.imported.never_printed == OUTAGE.slots
 
 
 def test_a_delisting_is_copied() -> None:
     source, target = collected(range(START, NOW - 1000)), Archive()
-    record = replace(source.series.get(SYMBOL), delisted=Window(NOW - 1000, NOW - 24))
+    record = replace(source.series.get(hourly(SYMBOL)), delisted=Window(NOW - 1000, NOW - 24))
     source.series.put(record)
     target.take(source)
-    assert target.series.get(SYMBOL).delisted == Window(NOW - 1000, NOW - 24)
+    assert target.series.get(hourly(SYMBOL)).delisted == Window(NOW - 1000, NOW - 24)
 
 
 def test_rows_that_were_wrong_are_copied_with_their_reason() -> None:
     source, target = collected(), Archive()
-    source.candles.remove(SYMBOL, (Window(START + 300, START + 301),))
+    source.candles.remove(hourly(SYMBOL), (Window(START + 300, START + 301),))
     wrong = FailedWindow(Window(START + 300, START + 301), 1, "low is above high")
-    source.series.put(replace(source.series.get(SYMBOL), rejected=(wrong,)))
+    source.series.put(replace(source.series.get(hourly(SYMBOL)), rejected=(wrong,)))
     target.take(source)
-    assert target.series.get(SYMBOL).rejected == (wrong,)
+    assert target.series.get(hourly(SYMBOL)).rejected == (wrong,)
 
 
 def test_a_copy_again_writes_nothing() -> None:
@@ -86,10 +88,10 @@ def test_a_copy_again_writes_nothing() -> None:
 def test_what_the_target_holds_stays_and_what_differs_is_reported() -> None:
     source, target = collected(), Archive()
     other = synthetic_candle(SYMBOL, START + 200)._replace(volume="1.5")
-    target.candles.store(SYMBOL, [other], (), absent_days=frozenset())
+    target.candles.store(hourly(SYMBOL), [other], (), absent_blocks=frozenset())
     copied = target.take(source)
     assert [difference.stored for difference in copied.imported.different] == [other]
-    assert target.candles.lines[SYMBOL, other.hour] == other.line()
+    assert target.candles.lines[hourly(SYMBOL), other.slot] == other.line()
     assert not copied.is_equal
     assert copied.source.candles == copied.target.candles
 
@@ -97,11 +99,11 @@ def test_what_the_target_holds_stays_and_what_differs_is_reported() -> None:
 def test_the_targets_own_candles_overrule_what_the_source_believes() -> None:
     source, target = collected(), Archive()
     printed = [synthetic_candle(SYMBOL, hour) for hour in (START + 50, OUTAGE.start + 1)]
-    target.candles.store(SYMBOL, printed, (), absent_days=frozenset())
+    target.candles.store(hourly(SYMBOL), printed, (), absent_blocks=frozenset())
     assert target.take(source).is_equal
-    assert target.series.get(SYMBOL).first == START + 50
-    assert not windows.contains(target.candles.never_printed(SYMBOL), OUTAGE.start + 1)
-    assert target.series.get(SYMBOL).absent == Window(START, START + 50)
+    assert target.series.get(hourly(SYMBOL)).first == START + 50
+    assert not windows.contains(target.candles.never_printed(hourly(SYMBOL)), OUTAGE.start + 1)
+    assert target.series.get(hourly(SYMBOL)).absent == Window(START, START + 50)
 
 
 def test_a_copy_that_was_interrupted_goes_on() -> None:
@@ -132,7 +134,7 @@ def test_a_copy_that_was_held_up_for_longer_than_its_lease_writes_nothing() -> N
     lease.hold()
     target.clock.advance(2 * 3600)
     with pytest.raises(StaleTurnError):
-        copy_series(SYMBOL, source, ports, lease, closed_end=NOW)
+        copy_series(hourly(SYMBOL), source, ports, lease, closed_end=NOW)
     assert target.candles.lines == {}
 
 
@@ -140,10 +142,10 @@ def test_a_series_without_a_candle_is_copied_as_what_it_is_known_to_be() -> None
     source, target = collected(()), Archive()
     source.clock.advance(3600)
     source.collect(start=START, end=NOW)
-    assert source.series.get(SYMBOL).absent is not None
+    assert source.series.get(hourly(SYMBOL)).absent is not None
     copied = target.take(source)
     assert (copied.source.candles, copied.is_equal) == (0, True)
-    assert target.series.get(SYMBOL).absent == source.series.get(SYMBOL).absent
+    assert target.series.get(hourly(SYMBOL)).absent == source.series.get(hourly(SYMBOL)).absent
 
 
 def test_rankings_are_copied_where_the_day_has_none_in_the_quote_asset() -> None:

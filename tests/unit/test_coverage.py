@@ -25,36 +25,39 @@ from hypothesis import strategies as st
 
 from tests.exchange import needs_recordings
 from tests.fakes.world import World
+from tests.hourly import HOUR, first_hour_of, hour_of, hourly
 from tests.recorded import recorded_rows
 from tests.unit.windows import HOUR_SETS, hours, ordered
 
 CLOSED_END = 1000
+A_DAY = HOUR.slots_a_day
+SETTLED_END = CLOSED_END - A_DAY
 ASKED = Window(100, 200)
 
 
 def stated(requested: Window, rows: list[int], *, known_before: bool = True) -> Settlement:
-    return settle_stated(requested, rows, known_before=known_before, closed_end=CLOSED_END)
+    return settle_stated(requested, rows, known_before=known_before, settled_end=SETTLED_END)
 
 
 def test_an_hour_between_rows_is_a_gap() -> None:
     rows = [hour for hour in range(100, 200) if hour not in (150, 151)]
-    assert gaps_between(rows, CLOSED_END) == (Window(150, 152),)
-    assert gaps_between([700, 701, 703], CLOSED_END) == (Window(702, 703),)
+    assert gaps_between(rows, SETTLED_END) == (Window(150, 152),)
+    assert gaps_between([700, 701, 703], SETTLED_END) == (Window(702, 703),)
 
 
 def test_one_row_has_nothing_between_its_rows() -> None:
-    assert gaps_between([100], CLOSED_END) == gaps_between([100, 101], CLOSED_END) == ()
+    assert gaps_between([100], SETTLED_END) == gaps_between([100, 101], SETTLED_END) == ()
 
 
 def test_a_gap_ends_where_hours_are_younger_than_a_day() -> None:
-    assert gaps_between([970, 990], CLOSED_END) == (Window(971, 976),)
-    assert gaps_between([975, 990], CLOSED_END) == gaps_between([976, 990], CLOSED_END) == ()
+    assert gaps_between([970, 990], SETTLED_END) == (Window(971, 976),)
+    assert gaps_between([975, 990], SETTLED_END) == gaps_between([976, 990], SETTLED_END) == ()
 
 
 @given(rows=st.frozensets(st.integers(900, 1005), min_size=1, max_size=40))
 def test_gaps_are_the_older_hours_between_the_first_and_the_last_row_that_have_none(rows: frozenset[int]) -> None:
-    gaps = gaps_between(sorted(rows), CLOSED_END)
-    assert hours(gaps) == {hour for hour in range(min(rows), max(rows)) if hour < CLOSED_END - 24} - rows
+    gaps = gaps_between(sorted(rows), SETTLED_END)
+    assert hours(gaps) == {hour for hour in range(min(rows), max(rows)) if hour < SETTLED_END} - rows
 
 
 def test_hours_before_the_first_row_were_never_printed_where_an_earlier_candle_is_known() -> None:
@@ -77,7 +80,7 @@ def test_hours_after_the_last_row_prove_nothing_and_neither_do_files_without_a_r
 def test_no_hour_younger_than_a_day_is_ever_settled_by_its_absence(rows: frozenset[int], *, known_before: bool) -> None:
     proof = stated(Window(955, 1000), sorted(rows), known_before=known_before)
     absent = [proof.absent] if proof.absent else []
-    assert all(hour < CLOSED_END - 24 for hour in hours([*proof.never_printed, *absent]))
+    assert all(hour < SETTLED_END for hour in hours([*proof.never_printed, *absent]))
     assert proof.delisted is None
 
 
@@ -97,7 +100,7 @@ def test_files_settle_what_they_leave_out_up_to_their_last_row_and_nothing_else(
 def silence(
     start: int, kept: Silence | None, *, run_id: str = "B", closed_end: int = CLOSED_END
 ) -> tuple[object, Silence]:
-    return settle_silence(start, kept, run_id=run_id, closed_end=closed_end)
+    return settle_silence(start, kept, run_id=run_id, closed_end=closed_end, settled_end=closed_end - A_DAY)
 
 
 def test_one_run_that_hears_nothing_proves_nothing_and_is_remembered() -> None:
@@ -106,8 +109,8 @@ def test_one_run_that_hears_nothing_proves_nothing_and_is_remembered() -> None:
 
 def test_a_second_run_that_hears_the_same_proves_what_was_older_than_a_day_for_it() -> None:
     kept = Silence(Window(100, CLOSED_END), "A")
-    assert silence(100, kept)[0] == Window(100, CLOSED_END - 24)
-    assert silence(100, kept, closed_end=CLOSED_END + 24)[0] == Window(100, CLOSED_END)
+    assert silence(100, kept)[0] == Window(100, SETTLED_END)
+    assert silence(100, kept, closed_end=CLOSED_END + A_DAY)[0] == Window(100, CLOSED_END)
 
 
 def test_a_second_run_proves_nothing_that_the_first_has_not_heard() -> None:
@@ -129,11 +132,11 @@ def test_what_is_proven_was_heard_by_two_runs_and_older_than_a_day(answers: list
     heard: list[tuple[str, set[int]]] = []
     for run_id, start, later in answers:
         closed_end += later
-        proven, kept = settle_silence(start, kept, run_id=run_id, closed_end=closed_end)
+        proven, kept = settle_silence(start, kept, run_id=run_id, closed_end=closed_end, settled_end=closed_end - A_DAY)
         proven_hours = hours([proven]) if proven else set()
-        assert all(hour < closed_end - 24 and hour >= start for hour in proven_hours)
+        assert all(hour < closed_end - A_DAY and hour >= start for hour in proven_hours)
         assert not proven_hours or any(proven_hours <= others for other, others in heard if other != run_id)
-        assert proven is None or proven.hours
+        assert proven is None or proven.slots
         heard.append((run_id, set(range(start, closed_end))))
 
 
@@ -189,12 +192,12 @@ def outages() -> Windows:
 
 
 def _hour(year: str, day: str, at: str) -> int:
-    return windows.hour_of(datetime.fromisoformat(f"{year}-{day}T{at}:00:00+00:00"))
+    return hour_of(datetime.fromisoformat(f"{year}-{day}T{at}:00:00+00:00"))
 
 
 @cache
 def recording(symbol: str, first: int, last: int) -> dict[int, Candle]:
-    return {row.hour: row for year in range(first, last + 1) for row in recorded_rows(symbol, year)}
+    return {row.slot: row for year in range(first, last + 1) for row in recorded_rows(symbol, year)}
 
 
 def replayed(symbol: str, first: int, last: int) -> World:
@@ -208,15 +211,15 @@ def replayed(symbol: str, first: int, last: int) -> World:
 @needs_recordings
 def test_the_recorded_outages_of_2018_to_2023_are_never_printed_and_nothing_else() -> None:
     system = replayed("BTCUSDT", 2018, 2023)
-    end = windows.first_hour_of("2024-01-01")
-    run = system.collect(start=windows.first_hour_of("2018-01-01"), end=end)
+    end = first_hour_of("2024-01-01")
+    run = system.collect(start=first_hour_of("2018-01-01"), end=end)
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert system.candles.never_printed("BTCUSDT") == outages()
+    assert system.candles.never_printed(hourly("BTCUSDT")) == outages()
     rows = recording("BTCUSDT", 2018, 2023)
-    assert system.candles.lines == {("BTCUSDT", hour): candle.line() for hour, candle in rows.items()}
-    assert sum(system.series.get("BTCUSDT").years.values()) == len(rows)
+    assert system.candles.lines == {(hourly("BTCUSDT"), hour): candle.line() for hour, candle in rows.items()}
+    assert sum(system.series.get(hourly("BTCUSDT")).years.values()) == len(rows)
     system.exchange.requested.clear()
-    assert system.record(system.collect(start=windows.first_hour_of("2018-01-01"), end=end)).outcome is Outcome.SKIPPED
+    assert system.record(system.collect(start=first_hour_of("2018-01-01"), end=end)).outcome is Outcome.SKIPPED
     assert system.exchange.requested == []
 
 
@@ -226,8 +229,8 @@ def test_the_candles_off_the_hour_of_february_2018_fill_their_hours() -> None:
     requested = Window(_hour("2018", "02-07", "00"), _hour("2018", "02-13", "00"))
     run = system.collect(start=requested.start, end=requested.end)
     assert system.record(run).outcome is Outcome.COMPLETE
-    off_grid = [item for item in system.candles.candles("BTCUSDT", requested, limit=1000) if item.offset_ms]
-    assert [item.hour for item in off_grid] == list(range(_hour("2018", "02-09", "09"), _hour("2018", "02-11", "04")))
+    off_grid = [item for item in system.candles.candles(hourly("BTCUSDT"), requested, limit=1000) if item.offset_ms]
+    assert [item.slot for item in off_grid] == list(range(_hour("2018", "02-09", "09"), _hour("2018", "02-11", "04")))
 
 
 @needs_recordings
@@ -236,9 +239,9 @@ def test_the_delisted_months_of_btcusdc_are_proven_by_one_request(batch_size: in
     system = replayed("BTCUSDC", 2022, 2025)
     system.defaults = replace(system.defaults, batch_size=batch_size)
     rows = recording("BTCUSDC", 2022, 2025)
-    run = system.collect(start=min(rows), end=windows.first_hour_of("2026-01-01"))
+    run = system.collect(start=min(rows), end=first_hour_of("2026-01-01"))
     gone = Window(_hour("2022", "09-29", "03"), _hour("2023", "03-12", "06"))
     assert system.record(run, "BTCUSDC").outcome is Outcome.COMPLETE
-    assert gone in system.candles.never_printed("BTCUSDC")
+    assert gone in system.candles.never_printed(hourly("BTCUSDC"))
     assert len(system.candles.lines) == len(rows)
     assert sum(gone.start <= requested.start < gone.end for requested in system.exchange.requested) <= 1

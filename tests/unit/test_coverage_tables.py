@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from candle_collector.answers import Listing, MissingWindow, SymbolCoverage, Window
-from candle_collector.domain.windows import hour_of
+from candle_collector.domain.interval import DAY_MS, HOUR_MS, ms_of
 from rich.console import Console
 
 from cli.coverage_tables import MOST_WINDOWS, series_table, which_newest, windows_table, without_newest
@@ -23,11 +23,11 @@ def missing_window(day: int, attempts: int = 0, last_error: str | None = None) -
 
 def series(symbol: str = "BTCUSDT", **changed: Any) -> SymbolCoverage:
     ends = {"first": "2018-01-01T00:00:00Z", "last": "2025-01-31T23:00:00Z", "start": None, "end": None}
-    counts = {"expected": 1000, "stored": 1000, "never_printed_hours": 0, "missing_hours": 0, "percent": 100.0}
+    counts = {"expected": 1000, "stored": 1000, "never_printed_candles": 0, "missing_candles": 0, "percent": 100.0}
     listing = Listing(first="2018-01-01T00:00:00Z", is_proven=False, asked_from=None)
     parts = {"listing": listing, "segments": [window(1)], "never_printed": [], "missing": [], "delisted_from": None}
     parts |= {"record_repaired": False, "rejected": []}
-    return SymbolCoverage(**{"symbol": symbol, **ends, **counts, **parts, **changed})
+    return SymbolCoverage(**{"symbol": symbol, "interval": "1h", "is_kept": True, **ends, **counts, **parts, **changed})
 
 
 def shown(*parts: Any) -> str:
@@ -39,11 +39,12 @@ def shown(*parts: Any) -> str:
 
 
 def test_all_series_are_summed_and_rounded_down() -> None:
-    lacking = series("ETHUSDT", stored=99_990, expected=100_000, missing_hours=10, percent=99.99)
+    lacking = series("ETHUSDT", stored=99_990, expected=100_000, missing_candles=10, percent=99.99)
     text = shown(series_table([series(), lacking]))
     assert "99.99%" in text
-    assert text.splitlines()[-2].split("│")[1:5] == [
+    assert text.splitlines()[-2].split("│")[1:6] == [
         " all 2   ",
+        "          ",
         "                  ",
         "                  ",
         "  101,000 ",
@@ -91,44 +92,44 @@ def test_a_record_that_was_wrong_is_reported() -> None:
 
 NOW = datetime(2025, 2, 1, 10, 20, tzinfo=UTC)
 OLD = MissingWindow("2025-01-05T00:00:00Z", "2025-01-05T03:00:00Z", 3, attempts=1, last_error="timeout")
-NEWEST = hour_of(datetime(2025, 1, 31, 7, tzinfo=UTC))
+NEWEST = ms_of(datetime(2025, 1, 31, 7, tzinfo=UTC))
 
 
 def lacking(*missing: MissingWindow) -> SymbolCoverage:
-    hours = sum(item.hours for item in missing)
-    return series(missing=list(missing), expected=1000, stored=1000 - hours, missing_hours=hours, percent=1.0)
+    candles = sum(item.candles for item in missing)
+    return series(missing=list(missing), expected=1000, stored=1000 - candles, missing_candles=candles, percent=1.0)
 
 
-def test_the_hours_of_the_last_day_are_not_missing_yet() -> None:
+def test_the_candles_of_the_last_day_are_not_missing_yet() -> None:
     gap = MissingWindow("2025-01-31T08:00:00Z", "2025-02-01T10:00:00Z", 26, attempts=3, last_error=None)
     coverage, left_out = without_newest(lacking(OLD, gap), NEWEST, NOW)
     assert left_out == 24
-    assert [(item.start, item.end, item.hours) for item in coverage.missing] == [
+    assert [(item.start, item.end, item.candles) for item in coverage.missing] == [
         (OLD.start, OLD.end, 3),
         (gap.start, "2025-01-31T10:00:00Z", 2),
     ]
-    assert (coverage.expected, coverage.missing_hours, coverage.percent) == (976, 5, 99.48)
-    young = replace(gap, start="2025-02-01T00:00:00Z", hours=10)
-    for newest in (None, NEWEST, NEWEST + 50):
+    assert (coverage.expected, coverage.missing_candles, coverage.percent) == (976, 5, 99.48)
+    young = replace(gap, start="2025-02-01T00:00:00Z", candles=10)
+    for newest in (None, NEWEST, NEWEST + 50 * HOUR_MS):
         whole, left_out = without_newest(lacking(young), newest, NOW)
         assert (whole.missing, left_out) == ([], 10)
-    assert which_newest(None, NOW) == which_newest(NEWEST + 2, NOW) == "of the last day"
+    assert which_newest(None, NOW) == which_newest(NEWEST + 4 * HOUR_MS, NOW) == "of the last day"
 
 
-def test_hours_after_the_newest_candle_of_all_are_not_missing_where_no_run_has_asked_for_them() -> None:
+def test_candles_after_the_newest_candle_of_all_are_not_missing_where_no_run_has_asked_for_them() -> None:
     """As after a collection with an END of long ago: its archive is complete."""
-    newest = NEWEST - 24 * 20
+    newest = NEWEST - 20 * DAY_MS
     after = MissingWindow("2025-01-11T08:00:00Z", "2025-02-01T10:00:00Z", 506, attempts=0, last_error=None)
     coverage, left_out = without_newest(lacking(OLD, after), newest, NOW)
-    assert (coverage.missing, left_out, coverage.expected, coverage.missing_hours) == ([OLD], 506, 494, 3)
+    assert (coverage.missing, left_out, coverage.expected, coverage.missing_candles) == ([OLD], 506, 494, 3)
     # one that is behind the others
-    behind = replace(after, start="2025-01-11T05:00:00Z", hours=509)
+    behind = replace(after, start="2025-01-11T05:00:00Z", candles=509)
     coverage, left_out = without_newest(lacking(behind), newest, NOW)
-    assert [(item.start, item.end, item.hours) for item in coverage.missing] == [(behind.start, after.start, 3)]
+    assert [(item.start, item.end, item.candles) for item in coverage.missing] == [(behind.start, after.start, 3)]
     assert left_out == 506
     # and one that a run has asked for in vain
     coverage, left_out = without_newest(lacking(replace(after, attempts=1)), newest, NOW)
-    assert [(item.start, item.end, item.hours) for item in coverage.missing] == [
+    assert [(item.start, item.end, item.candles) for item in coverage.missing] == [
         (after.start, "2025-01-31T10:00:00Z", 482)
     ]
     assert left_out == 24

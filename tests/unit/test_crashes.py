@@ -11,19 +11,21 @@ import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import Failure, Outcome, RunState
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectionInProgressError, ExchangeUnavailableError
 from candle_collector.ports import FetchedCandles
 
 from tests.fakes.exchange import Asked, listing, synthetic_candle
 from tests.fakes.world import AtOnce, Crash, World
+from tests.hourly import first_hour_of, hourly, times_of
 
-START = windows.first_hour_of("2025-01-01")
+START = first_hour_of("2025-01-01")
 END = START + 250
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
+BACKWARD = RunRequest("backward", *times_of(Window(START, END)))
 BEFORE, AFTER = 0, 1
 STEPS_MOST = 200
 
@@ -123,29 +125,29 @@ def headless() -> World:
     system = requeued()
     fetch = system.exchange.fetch_candles
 
-    def fetch_candles(symbol: str, start: int, limit: int, **options: Any) -> FetchedCandles:
-        answer = fetch(symbol, start, limit, **options)
+    def fetch_candles(series: Series, start: int, limit: int, **options: Any) -> FetchedCandles:
+        answer = fetch(series, start, limit, **options)
         cut = 0 if start == START else 2
-        return replace(answer, hours=answer.hours[cut:], candles=answer.candles[cut:])
+        return replace(answer, slots=answer.slots[cut:], candles=answer.candles[cut:])
 
     system.exchange.fetch_candles = fetch_candles  # type: ignore[method-assign] # stands in for one method
     return system
 
 
 SCENES: list[tuple[Callable[[], World], RunRequest]] = [
-    (complete, RunRequest("backward", START, END)),
-    (partial, RunRequest("backward", START, END)),
-    (requeued, RunRequest("backward", START, END)),
-    (prefetching, RunRequest("backward", START, END)),
-    (stored, RunRequest("backward", START, END)),
+    (complete, BACKWARD),
+    (partial, BACKWARD),
+    (requeued, BACKWARD),
+    (prefetching, BACKWARD),
+    (stored, BACKWARD),
     (forward, RunRequest("forward")),
     (stored, RunRequest("gap_fill", recheck=True)),
-    (wrong_row, RunRequest("backward", START, END)),
+    (wrong_row, BACKWARD),
     (revised, RunRequest("forward")),
-    (gone, RunRequest("backward", START, END, symbols=("BTCUSDT",))),
-    (gone_for_a_second_run, RunRequest("backward", START, END, symbols=("BTCUSDT",))),
-    (without_candles, RunRequest("backward", START, END)),
-    (headless, RunRequest("backward", START, END)),
+    (gone, replace(BACKWARD, symbols=("BTCUSDT",))),
+    (gone_for_a_second_run, replace(BACKWARD, symbols=("BTCUSDT",))),
+    (without_candles, BACKWARD),
+    (headless, BACKWARD),
 ]
 scenes = pytest.mark.parametrize(("scene", "request_"), SCENES, ids=lambda part: getattr(part, "__name__", None))
 moments = pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before its effect", "after its effect"])
@@ -165,8 +167,8 @@ def reported(system: World, run_id: str) -> tuple[object, ...]:
     symbols = sorted(system.exchange.printed)
     series = [replace(item, failed_windows=(), silence=None) for item in system.series.all()]
     silences = [item.silence and (item.silence.window, item.silence.run_id == run_id) for item in system.series.all()]
-    revised = [item.revision for symbol in symbols for item in system.candles.revised(symbol)]
-    never = [system.candles.never_printed(symbol) for symbol in symbols]
+    revised = [item.revision for symbol in symbols for item in system.candles.revised(hourly(symbol))]
+    never = [system.candles.never_printed(hourly(symbol)) for symbol in symbols]
     holder = system.leases.holder(system.clock.now())
     return dict(system.candles.lines), never, revised, series, silences, run.counts, outcomes, holder
 
@@ -230,7 +232,7 @@ def test_a_trigger_that_dies_at_any_step_leaves_nothing_behind_or_a_run_that_end
         assert step < STEPS_MOST
         system = World(symbols)
         try:
-            start_run(RunRequest("backward", START, END), system.defaults, system.run_ports([step, moment]))
+            start_run(BACKWARD, system.defaults, system.run_ports([step, moment]))
         except Crash:
             system.settle()
         else:
@@ -249,7 +251,7 @@ def test_a_trigger_that_dies_at_any_step_leaves_nothing_behind_or_a_run_that_end
             }
         system.clock.advance(61)
         again = system.collect(start=START, end=END)
-        assert system.candles.hours("S0USDT") == (Window(START, END),)
+        assert system.candles.slots(hourly("S0USDT")) == (Window(START, END),)
         assert again.counts is not None
         assert again.counts["failed"] == again.counts["partial"] == 0
 
@@ -330,7 +332,7 @@ def test_a_worker_that_always_dies_on_one_symbol_ends_the_run_with_the_reason() 
 def test_a_lease_that_a_dead_trigger_left_frees_itself() -> None:
     system = complete()
     with pytest.raises(Crash):
-        start_run(RunRequest("backward", START, END), system.defaults, system.run_ports([2, AFTER]))
+        start_run(BACKWARD, system.defaults, system.run_ports([2, AFTER]))
     with pytest.raises(CollectionInProgressError):
         system.start(start=START, end=END)
     system.clock.advance(61)

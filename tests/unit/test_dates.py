@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from candle_collector.domain import dates, windows
+from candle_collector.domain import dates
 from hypothesis import given
 from hypothesis import strategies as st
 
-HOURS = st.integers(windows.first_hour_of("2017-01-01"), windows.first_hour_of("2100-01-01"))
+from tests.hourly import HOUR, first_hour_of, format_hour, hour_of, ms_of_hour
+
+HOURS = st.integers(first_hour_of("2017-01-01"), first_hour_of("2100-01-01"))
 
 
 def hour(year: int, month: int, day: int, of_day: int = 0) -> int:
-    return windows.hour_of(datetime(year, month, day, of_day, tzinfo=UTC))
+    return hour_of(datetime(year, month, day, of_day, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,12 @@ def hour(year: int, month: int, day: int, of_day: int = 0) -> int:
     ],
 )
 def test_a_date_includes_its_day_and_a_timestamp_what_opens_at_or_before_it(text: str, start: int, end: int) -> None:
-    assert (dates.start_of(text), dates.end_of(text)) == (start, end)
+    assert (HOUR.slot_from(dates.start_of(text)), HOUR.slot_from(dates.end_of(text))) == (start, end)
+
+
+def test_a_timestamp_is_meant_to_the_second_and_what_opens_at_it_is_included() -> None:
+    noon = ms_of_hour(hour(2025, 1, 31, 12))
+    assert (dates.start_of("2025-01-31T12:00:07Z"), dates.end_of("2025-01-31T12:00:07Z")) == (noon + 7000, noon + 7001)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +89,19 @@ def test_no_text_at_all_breaks_the_reading(text: str) -> None:
 
 @given(HOURS)
 def test_what_is_reported_is_what_would_be_asked(at: int) -> None:
-    assert dates.start_of(dates.format_start(at)) == at
-    assert dates.end_of(dates.format_end(at)) == at
-    assert dates.start_of(dates.format_hour(at)) == at
+    assert dates.start_of(dates.format_start(ms_of_hour(at))) == ms_of_hour(at)
+    assert HOUR.slot_from(dates.end_of(dates.format_end(ms_of_hour(at)))) == at
+    assert dates.start_of(format_hour(at)) == ms_of_hour(at)
+
+
+@given(HOURS, st.integers(0, 3599))
+def test_a_timestamp_is_reported_as_it_was_written(at: int, second: int) -> None:
+    text = f"{format_hour(at)[:14]}{second // 60:02}:{second % 60:02}Z"
+    assert dates.format_end(dates.end_of(text)) == text
+    assert dates.format_start(dates.start_of(text)) == (text if at % 24 or second else text[:10])
 
 
 def test_a_whole_day_is_reported_as_a_date() -> None:
-    assert dates.format_start(hour(2025, 1, 1)) == "2025-01-01"
-    assert dates.format_end(hour(2025, 12, 1)) == "2025-11-30"
-    assert dates.format_end(hour(2025, 12, 1, 5)) == "2025-12-01T04:00:00Z"
+    assert dates.format_start(ms_of_hour(hour(2025, 1, 1))) == "2025-01-01"
+    assert dates.format_end(ms_of_hour(hour(2025, 12, 1))) == "2025-11-30"
+    assert dates.format_end(ms_of_hour(hour(2025, 12, 1, 5))) == "2025-12-01T04:59:59Z"

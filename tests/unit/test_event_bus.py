@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from candle_collector.adapters.events import EventBridgeBus
-from candle_collector.domain import windows
 from candle_collector.domain.run import RunState
 from candle_collector.errors import CollectorError
 
 from tests.fakes.world import World
+from tests.hourly import first_hour_of
 
-NOW = windows.first_hour_of("2025-06-01") + 12
-START = windows.first_hour_of("2025-01-01")
+NOW = first_hour_of("2025-06-01") + 12
+START = first_hour_of("2025-01-01")
 TAKEN = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 REFUSED = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://events.example")

@@ -14,24 +14,24 @@ import duckdb
 import pandas as pd
 import pytest
 from candle_collector.adapters.files.candle_file import candle_file
-from candle_collector.domain import windows
-from candle_collector.domain.aggregate import Grid
+from candle_collector.domain.aggregate import AS_STORED, AnyGrid, Grid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.candle_columns import columns_of
 from candle_collector.domain.repaired_series import repair
-from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOUR_MS, Window, Windows
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.reading.candle_frame import DECIMALS, candle_frame
 from candle_collector.reading.export_candles import ExportRefusedError, export
 from candle_collector.reading.read_candles import read_candles
-from candle_collector.reading.stream_candles import Month, hours_to_stream, range_of_dates, stream_months
+from candle_collector.reading.stream_candles import Month, range_of_dates, slots_to_stream, stream_months
 
 from tests.exchange import needs_recordings
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.hourly import HOUR, HOUR_MS, day_of, first_hour_of, hourly, ms_of_hour, times_of
 from tests.recorded import recorded_rows
 
-START = windows.first_hour_of("2024-01-30")
+START = first_hour_of("2024-01-30")
 EVER = range_of_dates(None, None)
 BIG, SMALL = "12345678901234567890.12345678", "0.00000001"
 LARGE = Candle(START + 1, BIG, BIG, SMALL, SMALL, BIG, BIG, 9, SMALL, SMALL)
@@ -46,12 +46,12 @@ class Archive:
         self.series = FakeSeriesStore()
 
     def hold(self, symbol: str, candles: list[Candle], never: Windows = ()) -> None:
-        self.candles.store(symbol, candles, never, absent_days=frozenset())
-        self.series.put(Series(symbol, first=candles[0].hour, last=candles[-1].hour))
+        self.candles.store(hourly(symbol), candles, never, absent_blocks=frozenset())
+        self.series.put(SeriesRecord(hourly(symbol), first=candles[0].slot, last=candles[-1].slot))
 
-    def months(self, *symbols: str, within: Window = EVER, interval: str = "1h") -> Iterator[Month]:
+    def months(self, *symbols: str, within: Window = EVER, grid: AnyGrid = AS_STORED) -> Iterator[Month]:
         for symbol in symbols:
-            yield from stream_months(self.candles, self.series, symbol, within, interval=interval)
+            yield from stream_months(self.candles, self.series, hourly(symbol), within, grid=grid)
 
     def frame(self, *symbols: str, exact: bool = True) -> pd.DataFrame:
         return candle_frame(self.candles, self.series, symbols, exact=exact)
@@ -69,7 +69,7 @@ def archive() -> Archive:
 
 
 def stored(archive: Archive, symbol: str) -> list[Candle]:
-    return archive.candles.candles(symbol, Window(0, 10**6), limit=10**6)
+    return archive.candles.candles(hourly(symbol), Window(0, 10**6), limit=10**6)
 
 
 def exact(frame: pd.DataFrame) -> list[tuple[object, ...]]:
@@ -87,7 +87,7 @@ def queried(files: str) -> list[tuple[object, ...]]:
 
 def expected(archive: Archive, *symbols: str) -> list[tuple[object, ...]]:
     return [
-        (symbol, item.open_time_ms, *(Decimal(getattr(item, name)) for name in DECIMALS), item.trade_count)
+        (symbol, item.open_time_ms(HOUR), *(Decimal(getattr(item, name)) for name in DECIMALS), item.trade_count)
         for symbol in symbols
         for item in stored(archive, symbol)
     ]
@@ -142,8 +142,10 @@ def test_csv_has_ms_and_iso_times(archive: Archive, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["candles.csv", "candles.parquet"])
 def test_what_was_exported_can_be_imported(archive: Archive, tmp_path: Path, name: str) -> None:
     export(archive.months("AUSDT", "BUSDT"), tmp_path / name)
-    read = list(candle_file(tmp_path / name).batches(closed_end=START + 10_000))
-    assert [(symbol, list(batch)) for symbol, batch in read] == [(s, stored(archive, s)) for s in ("AUSDT", "BUSDT")]
+    read = list(candle_file(tmp_path / name).batches(closed_ms=ms_of_hour(START + 10_000)))
+    assert [(series, list(batch)) for series, batch in read] == [
+        (hourly(symbol), stored(archive, symbol)) for symbol in ("AUSDT", "BUSDT")
+    ]
 
 
 @pytest.mark.parametrize("name", ["candles.csv", "candles.parquet", "candles"])
@@ -169,7 +171,7 @@ def test_an_export_that_fails_leaves_nothing_and_what_was_there(archive: Archive
 
 def one_month(number: int) -> Month:
     return Month(
-        "BTCUSDT", f"2024-{number:02}", 1, columns_of([synthetic_candle("BTCUSDT", START + number * 744)]), [1]
+        "BTCUSDT", HOUR, f"2024-{number:02}", 1, columns_of([synthetic_candle("BTCUSDT", START + number * 744)]), [1]
     )
 
 
@@ -330,7 +332,7 @@ def test_what_a_killed_export_left_is_removed_a_day_later_and_what_another_write
 
 def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:
     within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31")
-    hours = [item.hour for month in archive.months("AUSDT", within=within) for item in month.columns.candles()]
+    hours = [item.slot for month in archive.months("AUSDT", within=within) for item in month.columns.candles()]
     assert hours == list(range(START + 5, START + 48))
 
 
@@ -352,17 +354,17 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
 def test_longer_intervals_are_what_the_api_answers(archive: Archive) -> None:
     series = [("AUSDT", START + 3, START + 70), ("BUSDT", START, START + 50)]
     for symbol, start, end in series:
-        for interval, hours in (("4h", 4), ("1d", 24)):
-            months = archive.months(symbol, within=Window(start, end), interval=interval)
+        for grid in (Grid(4), Grid(24)):
+            months = archive.months(symbol, within=times_of(Window(start, end)), grid=grid)
             found = [item for month in months for item in month.columns.candles()]
             assert found == read_candles(
                 archive.candles,
                 archive.series,
-                symbol,
+                hourly(symbol),
                 start_ms=start * HOUR_MS,
                 end_ms=end * HOUR_MS - 1,
                 limit=1000,
-                grid=Grid(hours),
+                grid=grid,
             )
 
 
@@ -376,7 +378,7 @@ def test_a_name_that_was_used_twice_has_its_segments_reported(archive: Archive, 
         (("LUNAUSDT", 1), 100),
         (("LUNAUSDT", 2), 30),
     ]
-    late = archive.months("LUNAUSDT", within=Window(pause.start, EVER.end))
+    late = archive.months("LUNAUSDT", within=Window(ms_of_hour(pause.start), EVER.end))
     assert {number for month in late for number in month.segments} == {2}
     assert export(archive.months("AUSDT", "LUNAUSDT"), tmp_path / "a.csv").segments == {"LUNAUSDT": 2}
 
@@ -385,7 +387,7 @@ def test_a_month_is_held_at_a_time(archive: Archive) -> None:
     archive.hold("CUSDT", [synthetic_candle("CUSDT", START + n) for n in range(24 * 90)])
     months = list(archive.months("CUSDT"))
     assert [month.month for month in months] == ["2024-01", "2024-02", "2024-03", "2024-04"]
-    assert sum(month.hours for month in months) == 24 * 90
+    assert sum(month.slots for month in months) == 24 * 90
     assert max(month.columns.rows for month in months) <= 31 * 24
 
 
@@ -393,20 +395,20 @@ def test_months_that_are_read_at_once_are_cut_at_their_ends(archive: Archive) ->
     hours = [START + n for n in range(24 * 200) if n % 1000 > 400]
     archive.hold("CUSDT", [synthetic_candle("CUSDT", hour) for hour in hours])
     within = Window(START + 7, hours[-1] - 5)
-    months = list(archive.months("CUSDT", within=within))
+    months = list(archive.months("CUSDT", within=times_of(within)))
     assert [candle for month in months for candle in month.columns.candles()] == [
-        candle for candle in stored(archive, "CUSDT") if within.start <= candle.hour < within.end
+        candle for candle in stored(archive, "CUSDT") if within.start <= candle.slot < within.end
     ]
-    assert all(windows.day_of(hour)[:7] == month.month for month in months for hour in month.columns.hour)
+    assert all(day_of(hour)[:7] == month.month for month in months for hour in month.columns.slot)
 
 
 def test_nothing_is_read_outside_the_life_of_a_series() -> None:
-    nothing = Series("AUSDT")
-    assert hours_to_stream(repair(nothing, None, None), EVER, Grid(1)).hours == 0
-    assert hours_to_stream(repair(nothing, START + 4, START + 30), EVER, Grid(24)) == (START, START + 48)
+    nothing = SeriesRecord(hourly("AUSDT"))
+    assert slots_to_stream(repair(nothing, None, None), EVER, AS_STORED).slots == 0
+    assert slots_to_stream(repair(nothing, START + 4, START + 30), EVER, Grid(24)) == (START, START + 48)
 
 
-def test_progress_is_reported_in_hours(archive: Archive, tmp_path: Path) -> None:
+def test_progress_is_reported_in_slots(archive: Archive, tmp_path: Path) -> None:
     reported: list[int] = []
     export(archive.months("AUSDT"), tmp_path / "a.csv", progress=reported.append)
     assert sum(reported) == 100

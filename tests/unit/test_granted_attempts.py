@@ -6,23 +6,24 @@ from collections import Counter
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
 
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import Asked
 from tests.fakes.world import AtOnce, World
+from tests.hourly import hour_of
 
 SYMBOL = "BTCUSDT"
-NOW = windows.hour_of(NOON)
+NOW = hour_of(NOON)
 START = NOW - 2500
 REFUSAL = Failure("refused", "another region", 451, attempts=1)
 
 
-def world(symbols: int = 1, **exchange: int) -> World:
+def world(symbols: int = 1, **exchange: Any) -> World:
     names = [SYMBOL, *(f"S{number}USDT" for number in range(symbols - 1))]
     return World({name: range(START, NOW + 1) for name in names}, **exchange)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.domain import windows
 from candle_collector.domain.health import (
     OVERDUE,
     FailedStart,
@@ -18,14 +17,24 @@ from candle_collector.domain.health import (
     judge_health,
     no_answer,
 )
+from candle_collector.domain.interval import HOUR_MS, ms_of
 from candle_collector.domain.run import MODES, Mode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hourly import hourly
+
 NOW = datetime(2025, 6, 1, 12, 30, 15, tzinfo=UTC)
-HOUR = windows.hour_of(NOW)
+NOON_MS = ms_of(NOW.replace(minute=0, second=0))
+"""When the running hour opened."""
 OTHER_PLACE = "Deploy with another ExchangeBaseUrl, or in another region."
 REGION = f"The exchange refuses this region (451). {OTHER_PLACE}"
+
+
+def hours_ago(hours: int) -> int:
+    """Return when the hour opened that was so many before the running one, in ms since 1970."""
+    return NOON_MS - hours * HOUR_MS
+
 
 ENDED = RunFacts(
     "01KBSM0000ABCDEFGHJKMNPQRS",
@@ -37,8 +46,8 @@ ENDED = RunFacts(
     ended_at=NOW - timedelta(minutes=20),
 )
 ACTIVE = replace(ENDED, done=3, ended_at=None)
-INCOMPLETE = replace(ENDED, incomplete=6, missing_hours=966, reason="the exchange answered 503: not its own JSON")
-STORED = HealthFacts(NOW, symbols=20, newest=HOUR - 1, lag_hours=0, stale_after_hours=13, run=ENDED)
+INCOMPLETE = replace(ENDED, incomplete=6, missing_candles=966, reason="the exchange answered 503: not its own JSON")
+STORED = HealthFacts(NOW, symbols=20, newest=hours_ago(1), lag_hours=0, stale_after_hours=13, run=ENDED)
 FAILED = FailedStart("forward", NOW - timedelta(minutes=10), NOW - timedelta(minutes=9), REGION)
 
 
@@ -57,13 +66,13 @@ def test_a_new_archive_is_empty_and_says_how_to_begin() -> None:
 
 def test_an_archive_that_is_complete_says_up_to_when() -> None:
     assert said() == ("ok", "OK: 20 cryptos stored, the newest candle is of 2025-06-01 11:00 UTC, up to date.", None)
-    assert said(symbols=1, lag_hours=1, newest=HOUR - 2)[1] == (
+    assert said(symbols=1, lag_hours=1, newest=hours_ago(2))[1] == (
         "OK: 1 crypto stored, the newest candle is of 2025-06-01 10:00 UTC, 1 hour behind."
     )
 
 
 def test_an_archive_without_schedules_may_be_old() -> None:
-    assert said(lag_hours=500, newest=HOUR - 501, stale_after_hours=None)[0] == "ok"
+    assert said(lag_hours=500, newest=hours_ago(501), stale_after_hours=None)[0] == "ok"
 
 
 def test_a_run_that_found_nothing_to_store_leaves_nothing_to_do() -> None:
@@ -99,18 +108,18 @@ def test_what_a_run_left_out_is_said_with_its_reason() -> None:
     assert said(run=INCOMPLETE) == (
         "needs_you",
         (
-            "Needs you: 966 hours are missing in 6 cryptos after the forward run of 2025-06-01 12:05 UTC: "
+            "Needs you: 966 candles are missing in 6 cryptos after the forward run of 2025-06-01 12:05 UTC: "
             "the exchange answered 503: not its own JSON."
         ),
         "Retry that run, or run gap_fill.",
     )
-    single = replace(INCOMPLETE, incomplete=1, missing_hours=1, reason=None)
+    single = replace(INCOMPLETE, incomplete=1, missing_candles=1, reason=None)
     assert said(run=single)[1] == (
-        "Needs you: 1 hour is missing in 1 crypto after the forward run of 2025-06-01 12:05 UTC."
+        "Needs you: 1 candle is missing in 1 crypto after the forward run of 2025-06-01 12:05 UTC."
     )
-    unknown = replace(INCOMPLETE, incomplete=1, missing_hours=0, reason=None)
+    unknown = replace(INCOMPLETE, incomplete=1, missing_candles=0, reason=None)
     assert said(run=unknown)[1] == "Needs you: 1 crypto is not complete after the forward run of 2025-06-01 12:05 UTC."
-    several = replace(INCOMPLETE, missing_hours=0, reason=None)
+    several = replace(INCOMPLETE, missing_candles=0, reason=None)
     assert said(run=several)[1].startswith("Needs you: 6 cryptos are not complete after")
 
 
@@ -123,13 +132,13 @@ def test_the_remedy_of_a_failure_comes_before_the_retry() -> None:
 
 
 def test_a_verification_says_what_it_found() -> None:
-    differs = replace(INCOMPLETE, mode="verify", incomplete=2, missing_hours=0, reason="3 candles differ")
+    differs = replace(INCOMPLETE, mode="verify", incomplete=2, missing_candles=0, reason="3 candles differ")
     assert said(run=differs) == (
         "needs_you",
         "Needs you: the verify run of 2025-06-01 12:05 UTC was not good for 2 cryptos: 3 candles differ.",
         "Verify again with repair.",
     )
-    assert ", 5 hours not compared: " in said(run=replace(differs, missing_hours=5))[1]
+    assert ", 5 candles not compared: " in said(run=replace(differs, missing_candles=5))[1]
 
 
 def test_a_refusal_comes_first_also_while_a_run_is_active() -> None:
@@ -163,7 +172,9 @@ def test_a_scheduled_start_that_failed_is_said_until_a_run_follows_it() -> None:
 
 
 def test_a_turn_that_fails_again_is_said_while_its_run_is_active() -> None:
-    turn = FailedTurn(ACTIVE.run_id, "BTCUSDT", NOW - timedelta(minutes=2), "the table refused it: no right to write")
+    turn = FailedTurn(
+        ACTIVE.run_id, str(hourly("BTCUSDT")), NOW - timedelta(minutes=2), "the table refused it: no right to write"
+    )
     assert said(run=ACTIVE, failed_turn=turn, blocked_until=NOW + timedelta(minutes=1)) == (
         "needs_you",
         (
@@ -178,39 +189,39 @@ def test_a_turn_that_fails_again_is_said_while_its_run_is_active() -> None:
 
 
 def test_an_archive_that_grows_old_though_schedules_are_on_needs_somebody() -> None:
-    assert said(lag_hours=13, newest=HOUR - 14)[0] == "ok"
-    assert said(lag_hours=14, newest=HOUR - 15) == (
+    assert said(lag_hours=13, newest=hours_ago(14))[0] == "ok"
+    assert said(lag_hours=14, newest=hours_ago(15)) == (
         "needs_you",
         "Needs you: nothing newer than the candle of 2025-05-31 21:00 UTC was collected, 14 hours behind.",
         "Start a collection, and see in the trigger's log why the schedules did not.",
     )
-    assert said(lag_hours=14, newest=HOUR - 15, run=None)[0] == "needs_you"
+    assert said(lag_hours=14, newest=hours_ago(15), run=None)[0] == "needs_you"
 
 
 @pytest.mark.parametrize("mode", ["backward", "verify"])
 def test_after_a_run_of_the_past_the_schedules_have_time_to_collect_what_is_new(mode: Mode) -> None:
     past = replace(ENDED, mode=mode, created_at=NOW - timedelta(hours=13))
-    assert said(lag_hours=14, newest=HOUR - 15, run=past)[0] == "ok"
+    assert said(lag_hours=14, newest=hours_ago(15), run=past)[0] == "ok"
     earlier = replace(past, created_at=NOW - timedelta(hours=13, minutes=1))
-    assert said(lag_hours=14, newest=HOUR - 15, run=earlier)[0] == "needs_you"
+    assert said(lag_hours=14, newest=hours_ago(15), run=earlier)[0] == "needs_you"
 
 
 @pytest.mark.parametrize("mode", ["forward", "gap_fill", "backward"])
 def test_a_long_run_has_the_time_that_it_was_expected_to_take(mode: Mode) -> None:
     long = replace(ENDED, mode=mode, created_at=NOW - timedelta(hours=30), expected=timedelta(hours=20))
-    assert said(lag_hours=33, newest=HOUR - 34, run=replace(long, expected=timedelta(0)))[0] == "needs_you"
-    assert said(lag_hours=33, newest=HOUR - 34, run=long)[0] == "ok"
+    assert said(lag_hours=33, newest=hours_ago(35), run=replace(long, expected=timedelta(0)))[0] == "needs_you"
+    assert said(lag_hours=33, newest=hours_ago(35), run=long)[0] == "ok"
     late = replace(long, created_at=NOW - timedelta(hours=36))
-    assert said(lag_hours=34, newest=HOUR - 35, run=late)[0] == "needs_you"
+    assert said(lag_hours=34, newest=hours_ago(36), run=late)[0] == "needs_you"
 
 
 def test_what_earlier_runs_could_not_get_is_not_forgotten() -> None:
-    assert said(failed_hours=7, failed_symbols=2)[1:] == (
-        "Needs you: 7 hours that earlier runs could not get are missing in 2 cryptos.",
+    assert said(failed_candles=7, failed_symbols=2)[1:] == (
+        "Needs you: 7 candles that earlier runs could not get are missing in 2 cryptos.",
         "Run gap_fill.",
     )
-    _, sentence, remedy = said(failed_hours=1, failed_symbols=1, next_gap_fill=NOW + timedelta(days=1))
-    assert "1 hour that earlier runs could not get is missing in 1 crypto" in sentence
+    _, sentence, remedy = said(failed_candles=1, failed_symbols=1, next_gap_fill=NOW + timedelta(days=1))
+    assert "1 candle that earlier runs could not get is missing in 1 crypto" in sentence
     assert remedy == "Run gap_fill, or wait for the schedule: 2025-06-02 12:30 UTC."
 
 
@@ -251,22 +262,23 @@ RUNS = st.builds(
     deadline=MOMENTS,
     ended_at=st.none() | MOMENTS,
     incomplete=st.integers(0, 3),
-    missing_hours=st.integers(0, 2) | st.integers(0, 10**6),
+    missing_candles=st.integers(0, 2) | st.integers(0, 10**6),
     reason=st.none() | TEXTS,
 )
 FACTS = st.builds(
     HealthFacts,
     MOMENTS,
     symbols=st.integers(0, 3),
-    newest=st.none() | st.integers(400_000, 500_000),
+    newest=st.none() | st.integers(400_000 * HOUR_MS, 500_000 * HOUR_MS),
     lag_hours=st.none() | st.integers(0, 100),
     stale_after_hours=st.none() | st.just(13),
     run=st.none() | RUNS,
     failed_start=st.none() | st.builds(FailedStart, st.sampled_from(MODES), MOMENTS, MOMENTS, TEXTS),
-    failed_turn=st.none() | st.builds(FailedTurn, st.just("01KBSM0000ABCDEFGHJKMNPQRS"), st.just("X"), MOMENTS, TEXTS),
+    failed_turn=st.none()
+    | st.builds(FailedTurn, st.just("01KBSM0000ABCDEFGHJKMNPQRS"), st.just(str(hourly("X"))), MOMENTS, TEXTS),
     blocked_until=st.none() | MOMENTS,
     refused=st.none() | TEXTS,
-    failed_hours=st.integers(0, 2),
+    failed_candles=st.integers(0, 2),
     failed_symbols=st.integers(0, 2),
     next_start=st.none() | MOMENTS,
     next_gap_fill=st.none() | MOMENTS,
@@ -296,14 +308,14 @@ def test_figures_agree_with_their_nouns(facts: HealthFacts) -> None:
     without = replace(facts, outage=None, refused=None, failed_start=None, failed_turn=None)
     run = replace(facts.run, reason=None) if facts.run else None
     sentence = judge_health(replace(without, run=run)).sentence
-    for number, noun in re.findall(r"\b([\d,]+) (hours?|cryptos?|minutes?)\b", sentence):
+    for number, noun in re.findall(r"\b([\d,]+) (hours?|candles?|cryptos?|minutes?)\b", sentence):
         assert noun.endswith("s") == (number != "1"), sentence
 
 
 @given(FACTS)
-def test_nothing_is_ok_while_an_hour_is_known_to_be_missing(facts: HealthFacts) -> None:
+def test_nothing_is_ok_while_a_candle_is_known_to_be_missing(facts: HealthFacts) -> None:
     missing = facts.run is not None and bool(facts.run.incomplete) and facts.run.ended_at is not None
-    if missing or (facts.failed_hours and facts.newest is not None and facts.lag_hours is not None):
+    if missing or (facts.failed_candles and facts.newest is not None and facts.lag_hours is not None):
         assert judge_health(facts).state != "ok"
     if facts.run is not None:
         assert judge_health(facts).state != "empty"

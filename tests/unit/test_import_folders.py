@@ -15,14 +15,14 @@ from pathlib import Path
 import pyarrow as pa  # type: ignore[import-untyped] # it ships none
 import pyarrow.parquet as pq  # type: ignore[import-untyped] # as above
 import pytest
-from candle_collector.domain import windows
 from candle_collector.domain.windows import Window
 
 from cli.main import main
 from tests.fakes.exchange import synthetic_candle
+from tests.hourly import first_hour_of, hourly
 from tests.unit.archive import Archive, line
 
-START = windows.first_hour_of("2024-01-01")
+START = first_hour_of("2024-01-01")
 HEADER = (
     "open_time,open,high,low,close,volume,close_time,"
     "quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
@@ -184,7 +184,7 @@ def test_of_a_folder_of_200_files_each_is_taken_or_named(
         f"{offered:,} candles, {9 * 48:,} stored, {offered - 9 * 48:,} were there, 0 differ"
     )
     for symbol in symbols:
-        assert archive.candles.hours(symbol) == (Window(START, START + 48),)
+        assert archive.candles.slots(hourly(symbol)) == (Window(START, START + 48),)
 
 
 def test_bytes_of_any_kind_are_a_refusal_and_never_a_crash(

@@ -9,15 +9,16 @@ import pytest
 from candle_collector.collecting.keep_listings import copy_listings, keep_listings
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
-from candle_collector.domain import windows
 from candle_collector.domain.universe import Listing
+from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError
 from candle_collector.ports import MarketAnswers
 
 from tests.fakes.rate_limiter import FakeListingStore
 from tests.fakes.world import World
+from tests.hourly import first_hour_of, times_of
 
-START = windows.first_hour_of("2025-05-30")
+START = first_hour_of("2025-05-30")
 BITCOIN = Listing("BTCUSDT", "BTC", "USDT", "TRADING", "{}")
 ETHER = Listing("ETHUSDT", "ETH", "USDT", "TRADING", '{"a":1}')
 TETHER = Listing("USDTTRY", "USDT", "TRY", "TRADING", '{"b":2}')
@@ -72,7 +73,7 @@ def test_a_run_does_not_fail_because_listings_cannot_be_kept(caplog: pytest.LogC
 
 def test_a_run_keeps_its_listings_and_a_dry_run_keeps_nothing() -> None:
     system = World({"BTCUSDT": range(START, START + 48)}, listings=(BITCOIN, ETHER))
-    request = RunRequest("backward", START, START + 2)
+    request = RunRequest("backward", *times_of(Window(START, START + 2)))
     plan_run(request, system.defaults, system.run_ports(), system.candles)
     assert system.listings.get() == {}
     system.clock.advance(120)  # until the shared answers are too old

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -17,21 +18,23 @@ import pytest
 from candle_collector.collecting import close_symbols
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
-from candle_collector.domain import plan, windows
+from candle_collector.domain import plan
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.plan import count_requests, first_span, next_request, plan_requests
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
-from candle_collector.ports import StoredDays
+from candle_collector.ports import StoredBlocks
 
 from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import World
+from tests.hourly import HOUR, first_hour_of, hourly, times_of
 from tests.unit.json_answers import as_json
 
-START = windows.first_hour_of("2017-05-01")
+START = first_hour_of("2017-05-01")
 YEARS = 8
 HOURS = 8766 * YEARS
 END = START + HOURS
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 DOMAIN = plan.__file__.rsplit("/", 1)[0]
 PACKAGE = close_symbols.__file__.rsplit("/", 2)[0]
 
@@ -71,7 +74,7 @@ def test_the_next_request_over_eight_years_takes_as_many_steps_as_the_last(batch
     coverage = Coverage(stored)
     begins = [START, START + HOURS // 2, END - 2000, END - 1]
     steps = {
-        steps_of(lambda begin=begin: next_request((Window(begin, END),), coverage, window_hours=batch, candles=2))  # type: ignore[misc] # bound
+        steps_of(partial(next_request, (Window(begin, END),), coverage, interval=HOUR, window_slots=batch, candles=2))
         for begin in begins
     }
     assert max(steps) < 60
@@ -82,13 +85,15 @@ def test_how_many_requests_are_left_is_counted_without_planning_them(batch: int)
     missing = (Window(START, END),)
     assert count_requests(missing, batch) == -(-HOURS // batch)
     assert steps_of(lambda: count_requests(missing, batch)) < 10
-    assert steps_of(lambda: first_span(missing, batch)) < 20
+    assert steps_of(lambda: first_span(missing, batch, HOUR.block_slots)) < 20
 
 
 @pytest.mark.parametrize("batch", [1, 7, 24, 25, 998])
 @pytest.mark.parametrize("missing", [holes, lambda hours: (Window(START, START + hours),)], ids=["holes", "whole"])
 def test_a_plan_takes_twice_the_steps_for_twice_the_hours(batch: int, missing: Callable[[int], Windows]) -> None:
-    short, long = (steps_of(lambda hours=hours: plan_requests(missing(hours), batch)) for hours in (8000, 16_000))  # type: ignore[misc] # bound
+    short, long = (
+        steps_of(partial(plan_requests, missing(hours), batch, HOUR.block_slots)) for hours in (8000, 16_000)
+    )
     assert short < long < 2.3 * short
 
 
@@ -96,7 +101,7 @@ def test_a_plan_counts_no_requests_for_each_of_its_spans(monkeypatch: pytest.Mon
     """Counting goes through all the holes, so that one count a span is quadratic though it is a single call."""
     calls = []
     monkeypatch.setattr(plan, "count_requests", lambda *given: calls.append(given))
-    assert len(plan_requests(holes(HOURS), 24)) == pytest.approx(HOURS / 24, rel=0.05)
+    assert len(plan_requests(holes(HOURS), 24, HOUR.block_slots)) == pytest.approx(HOURS / 24, rel=0.05)
     assert len(calls) == 0
 
 
@@ -107,7 +112,7 @@ def test_a_worker_with_batches_of_an_hour_takes_as_many_steps_for_each_request()
         system.worker_seconds = 10_000
         system.start(start=NOW - 500, end=NOW - 500 + hours, symbols=("BTCUSDT",))
         steps = steps_of(system.deliver)
-        assert system.candles.hours("BTCUSDT") == (Window(NOW - 500, NOW - 500 + hours),)
+        assert system.candles.slots(hourly("BTCUSDT")) == (Window(NOW - 500, NOW - 500 + hours),)
         assert len(system.exchange.requested) == pytest.approx(hours, abs=3)
         return steps / hours
 
@@ -120,8 +125,8 @@ class Empty(FakeCandleStore):
 
     stored: Windows = ()
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:  # noqa: ARG002 - the same for all
-        return StoredDays(self.stored, (), frozenset())
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:  # noqa: ARG002 - the same for all
+        return StoredBlocks(self.stored, (), frozenset())
 
 
 @pytest.mark.parametrize("batch", [1, 1000])
@@ -130,7 +135,7 @@ def test_a_dry_run_of_500_symbols_over_eight_years_plans_no_request(batch: int, 
     names = tuple(f"S{number:03}USDT" for number in range(500))
     system = World(dict.fromkeys(names, ()))
     system.defaults = replace(system.defaults, batch_size=batch)
-    request = RunRequest("backward", START, END, names, recheck=recheck)
+    request = RunRequest("backward", *times_of(Window(START, END)), names, recheck=recheck)
     answers: list[Any] = []
     ports = system.run_ports()
     steps = steps_of(
@@ -145,7 +150,7 @@ def test_a_dry_run_of_holes_everywhere_takes_the_same_steps_for_any_batch() -> N
     system = World({"BTCUSDT": ()})
     candles = Empty()
     candles.stored = holes(HOURS)
-    request = RunRequest("backward", START, END, ("BTCUSDT",))
+    request = RunRequest("backward", *times_of(Window(START, END)), ("BTCUSDT",))
 
     def steps(batch: int) -> int:
         defaults = replace(system.defaults, batch_size=batch)

@@ -18,12 +18,13 @@ from candle_collector.domain.windows import Window
 from tests.fakes.exchange import listing
 from tests.fakes.lying_exchange import LyingExchange, symbols_own_candle
 from tests.fakes.world import World
+from tests.hourly import first_hour_of, hour_of, hourly, ms_of_hour
 
 WORLDS = int(os.environ.get("LYING_WORLDS", "120"))
 """`make worlds` tries 600."""
 A_TEST = 30
-START = windows.first_hour_of("2025-05-20")
-NOW = windows.first_hour_of("2025-06-01") + 12
+START = first_hour_of("2025-05-20")
+NOW = first_hour_of("2025-06-01") + 12
 NAMES = ("AUSDT", "BUSDT", "CUSDT")
 
 
@@ -45,7 +46,9 @@ def _world(random: Random) -> World:
     printed, clock = system.exchange.printed, system.clock
     listings = tuple(listing(name, "BREAK" if ends[name] else "TRADING") for name in NAMES)
     system.exchange = LyingExchange(clock, printed, listings=listings, candle=symbols_own_candle)
-    system.defaults = replace(system.defaults, batch_size=random.choice((5, 24, 60, 1000)), collection_start=START)
+    system.defaults = replace(
+        system.defaults, batch_size=random.choice((5, 24, 60, 1000)), collection_start=ms_of_hour(START)
+    )
     return system
 
 
@@ -60,7 +63,7 @@ def _collect_honestly(system: World, runs: int) -> tuple[Run, int]:
     """Collect in some runs, and return the last one and its end."""
     for _ in range(runs):
         system.clock.advance(3600)
-        end = windows.hour_of(system.clock.now())
+        end = hour_of(system.clock.now())
         run = system.collect(start=START, end=end, symbols=NAMES)
     return run, end
 
@@ -84,17 +87,17 @@ def test_no_printed_hour_is_lost_for_good(first: int) -> None:
         for name in NAMES:
             printed, record = exchange.printed[name], system.record(run, name)
             lost = {hour for hour in printed if START <= hour < end}
-            lost -= set(windows.hours_in(windows.clip(system.candles.hours(name), Window(START, end))))
+            lost -= set(windows.slots_in(windows.clip(system.candles.slots(hourly(name)), Window(START, end))))
             assert not lost, (seed, name, sorted(lost)[:5], len(lost), record.outcome, record.failure)
-            if verified is None or system.runs.symbol(verified.run_id, name) is None:
+            if verified is None or system.runs.symbol(verified.run_id, hourly(name)) is None:
                 continue
             found = system.record(verified, name)
             repaired += found.records
-            lines = {hour: line for (symbol, hour), line in system.candles.lines.items() if symbol == name}
+            lines = {hour: line for (series, hour), line in system.candles.lines.items() if series == hourly(name)}
             wrong = [hour for hour in lines if hour in printed and lines[hour] != symbols_own_candle(name, hour).line()]
             assert not wrong, (seed, name, sorted(wrong)[:5], len(wrong), found.outcome, found.failure)
             # nothing is deleted: a candle that the exchange never had is named, or was not compared
-            known = windows.union([*system.series.get(name).denied, *found.missing])
-            assert set(windows.hours_in(known)) >= lines.keys() - printed, (seed, name, found.outcome, found.failure)
+            known = windows.union([*system.series.get(hourly(name)).denied, *found.missing])
+            assert set(windows.slots_in(known)) >= lines.keys() - printed, (seed, name, found.outcome, found.failure)
     assert lies > A_TEST
     assert repaired

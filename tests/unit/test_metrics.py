@@ -9,7 +9,6 @@ from candle_collector.adapters.emf_metrics import EmfMetrics
 from candle_collector.bootstrap import SqlContainer
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.measure_archive import measure_archive
-from candle_collector.domain import windows
 from candle_collector.domain.closing import lag_hours
 from candle_collector.domain.run import Failure, Outcome, Run, degraded_percent
 from candle_collector.errors import ExchangeUnavailableError
@@ -19,10 +18,11 @@ from candle_collector.settings import Settings
 from tests.emf import Emitted, emitted, sums
 from tests.fakes.exchange import Asked
 from tests.fakes.world import Crash, World
+from tests.hourly import HOUR, first_hour_of, moment_of
 
-START = windows.first_hour_of("2025-05-01")
+START = first_hour_of("2025-05-01")
 END = START + 250
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 STEPS_MOST = 60
 BEFORE, AFTER = 0, 1
 
@@ -59,7 +59,7 @@ def recorded(system: World, run: Run) -> dict[str, float]:
         "SymbolsPartial": counts["partial"],
         "SymbolsFailed": counts["failed"],
         "RunDegraded": degraded_percent(counts),
-        "MissingHours": sum(record.missing_hours for record in records),
+        "MissingCandles": sum(record.missing_slots for record in records),
     }
 
 
@@ -194,9 +194,10 @@ def test_hours_in_which_a_long_run_is_at_work_as_expected_do_not_count_as_lag() 
 
 @pytest.mark.parametrize(("offset_ms", "hours"), [(0, 1), (-3_600_000, 0), (3_600_000, 1)])
 def test_of_two_clocks_the_one_that_is_behind_counts(offset_ms: int, hours: int) -> None:
-    now = windows.moment_of(NOW + 2) + timedelta(minutes=5)
-    assert lag_hours([None, NOW, NOW - 5], now, clock_offset_ms=offset_ms) == hours
-    assert lag_hours([None], now, clock_offset_ms=offset_ms) is None
+    now = moment_of(NOW + 2) + timedelta(minutes=5)
+    newest = [(HOUR, NOW), (HOUR, NOW - 5)]
+    assert lag_hours(newest, now, clock_offset_ms=offset_ms) == hours
+    assert lag_hours([], now, clock_offset_ms=offset_ms) is None
 
 
 def test_a_run_is_overdue_from_its_deadline_on() -> None:

@@ -8,6 +8,7 @@ import pytest
 from candle_collector.adapters.binance.plain_rows import read_plain
 from candle_collector.adapters.binance.rows import WrongAnswerError, _read_row
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.interval import HOUR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,25 +22,25 @@ DECIMALS = st.integers(0, 3 * 10**8).map(lambda units: f"{units // 10**8}.{units
 
 def one_by_one(answer: list[list[Any]]) -> tuple[Candle, ...] | None:
     try:
-        return tuple(map(_read_row, answer))
+        return tuple(_read_row(item, HOUR) for item in answer)
     except WrongAnswerError:
         return None
 
 
 def test_right_rows_are_read_to_the_last_digit() -> None:
     first = row(START, open="100.00000000", low="99.00000010", close="100.50000000", taker_base="0.00000000")
-    assert read_plain([first, row(START + 3, trades=0), row(START + 4, trades=10**9, close="105.00000000")]) == (
+    assert read_plain([first, row(START + 3, trades=0), row(START + 4, trades=10**9, close="105.00000000")], HOUR) == (
         Candle(START, "100", "105", "99.0000001", "100.5", "12", "1230.125", 7, "0", "51"),
         Candle(START + 3, "101.5", "105", "99", "103.25", "12", "1230.125", 0, "0.5", "51"),
         Candle(START + 4, "101.5", "105", "99", "105", "12", "1230.125", 10**9, "0.5", "51"),
     )
-    assert read_plain([]) is None
+    assert read_plain([], HOUR) is None
 
 
 @pytest.mark.parametrize("columns", WRONG_COLUMNS, ids=lambda columns: f"{columns!r:.60}")
 def test_a_wrong_row_is_left_to_be_looked_at_by_itself(columns: dict[str, Any]) -> None:
     if "opened" not in columns:  # which is checked before
-        assert read_plain([*rows(), row(START + LIMIT, **columns)]) is None
+        assert read_plain([*rows(), row(START + LIMIT, **columns)], HOUR) is None
 
 
 @pytest.mark.parametrize("digits", [7, 9])
@@ -47,17 +48,17 @@ def test_decimals_of_other_than_eight_digits_are_left_too(digits: int) -> None:
     odd = row(START)
     for column in DECIMAL_COLUMNS:
         odd[column] = f"{float(odd[column]):.{digits}f}"
-    assert read_plain([odd]) is None
+    assert read_plain([odd], HOUR) is None
 
 
 def test_two_decimals_in_the_place_of_one_are_left_too() -> None:
-    assert read_plain([row(START, close="103.25000000,103.25000000")]) is None
+    assert read_plain([row(START, close="103.25000000,103.25000000")], HOUR) is None
 
 
 def test_a_row_that_opens_off_the_hour_is_left_too() -> None:
     late = row(START)
     late[0] += 1
-    assert read_plain([late, *rows()[1:]]) is None
+    assert read_plain([late, *rows()[1:]], HOUR) is None
 
 
 @settings(max_examples=CORRUPTED_CASES)
@@ -71,7 +72,7 @@ def test_what_is_read_at_once_is_what_each_row_gives(
             answer[at][column] = value
     for at, column, value in corruptions:
         answer[at][column] = value if column else answer[at][column]
-    found = read_plain(answer)
+    found = read_plain(answer, HOUR)
     assert found is None or found == one_by_one(answer)
 
 
@@ -87,6 +88,6 @@ def test_what_is_right_is_read_at_once(numbers: list[int], trades: int) -> None:
         for name, value in {**units, "taker_base": base, "taker_quote": quote}.items()
     }
     answer = [row(START, trades=trades, **texts), row(START + 1)]
-    found = read_plain(answer)
+    found = read_plain(answer, HOUR)
     assert found is not None
     assert found == one_by_one(answer)

@@ -11,16 +11,17 @@ import pytest
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.plan import plan_requests, window_hours
+from candle_collector.domain.plan import plan_requests, window_slots
 from candle_collector.domain.rate_limit import Reservation
 from candle_collector.domain.run import Failure, Outcome, Run
-from candle_collector.domain.windows import Window, hour_of
+from candle_collector.domain.windows import Window
 from candle_collector.errors import ExchangeBlockedError, ExchangeRefusedError
 
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import Asked
 from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import Crash, World
+from tests.hourly import HOUR, hour_of, hourly
 
 SYMBOL = "BTCUSDT"
 END = hour_of(NOON) - 100
@@ -71,8 +72,8 @@ def test_no_request_more_is_made_and_the_same_is_stored(printed: frozenset[int])
     one_by_one, ahead = World({SYMBOL: printed}), AheadWorld({SYMBOL: printed})
     assert collected(ahead) == collected(one_by_one)
     assert ahead.candles.lines == one_by_one.candles.lines
-    assert ahead.candles.never_printed(SYMBOL) == one_by_one.candles.never_printed(SYMBOL)
-    assert ahead.series.get(SYMBOL) == one_by_one.series.get(SYMBOL)
+    assert ahead.candles.never_printed(hourly(SYMBOL)) == one_by_one.candles.never_printed(hourly(SYMBOL))
+    assert ahead.series.get(hourly(SYMBOL)) == one_by_one.series.get(hourly(SYMBOL))
 
 
 def test_the_next_request_is_under_way_while_an_answer_is_stored() -> None:
@@ -151,7 +152,8 @@ def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:
     system.exchange.before = refuse_second
     run = started(system)
     system.deliver()
-    assert system.record(run).records == plan_requests((Window(START, END),), window_hours("backward", 1000))[0].hours
+    first, *_ = plan_requests((Window(START, END),), window_slots("backward", 1000), HOUR.block_slots)
+    assert system.record(run).records == first.slots
     assert len(system.exchange.requested) == 2
     assert system.queue.next_visible() is not None
     system.settle()

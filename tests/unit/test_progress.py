@@ -22,15 +22,16 @@ from candle_collector.domain.progress import (
     revisions,
     window_to_read,
 )
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.exchange import synthetic_candle
+from tests.hourly import HOUR, first_hour_of, hourly
 from tests.unit.windows import hours as set_of
 
-START = windows.first_hour_of("2024-03-01")
+START = first_hour_of("2024-03-01")
 ASKED = Window(START, START + 48)
 LATER = START + 10_000
 """A closed end long after the window: nothing in it is young."""
@@ -47,23 +48,23 @@ def progress(
     *,
     stored: Iterable[int] = (),
     trading: bool = True,
-    series: Series | None = None,
+    record: SeriesRecord | None = None,
     never_printed: Windows = (),
-    window_hours: int = 998,
+    window_slots: int = 998,
 ) -> Progress:
     """Return the progress of a range that ends with what is to be asked for."""
-    kept = windows.from_hours(stored)
+    kept = windows.from_slots(stored)
     within = Window(to_ask[0].start, to_ask[-1].end)
     read = Window(within.start - 200, within.end + 200)
-    series = (series or Series("BTCUSDT")).updated(kept, read)
+    record = (record or SeriesRecord(hourly("BTCUSDT"))).updated(kept, read)
     return Progress(
         within=within,
         read=read,
         trading=trading,
-        series=series,
-        coverage=series.coverage(kept, never_printed),
+        record=record,
+        coverage=record.coverage(kept, never_printed),
         to_ask=to_ask,
-        window_hours=window_hours,
+        window_slots=window_slots,
         anchor_candles=2,
     )
 
@@ -90,8 +91,8 @@ def learned(before: Progress, given_: Answer, request: Request | None = None, ru
 
 
 def test_a_first_candle_that_the_record_names_and_nobody_has_is_not_called_never_printed() -> None:
-    series = Series("BTCUSDT", first=START, last=START + 99)
-    before = progress((Window(START, START + 10),), stored=range(START + 10, START + 100), series=series)
+    record = SeriesRecord(hourly("BTCUSDT"), first=START, last=START + 99)
+    before = progress((Window(START, START + 10),), stored=range(START + 10, START + 100), record=record)
     assert before.next_request.neighbour is not None
     after = learned(before, answer([START + 10]))
     assert after.never_printed == ()
@@ -102,14 +103,14 @@ def test_rows_are_wanted_and_the_hours_between_them_and_the_stored_ones_are_prov
     assert before.next_request == Request(ASKED, Window(START - 2, START))
     assert (before.next_request.start, before.next_request.limit) == (START - 2, 50)
     after = learned(before, answer([START - 2, START - 1, START + 1, START + 3, START + 47]))
-    assert [row.hour for row in after.candles] == [START + 1, START + 3, START + 47]
+    assert [row.slot for row in after.candles] == [START + 1, START + 3, START + 47]
     assert after.never_printed == (
         Window(START, START + 1),
         Window(START + 2, START + 3),
         Window(START + 4, START + 47),
     )
     assert (after.progress.to_ask, after.left_out, after.asked_to) == ((), (), START + 48)
-    assert after.progress.stored_hours == 3
+    assert after.progress.stored_slots == 3
     assert after.progress.coverage.never_printed == after.never_printed
 
 
@@ -131,9 +132,9 @@ def test_one_of_the_stored_candles_unchanged_vouches_for_an_answer() -> None:
 
 
 def test_rows_past_the_window_are_kept_only_where_they_are_to_be_requested() -> None:
-    before = progress((ASKED, Window(START + 60, START + 70)), stored=[START - 1], window_hours=48)
+    before = progress((ASKED, Window(START + 60, START + 70)), stored=[START - 1], window_slots=48)
     after = learned(before, answer([START - 1, START, START + 55, START + 65]))
-    assert [row.hour for row in after.candles] == [START, START + 65]
+    assert [row.slot for row in after.candles] == [START, START + 65]
     assert after.progress.to_ask == (Window(START + 66, START + 70),)
 
 
@@ -161,7 +162,7 @@ def test_without_a_candle_before_the_first_row_must_be_the_one_behind() -> None:
     assert request == Request(ASKED, Window(START, START), START + 48)
     assert (request.start, request.limit, request.vouching) == (START, 1, frozenset({START + 48}))
     after = learned(before, answer([START + 48]))
-    assert after.progress.series.absent == ASKED
+    assert after.progress.record.absent == ASKED
     assert (after.candles, after.never_printed, after.progress.to_ask, after.progress.missing) == ([], (), (), ())
 
 
@@ -169,14 +170,14 @@ def test_a_window_between_candles_that_a_probe_finds_empty_was_never_printed() -
     before = progress(stored=[START - 5, START + 48])
     request = unanchored(ASKED)._replace(neighbour=START + 48)
     after = learned(before, answer([START + 48]), request)
-    assert (after.never_printed, after.progress.series.absent) == ((ASKED,), None)
+    assert (after.never_printed, after.progress.record.absent) == ((ASKED,), None)
 
 
 def test_a_row_inside_the_window_of_a_probe_is_news_and_what_lies_before_it_is_asked_for_again() -> None:
     before = progress(stored=[START + 48])
     after = learned(before, answer([START + 10]))
-    assert [row.hour for row in after.candles] == [START + 10]
-    assert after.progress.series.absent is None
+    assert [row.slot for row in after.candles] == [START + 10]
+    assert after.progress.record.absent is None
     assert after.progress.to_ask == (Window(START, START + 10), Window(START + 11, START + 48))
     assert after.progress.next_request == Request(Window(START, START + 10), Window(START, START), START + 10)
 
@@ -190,7 +191,7 @@ def test_a_probe_whose_row_lies_behind_the_stored_candle_is_refused(row: int) ->
 def test_a_probe_proves_nothing_of_hours_younger_than_a_day() -> None:
     before = progress(stored=[START + 48])
     after = learned(before, answer([START + 48], closed_end=START + 50))
-    assert after.progress.series.absent == Window(START, START + 26)
+    assert after.progress.record.absent == Window(START, START + 26)
     assert (after.progress.to_ask, after.left_out) == ((), (Window(START + 26, START + 48),))
 
 
@@ -201,18 +202,18 @@ def test_what_an_answer_leaves_out_that_nothing_vouches_for_is_asked_for_again()
     before = progress()
     assert before.next_request == Request(ASKED, Window(START, START))
     after = learned(before, answer([START + 5, START + 6, START + 9, START + 47]))
-    assert [row.hour for row in after.candles] == [START + 5, START + 6, START + 9, START + 47]
-    assert (after.never_printed, after.progress.series.absent, after.left_out) == ((), None, ())
+    assert [row.slot for row in after.candles] == [START + 5, START + 6, START + 9, START + 47]
+    assert (after.never_printed, after.progress.record.absent, after.left_out) == ((), None, ())
     doubtful = (Window(START, START + 5), Window(START + 7, START + 9), Window(START + 10, START + 47))
     assert after.progress.to_ask == doubtful
     again = learned(after.progress, answer([START + 5]))
-    assert again.progress.series.absent == Window(START, START + 5)
+    assert again.progress.record.absent == Window(START, START + 5)
     assert again.progress.to_ask == doubtful[1:]
     assert again.progress.next_request == Request(Window(START + 7, START + 47), Window(START + 5, START + 7))
 
 
 def test_an_answer_that_brings_nothing_and_is_vouched_for_by_nothing_is_not_asked_for_again() -> None:
-    before = progress(stored=[START + 900], window_hours=24)
+    before = progress(stored=[START + 900], window_slots=24)
     after = learned(before, answer([START + 900]))
     assert (after.progress.to_ask, after.left_out) == ((), (ASKED,))
     assert after.progress.coverage == before.coverage
@@ -232,18 +233,18 @@ def test_an_answer_without_a_new_row_though_a_later_candle_is_stored_is_refused(
 def test_one_answer_without_a_new_row_proves_no_delisting_and_ends_the_asking(trading: bool) -> None:  # noqa: FBT001
     before = progress(stored=[START - 1], trading=trading)
     after = learned(before, answer([START - 1]))
-    assert (after.progress.series.delisted, after.progress.coverage.delisted) == (None, None)
+    assert (after.progress.record.delisted, after.progress.coverage.delisted) == (None, None)
     assert (after.progress.to_ask, after.left_out, after.progress.missing) == ((), (ASKED,), (ASKED,))
-    assert after.progress.series.silence == (None if trading else Silence(Window(START, LATER), RUN))
+    assert after.progress.record.silence == (None if trading else Silence(Window(START, LATER), RUN))
 
 
 def test_a_second_run_that_hears_the_same_is_believed() -> None:
     before = progress(stored=[START - 1], trading=False)
     first = learned(before, answer([START - 1])).progress
-    again = replace(before, series=first.series)
-    assert learned(again, answer([START - 1])).progress.series.delisted is None
+    again = replace(before, record=first.record)
+    assert learned(again, answer([START - 1])).progress.record.delisted is None
     second = learned(again, answer([START - 1]), run_id=OTHER)
-    assert second.progress.series.delisted == Window(START, LATER - 24)
+    assert second.progress.record.delisted == Window(START, LATER - 24)
     assert (second.progress.missing, second.left_out) == ((), ())
 
 
@@ -251,34 +252,34 @@ def test_two_runs_without_any_candle_prove_that_there_was_none_whether_the_symbo
     for trading in (True, False):
         before = progress(trading=trading)
         first = learned(before, answer([])).progress
-        second = learned(replace(before, series=first.series), answer([]), run_id=OTHER)
-        assert second.progress.series.absent == Window(START, LATER - 24)
-        assert second.progress.series.delisted is None
+        second = learned(replace(before, record=first.record), answer([]), run_id=OTHER)
+        assert second.progress.record.absent == Window(START, LATER - 24)
+        assert second.progress.record.delisted is None
         assert second.progress.missing == ()
 
 
 def test_what_silence_alone_has_proven_is_asked_for_again_when_the_first_candle_has_come() -> None:
-    quiet = Series("BTCUSDT", absent=Window(START, START + 20))
-    before = replace(progress((Window(START + 20, START + 48),), series=quiet), within=ASKED)
+    quiet = SeriesRecord(hourly("BTCUSDT"), absent=Window(START, START + 20))
+    before = replace(progress((Window(START + 20, START + 48),), record=quiet), within=ASKED)
     after = learned(before, answer([START + 20, START + 47]))
-    assert after.progress.series.absent is None
+    assert after.progress.record.absent is None
     assert after.progress.to_ask == (Window(START, START + 20), Window(START + 21, START + 47))
     assert after.progress.next_request == Request(Window(START, START + 20), Window(START, START), START + 20)
     proven = learned(after.progress, answer([START + 20]))
-    assert proven.progress.series.absent == Window(START, START + 20)
+    assert proven.progress.record.absent == Window(START, START + 20)
 
 
 def test_a_row_breaks_the_silence() -> None:
-    quiet = Series("BTCUSDT", silence=Silence(Window(START, LATER), OTHER))
-    before = progress(stored=[START - 1], trading=False, series=quiet)
-    assert learned(before, answer([START - 1, START])).progress.series.silence is None
+    quiet = SeriesRecord(hourly("BTCUSDT"), silence=Silence(Window(START, LATER), OTHER))
+    before = progress(stored=[START - 1], trading=False, record=quiet)
+    assert learned(before, answer([START - 1, START])).progress.record.silence is None
 
 
 def test_a_known_delisting_grows_with_one_answer() -> None:
-    ended = Series("BTCUSDT", delisted=Window(START - 20, START))
-    before = progress(stored=[START - 21], trading=False, series=ended)
+    ended = SeriesRecord(hourly("BTCUSDT"), delisted=Window(START - 20, START))
+    before = progress(stored=[START - 21], trading=False, record=ended)
     after = learned(before, answer([START - 21]))
-    assert after.progress.series.delisted == Window(START - 20, LATER - 24)
+    assert after.progress.record.delisted == Window(START - 20, LATER - 24)
 
 
 # rejected rows
@@ -288,7 +289,7 @@ def test_a_wrong_row_is_remembered_and_neither_stored_nor_missing_nor_asked_for_
     before = progress(stored=[START - 1])
     rows = [START - 1, *range(*ASKED)]
     after = learned(before, answer(rows, rejected={START + 5: "a price is zero"}))
-    assert [row.hour for row in after.candles] == [hour for hour in range(*ASKED) if hour != START + 5]
+    assert [row.slot for row in after.candles] == [hour for hour in range(*ASKED) if hour != START + 5]
     assert after.rejected == {START + 5: "a price is zero"}
     assert (after.progress.to_ask, after.never_printed, after.progress.missing) == ((), (), ())
     assert after.progress.coverage.rejected == (Window(START + 5, START + 6),)
@@ -298,25 +299,25 @@ def test_a_wrong_row_that_nobody_asked_for_is_not_reported() -> None:
     before = progress(stored=[START - 2, START - 1])
     wrong = {START - 2: "a price is zero", START + 48: "a price is zero"}
     after = learned(before, answer([START - 2, START - 1, *range(START, START + 49)], rejected=wrong))
-    assert (after.rejected, after.progress.series.rejected) == ({}, ())
+    assert (after.rejected, after.progress.record.rejected) == ({}, ())
 
 
 def test_wrong_rows_between_the_stored_candles_and_the_window_take_rows_of_the_answer() -> None:
     wrong = (FailedWindow(Window(START - 3, START - 2), 1, "x"), FailedWindow(Window(START - 1, START), 1, "x"))
     never = (Window(START - 2, START - 1),)
-    before = progress(stored=[START - 4], series=Series("BTCUSDT", rejected=wrong), never_printed=never)
+    before = progress(stored=[START - 4], record=SeriesRecord(hourly("BTCUSDT"), rejected=wrong), never_printed=never)
     assert before.next_request == Request(ASKED, Window(START - 4, START - 3), between=2)
     assert before.next_request.limit == 1 + 2 + 48
     behind = progress(
         stored=[START + 49],
-        series=Series("BTCUSDT", rejected=(wrong[0]._replace(window=Window(START + 48, START + 49)),)),
+        record=SeriesRecord(hourly("BTCUSDT"), rejected=(wrong[0]._replace(window=Window(START + 48, START + 49)),)),
     )
     request = behind.next_request
     assert (request.neighbour, request.limit) == (START + 49, 2)
     after = learned(behind, answer([START + 48, START + 49], rejected={START + 48: "x"}))
-    assert after.progress.series.absent == ASKED
+    assert after.progress.record.absent == ASKED
     with_news = learned(behind, answer([START + 3, START + 49]))  # the wrong row is gone, and a candle has come
-    assert with_news.progress.series.absent == Window(START, START + 3)
+    assert with_news.progress.record.absent == Window(START, START + 3)
     assert with_news.never_printed == (Window(START + 4, START + 48),)
 
 
@@ -338,14 +339,28 @@ def test_a_candle_with_as_many_trades_or_more_revises_the_stored_one_and_a_stale
 # whatever the answer
 
 
+def test_a_row_before_the_window_that_is_wrong_again_breaks_no_silence_behind_it() -> None:
+    wrong = {START - 1: "a price is zero"}
+    rejected = (FailedWindow(Window(START - 1, START), 1, "a price is zero"),)
+    record = SeriesRecord(hourly("BTCUSDT"), rejected=rejected)
+    before = progress(stored=[START - 3, START - 2], trading=False, record=record)
+    assert before.next_request == Request(ASKED, Window(START - 3, START - 1), between=1)
+    once = learned(before, answer([START - 3, START - 2, START - 1], rejected=wrong)).progress.record
+    twice = learned(
+        replace(before, record=once), answer([START - 3, START - 2, START - 1], rejected=wrong), run_id=OTHER
+    )
+    assert twice.progress.record.delisted == Window(START, LATER - 24)
+    assert twice.progress.missing == ()
+
+
 def test_hours_before_a_listing_are_released_when_an_earlier_candle_turns_up() -> None:
-    series = Series("BTCUSDT", absent=Window(START + 10, START + 90))
+    record = SeriesRecord(hourly("BTCUSDT"), absent=Window(START + 10, START + 90))
     within = Window(START, START + 100)
-    before = replace(progress((Window(START, START + 10),), stored=[START + 90], series=series), within=within)
+    before = replace(progress((Window(START, START + 10),), stored=[START + 90], record=record), within=within)
     assert before.next_request.neighbour == START + 90
     after = learned(before, answer([START + 5]))
-    assert after.progress.series.first == START + 5
-    assert after.progress.series.absent is None
+    assert after.progress.record.first == START + 5
+    assert after.progress.record.absent is None
     assert after.progress.to_ask == (Window(START, START + 5), Window(START + 6, START + 90))
 
 
@@ -357,7 +372,7 @@ WORLDS = st.fixed_dictionaries(
         "never": st.frozensets(st.integers(START - 30, START + 10), max_size=5),
         "wrong": st.frozensets(HOURS, max_size=5),
         "closed_end": st.integers(START + 30, START + 90),
-        "window_hours": st.sampled_from([1, 5, 998]),
+        "window_slots": st.sampled_from([1, 5, 998]),
         "trading": st.booleans(),
         "recheck": st.booleans(),
     }
@@ -367,9 +382,9 @@ WORLDS = st.fixed_dictionaries(
 def of_world(world: Mapping[str, object]) -> tuple[Progress, frozenset[int], dict[int, str], int]:
     """Return a progress over some hours, what the exchange has, its wrong rows, and the closed end."""
     printed, stored, never, wrong = (frozenset(world[name]) for name in ("printed", "stored", "never", "wrong"))  # type: ignore[call-overload] # sets of hours
-    closed_end, window_hours = world["closed_end"], world["window_hours"]
+    closed_end, window_slots = world["closed_end"], world["window_slots"]
     assert isinstance(closed_end, int)
-    assert isinstance(window_hours, int)
+    assert isinstance(window_slots, int)
     stored = frozenset(hour for hour in stored & printed if hour < closed_end)
     never -= printed
     within = Window(START, closed_end)
@@ -377,8 +392,8 @@ def of_world(world: Mapping[str, object]) -> tuple[Progress, frozenset[int], dic
         (within,),
         stored=stored,
         trading=bool(world["trading"]),
-        never_printed=windows.from_hours(never),
-        window_hours=window_hours,
+        never_printed=windows.from_slots(never),
+        window_slots=window_slots,
     )
     to_ask = windows.subtract((within,), before.coverage.stored if world["recheck"] else before.coverage.covered())
     return replace(before, to_ask=to_ask), printed, dict.fromkeys((wrong & printed) - stored, "wrong"), closed_end
@@ -393,7 +408,7 @@ def replied(request: Request, printed: frozenset[int], wrong: Mapping[int, str],
 def test_an_honest_exchange_is_asked_to_the_end_and_nothing_that_it_has_is_missing(world: Mapping[str, object]) -> None:
     now, printed, wrong, closed_end = of_world(world)
     stored = set_of(now.coverage.stored)
-    for _ in range(2 * now.within.hours + 2):
+    for _ in range(2 * now.within.slots + 2):
         if not now.to_ask:
             break
         request = now.next_request
@@ -402,7 +417,7 @@ def test_an_honest_exchange_is_asked_to_the_end_and_nothing_that_it_has_is_missi
         assert not contradicts(now, request, given_, vouched=vouched)
         step = learn(now, request, given_, vouched=vouched, run_id=RUN)
         assert (step.progress.to_ask, step.progress.coverage) != (now.to_ask, now.coverage)
-        stored |= {row.hour for row in step.candles}
+        stored |= {row.slot for row in step.candles}
         now = step.progress
     assert now.to_ask == ()
     there = {hour for hour in printed if START <= hour < closed_end}
@@ -432,15 +447,15 @@ def test_whatever_an_answer_holds_it_is_refused_or_changes_only_what_it_may(
     if contradicts(before, request, given_, vouched=vouched):
         return
     after = learn(before, request, given_, vouched=vouched, run_id=RUN)
-    taken = {row.hour for row in after.candles}
+    taken = {row.slot for row in after.candles}
     fresh = set_of(after.never_printed)
-    assert taken <= set(given_.hours)
+    assert taken <= set(given_.slots)
     assert not taken & set_of(before.coverage.stored)
-    assert not fresh & set(given_.hours)
+    assert not fresh & set(given_.slots)
     assert all(START <= hour < closed_end - 24 for hour in fresh)
     if not vouched:
         assert not fresh
-        assert (after.progress.series.absent, after.progress.series.delisted) == (None, None)
+        assert (after.progress.record.absent, after.progress.record.delisted) == (None, None)
     left = set_of(before.to_ask) - set_of(after.progress.to_ask)
     assert left == (left & taken) | (left & set_of(after.progress.coverage.covered())) | set_of(after.left_out)
     assert set_of(after.left_out) <= set_of(after.progress.missing)
@@ -460,8 +475,8 @@ def test_a_stretch_is_a_window_with_all_that_follows_it_without_a_break() -> Non
 
 
 def test_forward_reads_a_short_range_and_a_day_before_it_and_all_else_with_its_years() -> None:
-    assert window_to_read("forward", ASKED) == Window(START - 24, START + 48)
-    whole = Window(windows.first_hour_of("2024-01-01") - 24, windows.first_hour_of("2025-01-01"))
-    assert window_to_read("backward", ASKED) == whole
-    assert window_to_read("forward", Window(START, START + 169)) == whole
-    assert window_to_read("backward", Window(START, START)) == Window(START, START)
+    assert window_to_read("forward", ASKED, HOUR) == Window(START - 24, START + 48)
+    whole = Window(first_hour_of("2024-01-01") - 24, first_hour_of("2025-01-01"))
+    assert window_to_read("backward", ASKED, HOUR) == whole
+    assert window_to_read("forward", Window(START, START + 169), HOUR) == whole
+    assert window_to_read("backward", Window(START, START), HOUR) == Window(START, START)

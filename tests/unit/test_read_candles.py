@@ -8,17 +8,20 @@ import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import Grid, merge
 from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOUR_MS, Window, Windows
-from candle_collector.ports import StoredDays
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.ports import StoredBlocks
 from candle_collector.reading.read_candles import read_candles
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.hourly import HOUR, HOUR_MS, first_hour_of, hourly
 
 SYMBOL = "BTCUSDT"
-DAY = windows.first_hour_of("2025-01-01")
+SERIES = hourly(SYMBOL)
+DAY = first_hour_of("2025-01-01")
 
 
 class CountingStore(FakeCandleStore):
@@ -28,41 +31,41 @@ class CountingStore(FakeCandleStore):
         super().__init__()
         self.coverage_reads: list[Window] = []
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:
         self.coverage_reads.append(within)
-        return super().coverage(symbol, within)
+        return super().coverage(series, within)
 
 
 class Archive(NamedTuple):
     """Stored candles, and the record of their series."""
 
     store: CountingStore
-    series: FakeSeriesStore
+    records: FakeSeriesStore
 
     def opens(self, start: int | None, end: int | None, limit: int, grid: Grid) -> list[int]:
         """Return the hours at which the candles open that are answered for bounds in hours."""
         found = read_candles(
             self.store,
-            self.series,
-            SYMBOL,
+            self.records,
+            SERIES,
             start_ms=None if start is None else start * HOUR_MS,
             end_ms=None if end is None else end * HOUR_MS,
             limit=limit,
             grid=grid,
         )
-        return [candle.hour for candle in found]
+        return [candle.slot for candle in found]
 
 
 def archive(
     stored: Windows, never: Windows = (), absent: Window | None = None, delisted: Window | None = None
 ) -> Archive:
-    store, series = CountingStore(), FakeSeriesStore()
+    store, records = CountingStore(), FakeSeriesStore()
     store.store(
-        SYMBOL, [synthetic_candle(SYMBOL, hour) for hour in windows.hours_in(stored)], never, absent_days=frozenset()
+        SERIES, [synthetic_candle(SYMBOL, hour) for hour in windows.slots_in(stored)], never, absent_blocks=frozenset()
     )
     first, last = (stored[0].start, stored[-1].end - 1) if stored else (None, None)
-    series.put(Series(SYMBOL, first=first, last=last, absent=absent, delisted=delisted))
-    return Archive(store, series)
+    records.put(SeriesRecord(SERIES, first=first, last=last, absent=absent, delisted=delisted))
+    return Archive(store, records)
 
 
 def test_a_bucket_that_misses_an_hour_is_left_out() -> None:
@@ -73,7 +76,9 @@ def test_a_bucket_that_misses_an_hour_is_left_out() -> None:
 def test_a_bucket_whose_hole_was_never_printed_is_built_from_the_rest() -> None:
     hole = Window(DAY + 25, DAY + 30)
     there = archive((Window(DAY, DAY + 25), Window(DAY + 30, DAY + 48)), never=(hole,))
-    found = read_candles(there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS, end_ms=None, limit=5, grid=Grid(24))
+    found = read_candles(
+        there.store, there.records, SERIES, start_ms=DAY * HOUR_MS, end_ms=None, limit=5, grid=Grid(24)
+    )
     hours = [synthetic_candle(SYMBOL, hour) for hour in range(DAY + 24, DAY + 48) if not hole.start <= hour < hole.end]
     assert found[1] == merge(Window(DAY + 24, DAY + 48), hours)
 
@@ -148,7 +153,7 @@ def test_the_answer_is_that_of_whoever_looks_at_every_bucket(
         return inside and known and wanted
 
     first = grid.floor(DAY - 48)
-    buckets = [grid.bucket(at) for at in range(first, DAY + 300, grid.hours)]
+    buckets = [grid.bucket(at) for at in range(first, DAY + 300, grid.slots)]
     expected = [bucket.start for bucket in buckets if is_answered(bucket)]
     assert there.opens(start, end, limit, grid) == (expected[-limit:] if start is None else expected[:limit])
 
@@ -167,18 +172,18 @@ def test_hours_are_the_oldest_from_a_start_on_and_the_newest_without_one() -> No
 def test_bounds_between_two_hours_take_as_many_as_there_are() -> None:
     there = archive((Window(DAY, DAY + 20),))
     found = read_candles(
-        there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS + 1, end_ms=(DAY + 9) * HOUR_MS - 1, limit=2
+        there.store, there.records, SERIES, start_ms=DAY * HOUR_MS + 1, end_ms=(DAY + 9) * HOUR_MS - 1, limit=2
     )
-    assert [candle.hour for candle in found] == [DAY + 1, DAY + 2]
+    assert [candle.slot for candle in found] == [DAY + 1, DAY + 2]
 
 
 def test_a_candle_that_opened_late_is_bounded_by_its_own_time() -> None:
     there = archive((Window(DAY, DAY + 3),))
     late = synthetic_candle(SYMBOL, DAY + 3)._replace(offset_ms=1_694_789)
-    there.store.store(SYMBOL, [late], (), absent_days=frozenset())
-    opened = late.open_time_ms
+    there.store.store(SERIES, [late], (), absent_blocks=frozenset())
+    opened = late.open_time_ms(HOUR)
     for start_ms, end_ms, expected in ((opened, opened, [late]), (opened + 1, None, []), (opened - 1, opened - 1, [])):
-        assert read_candles(there.store, there.series, SYMBOL, start_ms=start_ms, end_ms=end_ms, limit=9) == expected
+        assert read_candles(there.store, there.records, SERIES, start_ms=start_ms, end_ms=end_ms, limit=9) == expected
 
 
 @pytest.mark.parametrize(("grid", "hours"), [(HOURLY, 1001), (Grid(2), 2002)])
@@ -189,6 +194,6 @@ def test_no_more_than_a_thousand_are_answered(grid: Grid, hours: int) -> None:
 def test_a_bucket_that_the_reading_cut_is_read_whole_the_next_time() -> None:
     # one candle is asked for, so the hours of two buckets are read: these two miss an hour each, and the third is cut
     there = archive((Window(DAY + 1, DAY + 4), Window(DAY + 5, DAY + 12)))
-    found = read_candles(there.store, there.series, SYMBOL, start_ms=DAY * HOUR_MS, end_ms=None, limit=1, grid=Grid(4))
+    found = read_candles(there.store, there.records, SERIES, start_ms=DAY * HOUR_MS, end_ms=None, limit=1, grid=Grid(4))
     whole = [synthetic_candle(SYMBOL, hour) for hour in range(DAY + 8, DAY + 12)]
     assert found == [merge(Window(DAY + 8, DAY + 12), whole)]

@@ -1,4 +1,4 @@
-"""Reading, export and coverage against whoever looks at every stored hour, whatever the series' record says.
+"""Reading, export and coverage against whoever looks at every stored slot, whatever the series' record says.
 
 READING_CASES is how many archives each test draws; `make faults` draws thousands.
 """
@@ -6,18 +6,22 @@ READING_CASES is how many archives each test draws; `make faults` draws thousand
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from candle_collector import answers
 from candle_collector.domain import dates, windows
-from candle_collector.domain.aggregate import INTERVAL_HOURS, Grid, merge
+from candle_collector.domain.aggregate import AS_STORED, INTERVALS, AnyGrid, bases_of, grid_of, merge
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.segments import SILENCE_HOURS
+from candle_collector.domain.closing import closed_ms_by
+from candle_collector.domain.interval import HOUR_MS, Interval
+from candle_collector.domain.segments import SILENCE_DAYS
 from candle_collector.domain.series import Series
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.reading.read_candles import read_candles
-from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_symbol_coverage
+from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_series_coverage
 from candle_collector.reading.stream_candles import range_of_dates, stream_months
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,48 +31,62 @@ from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
-CASES = settings(max_examples=int(os.environ.get("READING_CASES") or 150))
+CASES = settings(max_examples=int(os.environ.get("READING_CASES") or 200), deadline=None)
 SYMBOL = "BTCUSDT"
-OFF_THE_HOUR = Window(421_713, 421_756)
-"""The hours of February 2018 whose candles opened at 28 minutes past."""
+BASES = (Interval.HOUR, Interval.MINUTE, Interval.DAY)
+BORDERS = ("2018-02-09", "2020-01-01", "2023-11-01")
+"""Days near which a life begins: candles off the grid, another year, another month."""
+OFF_THE_GRID = Window(dates.start_of("2018-02-09T09:00:00Z"), dates.start_of("2018-02-11T04:00:00Z"))
+"""When, in February 2018, candles opened late: those of hours at 28 minutes past."""
 OFFSET_MS = 1_694_789
-NOW = windows.hour_of(FakeClock().now())
+CLOSED_MS = closed_ms_by(FakeClock().now(), clock_offset_ms=0)
 EVER = range_of_dates(None, None)
+
+
+def offset_of(base: Interval) -> int:
+    """Return how long after its slot's begin a candle off the grid opens, in ms."""
+    return OFFSET_MS % base.length_ms
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is stored and proven of a series, hour by hour, and the record that says so."""
+    """What is stored and proven of a series, slot by slot, and the record that says so."""
 
     candles: tuple[Candle, ...]
-    never: frozenset[int]
-    honest: Series
+    never: Windows
+    honest: SeriesRecord
+
+    @property
+    def series(self) -> Series:
+        return self.honest.series
+
+    @property
+    def base(self) -> Interval:
+        return self.series.interval
 
     @cached_property
-    def hours(self) -> list[int]:
-        return [candle.hour for candle in self.candles]
+    def slots(self) -> list[int]:
+        return [candle.slot for candle in self.candles]
 
     @cached_property
-    def known(self) -> frozenset[int]:
-        """The hours that are stored, never printed, before the listing or after the delisting."""
+    def known(self) -> Windows:
+        """The slots that are stored, never printed, before the listing or after the delisting."""
         proofs = [proof for proof in (self.honest.absent, self.honest.delisted) if proof]
-        return self.never.union(self.hours, *(range(*proof) for proof in proofs))
+        return windows.union([*self.never, *windows.from_slots(self.slots), *proofs])
 
     @cached_property
     def silences(self) -> list[int]:
-        """The hours at which a silence of a week or longer ends."""
-        return [window.end for window in windows.from_hours(self.never) if window.hours >= SILENCE_HOURS]
+        """The slots at which a silence of a week or longer ends."""
+        return [window.end for window in self.never if window.slots >= SILENCE_DAYS * self.base.slots_a_day]
 
-    def of_interval(self, grid: Grid) -> list[Candle]:
-        """Return the candles of the buckets in which no hour is missing."""
-        if grid.hours == 1:
+    def of_interval(self, grid: AnyGrid) -> list[Candle]:
+        """Return the candles of the buckets in which no slot is missing."""
+        if grid == AS_STORED:
             return list(self.candles)
-        buckets = sorted({grid.floor(hour) for hour in self.hours})
-        return [
-            merge(grid.bucket(start), [candle for candle in self.candles if start <= candle.hour < start + grid.hours])
-            for start in buckets
-            if self.known.issuperset(range(start, start + grid.hours))
-        ]
+        held: dict[Window, list[Candle]] = {}
+        for candle in self.candles:
+            held.setdefault(grid.bucket(candle.slot), []).append(candle)
+        return [merge(bucket, of) for bucket, of in held.items() if windows.contains_all(self.known, bucket)]
 
 
 @dataclass(frozen=True)
@@ -76,51 +94,49 @@ class Archive:
     """A series in the stores, with a record that may be wrong."""
 
     truth: Truth
-    noted: Series | None
+    noted: SeriesRecord | None
+
+    @property
+    def series(self) -> Series:
+        return self.truth.series
 
     def ports(self) -> CoveragePorts:
-        candles, series = FakeCandleStore(), FakeSeriesStore()
-        candles.store(SYMBOL, self.truth.candles, windows.from_hours(self.truth.never), absent_days=frozenset())
+        candles, records = FakeCandleStore(), FakeSeriesStore()
+        candles.store(self.series, self.truth.candles, self.truth.never, absent_blocks=frozenset())
         if self.noted:
-            series.put(self.noted)
-        return CoveragePorts(candles, series, FakeRateLimiter(), FakeClock())
-
-
-def counts(hours: list[int]) -> dict[int, int]:
-    years = [windows.year_of(hour) for hour in hours]
-    return {year: years.count(year) for year in years}
+            records.put(self.noted)
+        return CoveragePorts(candles, records, FakeRateLimiter(), FakeClock(), {self.truth.base})
 
 
 @st.composite
 def truths(draw: st.DrawFn) -> Truth:
-    base = draw(st.sampled_from(["2018-02-08", "2019-12-30", "2023-10-30"]))
-    start = windows.first_hour_of(base) + draw(st.integers(0, 47))
-    size = draw(st.sampled_from([5, 30, 60, 200, 400]))
-    gone: dict[int, bool] = {}
-    for _ in range(draw(st.integers(0, 5))):
-        at, length, proven = draw(
-            st.tuples(st.integers(1, size), st.sampled_from([1, 2, 7, 30, SILENCE_HOURS]), st.booleans())
-        )
-        gone |= dict.fromkeys(range(start + at, min(start + size - 1, start + at + length)), proven)
-    hours = [hour for hour in range(start, start + size) if hour not in gone]
-    never = frozenset(hour for hour, proven in gone.items() if proven)
-    shifted = draw(st.booleans())
+    base = draw(st.sampled_from(BASES))
+    at = base.first_of_day(draw(st.sampled_from(BORDERS))) - draw(st.integers(-24, 48))
+    slots: list[int] = []
+    gone: dict[bool, list[Window]] = {True: [], False: []}
+    lengths = st.sampled_from([1, 2, 7, 30, SILENCE_DAYS * base.slots_a_day])
+    gaps = st.lists(st.tuples(lengths, st.booleans()), max_size=5)
+    for number, (length, proven) in enumerate(draw(gaps)):
+        printed = draw(st.integers(0 if number else 1, 80))
+        slots += range(at, at + printed)
+        gone[proven].append(Window(at + printed, at + printed + length))
+        at += printed + length
+    slots += range(at, at + draw(st.integers(1, 80)))
+    shifted = base.slots_within(OFF_THE_GRID) if draw(st.booleans()) else Window(0, 0)
     candles = tuple(
-        synthetic_candle(SYMBOL, hour)._replace(
-            offset_ms=OFFSET_MS if shifted and OFF_THE_HOUR.start <= hour < OFF_THE_HOUR.end else 0
-        )
-        for hour in hours
+        synthetic_candle(SYMBOL, slot)._replace(offset_ms=offset_of(base) if shifted.start <= slot < shifted.end else 0)
+        for slot in slots
     )
     before, after = draw(st.integers(0, 50)), draw(st.integers(0, 60))
-    honest = Series(
-        SYMBOL,
-        first=hours[0],
-        last=hours[-1],
-        absent=Window(hours[0] - before, hours[0]) if before else None,
-        delisted=Window(hours[-1] + 1, hours[-1] + 1 + after) if after else None,
-        years=counts(hours),
+    honest = SeriesRecord(
+        Series(SYMBOL, base),
+        first=slots[0],
+        last=slots[-1],
+        absent=Window(slots[0] - before, slots[0]) if before else None,
+        delisted=Window(slots[-1] + 1, slots[-1] + 1 + after) if after else None,
+        years=dict(Counter(map(base.year_of, slots))),
     )
-    return Truth(candles, never, honest)
+    return Truth(candles, windows.union(gone[True]), honest)
 
 
 @st.composite
@@ -133,7 +149,7 @@ def archives(draw: st.DrawFn, *, with_counts: bool = True) -> Archive:
     if lie == "absent":
         return Archive(truth, None)
     if lie == "empty":
-        return Archive(truth, Series(SYMBOL))
+        return Archive(truth, SeriesRecord(truth.series))
     if lie == "ends":
         first, last = sorted((draw(reach), draw(reach)))
         return Archive(truth, replace(honest, first=first, last=last, absent=None, delisted=None))
@@ -150,21 +166,28 @@ def archives(draw: st.DrawFn, *, with_counts: bool = True) -> Archive:
 
 def as_known(archive: Archive) -> Truth:
     """Return what can be known where proofs of the record are lost: no more than the record holds."""
-    noted, truth = archive.noted or Series(SYMBOL), archive.truth
+    noted, truth = archive.noted or SeriesRecord(archive.series), archive.truth
     absent = truth.honest.absent if noted.absent else None
     delisted = truth.honest.delisted if noted.delisted else None
     return replace(truth, honest=replace(truth.honest, absent=absent, delisted=delisted))
 
 
+def grids(truth: Truth, shift_ms: int = 0) -> st.SearchStrategy[AnyGrid]:
+    """Return a strategy for the intervals that the series makes up, its own among them."""
+    base = truth.base
+    names = [name for name in INTERVALS if base in bases_of(name, shift_ms)]
+    grid = [grid_of(name, base, shift_ms, listed=base.open_ms(truth.slots[0])) for name in names]
+    return st.sampled_from(grid or [AS_STORED])
+
+
 @CASES
-@given(archive=archives(), interval=st.sampled_from(list(INTERVAL_HOURS)))
-def test_every_stored_candle_is_exported(archive: Archive, interval: str) -> None:
+@given(archive=archives(), data=st.data())
+def test_every_stored_candle_is_exported(archive: Archive, data: st.DataObject) -> None:
     ports, truth = archive.ports(), as_known(archive)
-    months = list(stream_months(ports.candles, ports.series, SYMBOL, EVER, interval=interval))
-    assert [candle for month in months for candle in month.columns.candles()] == truth.of_interval(
-        Grid(INTERVAL_HOURS[interval])
-    )
-    noted = archive.noted or Series(SYMBOL)
+    grid = data.draw(grids(truth))
+    months = list(stream_months(ports.candles, ports.series, archive.series, EVER, grid=grid))
+    assert [candle for month in months for candle in month.columns.candles()] == truth.of_interval(grid)
+    noted = archive.noted or SeriesRecord(archive.series)
     is_right = (noted.first, noted.last) == (truth.honest.first, truth.honest.last)
     assert {month.correction is None for month in months} <= {is_right}
 
@@ -173,75 +196,79 @@ def test_every_stored_candle_is_exported(archive: Archive, interval: str) -> Non
 @given(archive=archives(with_counts=False))
 def test_segments_are_those_of_the_silences_that_are_stored(archive: Archive) -> None:
     ports = archive.ports()
-    for month in stream_months(ports.candles, ports.series, SYMBOL, EVER):
+    for month in stream_months(ports.candles, ports.series, archive.series, EVER):
         assert list(month.segments) == [
-            1 + sum(end <= hour for end in archive.truth.silences) for hour in month.columns.hour
+            1 + sum(end <= slot for end in archive.truth.silences) for slot in month.columns.slot
         ]
 
 
 @st.composite
-def bounds(draw: st.DrawFn) -> tuple[int | None, int | None]:
-    """Draw a start and an end in ms after the first candle's hour, on and around the full hours."""
-    hours = st.integers(-20, 420)
-    near = st.sampled_from([0, 1, -1, OFFSET_MS, OFFSET_MS + 1, OFFSET_MS - 1])
-    bound = st.none() | st.tuples(hours, near).map(lambda pair: pair[0] * HOUR_MS + pair[1])
+def bounds(draw: st.DrawFn, truth: Truth) -> tuple[int | None, int | None]:
+    """Draw a start and an end in ms since 1970, on and around the grid and the late candles."""
+    first, base, offset = truth.slots[0], truth.base, offset_of(truth.base)
+    near = st.sampled_from([0, 1, -1, offset, offset + 1, offset - 1])
+    slot = st.integers(first - 20, first + 420) | st.sampled_from(truth.slots)
+    bound = st.none() | st.tuples(slot, near).map(lambda pair: base.open_ms(pair[0]) + pair[1])
     return draw(bound), draw(bound)
 
 
 @CASES
 @given(
     archive=archives(),
-    grid=st.builds(Grid, st.sampled_from(list(INTERVAL_HOURS.values())), st.sampled_from([0, 0, 0, 3, -5, 14, -12])),
-    within=bounds(),
+    data=st.data(),
+    shift_hours=st.sampled_from([0, 0, 0, 3, -5, 14, -12]),
     limit=st.sampled_from([1, 2, 5, 500, 1000]),
 )
-def test_every_stored_candle_is_read(
-    archive: Archive, grid: Grid, within: tuple[int | None, int | None], limit: int
-) -> None:
+def test_every_stored_candle_is_read(archive: Archive, data: st.DataObject, shift_hours: int, limit: int) -> None:
     ports, truth = archive.ports(), as_known(archive)
-    start, end = (None if bound is None else truth.hours[0] * HOUR_MS + bound for bound in within)
+    grid = data.draw(grids(truth, shift_hours * HOUR_MS))
+    start, end = data.draw(bounds(truth))
     fitting = [
         candle
         for candle in truth.of_interval(grid)
-        if (start is None or candle.open_time_ms >= start) and (end is None or candle.open_time_ms <= end)
+        if (start is None or candle.open_time_ms(truth.base) >= start)
+        and (end is None or candle.open_time_ms(truth.base) <= end)
     ]
-    found = read_candles(ports.candles, ports.series, SYMBOL, start_ms=start, end_ms=end, limit=limit, grid=grid)
+    found = read_candles(
+        ports.candles, ports.series, archive.series, start_ms=start, end_ms=end, limit=limit, grid=grid
+    )
     assert found == (fitting[-limit:] if start is None else fitting[:limit])
 
 
-def missing_of(coverage: answers.SymbolCoverage) -> set[int]:
+def missing_of(coverage: answers.SymbolCoverage, base: Interval) -> Windows:
     bounds = [(dates.start_of(window.start), dates.start_of(window.end)) for window in coverage.missing]
-    return {hour for start, end in bounds for hour in range(start, end)}
+    return tuple(Window(base.slot_from(start), base.slot_from(end)) for start, end in bounds)
 
 
 @CASES
 @given(archive=archives())
-def test_coverage_counts_every_stored_hour_and_expects_what_was_noted(archive: Archive) -> None:
-    truth, noted = as_known(archive), archive.noted or Series(SYMBOL)
-    coverage = report_symbol_coverage(SYMBOL, archive.ports())
-    hours = truth.hours
-    assert (coverage.first, coverage.last) == (dates.format_hour(hours[0]), dates.format_hour(hours[-1]))
-    assert coverage.stored == len(hours)
-    since = min(hours[0], hours[0] if noted.first is None else noted.first)
-    until = max(hours[-1] + 1, truth.honest.delisted.start if truth.honest.delisted else NOW)
-    assert missing_of(coverage) == set(range(since, until)) - truth.known
-    assert coverage.expected == coverage.stored + coverage.never_printed_hours + coverage.missing_hours
+def test_coverage_counts_every_stored_slot_and_expects_what_was_noted(archive: Archive) -> None:
+    truth, noted, base = as_known(archive), archive.noted or SeriesRecord(archive.series), archive.truth.base
+    coverage = report_series_coverage(archive.series, archive.ports())
+    slots = truth.slots
+    assert (coverage.first, coverage.last) == (base.format(slots[0]), base.format(slots[-1]))
+    assert coverage.stored == len(slots)
+    since = min(slots[0], slots[0] if noted.first is None else noted.first)
+    delisted = truth.honest.delisted
+    until = max(slots[-1] + 1, delisted.start if delisted else base.slot_at(CLOSED_MS))
+    assert missing_of(coverage, base) == windows.subtract((Window(since, until),), truth.known)
+    assert coverage.expected == coverage.stored + coverage.never_printed_candles + coverage.missing_candles
     assert coverage.record_repaired == (noted not in (archive.truth.honest, truth.honest))
 
 
 @CASES
 @given(archive=archives())
-def test_the_list_omits_no_stored_hour_either(archive: Archive) -> None:
-    ports = archive.ports()
+def test_the_list_omits_no_stored_slot_either(archive: Archive) -> None:
+    ports, base = archive.ports(), archive.truth.base
     listed = report_coverage(ports).symbols
     if archive.noted is None:  # a list has the series that have a record
         assert not listed
         return
     (coverage,) = listed
-    alone = report_symbol_coverage(SYMBOL, ports)
-    life = Window(archive.truth.hours[0], archive.truth.hours[-1] + 1)
+    alone = report_series_coverage(archive.series, ports)
+    life = Window(archive.truth.slots[0], archive.truth.slots[-1] + 1)
     said = archive.noted.years
-    full = [year for year in said if said[year] == windows.year_window(year).clip(life).hours]
+    full = [year for year in said if said[year] == base.year_window(year).clip(life).slots]
     if all(said[year] == archive.truth.honest.years.get(year) for year in full):
         assert coverage == alone
     else:  # a year is called full that is not: it is believed, and hides nothing that is stored

@@ -10,18 +10,18 @@ from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.end_run import end_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain import windows
 from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState, SymbolRecord
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import InvalidRequestError
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import VISIBILITY, Crash, World
+from tests.hourly import first_hour_of, hourly, ms_of_hour
 
-START = windows.first_hour_of("2025-05-01")
+START = first_hour_of("2025-05-01")
 END = START + 48
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 SILENCE = 2 * VISIBILITY.total_seconds()
 
 
@@ -39,7 +39,7 @@ def test_a_symbol_whose_message_was_lost_is_sent_again_under_a_higher_turn() -> 
     system.clock.advance(1)
     assert system.tend().resent == 1
     (message, _) = system.queue.sent[-1]
-    assert (message.symbol, message.turn) == ("ETHUSDT", 2)
+    assert (message.series.symbol, message.turn) == ("ETHUSDT", 2)
     system.settle()
     assert system.record(run, "ETHUSDT").outcome is Outcome.COMPLETE
 
@@ -160,7 +160,9 @@ def test_a_run_that_was_never_written_whole_is_closed_when_its_lease_has_run_out
     system = world("BTCUSDT", "ETHUSDT", "SOLUSDT")
     for step in range(1, 50):
         with pytest.raises(Crash):
-            start_run(RunRequest("backward", START, END), system.defaults, system.run_ports([step, 1]))
+            start_run(
+                RunRequest("backward", ms_of_hour(START), ms_of_hour(END)), system.defaults, system.run_ports([step, 1])
+            )
         if system.runs.open_runs():
             break
         system.clock.advance(61)
@@ -194,7 +196,7 @@ def test_a_symbol_that_a_worker_holds_is_not_closed_and_its_worker_counts_all_it
     counts = {"complete": 0, "partial": 1, "failed": 0, "skipped": 0, "records": 24}
     ended = system.ended(run.run_id)
     assert (ended.counts, ended.end_reason) == (counts, record.failure.message)
-    assert system.events.ended == [(run.run_id, counts, START + 23)]
+    assert system.events.ended == [(run.run_id, counts, ms_of_hour(START + 23))]
 
 
 def test_a_worker_that_was_held_up_longer_than_its_claim_writes_nothing_any_more() -> None:
@@ -210,8 +212,8 @@ def test_a_worker_that_was_held_up_longer_than_its_claim_writes_nothing_any_more
     assert system.deliver()
     record = system.record(run)
     assert (record.outcome, record.records, record.closed_by) == (Outcome.FAILED, 0, "reconciler")
-    assert system.candles.hours("BTCUSDT") == ()
-    assert system.series.get("BTCUSDT") == Series("BTCUSDT")
+    assert system.candles.slots(hourly("BTCUSDT")) == ()
+    assert system.series.get(hourly("BTCUSDT")) == SeriesRecord(hourly("BTCUSDT"))
     assert system.ended(run.run_id).counts == {"complete": 0, "partial": 0, "failed": 1, "skipped": 0, "records": 0}
 
 

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from candle_collector.collecting.run_scope import RunPorts, RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain import windows
 from candle_collector.domain.run import Failure, Outcome, Run, SymbolRecord
 from candle_collector.errors import ExchangeUnavailableError, NotFoundError
 from candle_collector.reading.report_runs import report_runs, report_status
 
 from tests.fakes.exchange import Asked
 from tests.fakes.world import Crash, World
+from tests.hourly import first_hour_of, hourly, ms_of_hour
 from tests.unit.json_answers import as_json
 
-START = windows.first_hour_of("2025-05-01")
+START = first_hour_of("2025-05-01")
 END = START + 48
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 
 
 def world() -> World:
@@ -55,10 +55,10 @@ def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None
     (before,) = reported(system)["last_results"]["details"]
     names = ("compared", "different", "repaired", "differences")
     assert [before[name] for name in names] == [None] * 4
-    right = system.candles.lines["BTCUSDT", START + 5]
-    system.candles.lines["BTCUSDT", START + 5] = wrong = f"1{right}"
+    right = system.candles.lines[hourly("BTCUSDT"), START + 5]
+    system.candles.lines[hourly("BTCUSDT"), START + 5] = wrong = f"1{right}"
     system.exchange.printed["BTCUSDT"] -= {START + 9}
-    lacking = system.candles.lines["BTCUSDT", START + 9]
+    lacking = system.candles.lines[hourly("BTCUSDT"), START + 9]
     system.clock.advance(1)
     system.collect("verify", repair=True)
     results = reported(system)["last_results"]
@@ -69,33 +69,33 @@ def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None
         2,
         1,
         [
-            {"hour": "2025-05-01T05:00:00Z", "stored": wrong, "offered": right},
-            {"hour": "2025-05-01T09:00:00Z", "stored": lacking, "offered": None},
+            {"open_time": "2025-05-01T05:00:00Z", "stored": wrong, "offered": right},
+            {"open_time": "2025-05-01T09:00:00Z", "stored": lacking, "offered": None},
         ],
     ]
 
 
-def test_a_symbol_says_how_many_hours_the_run_came_for() -> None:
+def test_a_symbol_says_how_many_candles_the_run_came_for() -> None:
     system = world()
     system.collect(start=START, end=START + 12, symbols=("BTCUSDT",))
     system.clock.advance(1)
     system.start(start=START, end=END, symbols=("BTCUSDT", "ETHUSDT"))
-    wanted = [item["wanted_hours"] for item in reported(system)["last_results"]["details"]]
+    wanted = [item["wanted_candles"] for item in reported(system)["last_results"]["details"]]
     assert wanted == [None, None]
     system.settle()
     details = reported(system)["last_results"]["details"]
-    assert [(item["symbol"], item["wanted_hours"], item["records"]) for item in details] == [
+    assert [(item["symbol"], item["wanted_candles"], item["records"]) for item in details] == [
         ("BTCUSDT", 36, 36),
         ("ETHUSDT", 48, 48),
     ]
     system.clock.advance(1)
     system.collect(start=START, end=END, symbols=("BTCUSDT",))
     (skipped,) = reported(system)["last_results"]["details"]
-    assert (skipped["status"], skipped["wanted_hours"]) == ("skipped", 0)
+    assert (skipped["status"], skipped["wanted_candles"]) == ("skipped", 0)
     system.clock.advance(1)
     system.collect("verify", symbols=("BTCUSDT",))
     (verified,) = reported(system)["last_results"]["details"]
-    assert (verified["compared"], verified["wanted_hours"]) == (48, 48)
+    assert (verified["compared"], verified["wanted_candles"]) == (48, 48)
 
 
 def test_whoever_asks_often_leaves_the_windows_out() -> None:
@@ -152,8 +152,8 @@ def test_a_symbol_that_lacks_something_says_what_and_why() -> None:
     system.collect(start=START, end=END)
     (detail,) = [item for item in reported(system)["last_results"]["details"] if item["symbol"] == "ETHUSDT"]
     assert (detail["status"], detail["records"], detail["requests"], detail["retries"]) == ("partial", 24, 5, 3)
-    assert detail["missing"] == [{"start": "2025-05-01T00:00:00Z", "end": "2025-05-02T00:00:00Z", "hours": 24}]
-    assert detail["missing_hours"] == 24
+    assert detail["missing"] == [{"start": "2025-05-01T00:00:00Z", "end": "2025-05-02T00:00:00Z", "candles": 24}]
+    assert detail["missing_candles"] == 24
     assert detail["error"] == {
         "kind": "unavailable",
         "message": "the exchange answered 503",
@@ -240,7 +240,9 @@ def test_a_run_that_was_never_written_whole_is_not_taken_for_the_last() -> None:
     ended = system.collect(start=START, end=END)
     system.clock.advance(1)
     with pytest.raises(Crash):  # among the symbols
-        start_run(RunRequest("backward", START, END), system.defaults, _dying_while_writing(system))
+        start_run(
+            RunRequest("backward", ms_of_hour(START), ms_of_hour(END)), system.defaults, _dying_while_writing(system)
+        )
     system.clock.advance(timedelta(days=2).total_seconds())
     assert reported(system)["run_id"] == ended.run_id
 

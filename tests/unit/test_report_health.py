@@ -17,6 +17,7 @@ from candle_collector.errors import CollectionInProgressError, CollectorError, M
 from candle_collector.reading.report_health import Schedules, look, report_health
 
 from tests.fakes.world import World
+from tests.hourly import hour_of, hourly
 from tests.unit.test_report_system import Probe, deployed, report
 
 REGION = "The exchange refuses this region (451). Use another place."
@@ -26,7 +27,7 @@ REGION = "The exchange refuses this region (451). Use another place."
 def world() -> World:
     """Return a world whose exchange has three days of candles up to the last closed hour."""
     empty = World({})
-    now = windows.hour_of(empty.clock.now())
+    now = hour_of(empty.clock.now())
     return World({"BTCUSDT": range(now - 72, now + 1), "ETHUSDT": range(now - 72, now + 1)})
 
 
@@ -36,12 +37,12 @@ def health(world: World, **settings: Any) -> dict[str, str | None]:
 
 
 def collect(world: World, hours: int = 48) -> None:
-    world.collect(start=windows.hour_of(world.clock.now()) - hours)
+    world.collect(start=hour_of(world.clock.now()) - hours)
 
 
 def test_from_empty_to_complete(world: World) -> None:
     assert health(world)["state"] == "empty"
-    run = world.start(start=windows.hour_of(world.clock.now()) - 48)
+    run = world.start(start=hour_of(world.clock.now()) - 48)
     running = health(world)
     assert (running["state"], running["remedy"]) == ("running", None)
     assert "0 of 2 cryptos done by the backward run" in str(running["sentence"])
@@ -55,7 +56,7 @@ def test_from_empty_to_complete(world: World) -> None:
 
 
 def test_an_active_run_waits_while_the_exchange_wants_no_requests(world: World) -> None:
-    world.start(start=windows.hour_of(world.clock.now()) - 48)
+    world.start(start=hour_of(world.clock.now()) - 48)
     failure = Failure("blocked", "the exchange asked us to wait", 429)
     world.rate_limiter.block(120, failure, now=world.clock.now(), seen=None)
     assert health(world)["state"] == "waiting"
@@ -64,7 +65,7 @@ def test_an_active_run_waits_while_the_exchange_wants_no_requests(world: World) 
 
 
 def test_a_block_is_over_by_our_clock_not_by_the_exchange_s(world: World) -> None:
-    world.start(start=windows.hour_of(world.clock.now()) - 48)
+    world.start(start=hour_of(world.clock.now()) - 48)
     failure = Failure("blocked", "the exchange asked us to wait", 429)
     world.rate_limiter.note_clock(60_000)
     world.rate_limiter.block(120, failure, now=world.clock.now(), seen=None)
@@ -85,8 +86,8 @@ def test_a_refusal_needs_somebody_until_it_is_over(world: World) -> None:
     assert health(world)["state"] == "ok"
 
 
-def test_a_run_that_was_ended_by_its_deadline_left_hours_out_until_another_gets_them(world: World) -> None:
-    now = windows.hour_of(world.clock.now())
+def test_a_run_that_was_ended_by_its_deadline_left_candles_out_until_another_gets_them(world: World) -> None:
+    now = hour_of(world.clock.now())
     run = world.start(start=now - 48, end=now)
     world.deliver()
     world.clock.advance(6 * 3600)
@@ -94,23 +95,23 @@ def test_a_run_that_was_ended_by_its_deadline_left_hours_out_until_another_gets_
     world.ended(run.run_id)
     late = health(world)
     assert late["state"] == "needs_you"
-    assert "Needs you: 48 hours are missing in 1 crypto after the backward run" in str(late["sentence"])
+    assert "Needs you: 48 candles are missing in 1 crypto after the backward run" in str(late["sentence"])
     assert "the run was over its time" in str(late["sentence"])
     collect(world)
     assert health(world)["state"] == "ok"
 
 
-def test_hours_that_failed_are_remembered_when_a_later_run_did_not_ask_for_them(world: World) -> None:
-    now = windows.hour_of(world.clock.now())
+def test_candles_that_failed_are_remembered_when_a_later_run_did_not_ask_for_them(world: World) -> None:
+    now = hour_of(world.clock.now())
     world.collect(start=now - 48, end=now - 20, symbols=("BTCUSDT",))
-    series = world.series.get("BTCUSDT")
+    series = world.series.get(hourly("BTCUSDT"))
     failed = (FailedWindow(windows.Window(now - 60, now - 57), 4, "no answer"),)
     world.series.put(replace(series, failed_windows=failed))
     remembered = health(world, gap_fill_schedule="cron(35 3 ? * SUN *)", collection_schedule="rate(6 hours)")
-    assert "3 hours that earlier runs could not get" in str(remembered["sentence"])
+    assert "3 candles that earlier runs could not get" in str(remembered["sentence"])
     world.collect(start=now - 19, symbols=("BTCUSDT",))
     remembered = health(world, gap_fill_schedule="cron(35 3 ? * SUN *)")
-    assert remembered["sentence"] == "Needs you: 3 hours that earlier runs could not get are missing in 1 crypto."
+    assert remembered["sentence"] == "Needs you: 3 candles that earlier runs could not get are missing in 1 crypto."
     assert str(remembered["remedy"]).startswith("Run gap_fill, or wait for the schedule: ")
 
 
@@ -180,12 +181,12 @@ def test_a_failure_that_cannot_be_kept_is_still_the_one_that_is_raised(world: Wo
 
 def fail_turn(world: World, run_id: str, *, receives: int = 2, symbol: str = "BTCUSDT") -> None:
     error = CollectorError("the candle table refused it")
-    message = SymbolMessage(run_id, symbol, 1)
+    message = SymbolMessage(run_id, hourly(symbol), 1)
     keep_failed_turn(message, error, world.failed_starts, world.clock, receives=receives)
 
 
 def test_a_turn_that_fails_again_is_said_until_something_was_done_for_its_symbol(world: World) -> None:
-    run = world.start(start=windows.hour_of(world.clock.now()) - 48)
+    run = world.start(start=hour_of(world.clock.now()) - 48)
     fail_turn(world, run.run_id, receives=1)
     assert health(world)["state"] == "running", "the first time may pass by itself"
     world.clock.advance(360)
@@ -200,7 +201,7 @@ def test_a_turn_that_fails_again_is_said_until_something_was_done_for_its_symbol
 
 
 def test_a_turn_of_another_run_is_not_said(world: World) -> None:
-    world.start(start=windows.hour_of(world.clock.now()) - 48)
+    world.start(start=hour_of(world.clock.now()) - 48)
     fail_turn(world, "01KBSM0000ABCDEFGHJKMNPQRS")
     assert health(world)["state"] == "running"
 
@@ -215,7 +216,7 @@ def test_a_failed_turn_that_cannot_be_kept_raises_nothing(world: World, monkeypa
 
 
 def test_a_bug_is_kept_by_the_name_of_its_error(world: World) -> None:
-    message = SymbolMessage("01KBSM0000ABCDEFGHJKMNPQRS", "BTCUSDT", 1)
+    message = SymbolMessage("01KBSM0000ABCDEFGHJKMNPQRS", hourly("BTCUSDT"), 1)
     keep_failed_turn(message, KeyError("x"), world.failed_starts, world.clock, receives=5)
     kept = world.failed_starts.turn()
     assert kept is not None

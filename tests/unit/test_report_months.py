@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 
 from candle_collector import answers
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.reading.report_coverage import READS_A_PAGE, report_coverage
 from candle_collector.reading.report_months import _bytes, report_months
 
+from tests.hourly import EARLIEST, first_hour_of, hourly
 from tests.unit.json_answers import as_json
 from tests.unit.test_report_coverage import NOW, Archive
 
-JANUARY = windows.first_hour_of("2025-01-01")
-FEBRUARY = windows.first_hour_of("2025-02-01")
-MARCH = windows.first_hour_of("2025-03-01")
+JANUARY = first_hour_of("2025-01-01")
+FEBRUARY = first_hour_of("2025-02-01")
+MARCH = first_hour_of("2025-03-01")
 
 
 def archive_with_everything() -> Archive:
@@ -27,12 +28,12 @@ def archive_with_everything() -> Archive:
     stored = windows.subtract((Window(JANUARY + 30, NOW),), (never, missing, wrong))
     reason = FailedWindow(wrong, 1, "the high is under the open")
     archive.hold(
-        Series("AUSDT", absent=Window(JANUARY - 700, JANUARY + 30), rejected=(reason,)),
+        SeriesRecord(hourly("AUSDT"), absent=Window(JANUARY - 700, JANUARY + 30), rejected=(reason,)),
         stored,
         (never,),
     )
-    archive.series.put(Series("BUSDT", failed_windows=(FailedWindow(Window(JANUARY, NOW), 4, "503"),)))
-    archive.hold(Series("CUSDT", delisted=Window(FEBRUARY, NOW - 7)), (Window(JANUARY, FEBRUARY),))
+    archive.series.put(SeriesRecord(hourly("BUSDT"), failed_windows=(FailedWindow(Window(JANUARY, NOW), 4, "503"),)))
+    archive.hold(SeriesRecord(hourly("CUSDT"), delisted=Window(FEBRUARY, NOW - 7)), (Window(JANUARY, FEBRUARY),))
     return archive
 
 
@@ -55,7 +56,7 @@ def test_each_month_is_counted_and_adds_up() -> None:
 
 def test_a_month_of_which_all_is_missing_is_named() -> None:
     archive = Archive()
-    archive.hold(Series("AUSDT"), (Window(JANUARY, FEBRUARY), Window(MARCH, NOW)))
+    archive.hold(SeriesRecord(hourly("AUSDT")), (Window(JANUARY, FEBRUARY), Window(MARCH, NOW)))
     (series,) = report_months(archive.ports).series
     assert series.months[1] == answers.MonthCoverage("2025-02", 672, 0, 0, 672, 0)
 
@@ -77,8 +78,8 @@ def test_it_says_the_same_as_the_list_and_reads_the_same() -> None:
         assert (series.expected, series.stored, series.never_printed, series.missing, series.percent) == (
             known.expected,
             known.stored,
-            known.never_printed_hours,
-            known.missing_hours,
+            known.never_printed_candles,
+            known.missing_candles,
             known.percent,
         )
 
@@ -86,7 +87,7 @@ def test_it_says_the_same_as_the_list_and_reads_the_same() -> None:
 def test_it_has_pages() -> None:
     archive = Archive()
     for number in range(READS_A_PAGE + 5):
-        archive.hold(Series(f"S{number:03}USDT"), (Window(NOW - 5, NOW),))
+        archive.hold(SeriesRecord(hourly(f"S{number:03}USDT")), (Window(NOW - 5, NOW),))
     first = report_months(archive.ports)
     second = report_months(archive.ports, after=first.next)
     assert (len(first.series), len(second.series), second.next) == (READS_A_PAGE, 5, None)
@@ -94,9 +95,9 @@ def test_it_has_pages() -> None:
 
 def test_a_page_of_long_series_is_small_enough_to_be_sent() -> None:
     archive = Archive()
-    life = Window(dates.EARLIEST, NOW)
+    life = Window(EARLIEST, NOW)
     holes = tuple(Window(hour, hour + 1) for hour in range(life.start + 1, NOW, 500))
-    archive.hold(Series("A" * 20), windows.subtract((life,), holes))
+    archive.hold(SeriesRecord(hourly("A" * 20)), windows.subtract((life,), holes))
     (series,) = report_months(archive.ports).series
     sent = answers.text_bytes(json.dumps(as_json(series), separators=(",", ":")))
     assert sent < _bytes(series)

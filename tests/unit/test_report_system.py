@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from candle_collector.answers import SettingsInForce
 from candle_collector.api.limits import REPORTED
-from candle_collector.domain import dates, windows
 from candle_collector.domain.run import Failure
 from candle_collector.reading.report_system import SystemPorts, report_system
 
 from tests.fakes.world import World
+from tests.hourly import format_hour, hour_of
 from tests.unit.json_answers import as_json
 
 FORWARD = "cron(5 0/6 * * ? *)"
@@ -32,11 +32,16 @@ class Probe:
 
 def deployed(**settings: Any) -> SettingsInForce:
     """Return the settings of a deployment, its schedules on where nothing else is said."""
-    schedules = {"collection_schedule": FORWARD, "gap_fill_schedule": None, "schedules_enabled": True}
+    schedules = {
+        "collection_schedule": FORWARD,
+        "gap_fill_schedule": None,
+        "schedules_enabled": True,
+        "intervals": ["1h"],
+    }
     numbers = {"exchange_weight_share_percent": 80, "top_n_cryptos": 20, "batch_size_hours": 1000, "max_retries": 3}
-    times = {"collection_start_date": "2025-01-01", "worker_timeout": 60, "run_deadline_hours": 5}
+    times = {"intervals": ["1h"], "collection_start_date": "2025-01-01", "worker_timeout": 60, "run_deadline_hours": 5}
     others = {"exchange_base_url": "https://data-api.binance.vision", "api_key_required": True, "public_reads": False}
-    others |= {"quote_assets": ("USDT",)}
+    others |= {"quote_assets": ("USDT",), "intervals": ("1h",)}
     return SettingsInForce(**{**schedules, **numbers, **times, **others, **settings})
 
 
@@ -60,7 +65,7 @@ def report(world: World, probe: Probe, settings: SettingsInForce | None = None) 
 def world() -> World:
     """Return a world whose exchange has three days of candles up to the last closed hour."""
     empty = World({})
-    now = windows.hour_of(empty.clock.now())
+    now = hour_of(empty.clock.now())
     return World({"BTCUSDT": range(now - 72, now + 1)})
 
 
@@ -68,6 +73,7 @@ def test_an_empty_stack_says_that_it_is_idle_and_holds_nothing(world: World) -> 
     reported = report(world, Probe())
     assert reported["store"] == {
         "symbols": 0,
+        "series": 0,
         "candles": 0,
         "first_candle": None,
         "latest_candle": None,
@@ -79,12 +85,12 @@ def test_an_empty_stack_says_that_it_is_idle_and_holds_nothing(world: World) -> 
 
 
 def test_what_was_collected_is_counted_and_its_lag_reported_in_hours(world: World) -> None:
-    now = windows.hour_of(world.clock.now())
+    now = hour_of(world.clock.now())
     world.collect(start=now - 48, end=now - 6, symbols=("BTCUSDT",))
     reported = report(world, Probe())["store"]
-    assert (reported["symbols"], reported["candles"]) == (1, 42)
-    assert reported["first_candle"] == dates.format_hour(now - 48)
-    assert reported["latest_candle"] == dates.format_hour(now - 7)
+    assert (reported["symbols"], reported["series"], reported["candles"]) == (1, 1, 42)
+    assert reported["first_candle"] == format_hour(now - 48)
+    assert reported["latest_candle"] == format_hour(now - 7)
     assert reported["lag_hours"] == 6
 
 
@@ -126,7 +132,7 @@ def test_the_next_start_is_reported_where_schedules_are_on(world: World) -> None
 
 
 def test_no_candle_and_no_coverage_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.collect(start=windows.hour_of(world.clock.now()) - 48, symbols=("BTCUSDT",))
+    world.collect(start=hour_of(world.clock.now()) - 48, symbols=("BTCUSDT",))
 
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("the table of candles was read")

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from candle_collector.collecting.control_run import retry_run
-from candle_collector.domain import windows
-from candle_collector.domain.run import Failure, Outcome
+from candle_collector.domain import dates
+from candle_collector.domain.run import Failure, Outcome, RunSeries
 from candle_collector.domain.windows import Window
 from candle_collector.errors import ExchangeUnavailableError
 
 from tests.fakes.exchange import Asked, listing
 from tests.fakes.world import World
+from tests.hourly import first_hour_of, hourly, ms_of_hour
 
-START = windows.first_hour_of("2025-05-01")
-NOW = windows.first_hour_of("2025-06-01") + 12
+START = first_hour_of("2025-05-01")
+NOW = first_hour_of("2025-06-01") + 12
 SIX_HOURS = 6 * 3600
 NAMES = ("AUSDT", "BUSDT")
 
@@ -25,18 +26,18 @@ def unavailable(_: Asked) -> None:
 
 def test_the_last_hours_before_a_delisting_are_collected_by_the_next_scheduled_run() -> None:
     system = World({"AUSDT": range(START, NOW + 1000), "BUSDT": range(START, NOW + 4)})
-    system.defaults = replace(system.defaults, collection_start=START)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(START))
     system.collect("forward")
     system.clock.advance(SIX_HOURS)  # in between BUSDT traded for four hours more
     system.exchange.listings = (listing("AUSDT"), listing("BUSDT", "BREAK"))
     run = system.collect("forward")
     assert system.record(run, "BUSDT").records == 4
-    assert system.candles.hours("BUSDT") == (Window(START, NOW + 4),)
+    assert system.candles.slots(hourly("BUSDT")) == (Window(START, NOW + 4),)
 
 
 def test_a_delisted_symbol_is_left_alone_when_two_runs_have_heard_nothing_of_it() -> None:
     system = World({"AUSDT": range(START, NOW + 1000), "BUSDT": range(START, NOW)})
-    system.defaults = replace(system.defaults, collection_start=START)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(START))
     system.collect("forward")
     system.exchange.listings = (listing("AUSDT"), listing("BUSDT", "BREAK"))
     requests_a_run = []
@@ -45,7 +46,7 @@ def test_a_delisted_symbol_is_left_alone_when_two_runs_have_heard_nothing_of_it(
         system.exchange.requested.clear()
         system.collect("forward")
         requests_a_run.append(sum(requested.symbol == "BUSDT" for requested in system.exchange.requested))
-    delisted = system.series.get("BUSDT").delisted
+    delisted = system.series.get(hourly("BUSDT")).delisted
     assert delisted is not None
     assert delisted.start == NOW
     assert requests_a_run[-1] == 0
@@ -54,16 +55,16 @@ def test_a_delisted_symbol_is_left_alone_when_two_runs_have_heard_nothing_of_it(
     system.exchange.listings = (listing("AUSDT"), listing("BUSDT"))
     system.exchange.print_also("BUSDT", range(NOW + 74, NOW + 1000))
     system.collect("forward")
-    assert system.candles.hours("BUSDT") == (Window(START, NOW), Window(NOW + 74, NOW + 78))
+    assert system.candles.slots(hourly("BUSDT")) == (Window(START, NOW), Window(NOW + 74, NOW + 78))
 
 
 def test_a_symbol_that_is_listed_no_more_is_not_asked_for_by_schedules() -> None:
     system = World({"AUSDT": range(START, NOW + 1000), "BUSDT": range(START, NOW)})
-    system.defaults = replace(system.defaults, collection_start=START)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(START))
     system.collect("forward")
     system.exchange.listings = (listing("AUSDT"),)
     system.clock.advance(SIX_HOURS)
-    assert [item.symbol for item in system.collect("forward").symbols] == ["AUSDT"]
+    assert system.collect("forward").symbols == ("AUSDT",)
 
 
 def test_a_retry_goes_on_though_one_of_its_symbols_is_listed_no_more() -> None:
@@ -78,13 +79,13 @@ def test_a_retry_goes_on_though_one_of_its_symbols_is_listed_no_more() -> None:
     again = retry_run(run.run_id, system.defaults, system.run_ports())
     system.settle()
     assert system.record(again, "AUSDT").outcome is Outcome.COMPLETE
-    assert [(item.symbol, item.trading) for item in again.symbols] == [("AUSDT", True), ("BUSDT", False)]
+    assert again.series == (RunSeries(hourly("AUSDT"), trading=True), RunSeries(hourly("BUSDT"), trading=False))
 
 
 def test_a_retry_of_a_forward_run_before_the_collection_start_date_keeps_its_symbols_ranges() -> None:
     system = World({"AUSDT": range(START, NOW + 1)})
     system.collect(start=START, end=NOW - 20)
-    system.defaults = replace(system.defaults, collection_start=windows.first_hour_of("2025-06-02"))
+    system.defaults = replace(system.defaults, collection_start=dates.start_of("2025-06-02"))
     system.exchange.before = unavailable
     run = system.collect("forward")
     assert run.counts is not None

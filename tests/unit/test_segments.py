@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.segments import is_another_price, segments
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.reading.stored_series import read_segments, stored_series
 
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.hourly import HOUR, HOURS_A_DAY, hourly
 
 LIFE = Window(0, 1000)
-WEEK = 7 * 24
+WEEK = 7 * HOURS_A_DAY
 
 
 @pytest.mark.parametrize(
@@ -29,15 +30,15 @@ WEEK = 7 * 24
 def test_a_week_without_a_candle_begins_another_segment(
     never_printed: list[Window], expected: tuple[Window, ...]
 ) -> None:
-    assert segments(LIFE, never_printed) == expected
+    assert segments(LIFE, never_printed, HOUR) == expected
 
 
 @pytest.mark.parametrize(("hours", "cut"), [(23, False), (24, True), (93, True), (WEEK - 1, True)])
 def test_a_pause_after_which_the_price_is_another_begins_another_segment(hours: int, cut: bool) -> None:  # noqa: FBT001 - a case
     pause = Window(100, 100 + hours)
     expected = (Window(0, 100), Window(pause.end, 1000)) if cut else (LIFE,)
-    assert segments(LIFE, [pause], lambda _: True) == expected
-    assert segments(LIFE, [pause], lambda _: False) == (LIFE,)
+    assert segments(LIFE, [pause], HOUR, lambda _: True) == expected
+    assert segments(LIFE, [pause], HOUR, lambda _: False) == (LIFE,)
 
 
 def candle(hour: int, opened: str, closed: str) -> Candle:
@@ -65,7 +66,7 @@ def test_a_redenomination_after_four_days_of_silence_is_read_from_what_is_stored
     calm = Window(180, 190)
     store, series = FakeCandleStore(), FakeSeriesStore()
     pause = Window(48, 141)
-    kept = [item for item in stored if not calm.start <= item.hour < calm.end]
-    store.store("XUSDT", kept, (pause, calm), absent_days=frozenset())
-    known = stored_series(series.put(Series("XUSDT", first=0, last=199)), store)
+    kept = [item for item in stored if not calm.start <= item.slot < calm.end]
+    store.store(hourly("XUSDT"), kept, (pause, calm), absent_blocks=frozenset())
+    known = stored_series(series.put(SeriesRecord(hourly("XUSDT"), first=0, last=199)), store)
     assert read_segments(known, (pause, calm), store) == (Window(0, 48), Window(141, 200))

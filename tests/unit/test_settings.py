@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from candle_collector.domain import windows
+from candle_collector.domain import dates
 from candle_collector.errors import SettingError
 from candle_collector.settings import Settings
 
@@ -28,7 +28,7 @@ def test_a_setting_that_only_the_stack_knows_is_missed_when_it_is_needed() -> No
         ("MAX_RETRIES", "0", "max_retries", 0),
         ("API_KEY_REQUIRED", "false", "api_key_required", False),
         ("API_KEY_REQUIRED", "true", "api_key_required", True),
-        ("COLLECTION_START_DATE", "2025-01-01", "collection_start", windows.first_hour_of("2025-01-01")),
+        ("COLLECTION_START_DATE", "2025-01-01", "collection_start", dates.start_of("2025-01-01")),
         ("QUOTE_ASSETS", "USDT", "quote_assets", ("USDT",)),
         ("QUOTE_ASSETS", "USDC,BTC,U,USD1", "quote_assets", ("USDC", "BTC", "U", "USD1")),
         ("EXCLUDED_BASE_ASSETS", "USDC,FDUSD,EUR", "excluded_base_assets", frozenset({"USDC", "FDUSD", "EUR"})),

@@ -44,7 +44,7 @@ def test_an_api_that_refuses_or_is_another_is_an_error(monkeypatch: pytest.Monke
 
 def test_candles_that_do_not_come_back_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     api = answering(monkeypatch, 200, "[[1735689600000]]")
-    coverage = series(never_printed_hours=0, missing_hours=0)
+    coverage = series(never_printed_candles=0, missing_candles=0)
     monkeypatch.setattr(api, "coverage", lambda *_, **__: coverage)
     with pytest.raises(StackError, match="1 candles come back, 0 were never printed, of 48 hours"):
         smoke._read_back(api, "BTCUSDT", date(2025, 1, 1), date(2025, 1, 2))

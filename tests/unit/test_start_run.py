@@ -13,9 +13,10 @@ import pytest
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain import dates, windows
+from candle_collector.domain import dates
+from candle_collector.domain.closing import CLOSE_MARGIN_MS
 from candle_collector.domain.ids import new_run_id
-from candle_collector.domain.run import Failure, Outcome, Run, RunState, SymbolRecord
+from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunState, SymbolRecord
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -36,16 +37,19 @@ from hypothesis import strategies as st
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import listing
 from tests.fakes.world import Crash, World
+from tests.hourly import HOUR, first_hour_of, hourly, ms_of_hour
 
-NOW = windows.first_hour_of("2025-06-01") + 12
-TODAY = windows.first_hour_of("2025-06-01")
-START = windows.first_hour_of("2025-05-01")
+NOW = first_hour_of("2025-06-01") + 12
+CLOSED_MS = ms_of_hour(NOW) + 5 * 60_000 - CLOSE_MARGIN_MS
+"""It is five past."""
+TODAY = first_hour_of("2025-06-01")
+START = first_hour_of("2025-05-01")
 HOURS = range(START - 1000, NOW + 1)
 
 
 def world(*symbols: str) -> World:
     system = World(dict.fromkeys(symbols or ("BTCUSDT", "ETHUSDT", "SOLUSDT"), HOURS))
-    system.defaults = replace(system.defaults, collection_start=START)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(START))
     return system
 
 
@@ -67,9 +71,9 @@ def refused(system: World, **request: Any) -> RefusedError:
 def test_only_the_mode_is_mandatory() -> None:
     system = world()
     run = system.start()
-    assert (run.start, run.end) == (START, TODAY)
-    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
-    assert [message.symbol for message, _ in system.queue.sent] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert (run.start_ms, run.end_ms) == (ms_of_hour(START), ms_of_hour(TODAY))
+    assert run.symbols == ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    assert [message.series.symbol for message, _ in system.queue.sent] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
 
 def test_every_symbol_is_pending_before_the_first_message_is_sent() -> None:
@@ -92,29 +96,30 @@ def test_every_symbol_is_pending_before_the_first_message_is_sent() -> None:
 
 def test_an_end_that_has_not_closed_is_cut_and_the_cut_is_reported() -> None:
     run = world().start(end=NOW + 500)
-    assert run.end == NOW
-    assert run.note == "end_date was cut at 2025-06-01T11:00:00Z, the last closed hour"
+    assert (run.end_ms, run.closed_ms, run.window(HOUR).end) == (HOUR.open_ms(NOW - 1) + 1, CLOSED_MS, NOW)
+    assert run.note == "end_date was cut at 2025-06-01T11:00:00Z, the last closed candle"
 
 
 def test_the_last_closed_hour_is_that_of_the_slower_clock() -> None:
     system = world()
     system.exchange.clock_offset_ms = -3_600_000 * 2
-    assert system.start("forward").end == NOW - 2
+    assert system.start("forward").window(HOUR).end == NOW - 2
     system = world()
     system.exchange.clock_offset_ms = 3_600_000 * 2
-    assert system.start("forward").end == NOW
+    assert system.start("forward").window(HOUR).end == NOW
 
 
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
-        ({"start": windows.first_hour_of("2016-12-31")}, "start_date"),
-        ({"end": windows.first_hour_of("2016-12-31")}, "end_date"),
-        ({"start": NOW + 1}, "start_date"),
-        ({"start": NOW}, "start_date"),
-        ({"start": START + 5, "end": START + 5}, "end_date"),
-        ({"start": START + 5, "end": START}, "end_date"),
-        ({"end": START - 10}, "end_date"),
+        ({"start": dates.start_of("2016-12-31")}, "start_date"),
+        ({"end": dates.start_of("2016-12-31")}, "end_date"),
+        ({"start": ms_of_hour(NOW + 1)}, "start_date"),
+        ({"start": ms_of_hour(NOW)}, "start_date"),
+        ({"start": ms_of_hour(NOW) - 1, "end": ms_of_hour(NOW + 5)}, "start_date"),
+        ({"start": ms_of_hour(START + 5), "end": ms_of_hour(START + 5)}, "end_date"),
+        ({"start": ms_of_hour(START + 5), "end": ms_of_hour(START)}, "end_date"),
+        ({"end": ms_of_hour(START - 10)}, "end_date"),
         ({"symbols": ("BTCUSDT", "NOPEUSDT")}, "symbols"),
     ],
 )
@@ -128,7 +133,7 @@ def test_what_cannot_be_meant_is_refused_by_the_name_of_its_field(request_: dict
 def test_a_range_in_which_no_candle_opens_is_another_mistake_than_an_end_before_the_start() -> None:
     between = dates.start_of("2025-05-01T23:30:00Z"), dates.end_of("2025-05-01T23:45:00Z")
     assert "no candle opens from start_date to it" in str(refused(world(), start=between[0], end=between[1]))
-    assert "is before start_date" in str(refused(world(), start=START + 5, end=START))
+    assert "is before start_date" in str(refused(world(), start=ms_of_hour(START + 5), end=ms_of_hour(START)))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +240,7 @@ def test_a_trigger_that_dies_before_its_run_is_active_is_in_nobodys_way_for_long
     for step in range(1, 60):
         system = world()
         with contextlib.suppress(Crash):
-            start_run(RunRequest("backward", START), system.defaults, system.run_ports([step, 1]))
+            start_run(RunRequest("backward", ms_of_hour(START)), system.defaults, system.run_ports([step, 1]))
         active = [run for run in map(system.runs.get, system.runs.open_runs()) if run and run.state is RunState.ACTIVE]
         if active:
             assert system.leases.holder(system.clock.now()) == active[0].run_id
@@ -316,7 +321,7 @@ def test_messages_that_cannot_be_sent_are_left_to_the_reconciler() -> None:
 
 
 def test_the_top_n_of_a_request_replaces_that_of_the_deployment() -> None:
-    assert [item.symbol for item in world().start(top_n=2).symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert world().start(top_n=2).symbols == ("BTCUSDT", "ETHUSDT")
 
 
 def test_the_ranking_of_a_day_is_kept_once_and_whole_however_small_the_run() -> None:
@@ -332,7 +337,7 @@ def test_named_symbols_replace_the_universe_and_one_that_no_longer_trades_may_be
     system = world()
     system.exchange.listings = (listing("BTCUSDT"), listing("OLDUSDT", "BREAK"))
     run = system.start(symbols=("OLDUSDT",))
-    assert [(item.symbol, item.trading) for item in run.symbols] == [("OLDUSDT", False)]
+    assert run.series == (RunSeries(hourly("OLDUSDT"), trading=False),)
     assert system.universes.get("2025-06-01") == {}
 
 
@@ -343,17 +348,17 @@ def test_forward_keeps_symbols_up_to_date_that_left_the_top_n_as_long_as_they_tr
     system.clock.advance(60)  # by then nobody takes the listings of before for new
     system.defaults = replace(system.defaults, top_n=1)
     # BTCUSDT too, until its delisting is proven
-    assert [item.symbol for item in system.collect("forward").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
-    assert [item.symbol for item in system.collect("gap_fill").symbols] == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
-    assert [item.symbol for item in system.collect("backward").symbols] == ["SOLUSDT"]
+    assert system.collect("forward").symbols == ("SOLUSDT", "BTCUSDT", "ETHUSDT")
+    assert system.collect("gap_fill").symbols == ("SOLUSDT", "BTCUSDT", "ETHUSDT")
+    assert system.collect("backward").symbols == ("SOLUSDT",)
     system.defaults = replace(system.defaults, keep_stored=False)
-    assert [item.symbol for item in system.collect("forward").symbols] == ["SOLUSDT"]
+    assert system.collect("forward").symbols == ("SOLUSDT",)
 
 
 def test_gap_fill_reaches_back_before_the_collection_start_date() -> None:
     system = world("BTCUSDT")
     system.collect(start=START - 500)
-    system.candles.remove("BTCUSDT", (Window(START - 400, START - 399),))
+    system.candles.remove(hourly("BTCUSDT"), (Window(START - 400, START - 399),))
     system.exchange.requested.clear()
     system.collect("gap_fill")
     assert len(system.exchange.requested) == 1
@@ -371,7 +376,7 @@ def test_a_run_says_what_it_left_out_and_what_is_suspect_and_the_day_keeps_the_r
     names = ("USDCUSDT", "BTCUSDT", "NEWUSDT")
     system = World({name: range(START, START + 9) for name in names}, at_par=frozenset({"USDCUSDT", "NEWUSDT"}))
     run = system.start(start=START, end=START + 2)
-    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "NEWUSDT"]
+    assert run.symbols == ("BTCUSDT", "NEWUSDT")
     assert run.note == (
         "left out of the top 2 in USDT: USDCUSDT (stablecoin); NEWUSDT traded within 1% of 1.00 USDT all day, "
         "as stablecoins do: EXCLUDED_BASE_ASSETS leaves out NEW if that is so"
@@ -396,7 +401,7 @@ def by_quotes(*more: Listing) -> World:
 def test_the_top_n_is_taken_in_each_quote_asset() -> None:
     system = by_quotes()
     system.defaults = replace(system.defaults, quote_assets=("BTC", "USDT"), top_n=1)
-    assert [item.symbol for item in system.collect().symbols] == ["ETHBTC", "BTCUSDT"]
+    assert system.collect().symbols == ("ETHBTC", "BTCUSDT")
     rankings = system.universes.get("2025-06-01")
     assert {quote: [row["symbol"] for row in ranking] for quote, ranking in rankings.items()} == {
         "BTC": ["ETHBTC", "SOLBTC"],
@@ -406,7 +411,7 @@ def test_the_top_n_is_taken_in_each_quote_asset() -> None:
 
 def test_the_quote_assets_of_a_request_replace_those_of_the_deployment_and_keep_no_other_from_the_day() -> None:
     system = by_quotes()
-    assert [item.symbol for item in system.collect(quote_assets=("USDC",)).symbols] == ["BTCUSDC"]
+    assert system.collect(quote_assets=("USDC",)).symbols == ("BTCUSDC",)
     system.collect()
     assert list(system.universes.get("2025-06-01")) == ["USDC", "USDT"]
 
@@ -416,10 +421,10 @@ def test_what_was_collected_in_a_quote_asset_that_is_ranked_no_more_stays_and_is
     system.collect(quote_assets=("BTC",), start=START, end=START + 10)
     held = dict(system.candles.lines)
     run = system.collect("forward")
-    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "ETHUSDT", "ETHBTC", "SOLBTC"]
+    assert run.symbols == ("BTCUSDT", "ETHUSDT", "ETHBTC", "SOLBTC")
     assert held.items() <= system.candles.lines.items()
     system.defaults = replace(system.defaults, keep_stored=False)
-    assert [item.symbol for item in system.collect("forward").symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert system.collect("forward").symbols == ("BTCUSDT", "ETHUSDT")
 
 
 def test_a_quote_asset_that_the_exchange_does_not_list_is_refused_where_a_request_names_it() -> None:
@@ -431,7 +436,7 @@ def test_a_deployment_of_quote_assets_that_the_exchange_lost_goes_on_with_the_ot
     system = by_quotes(Listing("BTCBUSD", "BTC", "BUSD", "BREAK"))
     system.defaults = replace(system.defaults, quote_assets=("USDX", "BUSD", "USDT"))
     run = system.start()
-    assert [item.symbol for item in run.symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert run.symbols == ("BTCUSDT", "ETHUSDT")
     assert run.note == (
         "nothing that could be taken trades against USDX; nothing that could be taken trades against BUSD"
     )

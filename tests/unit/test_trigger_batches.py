@@ -11,11 +11,11 @@ from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain.run import RunState
 from candle_collector.domain.symbol_message import read_message
-from candle_collector.domain.windows import hour_of
 
 from tests.fakes.clock import NOON
 from tests.fakes.queue import FakeQueue
 from tests.fakes.world import Crash, World
+from tests.hourly import hour_of, ms_of_hour
 
 END = hour_of(NOON) - 48
 START = END - 30
@@ -59,7 +59,8 @@ def world() -> World:
 
 def trigger(system: World, client: BatchClient) -> None:
     queue = SqsCollectQueue("the workers'", client=client, sleep=lambda _: None)
-    start_run(RunRequest("backward", START, END), system.defaults, replace(system.run_ports(), queue=queue))
+    request = RunRequest("backward", ms_of_hour(START), ms_of_hour(END))
+    start_run(request, system.defaults, replace(system.run_ports(), queue=queue))
 
 
 def assert_all_is_there(system: World) -> None:

@@ -10,7 +10,8 @@ import pytest
 from candle_collector.api.limits import BODY_MOST_BYTES
 from candle_collector.api.trigger_body import read_trigger
 from candle_collector.collecting.run_scope import RunRequest
-from candle_collector.domain import windows
+from candle_collector.domain import dates
+from candle_collector.domain.interval import DAY_MS
 from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.domain.universe import SYMBOLS_MOST
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
@@ -33,8 +34,8 @@ def test_only_the_mode_is_needed() -> None:
 
 def test_both_dates_are_included() -> None:
     request = read(start_date="2025-03-01", end_date="2025-03-02")
-    first = windows.first_hour_of("2025-03-01")
-    assert (request.start, request.end) == (first, first + 48)
+    first = dates.start_of("2025-03-01")
+    assert (request.start, request.end) == (first, first + 2 * DAY_MS)
 
 
 def test_a_symbol_that_is_named_twice_is_meant_once() -> None:

@@ -20,6 +20,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import MAX_RESENDS, Failure, Outcome, Run, RunState, SymbolRecord
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -31,22 +32,23 @@ from candle_collector.errors import (
     InvalidRequestError,
     OutOfTimeError,
 )
-from candle_collector.ports import Revised
+from candle_collector.ports import Revised, StoredBlocks
 
 from tests.fakes.clock import NOON
 from tests.fakes.exchange import Asked, listing, synthetic_candle
 from tests.fakes.world import CLAIM_SECONDS, VISIBILITY, Crash, World
+from tests.hourly import first_hour_of, hourly, ms_of_hour
 
 SYMBOL = "BTCUSDT"
-START = windows.first_hour_of("2025-05-01")
+START = first_hour_of("2025-05-01")
 END = START + 48
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 
 
 def world(*, last: int = NOW, holes: Iterable[int] = (), batch_size: int = 1000) -> World:
     """Return a world whose exchange has all hours but the holes."""
     system = World({SYMBOL: frozenset(range(START - 100, last + 1)) - frozenset(holes)})
-    system.defaults = replace(system.defaults, batch_size=batch_size, collection_start=START)
+    system.defaults = replace(system.defaults, batch_size=batch_size, collection_start=ms_of_hour(START))
     return system
 
 
@@ -74,7 +76,7 @@ def test_a_symbol_is_sent_again_five_times_at_most() -> None:
 
 
 def test_a_claim_is_over_at_its_end() -> None:
-    record = SymbolRecord("run", SYMBOL, claimed_until=NOON)
+    record = SymbolRecord("run", hourly(SYMBOL), claimed_until=NOON)
     assert record.is_claimed(NOON - timedelta(seconds=1))
     assert not record.is_claimed(NOON)
 
@@ -82,7 +84,7 @@ def test_a_claim_is_over_at_its_end() -> None:
 @pytest.mark.parametrize("step", ["before candles are stored", "before the record is written", "before a revision"])
 def test_a_worker_that_was_held_up_for_longer_than_its_claim_writes_nothing(step: str) -> None:
     system = collected(world(), NOW - 2)
-    before = system.series.get(SYMBOL)
+    before = system.series.get(hourly(SYMBOL))
     candles, exchange = system.candles, system.exchange
     port, name = {
         "before candles are stored": (candles, "store"),
@@ -104,10 +106,10 @@ def test_a_worker_that_was_held_up_for_longer_than_its_claim_writes_nothing(step
     run = system.start("forward")
     system.worker_seconds = 10 * CLAIM_SECONDS
     system.deliver()
-    assert system.series.get(SYMBOL).revision == before.revision
+    assert system.series.get(hourly(SYMBOL)).revision == before.revision
     stored = (Window(START, NOW),) if step == "before the record is written" else (Window(START, NOW - 2),)
-    assert candles.hours(SYMBOL) == stored
-    assert candles.revised(SYMBOL) == []
+    assert candles.slots(hourly(SYMBOL)) == stored
+    assert candles.revised(hourly(SYMBOL)) == []
     setattr(port, name, work)
     exchange.candle = synthetic_candle
     system.settle()
@@ -121,11 +123,11 @@ def test_a_worker_does_not_write_a_series_over_what_another_process_has_written(
 
     def meanwhile(*args: Any, **options: Any) -> None:
         store(*args, **options)
-        system.series.overwrite(replace(system.series.get(SYMBOL), absent=Window(START - 500, START - 100)))
+        system.series.overwrite(replace(system.series.get(hourly(SYMBOL)), absent=Window(START - 500, START - 100)))
 
     system.candles.store = meanwhile  # type: ignore[method-assign] # another process writes in between
     system.deliver()
-    assert system.series.get(SYMBOL).absent == Window(START - 500, START - 100)
+    assert system.series.get(hourly(SYMBOL)).absent == Window(START - 500, START - 100)
     assert system.record(run).outcome is Outcome.RUNNING
 
 
@@ -133,7 +135,7 @@ def test_a_symbol_of_which_nothing_was_heard_has_a_record_all_the_same() -> None
     system = world()
     system.exchange.before = unavailable
     system.collect(start=START, end=END)
-    assert system.series.get(SYMBOL).revision is not None
+    assert system.series.get(hourly(SYMBOL)).revision is not None
     system.exchange.printed["NEWUSDT"] = frozenset()
     system.exchange.listings += (listing("NEWUSDT"),)
     system.clock.advance(61)
@@ -147,7 +149,7 @@ def test_a_symbol_of_which_nothing_was_heard_has_a_record_all_the_same() -> None
 def test_a_worker_that_is_asked_to_stop_asks_for_nothing_more() -> None:
     system = world(batch_size=24)
     run = system.start(start=START, end=END)
-    system.exchange.before = lambda _: system.runs.stop_symbol(run.run_id, SYMBOL)
+    system.exchange.before = lambda _: system.runs.stop_symbol(run.run_id, hourly(SYMBOL))
     system.deliver()
     record = system.record(run)
     assert (len(system.exchange.requested), record.outcome, record.records) == (1, Outcome.PARTIAL, 24)
@@ -183,9 +185,9 @@ def test_an_outcome_that_a_worker_wrote_is_not_written_over_by_a_cancel() -> Non
     run = system.start(start=START, end=END)
     coverage = system.candles.coverage
 
-    def finish(symbol: str, within: Window) -> Any:
+    def finish(series: Series, within: Window) -> StoredBlocks:
         system.candles.coverage = coverage  # type: ignore[method-assign] # once
-        found = coverage(symbol, within)
+        found = coverage(series, within)
         assert system.deliver()
         return found
 
@@ -197,7 +199,7 @@ def test_an_outcome_that_a_worker_wrote_is_not_written_over_by_a_cancel() -> Non
 
 def test_a_symbol_that_is_listed_again_and_closed_before_it_is_asked_for_lacks_its_new_hours() -> None:
     system = collected(world(), END)
-    system.series.overwrite(replace(system.series.get(SYMBOL), delisted=Window(END, NOW)))
+    system.series.overwrite(replace(system.series.get(hourly(SYMBOL)), delisted=Window(END, NOW)))
     run = system.start("backward", start=START, end=NOW)
     cancel_run(run.run_id, system.closing_ports())
     record = system.record(run)
@@ -206,9 +208,9 @@ def test_a_symbol_that_is_listed_again_and_closed_before_it_is_asked_for_lacks_i
 
 def test_a_symbol_that_is_listed_again_is_asked_for_behind_its_delisting() -> None:
     system = collected(world(), END)
-    system.series.overwrite(replace(system.series.get(SYMBOL), delisted=Window(END, NOW)))
+    system.series.overwrite(replace(system.series.get(hourly(SYMBOL)), delisted=Window(END, NOW)))
     assert system.record(system.collect(start=START, end=NOW)).outcome is Outcome.COMPLETE
-    assert system.candles.hours(SYMBOL) == (Window(START, NOW),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, NOW),)
 
 
 def died_before_it_noted_what_it_stored(system: World) -> Run:
@@ -226,7 +228,7 @@ def died_before_it_noted_what_it_stored(system: World) -> Run:
     with pytest.raises(Crash):
         system.deliver()
     system.runs.put_symbol = put  # type: ignore[method-assign] # the others live
-    assert (system.record(run).records, system.candles.hours(SYMBOL)) == (0, (Window(START, START + 24),))
+    assert (system.record(run).records, system.candles.slots(hourly(SYMBOL))) == (0, (Window(START, START + 24),))
     return run
 
 
@@ -258,7 +260,7 @@ def test_a_symbol_that_is_given_up_says_why_the_exchange_failed() -> None:
     failure = Failure("unavailable", "503", 503)
     wrong = (Window(START + 3, START + 4),)
     system.runs.put_symbol(replace(system.record(run), failure=failure, resends=MAX_RESENDS, rejected=wrong))
-    system.series.overwrite(Series(SYMBOL).rejecting({START + 3: "a price is zero"}, ()))
+    system.series.overwrite(SeriesRecord(hourly(SYMBOL)).rejecting({START + 3: "a price is zero"}, ()))
     system.clock.advance(2 * VISIBILITY.total_seconds())
     assert system.tend().closed == 1
     record = system.record(run)
@@ -343,8 +345,8 @@ def test_an_answer_of_another_series_is_asked_for_twice_and_stored_never() -> No
     assert (record.outcome, record.missing) == (Outcome.FAILED, (Window(END, END + 24),))
     assert record.failure is not None
     assert record.failure.kind == "differs"
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    (failed,) = system.series.get(SYMBOL).failed_windows
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    (failed,) = system.series.get(hourly(SYMBOL)).failed_windows
     assert (failed.window, failed.attempts) == (Window(END, END + 24), 2)
     system.exchange.candle = synthetic_candle
     assert system.record(system.collect(start=START, end=END + 24)).outcome is Outcome.COMPLETE
@@ -354,15 +356,17 @@ def test_the_newest_candle_is_replaced_where_the_exchange_has_revised_it_by_a_fo
     system = collected(world(), NOW - 2)
     system.exchange.candle = lambda symbol, hour: (other if hour == NOW - 3 else synthetic_candle)(symbol, hour)
     system.collect(start=START, end=NOW - 1)
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
     run = system.collect("forward")
     assert system.record(run).outcome is Outcome.COMPLETE
     ((pair, run_id, _),) = [
-        (item.revision, item.run_id, item.at) for item in system.candles.revised(SYMBOL) if isinstance(item, Revised)
+        (item.revision, item.run_id, item.at)
+        for item in system.candles.revised(hourly(SYMBOL))
+        if isinstance(item, Revised)
     ]
     assert (pair.stored, pair.offered) == (synthetic_candle(SYMBOL, NOW - 3), other(SYMBOL, NOW - 3))
     assert run_id == run.run_id
-    (replaced,) = system.candles.candles(SYMBOL, Window(NOW - 3, NOW - 2), limit=1)
+    (replaced,) = system.candles.candles(hourly(SYMBOL), Window(NOW - 3, NOW - 2), limit=1)
     assert replaced == other(SYMBOL, NOW - 3)
 
 
@@ -380,7 +384,7 @@ def test_a_wrong_row_is_named_by_the_run_that_met_it_and_not_asked_for_by_the_ne
     system.exchange.wrong_rows = {}
     again = system.record(system.collect(start=START, end=END, recheck=True))
     assert (again.outcome, again.records, again.missing) == (Outcome.COMPLETE, 1, ())
-    assert system.series.get(SYMBOL).rejected == ()
+    assert system.series.get(hourly(SYMBOL)).rejected == ()
 
 
 def test_an_hour_whose_row_comes_right_with_the_next_answer_is_not_missing() -> None:
@@ -523,7 +527,7 @@ def test_attempts_take_no_weight_but_what_was_granted() -> None:
 
 def test_the_second_delivery_of_an_occurrence_that_has_ended_asks_the_exchange_nothing() -> None:
     system = world()
-    request = RunRequest("backward", START, END, occurrence="daily#1")
+    request = RunRequest("backward", ms_of_hour(START), ms_of_hour(END), occurrence="daily#1")
     take = system.leases.take
 
     def meanwhile(*args: Any, **options: Any) -> str | None:
@@ -542,7 +546,7 @@ def test_the_second_delivery_of_an_occurrence_that_has_ended_asks_the_exchange_n
 def test_the_lease_of_a_trigger_that_dies_ends_within_a_minute() -> None:
     system = world()
     with pytest.raises(Crash):
-        start_run(RunRequest("backward", START, END), system.defaults, system.run_ports([2, 1]))
+        start_run(RunRequest("backward", ms_of_hour(START), ms_of_hour(END)), system.defaults, system.run_ports([2, 1]))
     with pytest.raises(CollectionInProgressError):
         system.start(start=START, end=END)
     system.clock.advance(60)
@@ -560,7 +564,7 @@ def test_no_symbol_is_begun_to_be_written_in_the_last_twenty_seconds_of_the_leas
 
     system.runs.create = slowly  # type: ignore[method-assign,assignment] # slower than usual
     if seconds < 40:
-        assert system.start(start=START, end=END).open == {SYMBOL}
+        assert system.start(start=START, end=END).open == {str(hourly(SYMBOL))}
     else:
         with pytest.raises(CreationTooSlowError):
             system.start(start=START, end=END)
@@ -584,7 +588,7 @@ def test_a_retry_is_of_what_was_partial_too_and_rechecks_as_the_run_did() -> Non
     again = retry_run(run.run_id, system.defaults, system.run_ports())
     system.settle()
     assert (again.recheck, system.record(again).outcome) == (True, Outcome.COMPLETE)
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
 
 
 def test_a_retry_of_a_forward_run_fetches_what_it_left_out_before_its_last_candle() -> None:
@@ -593,29 +597,31 @@ def test_a_retry_of_a_forward_run_fetches_what_it_left_out_before_its_last_candl
     run = system.collect("forward", end=START + 72)
     assert system.record(run).outcome is Outcome.PARTIAL
     missing = system.record(run).missing
-    assert system.candles.last_hour(SYMBOL) == START + 71
+    assert system.candles.last_slot(hourly(SYMBOL)) == START + 71
     system.exchange.before = None
     again = retry_run(run.run_id, system.defaults, system.run_ports())
     system.settle()
     assert system.record(again).records == windows.count(missing) > 0
-    assert system.candles.hours(SYMBOL) == (Window(START, START + 72),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, START + 72),)
 
 
 def test_forward_leaves_alone_what_is_stored_outside_the_universe_where_a_setting_says_so() -> None:
     system = World({name: range(START, NOW + 1) for name in ("AUSDT", "BUSDT")})
-    system.defaults = replace(system.defaults, collection_start=START)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(START))
     system.collect(start=START, end=END)
     system.defaults = replace(system.defaults, top_n=1)
-    assert [item.symbol for item in system.collect("forward").symbols] == ["AUSDT", "BUSDT"]
+    assert system.collect("forward").symbols == ("AUSDT", "BUSDT")
     system.defaults = replace(system.defaults, keep_stored=False)
-    assert [item.symbol for item in system.collect("forward").symbols] == ["AUSDT"]
+    assert system.collect("forward").symbols == ("AUSDT",)
 
 
 def test_a_failed_window_names_each_wrong_hour_with_its_reason() -> None:
     system = world()
     system.exchange.wrong_rows = {SYMBOL: {START + 3: "a price is zero"}}
     system.collect(start=START, end=END)
-    assert system.series.get(SYMBOL).rejected == (FailedWindow(Window(START + 3, START + 4), 1, "a price is zero"),)
+    assert system.series.get(hourly(SYMBOL)).rejected == (
+        FailedWindow(Window(START + 3, START + 4), 1, "a price is zero"),
+    )
 
 
 def test_what_an_answer_counts_is_written_only_where_it_is_more_than_was_reserved() -> None:

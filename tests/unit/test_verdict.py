@@ -19,6 +19,8 @@ from candle_collector.domain.windows import Window
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hourly import HOUR
+
 HOURS = st.integers(0, 30)
 LINES = st.sampled_from(["", "a", "b", "c"])
 STORED = st.dictionaries(HOURS, st.sampled_from(["a", "b", "c"]))
@@ -41,11 +43,11 @@ def test_a_difference_is_what_both_say_and_is_not_stored(
         assert first.offered[hour] == second.offered[hour] == new != old
         assert old == stored.get(hour, "")
         assert hour in verdict.compared
-    doubtful = set(windows.hours_in(verdict.doubtful))
+    doubtful = set(windows.slots_in(verdict.doubtful))
     assert doubtful.isdisjoint(verdict.compared)
     for hour in doubtful:
         assert stored.get(hour, "") not in {first.offered[hour], second.offered[hour]}
-    assert set(verdict.compared) <= stored.keys() | {item.hour for item in verdict.differences}
+    assert set(verdict.compared) <= stored.keys() | {item.slot for item in verdict.differences}
 
 
 @given(STORED, READINGS, READINGS, st.integers(1, 5))
@@ -60,20 +62,20 @@ def test_the_parts_of_a_verdict_are_all_of_it(
     assert sum(part.compared for part in parts) == len(verdict.compared)
     assert [item for part in parts for item in part.differences] == list(verdict.differences)
     assert all(len(part.differences) <= most for part in parts)
-    assert all(part.window.start <= item.hour < part.window.end for part in parts for item in part.differences)
+    assert all(part.window.start <= item.slot < part.window.end for part in parts for item in part.differences)
     assert windows.union(window for part in parts for window in part.doubtful) == verdict.doubtful
 
 
 @given(st.sets(st.integers(0, 300)), st.integers(1, 50), st.integers(1, 100), st.text())
 def test_a_sample_is_the_same_for_the_same_text_and_never_empty(
-    known: set[int], hours: int, sample: int, seed: str
+    known: set[int], slots: int, sample: int, seed: str
 ) -> None:
-    stored, within = windows.from_hours(known), Window(20, 280)
-    whole = windows_to_compare(stored, within, hours=hours)
-    assert set(windows.hours_in(windows.clip(stored, within))) <= set(windows.hours_in(whole))
-    assert all(window.hours <= hours and windows.clip(stored, window) for window in whole)
-    drawn = windows_to_compare(stored, within, hours=hours, sample=sample, seed=seed)
-    assert drawn == windows_to_compare(stored, within, hours=hours, sample=sample, seed=seed)
+    stored, within = windows.from_slots(known), Window(20, 280)
+    whole = windows_to_compare(stored, within, slots=slots)
+    assert set(windows.slots_in(windows.clip(stored, within))) <= set(windows.slots_in(whole))
+    assert all(window.slots <= slots and windows.clip(stored, window) for window in whole)
+    drawn = windows_to_compare(stored, within, slots=slots, sample=sample, seed=seed)
+    assert drawn == windows_to_compare(stored, within, slots=slots, sample=sample, seed=seed)
     assert set(drawn) <= set(whole)
     assert len(drawn) == -(-len(whole) * sample // 100)
     assert bool(drawn) == bool(whole)
@@ -103,8 +105,8 @@ def test_a_symbol_is_judged_by_what_differs_still_and_what_was_not_compared() ->
     assert judge_comparison(Comparison(5), missing) is Outcome.PARTIAL
     assert judge_comparison(Comparison(5, left=1), ()) is Outcome.PARTIAL
     assert judge_comparison(Comparison(), missing) is Outcome.FAILED
-    assert explain(Comparison(5), (), reason, repair=True) is None
-    assert explain(Comparison(5), missing, reason, repair=True) == reason
-    both = explain(Comparison(5, left=1, first_left=482_000), missing, reason, repair=False)
+    assert explain(Comparison(5), (), reason, HOUR, repair=True) is None
+    assert explain(Comparison(5), missing, reason, HOUR, repair=True) == reason
+    both = explain(Comparison(5, left=1, first_left=482_000), missing, reason, HOUR, repair=False)
     assert both is not None
-    assert (both.kind, both.message.endswith("; 2 hours were not compared: over")) == ("differs", True)
+    assert (both.kind, both.message.endswith("; 2 candles were not compared: over")) == ("differs", True)

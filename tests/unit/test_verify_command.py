@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from candle_collector.bootstrap import Container
-from candle_collector.domain import windows
 from candle_collector.domain.progress import Revision
 from candle_collector.settings import Settings
 from rich.console import Console
@@ -24,12 +23,13 @@ from cli.difference_tables import changes
 from cli.main import main, parser_for, without_empty
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore
+from tests.hourly import first_hour_of, hourly
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 from tests.unit.test_collect_run import Home, api, do_not_wait, root
 
 __all__ = ["api", "root"]
 
-HOUR = windows.first_hour_of("2025-01-31") + 5
+HOUR = first_hour_of("2025-01-31") + 5
 STORED = synthetic_candle("BTCUSDT", HOUR)
 OFFERED = STORED._replace(close="1", trade_count=9)
 
@@ -47,7 +47,7 @@ def ran(root: Path, *words: str) -> tuple[int, str]:
 
 
 def differing(repaired: int = 0, different: int = 1) -> dict[str, Any]:
-    item = {"hour": "2025-01-31T05:00:00Z", "stored": STORED.line(), "offered": OFFERED.line()}
+    item = {"open_time": "2025-01-31T05:00:00Z", "stored": STORED.line(), "offered": OFFERED.line()}
     return {"compared": 500, "different": different, "repaired": repaired, "differences": [item]}
 
 
@@ -130,9 +130,9 @@ def test_a_difference_is_written_field_by_field() -> None:
 
 def test_replaced_candles_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     candles = FakeCandleStore()
-    candles.store("BTCUSDT", [STORED], (), absent_days=frozenset())
+    candles.store(hourly("BTCUSDT"), [STORED], (), absent_blocks=frozenset())
     at = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
-    candles.revise("BTCUSDT", [Revision(STORED, OFFERED)], run_id=RUN, at=at, fence=lambda: None)
+    candles.revise(hourly("BTCUSDT"), [Revision(STORED, OFFERED)], run_id=RUN, at=at, fence=lambda: None)
     stack = SimpleNamespace(tables=lambda: Container(Settings({}), candles=candles))
     monkeypatch.setattr(revisions, "archive_of", lambda _: stack)
     monkeypatch.setenv("COLUMNS", "160")

@@ -6,32 +6,34 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run, retry_run
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
-from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Failure, Outcome, Run
+from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import ExchangeUnavailableError, InvalidRequestError, NothingToRetryError
 from candle_collector.ports import FetchedCandles, Revised
 
 from tests.fakes.exchange import Asked, FakeExchange, listing, synthetic_candle
 from tests.fakes.world import Crash, World
+from tests.hourly import first_hour_of, hourly
 from tests.unit.json_answers import as_json
 
 SYMBOL = "BTCUSDT"
-START = windows.first_hour_of("2025-01-01")
+START = first_hour_of("2025-01-01")
 END = START + 500
-NOW = windows.first_hour_of("2025-06-01") + 12
+NOW = first_hour_of("2025-06-01") + 12
 OUTAGE = frozenset({START + 120, START + 121})
 
 
-def collected(printed: Iterable[int] = range(START - 50, NOW + 1), **changes: object) -> World:
+def collected(printed: Iterable[int] = range(START - 50, NOW + 1), **changes: Any) -> World:
     """Return a world whose range is stored, and whose requests so far are forgotten."""
     system = World({SYMBOL: frozenset(printed) - OUTAGE}, **changes)
     system.defaults = replace(system.defaults, batch_size=100)
@@ -48,7 +50,7 @@ def wrong(hour: int, symbol: str = SYMBOL) -> Candle:
 def corrupt(system: World, *hours: int) -> list[Difference]:
     """Store other candles, and return what is then to be found."""
     for hour in hours:
-        system.candles.lines[SYMBOL, hour] = wrong(hour).line()
+        system.candles.lines[hourly(SYMBOL), hour] = wrong(hour).line()
     return [Difference(hour, wrong(hour).line(), synthetic_candle(SYMBOL, hour).line()) for hour in hours]
 
 
@@ -71,20 +73,20 @@ def answers_once(system: World, otherwise: Mapping[int, FetchedCandles]) -> None
 
 def answer(hours: Iterable[int], candle: object = None) -> FetchedCandles:
     candles = tuple(synthetic_candle(SYMBOL, hour) if candle is None else candle(hour) for hour in hours)  # type: ignore[operator] # a function
-    return FetchedCandles(candles, tuple(item.hour for item in candles), NOW)
+    return FetchedCandles(candles, tuple(item.slot for item in candles), NOW)
 
 
 def test_what_is_stored_as_the_exchange_has_it_is_compared_window_by_window_and_nothing_is_written() -> None:
     system = collected()
     before, writes = dict(system.candles.lines), list(system.candles.writes)
-    series = system.series.get(SYMBOL)
+    series = system.series.get(hourly(SYMBOL))
     run = system.collect("verify")
     record = system.record(run)
     assert (record.outcome, record.failure, record.records, record.missing) == (Outcome.COMPLETE, None, 0, ())
     assert found(system, run) == Comparison(compared=498)
     assert system.exchange.requested == [Asked(SYMBOL, START + step, 100) for step in range(0, 500, 100)]
     assert (system.candles.lines, system.candles.writes) == (before, writes)
-    assert system.series.get(SYMBOL).revision == series.revision
+    assert system.series.get(hourly(SYMBOL)).revision == series.revision
     assert (record.requests, record.first, record.last) == (5, START, END - 1)
 
 
@@ -97,7 +99,7 @@ def test_what_differs_is_named_once_it_was_heard_twice_and_stays_without_repair(
     assert record.outcome is Outcome.PARTIAL
     assert record.failure == Failure(
         "differs",
-        "2 of 498 compared candles differ from the exchange's, the first at 2025-01-01T05; "
+        "2 of 498 compared candles differ from the exchange's, the first at 2025-01-01T05:00; "
         "verify with repair replaces them",
     )
     comparison = found(system, run)
@@ -105,7 +107,7 @@ def test_what_differs_is_named_once_it_was_heard_twice_and_stays_without_repair(
     assert list(comparison.differences) == expected
     assert system.candles.lines == before
     assert len(system.exchange.requested) == 7
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
 
 
 def test_repair_replaces_and_keeps_both_values_the_time_and_the_run() -> None:
@@ -118,19 +120,21 @@ def test_repair_replaces_and_keeps_both_values_the_time_and_the_run() -> None:
     assert run.counts["records"] == 3
     assert found(system, run) == Comparison(498, replaced=3, differences=tuple(expected))
     system.assert_exact()
-    kept = system.candles.revised(SYMBOL)
+    kept = system.candles.revised(hourly(SYMBOL))
     assert kept == [
-        Revised(Revision(wrong(item.hour), synthetic_candle(SYMBOL, item.hour)), run.run_id, system.clock.now())
+        Revised(Revision(wrong(item.slot), synthetic_candle(SYMBOL, item.slot)), run.run_id, system.clock.now())
         for item in expected
     ]
     again = system.collect("verify", repair=True)
     assert found(system, again) == Comparison(498)
-    assert system.candles.revised(SYMBOL) == kept
+    assert system.candles.revised(hourly(SYMBOL)) == kept
 
 
 def test_a_candle_with_fewer_trades_is_taken_too() -> None:
     system = collected()
-    system.candles.lines[SYMBOL, START + 5] = synthetic_candle(SYMBOL, START + 5)._replace(trade_count=900).line()
+    system.candles.lines[hourly(SYMBOL), START + 5] = (
+        synthetic_candle(SYMBOL, START + 5)._replace(trade_count=900).line()
+    )
     assert system.record(system.collect("verify", repair=True)).records == 1
     system.assert_exact()
 
@@ -138,15 +142,15 @@ def test_a_candle_with_fewer_trades_is_taken_too() -> None:
 def test_what_the_exchange_alone_has_is_added_also_where_it_was_called_never_printed() -> None:
     system = collected()
     system.exchange.print_also(SYMBOL, OUTAGE)
-    system.candles.remove(SYMBOL, (Window(START + 300, START + 303),))
+    system.candles.remove(hourly(SYMBOL), (Window(START + 300, START + 303),))
     expected = [START + 120, START + 121, START + 300, START + 301, START + 302]
-    assert [item.hour for item in found(system, system.collect("verify")).differences] == expected
+    assert [item.slot for item in found(system, system.collect("verify")).differences] == expected
     run = system.collect("verify", repair=True)
     comparison = found(system, run)
     assert (comparison.compared, comparison.added, comparison.replaced, comparison.left) == (500, 5, 0, 0)
     assert {item.stored for item in comparison.differences} == {""}
-    assert system.candles.hours(SYMBOL) == (Window(START, END),)
-    assert system.series.get(SYMBOL).years == {2025: 500}
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START, END),)
+    assert system.series.get(hourly(SYMBOL)).years == {2025: 500}
     system.assert_exact()
 
 
@@ -162,17 +166,17 @@ def test_a_candle_that_the_exchange_does_not_have_is_named_and_stays() -> None:
     assert "never deleted" in record.failure.message
     assert {item.offered for item in found(system, run).differences} == {""}
     assert system.candles.lines == before
-    assert system.series.get(SYMBOL).denied == (Window(START + 7, START + 9), Window(START + 200, START + 201))
+    assert system.series.get(hourly(SYMBOL)).denied == (Window(START + 7, START + 9), Window(START + 200, START + 201))
     system.exchange.print_also(SYMBOL, {START + 7, START + 8, START + 200})
     system.collect("verify", repair=True)
-    assert system.series.get(SYMBOL).denied == ()
+    assert system.series.get(hourly(SYMBOL)).denied == ()
 
 
 def test_candles_that_the_exchange_does_not_have_keep_nothing_from_being_collected() -> None:
     system = collected()
     system.exchange.printed[SYMBOL] -= {END - 3, END - 2}
-    system.candles.remove(SYMBOL, (Window(END - 1, END),))
-    system.series.overwrite(replace(system.series.get(SYMBOL), last=END - 2))
+    system.candles.remove(hourly(SYMBOL), (Window(END - 1, END),))
+    system.series.overwrite(replace(system.series.get(hourly(SYMBOL)), last=END - 2))
     refused = system.record(system.collect(start=START, end=END + 5))
     assert refused.failure is not None
     assert refused.failure.kind == "differs"
@@ -186,12 +190,12 @@ def test_a_symbol_that_two_runs_heard_nothing_of_is_stored_when_it_has_candles_a
     for _ in range(2):
         system.collect(start=START + 100, end=END, symbols=(SYMBOL,))
         system.clock.advance(3600)
-    assert system.series.get(SYMBOL).absent is not None
+    assert system.series.get(hourly(SYMBOL)).absent is not None
     system.exchange.print_also(SYMBOL, range(START + 150, START + 300))
     for _ in range(2):
         system.collect(start=START, end=END, symbols=(SYMBOL,))
         system.clock.advance(3600)
-    assert system.candles.hours(SYMBOL) == (Window(START + 150, START + 300),)
+    assert system.candles.slots(hourly(SYMBOL)) == (Window(START + 150, START + 300),)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +221,7 @@ def test_only_what_both_answers_say_alike_is_a_difference() -> None:
     corrupt(system, START + 5)
     answers_once(system, {0: answer(range(START, START + 100), lambda hour: wrong(hour, "OTHERUSDT"))})
     run = system.collect("verify", repair=True)
-    assert system.candles.revised(SYMBOL) == []
+    assert system.candles.revised(hourly(SYMBOL)) == []
     record = system.record(run)
     assert (record.outcome, record.missing) == (Outcome.PARTIAL, (Window(START + 5, START + 6),))
     assert record.failure is not None
@@ -249,7 +253,7 @@ def test_an_exchange_that_never_answers_leaves_a_failure_with_its_reason() -> No
 
     system.exchange.before = fail
     record = system.record(system.collect("verify"))
-    assert (record.outcome, record.missing_hours) == (Outcome.FAILED, 500)
+    assert (record.outcome, record.missing_slots) == (Outcome.FAILED, 500)
     assert record.failure is not None
     assert record.failure.kind == "unavailable"
 
@@ -265,7 +269,7 @@ def test_a_window_that_differs_for_the_most_part_is_repaired_with_a_warning(capl
 
 
 def test_the_range_and_what_is_not_stored_are_not_asked_for() -> None:
-    system = collected(batch_size=100) if False else collected()
+    system = collected()
     system.collect(start=NOW - 100, end=NOW)
     system.exchange.requested.clear()
     run = system.collect("verify", start=START + 40, end=NOW - 60)
@@ -275,7 +279,7 @@ def test_the_range_and_what_is_not_stored_are_not_asked_for() -> None:
     assert min(asked_for) == START + 40
     comparison = found(system, run)
     assert comparison.compared - comparison.left == 500 - 40 - 2 + 40
-    assert comparison.differences[0].hour == END, "what is missing in a window that is asked for differs too"
+    assert comparison.differences[0].slot == END, "what is missing in a window that is asked for differs too"
 
 
 def test_symbols_without_a_stored_candle_in_the_range_are_skipped() -> None:
@@ -293,14 +297,14 @@ def test_all_that_is_stored_is_verified_whatever_the_exchange_lists() -> None:
     system.clock.advance(61)  # by then nobody takes the listings of before for new
     volumes = system.exchange.volumes_asked
     run = system.collect("verify")
-    assert [(item.symbol, item.trading) for item in run.symbols] == [
-        ("AUSDT", True),
-        ("BUSDT", False),
-        ("CUSDT", False),
+    assert [(item.series, item.trading) for item in run.series] == [
+        (hourly("AUSDT"), True),
+        (hourly("BUSDT"), False),
+        (hourly("CUSDT"), False),
     ]
     assert {item.outcome for item in system.runs.symbols(run.run_id)} == {Outcome.COMPLETE}
     assert system.exchange.volumes_asked == volumes
-    assert [item.symbol for item in system.collect("verify", symbols=("CUSDT",)).symbols] == ["CUSDT"]
+    assert system.collect("verify", symbols=("CUSDT",)).symbols == ("CUSDT",)
     with pytest.raises(InvalidRequestError, match="symbols: nothing is stored of EUSDT"):
         system.start("verify", symbols=("CUSDT", "DUSDT", "EUSDT"))
 
@@ -331,11 +335,11 @@ def test_a_sample_takes_some_of_the_windows_and_at_least_one() -> None:
 def test_a_plan_says_what_a_verification_asks_for() -> None:
     system = collected()
     plan = as_json(plan_run(RunRequest("verify"), system.defaults, system.run_ports(), system.candles))
-    assert (plan["missing_hours"], plan["requests"], plan["weight"]) == (0, 5, 5 * 2 + 20)
+    assert (plan["missing_candles"], plan["requests"], plan["weight"]) == (0, 5, 5 * 2 + 20)
     assert plan["symbols"][0]["windows"][0] == {
         "start": "2025-01-01T00:00:00Z",
         "end": "2025-01-05T04:00:00Z",
-        "hours": 100,
+        "candles": 100,
     }
     assert system.exchange.requested == []
 
@@ -349,7 +353,7 @@ def test_a_turn_whose_time_is_over_goes_on_where_it_was() -> None:
     record = system.record(run)
     assert record.turn > 1
     assert found(system, run) == Comparison(498, replaced=3, differences=tuple(expected))
-    assert system.series.get(SYMBOL).denied == ()
+    assert system.series.get(hourly(SYMBOL)).denied == ()
 
 
 def test_a_window_in_which_much_differs_is_repaired_in_parts_as_time_allows() -> None:
@@ -393,8 +397,8 @@ def test_a_worker_that_dies_at_any_step_changes_nothing_in_the_end(moment: int, 
 
     def ended(system: World, run: Run) -> tuple[object, ...]:
         record = system.record(run)
-        revised = [(item.revision, item.run_id == run.run_id) for item in system.candles.revised(SYMBOL)]
-        series = system.series.get(SYMBOL)
+        revised = [(item.revision, item.run_id == run.run_id) for item in system.candles.revised(hourly(SYMBOL))]
+        series = system.series.get(hourly(SYMBOL))
         return (
             dict(system.candles.lines),
             revised,
@@ -431,7 +435,11 @@ def test_two_runs_after_each_other_count_their_own() -> None:
     system.clock.advance(1)
     second = system.collect("verify", repair=True)
     assert (found(system, first).replaced, found(system, second).replaced) == (1, 2)
-    assert [item.run_id for item in system.candles.revised(SYMBOL)] == [first.run_id, second.run_id, second.run_id]
+    assert [item.run_id for item in system.candles.revised(hourly(SYMBOL))] == [
+        first.run_id,
+        second.run_id,
+        second.run_id,
+    ]
 
 
 def test_a_worker_that_was_held_up_replaces_nothing() -> None:
@@ -440,13 +448,13 @@ def test_a_worker_that_was_held_up_replaces_nothing() -> None:
     run = system.start("verify", repair=True)
     revised, fenced = system.candles.revised, system.candles.revise
 
-    def late(symbol: str, revisions: list[Revision], **options: object) -> None:
+    def late(series: Series, revisions: list[Revision], **options: object) -> None:
         system.clock.advance(200)  # longer than its claim
-        fenced(symbol, revisions, **options)  # type: ignore[arg-type] # passed through
+        fenced(series, revisions, **options)  # type: ignore[arg-type] # passed through
 
     system.candles.revise = late  # type: ignore[assignment, method-assign] # the same with a delay
     system.deliver()
-    assert revised(SYMBOL) == []
+    assert revised(hourly(SYMBOL)) == []
     system.candles.revise = fenced  # type: ignore[method-assign] # as it was
     system.settle()
     assert found(system, run).repaired == 1
@@ -466,7 +474,7 @@ def test_a_cancelled_verification_is_judged_by_what_it_has_compared() -> None:
     assert record.missing == (Window(START + 200, END),)
     assert record.failure is not None
     assert record.failure.kind == "differs"
-    assert "300 hours were not compared: the run was cancelled" in record.failure.message
+    assert "300 candles were not compared: the run was cancelled" in record.failure.message
 
 
 def test_a_verification_past_its_deadline_says_so_and_one_that_never_began_failed() -> None:
@@ -491,11 +499,11 @@ def test_a_retry_verifies_what_was_left_with_the_same_settings() -> None:
     system.exchange.listings = (listing("ETHUSDT"),)
     run = system.collect("verify", start=START + 2, end=END - 2)
     again = retry_run(run.run_id, system.defaults, system.run_ports())
-    assert (again.mode, again.repair, again.sample, [item.symbol for item in again.symbols]) == (
+    assert (again.mode, again.repair, again.sample, again.symbols) == (
         "verify",
         False,
         100,
-        [SYMBOL],
+        (SYMBOL,),
     )
     system.settle()
     assert system.record(again).range == Window(START + 2, END - 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from candle_collector.domain.windows import Window, Windows, from_hours
+from candle_collector.domain.windows import Window, Windows, from_slots
 from hypothesis import strategies as st
 
 HOURS = st.integers(0, 60)
@@ -22,4 +22,4 @@ def hours(windows: Iterable[Window]) -> set[int]:
 
 def ordered(hour_set: Iterable[int]) -> Windows:
     """Return the windows of a set of hours."""
-    return from_hours(hour_set)
+    return from_slots(hour_set)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
+from candle_collector.domain.aggregate import INTERVALS
 from candle_collector.domain.health import State
 from candle_collector.domain.ids import RUN_ID_PATTERN
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.run import Failure, Mode
 
 
@@ -41,6 +43,9 @@ Date = Annotated[str, Schema(pattern=DATE_PATTERN, examples=["2025-01-31", "2025
 RunId = Annotated[str, Schema(pattern=RUN_ID_PATTERN, examples=["01KBSM0000ABCDEFGHJKMNPQRS"])]
 # Binance lists names that are not ASCII; no short pattern says which letters those may hold.
 Symbol = Annotated[str, Schema(minLength=1, maxLength=50, examples=["BTCUSDT"])]
+IntervalName = Annotated[str, Schema(enum=[str(interval) for interval in Interval], examples=["1h"])]
+ReadIntervalName = Annotated[str, Schema(enum=list(INTERVALS), examples=["4h"])]
+SeriesName = Annotated[str, Schema(minLength=1, maxLength=80, examples=["binance:BTCUSDT#1h"])]
 Count = Annotated[int, Schema(minimum=0)]
 Positive = Annotated[int, Schema(minimum=1)]
 Seconds = Annotated[float, Schema(minimum=0)]
@@ -79,11 +84,11 @@ def text_bytes(text: str | None) -> int:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of hours; `end` is not part of it."""
+    """A window of candles, by their open times; `end` is not part of it."""
 
     start: Moment
     end: Moment
-    hours: Positive
+    candles: Positive
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ class Started:
     start_date: Date
     end_date: Date
     total_cryptos: Positive
+    intervals: Sequence[IntervalName]
     status_endpoint: str
     status_url: str
     estimated_minutes: Seconds
@@ -105,10 +111,11 @@ class Started:
 
 @dataclass(frozen=True)
 class PlannedSymbol:
-    """What a run would ask for of one symbol; at most 100 windows are listed, fewer in an answer of too many bytes."""
+    """What a run would ask for of one series; at most 100 windows are listed, fewer in an answer of too many bytes."""
 
     symbol: Symbol
-    missing_hours: Count
+    interval: IntervalName
+    missing_candles: Count
     windows: Annotated[Sequence[Window], Schema(maxItems=100)]
     requests: Count
 
@@ -124,7 +131,7 @@ class Plan:
     note: str | None
     total_cryptos: Positive
     symbols: Sequence[PlannedSymbol]
-    missing_hours: Count
+    missing_candles: Count
     requests: Count
     weight: Count
     estimated_minutes: Seconds
@@ -135,7 +142,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many symbols of a run have ended in which way."""
+    """How many cryptos of a run have ended in which way: each by what its series came to together."""
 
     complete: Count
     partial: Count
@@ -156,31 +163,32 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Difference:
-    """An hour whose stored candle is not the exchange's: both as lines of fields, null where there is no candle."""
+    """A candle that is stored otherwise than at the exchange: both as lines of fields, null where one is lacking."""
 
-    hour: Moment
+    open_time: Moment
     stored: str | None
     offered: str | None
 
 
 @dataclass(frozen=True)
 class SymbolResult:
-    """What became of one symbol; `missing` lists at most 100 windows, `missing_hours` counts all.
+    """What became of one series; `missing` lists at most 100 windows, `missing_candles` counts all.
 
-    `wanted_hours` is how many of its hours were not stored when the run came to it; null before that.
+    `wanted_candles` is how many of its candles were not stored when the run came to it; null before that.
 
-    The last four are of a verification, null in other runs: how many hours were compared, differed, and were repaired,
-    and the first 20 that differed. In an answer of too many symbols for its 6 MB, each lists fewer windows and hours.
+    The last four are of a verification, null in other runs: how many candles were compared, differed, and were
+    repaired, and the first 20 that differed. In an answer of too many series for its 6 MB, each lists fewer of them.
     """
 
     symbol: Symbol
+    interval: IntervalName
     status: OutcomeName
-    wanted_hours: Count | None
+    wanted_candles: Count | None
     records: Count
     requests: Count
     retries: Count
     missing: Annotated[Sequence[Window], Schema(maxItems=100)]
-    missing_hours: Count
+    missing_candles: Count
     error: Failure | None
     first: Moment | None
     last: Moment | None
@@ -202,7 +210,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Results(Outcomes):
-    """What a run has done so far, or in all."""
+    """What a run has done so far, or in all: totals by crypto, details by series."""
 
     run_id: RunId
     mode: Mode
@@ -307,10 +315,12 @@ class MissingWindow(Window):
 class SymbolCoverage:
     """How complete one series is between `start` and `end`, which is not part of it.
 
-    The windows of a series that has too many for an answer of 6 MB are the first; the hours count all.
+    The windows of a series that has too many for an answer of 6 MB are the first; the counts are of all.
     """
 
     symbol: Symbol
+    interval: ReadIntervalName
+    is_kept: Annotated[bool, Schema(description="Whether the deployment still collects the interval.")]
     listing: Listing
     first: Moment | None
     last: Moment | None
@@ -320,13 +330,13 @@ class SymbolCoverage:
     end: Moment | None
     expected: Count
     stored: Count
-    never_printed_hours: Count
+    never_printed_candles: Count
     never_printed: Sequence[Window]
-    missing_hours: Count
+    missing_candles: Count
     missing: Sequence[MissingWindow]
     rejected: Annotated[
         Sequence[MissingWindow],
-        Schema(description="Hours whose row at the exchange was wrong each time; a recheck asks for them again."),
+        Schema(description="Candles whose row at the exchange was wrong each time; a recheck asks for them again."),
     ]
     percent: Percent | None
     record_repaired: Annotated[
@@ -336,15 +346,15 @@ class SymbolCoverage:
 
 @dataclass(frozen=True)
 class Coverage:
-    """A page of all series by symbol; `next` goes into `after` for the page after it."""
+    """A page of all series by symbol and interval; `next` goes into `after` for the page after it."""
 
     symbols: Sequence[SymbolCoverage]
-    next: Symbol | None
+    next: SeriesName | None
 
 
 @dataclass(frozen=True)
 class MonthCoverage:
-    """The hours of a UTC month: the last four make up those that are expected."""
+    """The candles of a UTC month: the last four make up those that are expected."""
 
     month: Month
     expected: Count
@@ -356,9 +366,11 @@ class MonthCoverage:
 
 @dataclass(frozen=True)
 class SeriesByMonth:
-    """How complete one series is, in hours, in all and by month; `end` is not part of it."""
+    """How complete one series is, in candles, in all and by month; `end` is not part of it."""
 
     symbol: Symbol
+    interval: IntervalName
+    is_kept: bool
     start: Moment | None
     end: Moment | None
     last: Moment | None
@@ -373,10 +385,10 @@ class SeriesByMonth:
 
 @dataclass(frozen=True)
 class CoverageByMonth:
-    """A page of all series by symbol; `next` goes into `after` for the page after it."""
+    """A page of all series by symbol and interval; `next` goes into `after` for the page after it."""
 
     series: Sequence[SeriesByMonth]
-    next: Symbol | None
+    next: SeriesName | None
 
 
 @dataclass(frozen=True)
@@ -397,6 +409,7 @@ class StoreInfo:
     """What is stored; `lag_hours` is the number of hours between the newest candle and the last one that has closed."""
 
     symbols: Count
+    series: Count
     candles: Count
     first_candle: Moment | None
     latest_candle: Moment | None
@@ -432,6 +445,7 @@ class SettingsInForce:
     exchange_base_url: str
     exchange_weight_share_percent: int
     top_n_cryptos: int
+    intervals: Sequence[IntervalName]
     quote_assets: Sequence[str]
     collection_start_date: Date
     collection_schedule: str
@@ -470,6 +484,6 @@ class SystemInfo:
     settings: SettingsInForce
 
 
-def window(of: windows.Window) -> Window:
+def window(of: windows.Window, interval: Interval) -> Window:
     """Return a window as the API reports it."""
-    return Window(dates.format_hour(of.start), dates.format_hour(of.end), of.hours)
+    return Window(interval.format(of.start), interval.format(of.end), of.slots)

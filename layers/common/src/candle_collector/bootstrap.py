@@ -246,6 +246,7 @@ class Container:
 
         return RunDefaults(
             top_n=self.settings.top_n,
+            intervals=self.settings.intervals,
             quote_assets=self.settings.quote_assets,
             collection_start=self.settings.collection_start,
             batch_size=self.settings.batch_size_hours,

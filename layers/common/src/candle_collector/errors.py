@@ -32,6 +32,10 @@ class RequestTooLargeError(InvalidRequestError):
     """The body of a request is larger than the API takes."""
 
 
+class IntervalNotServedError(CollectorError):
+    """Candles of an interval cannot be made of what is stored; the message names the nearest that can."""
+
+
 class NotFoundError(RefusedError):
     """There is no such run, symbol or day."""
 

@@ -17,6 +17,7 @@ from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
 from candle_collector.domain.run import Failure, Run, SymbolRecord
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranking
 from candle_collector.domain.weight_limit import WeightLimit
@@ -38,22 +39,22 @@ class FetchedCandles:
     Attributes
     ----------
     candles
-        The closed ones, by hour, ascending.
-    hours
-        The hours of all rows, the running one included.
+        The closed ones, by slot, ascending.
+    slots
+        The slots of all rows, the running one included.
     closed_end
-        The hour after the last one that had closed by both clocks, less the margin.
+        The slot after the last one that had closed by both clocks, less the margin.
     retries
         How many attempts failed before this answer.
     used_weight
         The weight that the exchange counts for this address in this minute; None where it did not say.
     rejected
-        The closed hours whose row is wrong each time it is asked for, and what is wrong with it. They are among
-        `hours`: the exchange has a row there.
+        The closed slots whose row is wrong each time it is asked for, and what is wrong with it. They are among
+        `slots`: the exchange has a row there.
     """
 
     candles: tuple[Candle, ...]
-    hours: tuple[int, ...]
+    slots: tuple[int, ...]
     closed_end: int
     retries: int = 0
     used_weight: int | None = None
@@ -133,9 +134,9 @@ class Exchange(Protocol):
         """How far the exchange's clock is ahead of ours, by its last answer of any kind; None before the first."""
 
     def fetch_candles(
-        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+        self, series: Series, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
     ) -> FetchedCandles:
-        """Ask for the oldest `limit` candles from the hour `start` on.
+        """Ask for the oldest `limit` candles from the slot `start` on.
 
         Parameters
         ----------
@@ -153,12 +154,12 @@ class Exchange(Protocol):
 
 
 @dataclass(frozen=True)
-class StoredDays:
-    """What is stored of a series in some whole days: hours by window, and which days have an item at all."""
+class StoredBlocks:
+    """What is stored of a series in some whole blocks: slots by window, and which blocks have an item at all."""
 
     stored: Windows
     never_printed: Windows
-    days: frozenset[str]
+    blocks: frozenset[int]
 
 
 class Revised(NamedTuple):
@@ -170,61 +171,61 @@ class Revised(NamedTuple):
 
 
 class CandleStore(Protocol):
-    """Where candles are kept: one item for each series and UTC day."""
+    """Where candles are kept."""
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:
-        """Read which hours of the days that `within` touches are stored or never printed."""
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:
+        """Read which slots of the blocks that `within` touches are stored or never printed."""
 
     def store(
         self,
-        symbol: str,
+        series: Series,
         candles: Sequence[Candle],
         never_printed: Windows,
         *,
-        absent_days: frozenset[str],
+        absent_blocks: frozenset[int],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
         """Write candles and proofs; what is stored already stays as it is.
 
         Parameters
         ----------
-        absent_days
-            Days known to have no item: those whose 24 hours are all in `candles` are written in batches.
+        absent_blocks
+            Blocks known to have no item: those whose slots are all in `candles` are written in batches.
         fence
             Called immediately before each write; it raises where the caller has lost the right to it meanwhile.
         """
 
     def revise(
-        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+        self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:
         """Replace stored candles that are still as a run read them, and keep both values; each in one step.
 
         A candle that is not as it was read stays. Repeating it changes nothing.
         """
 
-    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
-        """Return what was replaced of a series, or of some hours of it, by hour and time."""
+    def revised(self, series: Series, within: Window | None = None) -> list[Revised]:
+        """Return what was replaced of a series, or of some slots of it, by slot and time."""
 
-    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+    def candles(self, series: Series, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return up to `limit` stored candles of `within`, ascending: the oldest, or the newest."""
 
-    def columns(self, symbol: str, within: Window) -> CandleColumns:
+    def columns(self, series: Series, within: Window) -> CandleColumns:
         """Return all stored candles of `within` as columns: the same candles as `candles` returns, and faster."""
 
-    def first_hour(self, symbol: str) -> int | None:
-        """Return the hour of the first stored candle by one query, as of now; None where no candle is stored."""
+    def first_slot(self, series: Series) -> int | None:
+        """Return the slot of the first stored candle by one query, as of now; None where no candle is stored."""
 
-    def last_hour(self, symbol: str) -> int | None:
-        """Return the hour of the last stored candle by one query, as of now; None where no candle is stored."""
+    def last_slot(self, series: Series) -> int | None:
+        """Return the slot of the last stored candle by one query, as of now; None where no candle is stored."""
 
 
 class SeriesStore(Protocol):
     """What is kept of each series beside its candles: first, last and counts are hints, what is stored rules."""
 
-    def get(self, symbol: str) -> Series:
-        """Return the record of `symbol`, an empty one where it does not exist."""
+    def get(self, series: Series) -> SeriesRecord:
+        """Return the record of a series, an empty one where it does not exist."""
 
-    def put(self, series: Series) -> Series:
+    def put(self, record: SeriesRecord) -> SeriesRecord:
         """Write the record whole, if it is still as it was read, and return it under its new revision.
 
         Raises
@@ -233,8 +234,8 @@ class SeriesStore(Protocol):
             Somebody else has written it since.
         """
 
-    def all(self) -> Iterator[Series]:
-        """Yield every record, by symbol."""
+    def all(self) -> Iterator[SeriesRecord]:
+        """Yield every record, by symbol and interval."""
 
 
 class LeaseStore(Protocol):
@@ -283,10 +284,10 @@ class RunStore(Protocol):
         """Return the ids of the runs that have not ended, or whose end was not reported yet."""
 
     def symbols(self, run_id: str) -> list[SymbolRecord]:
-        """Return the records of all symbols of a run, by symbol."""
+        """Return the records of all series of a run, by symbol and interval."""
 
-    def symbol(self, run_id: str, symbol: str) -> SymbolRecord | None:
-        """Return the record of one symbol of a run."""
+    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
+        """Return the record of one series of a run."""
 
     def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
         """Write a record, if its revision is the newest, and return it under its new one.
@@ -294,11 +295,11 @@ class RunStore(Protocol):
         `stopping` is not written: the record that is returned says what has been set meanwhile.
         """
 
-    def stop_symbol(self, run_id: str, symbol: str) -> None:
-        """Ask the worker that holds a symbol to stop; its revision stays."""
+    def stop_symbol(self, run_id: str, series: Series) -> None:
+        """Ask the worker that holds a series to stop; its revision stays."""
 
-    def leave(self, run_id: str, *symbols: str) -> Run:
-        """Take ended symbols out of the run's open ones in one step, and return the run."""
+    def leave(self, run_id: str, *series: Series) -> Run:
+        """Take ended series out of the run's open ones in one step, and return the run."""
 
     def stop(self, run_id: str, reason: str) -> Run:
         """Write down why an open run is stopped, where no reason is written yet, and return the run."""
@@ -565,7 +566,7 @@ class EventBus(Protocol):
     """Whoever subscribed to what happens here."""
 
     def collection_ended(self, run: Run, counts: Mapping[str, int], latest: int | None) -> None:
-        """Report that a run has ended, and the hour of the latest stored candle.
+        """Report that a run has ended, and when the latest stored candle opened, in ms since 1970 UTC.
 
         Raises
         ------
@@ -604,8 +605,8 @@ class Metrics(Protocol):
     def symbol_ended(self, record: SymbolRecord) -> None:
         """Report the outcome of a run's symbol."""
 
-    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_hours: int) -> None:
-        """Report a run's outcomes by their number, and the hours that its symbols lack."""
+    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_slots: int) -> None:
+        """Report a run's outcomes by their number, and the candles that its series lack."""
 
     def archive_stands(self, figures: ArchiveFigures) -> None:
         """Report how the archive stands now; each report stands for itself."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, Self, TypeVar, overload
 
-from candle_collector.domain import windows
+from candle_collector.domain import dates
+from candle_collector.domain.interval import Interval, interval_named
 from candle_collector.domain.notify_addresses import MailAddress, WebhookAddress, mail_address, webhook_address
 from candle_collector.domain.pegged_assets import PEGGED_ASSETS
 from candle_collector.domain.schedule import EXPRESSION
@@ -152,8 +152,8 @@ def _name(name: str) -> Setting[str]:
     return Setting(name, str, "the name or the address of a resource of the stack", pattern=".+")
 
 
-def _first_hour(day: str) -> int:
-    return windows.hour_of(datetime.fromisoformat(day).replace(tzinfo=UTC))
+def _intervals(names: str) -> tuple[Interval, ...]:
+    return tuple(sorted({interval_named(name) for name in names.split(",")}))
 
 
 def _separated(assets: str) -> frozenset[str]:
@@ -176,6 +176,9 @@ def _secret(name: str, value: str, file: str) -> str:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise SettingError(f"{name}_FILE names {file}, which cannot be read: {type(error).__name__}") from None
+
+
+_LIST_OF_INTERVALS = "^({0})(,({0}))*$".format("|".join(map(str, Interval)))
 
 
 class Settings:
@@ -206,6 +209,13 @@ class Settings:
 
     # What is collected
     top_n = _number("TOP_N_CRYPTOS", 1, 500, default=100)
+    intervals = Setting(
+        "INTERVALS",
+        _intervals,
+        f"intervals separated by commas without spaces, of {', '.join(map(str, Interval))}",
+        "1h",
+        pattern=_LIST_OF_INTERVALS,
+    )
     # The top N are ranked in each of them.
     quote_assets = Setting(
         "QUOTE_ASSETS",
@@ -222,10 +232,10 @@ class Settings:
         pattern=r"^[^,\s]{1,20}(,[^,\s]{1,20})*$",
     )
     keep_stored_symbols = _flag("KEEP_STORED_SYMBOLS")
-    # The hour from which candles are collected where a request names no start; 2017 is when Binance began.
+    # The day from which candles are collected where a request names no start; 2017 is when Binance began.
     collection_start = Setting(
         "COLLECTION_START_DATE",
-        _first_hour,
+        dates.start_of,
         "a day of the calendar such as 2025-01-01, in 2017 or later",
         "2025-01-01",
         # The calendar's days: four divides every leap year from 2017 to 2099.

@@ -35,15 +35,15 @@ class EmfMetrics:
             run_id=record.run_id,
             symbol=record.symbol,
             outcome=record.outcome,
-            missing_hours=record.missing_hours,
+            missing_candles=record.missing_slots,
             reason=record.failure.message if record.failure else None,
         )
 
-    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_hours: int) -> None:
+    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_slots: int) -> None:
         """Print how a run ended."""
         _print(
             _Metric("RunDegraded", MetricUnit.Percent, degraded_percent(counts)),
-            _Metric("MissingHours", MetricUnit.Count, missing_hours),
+            _Metric("MissingCandles", MetricUnit.Count, missing_slots),
             run_id=run_id,
         )
 

@@ -15,7 +15,7 @@ def describe_end(run: Run, counts: Mapping[str, int], latest: int | None, *, sta
     Parameters
     ----------
     latest
-        The hour of the newest stored candle.
+        When the newest stored candle opened, in ms since 1970 UTC.
     """
     return {
         "run_id": run.run_id,
@@ -24,5 +24,5 @@ def describe_end(run: Run, counts: Mapping[str, int], latest: int | None, *, sta
         "outcome": run_outcome(counts),
         "summary": describe_counts(counts),
         "counts": dict(counts),
-        "latest_candle": None if latest is None else dates.format_hour(latest),
+        "latest_candle": None if latest is None else dates.format_ms(latest),
     }

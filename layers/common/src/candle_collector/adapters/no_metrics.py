@@ -14,7 +14,7 @@ class NoMetrics:
     def symbol_ended(self, record: SymbolRecord) -> None:
         """Leave it to the record."""
 
-    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_hours: int) -> None:
+    def run_ended(self, run_id: str, counts: Mapping[str, int], missing_slots: int) -> None:
         """Leave it to the record."""
 
     def archive_stands(self, figures: ArchiveFigures) -> None:

@@ -15,7 +15,7 @@ from candle_collector.api.binance_parameters import (
     optional,
     refuse_unknown,
 )
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.universe import Listing
 
 _INFO_PARAMETERS = frozenset({"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus", "api_key"})
@@ -58,7 +58,7 @@ a5e0bc3 of 2026-07-21), with what stands for those that the exchange did not sen
 
 def exchange_info(
     parameters: Mapping[str, str],
-    series: Iterable[Series],
+    records: Iterable[SeriesRecord],
     listings: Mapping[str, Listing],
     *,
     server_time: int,
@@ -88,13 +88,13 @@ def exchange_info(
     status = optional(parameters, "symbolStatus")
     if status is not None and status not in _STATUSES:
         raise invalid("symbolStatus")
-    stored = [item for item in series if item.last is not None]
+    stored = _one_a_symbol(item for item in records if item.last is not None)
     if wanted is not None:
-        _refuse_unlisted(wanted, {item.symbol for item in stored}, listings)
+        _refuse_unlisted(wanted, stored.keys(), listings)
     with_sets = _flag(parameters, "showPermissionSets")
     symbols = [
         _symbol(item, listings[item.symbol], with_sets=with_sets)
-        for item in stored
+        for item in stored.values()
         if item.symbol in listings and (wanted is None or item.symbol in wanted)
     ]
     return {
@@ -107,6 +107,15 @@ def exchange_info(
         "exchangeFilters": [],
         "symbols": [symbol for symbol in symbols if status in {None, symbol["status"]}],
     }
+
+
+def _one_a_symbol(records: Iterable[SeriesRecord]) -> dict[str, SeriesRecord]:
+    """Return a record for each symbol: one that knows of its end, where one of its series does."""
+    of_symbol: dict[str, SeriesRecord] = {}
+    for record in records:
+        if record.symbol not in of_symbol or record.delisted:
+            of_symbol[record.symbol] = record
+    return of_symbol
 
 
 def refuse_too_many(symbols: int, text: str) -> None:
@@ -168,12 +177,12 @@ def _flag(parameters: Mapping[str, str], name: str) -> bool:
     return value is None or value.lower() == "true"
 
 
-def _symbol(series: Series, listing: Listing, *, with_sets: bool) -> dict[str, Any]:
+def _symbol(record: SeriesRecord, listing: Listing, *, with_sets: bool) -> dict[str, Any]:
     """Return a symbol as Binance lists it; what it said of it stands as it was said."""
     reported = json.loads(listing.rules) if listing.rules else {}
     return {
         "symbol": listing.symbol,
-        "status": "BREAK" if series.delisted else listing.status,
+        "status": "BREAK" if record.delisted else listing.status,
         "baseAsset": listing.base_asset,
         "quoteAsset": listing.quote_asset,
         **_FIELDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,10 @@ from candle_collector.api.binance_parameters import (
     optional,
     refuse_unknown,
 )
-from candle_collector.domain.aggregate import HOURLY, INTERVALS, AnyGrid, grid_of
+from candle_collector.domain.aggregate import AS_STORED, INTERVALS, AnyGrid
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.interval import HOUR_MS, Interval
 from candle_collector.domain.universe import is_symbol
-from candle_collector.domain.windows import HOUR_MS
 from candle_collector.reading.read_candles import LIMIT_DEFAULT, LIMIT_MOST
 
 _KLINES_PARAMETERS = frozenset({"symbol", "interval", "startTime", "endTime", "timeZone", "limit", "api_key"})
@@ -37,38 +37,16 @@ class KlinesQuery:
 
     Attributes
     ----------
-    shift
-        How many hours the days of the asked time zone begin before UTC's.
+    shift_ms
+        How long the days of the asked time zone begin before UTC's.
     """
 
     symbol: str
     interval: str
-    shift: int
+    shift_ms: int
     start_ms: int | None
     end_ms: int | None
     limit: int
-
-    def grid(self, listed: Callable[[], int | None]) -> AnyGrid:
-        """Return the buckets of the interval.
-
-        Parameters
-        ----------
-        listed
-            Gives the hour of the symbol's first candle, None where it is not known; it is called for 3d alone.
-
-        Raises
-        ------
-        BinanceError
-            It is 3d, and the listing is not known.
-        """
-        try:
-            return grid_of(self.interval, self.shift, listed=listed() if self.interval == "3d" else None)
-        except ValueError as error:
-            text = (
-                f"Invalid interval. {error} here of {self.symbol}; collect it from a day before its listing "
-                "(mode backward), or ask for another interval."
-            )
-            raise BinanceError("INVALID_INTERVAL", text) from error
 
 
 def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
@@ -77,7 +55,7 @@ def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
     Raises
     ------
     BinanceError
-        What Binance answers to the same mistake; intervals that hours do not make up are refused as well.
+        What Binance answers to the same mistake; intervals that no archive here has are refused as well.
     """
     refuse_unknown(parameters, _KLINES_PARAMETERS)
     symbol, interval = (mandatory(parameters, name) for name in ("symbol", "interval"))
@@ -95,11 +73,16 @@ def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
     return KlinesQuery(
         symbol,
         interval,
-        _time_zone_hours(parameters),
+        _time_zone_hours(parameters) * HOUR_MS,
         None if start is None else -(-start // 1000),
         None if end is None else end // 1000,
         min(LIMIT_MOST, LIMIT_DEFAULT if limit is None else limit),
     )
+
+
+def interval_not_served(text: str) -> BinanceError:
+    """Return the error for an interval that what is stored does not make up."""
+    return BinanceError("INVALID_INTERVAL", f"Invalid interval. {text}.")
 
 
 def _time_zone_hours(parameters: Mapping[str, str]) -> int:
@@ -116,16 +99,24 @@ def _time_zone_hours(parameters: Mapping[str, str]) -> int:
     return hours
 
 
-def row(candle: Candle, grid: AnyGrid = HOURLY, unit: TimeUnit = TimeUnit.MILLISECOND) -> list[Any]:
-    """Return a candle's row of 12 columns; its close time is computed: the last `unit` of its interval."""
+def row(
+    candle: Candle, interval: Interval, grid: AnyGrid = AS_STORED, unit: TimeUnit = TimeUnit.MILLISECOND
+) -> list[Any]:
+    """Return a candle's row of 12 columns; its close time is computed: the last `unit` of its bucket.
+
+    Parameters
+    ----------
+    interval, grid
+        What its slot counts, and how slots make up the interval that was asked for.
+    """
     return [
-        candle.open_time_ms * unit,
+        candle.open_time_ms(interval) * unit,
         _eight(candle.open),
         _eight(candle.high),
         _eight(candle.low),
         _eight(candle.close),
         _eight(candle.volume),
-        grid.bucket(candle.hour).end * HOUR_MS * unit - 1,
+        interval.open_ms(grid.bucket(candle.slot).end) * unit - 1,
         _eight(candle.quote_volume),
         candle.trade_count,
         _eight(candle.taker_base),

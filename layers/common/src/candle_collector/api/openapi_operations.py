@@ -144,7 +144,7 @@ _TIME_UNIT = Parameter(
 _KLINES_PARAMETERS = (
     _TIME_UNIT,
     Parameter("symbol", _SYMBOL, "A symbol that is stored.", required=True),
-    Parameter("interval", {"enum": list(INTERVALS)}, "1h, or an interval that is made of hours.", required=True),
+    Parameter("interval", {"enum": list(INTERVALS)}, "One that is stored, or that stored ones make up.", required=True),
     Parameter("startTime", schema_of(Moment), "The oldest candles from this open time on."),
     Parameter("endTime", schema_of(Moment), "None that open later."),
     Parameter("timeZone", {"type": "string", "default": "0"}, "Where days begin: hours, -12 to 14."),
@@ -225,7 +225,7 @@ OPERATIONS = (
     Operation(
         routes.COVERAGE_BY_MONTH,
         "listCoverageByMonth",
-        "How many hours of every series are stored, never were, or are missing, by month.",
+        "How many candles of every series are stored, never were, or are missing, by month.",
         {200: answers.CoverageByMonth},
         parameters=(Parameter("after", _SYMBOL, "Only symbols after this one: `next` of the page before."),),
     ),
@@ -236,9 +236,14 @@ OPERATIONS = (
         {200: answers.SymbolCoverage},
         parameters=(
             Parameter("symbol", _SYMBOL, "A symbol.", place="path", required=True),
+            Parameter(
+                "interval",
+                {"enum": list(INTERVALS)},
+                "One that is stored, or that stored ones make up; the shortest that is collected if not given.",
+            ),
             Parameter("start_date", schema_of(answers.Date), "From here on; from the first candle if not given."),
             Parameter(
-                "end_date", schema_of(answers.Date), "Up to here, included; up to the last closed hour if not given."
+                "end_date", schema_of(answers.Date), "Up to here, included; up to the last closed candle if not given."
             ),
         ),
     ),

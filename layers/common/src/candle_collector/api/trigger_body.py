@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from candle_collector.api.limits import BODY_MOST_BYTES
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import dates
+from candle_collector.domain.interval import Interval, interval_named
 from candle_collector.domain.run import MODES, Mode
 from candle_collector.domain.universe import QUOTES_MOST, SYMBOLS_MOST, as_quote_assets, as_symbol, is_symbol
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
@@ -27,6 +28,7 @@ class TriggerBody(BaseModel):
     start_date: str | None = None
     end_date: str | None = None
     symbols: Annotated[list[str], Field(min_length=1, max_length=SYMBOLS_MOST)] | None = None
+    intervals: Annotated[list[str], Field(min_length=1, max_length=len(Interval))] | None = None
     top_n: Annotated[int, Field(ge=1, le=SYMBOLS_MOST)] | None = None
     quote_assets: Annotated[list[str], Field(min_length=1, max_length=QUOTES_MOST)] | None = None
     recheck: StrictBool = False
@@ -60,9 +62,10 @@ def read_trigger(body: str | None) -> tuple[RunRequest, bool]:
     _check_mode(parsed)
     request = RunRequest(
         mode=parsed.mode,
-        start=_hour("start_date", parsed.start_date),
-        end=_hour("end_date", parsed.end_date),
+        start=_time("start_date", parsed.start_date),
+        end=_time("end_date", parsed.end_date),
         symbols=symbols,
+        intervals=_intervals(parsed.intervals),
         top_n=parsed.top_n,
         quote_assets=_quotes(parsed.quote_assets),
         recheck=parsed.recheck,
@@ -89,6 +92,13 @@ def _check_mode(body: TriggerBody) -> None:
             raise InvalidRequestError(field, why)
 
 
+def _intervals(names: list[str] | None) -> tuple[Interval, ...] | None:
+    try:
+        return None if names is None else tuple(sorted({interval_named(name) for name in names}))
+    except ValueError as error:
+        raise InvalidRequestError("intervals", str(error)) from None
+
+
 def _quotes(names: list[str] | None) -> tuple[str, ...] | None:
     if names is None:
         return None
@@ -98,7 +108,7 @@ def _quotes(names: list[str] | None) -> tuple[str, ...] | None:
         raise InvalidRequestError("quote_assets", str(error)) from None
 
 
-def _hour(field: str, text: str | None) -> int | None:
+def _time(field: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:

@@ -12,6 +12,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.verdict import explain, judge_comparison
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
@@ -50,9 +51,9 @@ def past_deadline(run: Run) -> Failure:
 
 def open_records(run: Run, runs: RunStore) -> list[SymbolRecord]:
     """Return the open records of a run, those that a dead trigger never wrote included."""
-    written = {record.symbol: record for record in runs.symbols(run.run_id)}
+    written = {record.series: record for record in runs.symbols(run.run_id)}
     records = [
-        written.get(item.symbol) or SymbolRecord(run.run_id, item.symbol, trading=item.trading) for item in run.symbols
+        written.get(item.series) or SymbolRecord(run.run_id, item.series, trading=item.trading) for item in run.series
     ]
     return [record for record in records if record.outcome.open]
 
@@ -81,15 +82,15 @@ def close_symbols(
     closed_by
         Who closes: ``reconciler`` or ``cancel``.
     """
-    known: dict[str, Series] = {}
+    known: dict[Series, SeriesRecord] = {}
     if len(records) >= _MANY_SYMBOLS:
-        known = {record.symbol: Series(record.symbol) for record in records}
-        known |= {series.symbol: series for series in ports.series.all()}
+        known = {record.series: SeriesRecord(record.series) for record in records}
+        known |= {item.series: item for item in ports.series.all()}
     closed: list[SymbolRecord] = []
     held = 0
     try:
         for record in records:
-            ended = _close(run, record, known.get(record.symbol), failure, ports, closed_by=closed_by)
+            ended = _close(run, record, known.get(record.series), failure, ports, closed_by=closed_by)
             held += ended is None
             closed += [ended] if ended else []
     finally:
@@ -99,13 +100,13 @@ def close_symbols(
 
 
 def _close(
-    run: Run, record: SymbolRecord, series: Series | None, failure: Failure, ports: ClosingPorts, *, closed_by: str
+    run: Run, record: SymbolRecord, noted: SeriesRecord | None, failure: Failure, ports: ClosingPorts, *, closed_by: str
 ) -> SymbolRecord | None:
     """Return the record of one symbol, closed by us or ended by its worker meanwhile; None where a worker holds it.
 
     Parameters
     ----------
-    series
+    noted
         The series' record, if it was read after the symbol's: a worker that changes it changes the symbol's before.
 
     Raises
@@ -115,26 +116,26 @@ def _close(
     """
     for _ in range(_CLOSE_TRIES):
         if record.is_claimed(ports.clock.now()):
-            ports.runs.stop_symbol(run.run_id, record.symbol)
+            ports.runs.stop_symbol(run.run_id, record.series)
             return None
-        closed = _closed(run, record, series or ports.series.get(record.symbol), failure, ports)
+        closed = _closed(run, record, noted or ports.series.get(record.series), failure, ports)
         try:
             return end_symbol(closed.ended(closed.outcome, closed_by=closed_by), ports)
         except StaleTurnError:
-            series = None
-            record = ports.runs.symbol(run.run_id, record.symbol) or record
+            noted = None
+            record = ports.runs.symbol(run.run_id, record.series) or record
             if not record.outcome.open:  # a worker was quicker
                 return record
     raise CollectorError(f"{record.symbol} was requeued {_CLOSE_TRIES} times while it was being closed; ask again")
 
 
-def _closed(run: Run, record: SymbolRecord, series: Series, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+def _closed(run: Run, record: SymbolRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
     """Return the record closed; where what is stored cannot be read, by what was written of it, so that runs end."""
     try:
-        return _judged(run, record, series, failure, ports)
+        return _judged(run, record, noted, failure, ports)
     except StoredCandleDamagedError as error:
         log.exception("closed without a look at what is stored", extra={"symbol": record.symbol})
-        within = record.range or run.window
+        within = record.range or run.window(record.series.interval)
         outcome = judge(missing=(within,), records=record.records, worked=True)
         reported = replace(failure, message=f"{failure.message}; what is stored cannot be read: {error}")
         return with_missing(replace(record, range=within, outcome=outcome, failure=reported), (within,))
@@ -150,20 +151,20 @@ def _compared(run: Run, record: SymbolRecord, within: Window, failure: Failure) 
         record,
         comparison=comparison,
         outcome=judge_comparison(comparison, missing),
-        failure=explain(comparison, missing, reported, repair=run.repair),
+        failure=explain(comparison, missing, reported, record.series.interval, repair=run.repair),
     )
     return with_missing(closed, missing)
 
 
-def _judged(run: Run, record: SymbolRecord, series: Series, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+def _judged(run: Run, record: SymbolRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
     """Read what is stored now, and judge by it: the record of a worker that died may be behind."""
-    within = record.range or stored_range(run.mode, run.window, series, ports.candles)
+    within = record.range or stored_range(run.mode, run.window(record.series.interval), noted, ports.candles)
     if run.mode == "verify":
-        return _compared(run, replace(record, range=within, first=series.first, last=series.last), within, failure)
-    days = ports.candles.coverage(record.symbol, within)
-    if record.trading and series.delisted:
-        series = replace(series, delisted=None)
-    coverage = series.coverage(days.stored, days.never_printed)
+        return _compared(run, replace(record, range=within, first=noted.first, last=noted.last), within, failure)
+    days = ports.candles.coverage(record.series, within)
+    if record.trading and noted.delisted:
+        noted = replace(noted, delisted=None)
+    coverage = noted.coverage(days.stored, days.never_printed)
     missing = windows.union([*coverage.missing(within), *windows.subtract(record.rejected, days.stored)])
     stored = windows.count(windows.clip(days.stored, within))
     records = 0 if record.stored_before is None else stored - record.stored_before
@@ -174,7 +175,7 @@ def _judged(run: Run, record: SymbolRecord, series: Series, failure: Failure, po
         records=records,
         outcome=outcome,
         failure=(record.failure if failure.kind == "gave_up" else None) or failure if missing else None,
-        first=series.first,
-        last=series.last,
+        first=noted.first,
+        last=noted.last,
     )
     return with_missing(closed, missing)

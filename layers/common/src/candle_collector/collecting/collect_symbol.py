@@ -12,10 +12,10 @@ from candle_collector.collecting.series_range import stored_range
 from candle_collector.collecting.symbol_turn import ANSWERS_REFUSED_MOST, Next, SymbolTurn
 from candle_collector.collecting.verify_symbol import VerifyTurn
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow, renew
-from candle_collector.domain.plan import Request, anchor_candles, unanchored, window_hours
+from candle_collector.domain.plan import Request, anchor_candles, unanchored, window_slots
 from candle_collector.domain.progress import (
     Answer,
     Learned,
@@ -29,7 +29,7 @@ from candle_collector.domain.progress import (
     window_to_read,
 )
 from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import StaleTurnError
@@ -38,9 +38,9 @@ from candle_collector.ports import FetchedCandles
 log = logging.getLogger(__name__)
 
 REJECTED = "rejected_row"
-"""The kind of the failure where the exchange's row of an hour was wrong each time."""
+"""The kind of the failure where the exchange's row of a slot was wrong each time."""
 
-_NO_CANDLE = "the exchange has no candle for these hours yet"
+_NO_CANDLE = "the exchange has no candle for these slots yet"
 _DIFFERS = "the exchange's answer does not fit the candles that are stored beside it; `candles verify` compares them"
 
 
@@ -53,8 +53,8 @@ def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
         Whatever the stores raise: the message comes back after its visibility, and nothing stored is lost.
     """
     run = ports.runs.get(message.run_id)
-    record = ports.runs.symbol(message.run_id, message.symbol)
-    where = {"run_id": message.run_id, "symbol": message.symbol}
+    record = ports.runs.symbol(message.run_id, message.series)
+    where = {"run_id": message.run_id, "symbol": message.series.symbol, "interval": str(message.series.interval)}
     if run is None or record is None or run.state is not RunState.ACTIVE:
         log.warning("dropped: the run is not active", extra=where)
         return
@@ -78,18 +78,18 @@ class _CollectTurn(SymbolTurn):
 
     def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
         super().__init__(ports, run, record)
-        series = self._kept_series
-        if record.trading and series.delisted:  # it is listed again: what follows its delisting is requested
-            series = replace(series, delisted=None)
-        within = record.range or stored_range(run.mode, run.window, series, ports.candles)
+        noted, interval = self._kept_record, record.series.interval
+        if record.trading and noted.delisted:  # it is listed again: what follows its delisting is requested
+            noted = replace(noted, delisted=None)
+        within = record.range or stored_range(run.mode, run.window(interval), noted, ports.candles)
         self._record = replace(record, range=within)
-        self._progress, self._absent_days = self._read(series, within)
+        self._progress, self._absent_blocks = self._read(noted, within)
         self._failed_windows: list[FailedWindow] = []
         self._known: dict[int, Candle] = {}
 
     @property
     def _to_ask(self) -> Windows:
-        """The missing hours that are still to be requested."""
+        """The missing slots that are still to be requested."""
         return self._progress.to_ask
 
     def _requests_left(self) -> int:
@@ -99,8 +99,8 @@ class _CollectTurn(SymbolTurn):
     def _prepare(self) -> bool:
         """Bring the series' record and this run's up to what is stored, and return whether anything is missing."""
         # a crash may have left the record behind the candles, and what is found without a record is not listed
-        self._keep_series(self._progress.series)
-        stored = self._progress.stored_hours
+        self._keep_series(self._progress.record)
+        stored = self._progress.stored_slots
         if self._record.stored_before is not None:  # the same
             self._record = replace(self._record, records=stored - self._record.stored_before)
         elif self._to_ask:
@@ -110,27 +110,28 @@ class _CollectTurn(SymbolTurn):
 
     # read
 
-    def _read(self, series: Series, within: Window) -> tuple[Progress, frozenset[str]]:
-        """Read the coverage of the range, and return it with the days that have no item."""
-        read = window_to_read(self._run.mode, within)
-        days = self._ports.candles.coverage(self._record.symbol, read)
-        series = series.updated(days.stored, read).rejecting({}, days.stored)
-        coverage = series.coverage(days.stored, days.never_printed)
+    def _read(self, noted: SeriesRecord, within: Window) -> tuple[Progress, frozenset[int]]:
+        """Read the coverage of the range, and return it with the blocks that have no item."""
+        interval = noted.series.interval
+        read = window_to_read(self._run.mode, within, interval)
+        blocks = self._ports.candles.coverage(noted.series, read)
+        known = noted.updated(blocks.stored, read).rejecting({}, blocks.stored)
+        coverage = known.coverage(blocks.stored, blocks.never_printed)
         missing = coverage.missing(within)
         if self._run.recheck:
             left = Window(self._record.asked_to or within.start, within.end).clip(within)
-            missing = windows.union([*missing, *windows.subtract(windows.union([left]), days.stored)])
+            missing = windows.union([*missing, *windows.subtract(windows.union([left]), blocks.stored)])
         progress = Progress(
             within=within,
             read=read,
             trading=self._record.trading,
-            series=series,
+            record=known,
             coverage=coverage,
             to_ask=windows.subtract(missing, self._record.given_up),
-            window_hours=window_hours(self._run.mode, self._run.batch_size),
+            window_slots=window_slots(self._run.mode, self._run.batch_size),
             anchor_candles=anchor_candles(self._run.mode),
         )
-        return progress, windows.days_in(windows.union([read])) - days.days
+        return progress, interval.blocks_in(windows.union([read])) - blocks.blocks
 
     # ask
 
@@ -139,8 +140,8 @@ class _CollectTurn(SymbolTurn):
         request = self._progress.next_request
         if not request.vouching <= self._known.keys():
             within = Window(min(request.vouching), max(request.vouching) + 1)
-            stored = self._ports.candles.candles(self._record.symbol, within, limit=within.hours)
-            self._known |= {candle.hour: candle for candle in stored}
+            stored = self._ports.candles.candles(self._record.series, within, limit=within.slots)
+            self._known |= {candle.slot: candle for candle in stored}
         return request if request.vouching & self._known.keys() else unanchored(request.window)
 
     def _leave_out(self, window: Window) -> None:
@@ -155,7 +156,7 @@ class _CollectTurn(SymbolTurn):
 
     def _check(self, request: Request, fetched: FetchedCandles) -> Next:
         """Keep an answer that can be believed; one that cannot is asked for once more, and then left to another run."""
-        answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
+        answer = Answer(fetched.slots, fetched.candles, fetched.rejected, fetched.closed_end)
         vouched = is_vouched(request, answer, self._known)
         if contradicts(self._progress, request, answer, vouched=vouched):
             if not self._settles_dispute(request, answer):
@@ -178,21 +179,21 @@ class _CollectTurn(SymbolTurn):
         heard = dispute(self._progress, found, self._run.run_id) if self._run.mode == "forward" else None
         if heard is None:
             return False
-        series = self._progress.series
-        kept = series.disputed
+        record = self._progress.record
+        kept = record.disputed
         is_settled = kept is not None and kept.digest == heard.digest and kept.run_id != heard.run_id
         if is_settled:
             self._revise(found)
         if is_settled or kept is None or kept.digest != heard.digest:
-            series = replace(series, disputed=None if is_settled else heard)
-            self._progress = replace(self._progress, series=series)
-            self._keep_series(series)
+            record = replace(record, disputed=None if is_settled else heard)
+            self._progress = replace(self._progress, record=record)
+            self._keep_series(record)
         return is_settled
 
     def _refuse(self, request: Request) -> Next:
         """Store nothing of an answer that does not fit what is stored.
 
-        With a window are given up the hours that follow it: they would be asked for without a candle before them.
+        With a window are given up the slots that follow it: they would be asked for without a candle before them.
         """
         failure = Failure("differs", _DIFFERS)
         refused = self._record.refused + 1
@@ -206,30 +207,30 @@ class _CollectTurn(SymbolTurn):
     def _keep(self, learned: Learned) -> None:
         """Store what an answer brings and proves, and write down how far the symbol is."""
         self._progress = learned.progress
-        record = self._record.giving_up(*learned.left_out).rejecting(windows.from_hours(learned.rejected))
+        record = self._record.giving_up(*learned.left_out).rejecting(windows.from_slots(learned.rejected))
         self._record = replace(
             record,
             attempts=0,
             refused=0,
             asked_to=max(record.asked_to or learned.asked_to, learned.asked_to),
-            records=self._progress.stored_hours - (record.stored_before or 0),
+            records=self._progress.stored_slots - (record.stored_before or 0),
         )
-        self._known = {candle.hour: candle for candle in learned.candles}
+        self._known = {candle.slot: candle for candle in learned.candles}
         if self._progress.to_ask:
             self._requests.start_next(self._next_request)
         self._check_record()
         self._ports.candles.store(
-            self._record.symbol,
+            self._record.series,
             learned.candles,
             learned.never_printed,
-            absent_days=self._absent_days,
+            absent_blocks=self._absent_blocks,
             fence=self._check_claim,
         )
-        written = [*windows.from_hours(candle.hour for candle in learned.candles), *learned.never_printed]
-        self._absent_days -= windows.days_in(windows.union(written))
+        written = [*windows.from_slots(candle.slot for candle in learned.candles), *learned.never_printed]
+        self._absent_blocks -= self._record.series.interval.blocks_in(windows.union(written))
         if learned.rejected:  # before the series' record, by which they are not asked for again
             self._save()
-        self._keep_series(self._progress.series)
+        self._keep_series(self._progress.record)
         if self._progress.to_ask:  # else the outcome follows
             self._save()
 
@@ -238,28 +239,31 @@ class _CollectTurn(SymbolTurn):
         for revision in found:
             log.warning(
                 "the exchange has revised a candle",
-                extra={"symbol": self._record.symbol, "hour": dates.format_hour(revision.stored.hour)},
+                extra={
+                    "symbol": self._record.symbol,
+                    "slot": self._record.series.interval.format(revision.stored.slot),
+                },
             )
         if found:
             self._check_record()
             run_id, now = self._run.run_id, self._ports.clock.now()
-            self._ports.candles.revise(self._record.symbol, found, run_id=run_id, at=now, fence=self._check_claim)
+            self._ports.candles.revise(self._record.series, found, run_id=run_id, at=now, fence=self._check_claim)
 
     # end
 
     def _noted(self) -> SymbolRecord:
         """Note what stays missing, on the series' record and on the run's."""
         missing, within = self._progress.missing, self._progress.within
-        failed = renew(self._progress.series.failed_windows, self._failed_windows, missing, within)
+        failed = renew(self._progress.record.failed_windows, self._failed_windows, missing, within)
         self._failed_windows = []
-        series = replace(self._progress.series, failed_windows=failed)
-        self._progress = replace(self._progress, series=series)
-        self._keep_series(series)
+        noted = replace(self._progress.record, failed_windows=failed)
+        self._progress = replace(self._progress, record=noted)
+        self._keep_series(noted)
         missing = windows.union([*missing, *self._rejected()])
-        return with_missing(replace(self._record, first=series.first, last=series.last), missing)
+        return with_missing(replace(self._record, first=noted.first, last=noted.last), missing)
 
     def _rejected(self) -> Windows:
-        """Return the hours whose row was wrong in this run; of those that earlier runs found wrong, it says nothing."""
+        """Return the slots whose row was wrong in this run; of those that earlier runs found wrong, it says nothing."""
         return windows.subtract(self._record.rejected, self._progress.coverage.stored)
 
     def _judged(self) -> SymbolRecord:
@@ -269,16 +273,16 @@ class _CollectTurn(SymbolTurn):
         if not record.missing:
             record = replace(record, failure=None)
         elif (rejected := self._rejected()) and (record.failure is None or not self._progress.missing):
-            record = replace(record, failure=_rejected_failure(rejected, self._progress.series))
+            record = replace(record, failure=_rejected_failure(rejected, self._progress.record))
         elif record.failure is None:
             record = replace(record, failure=Failure("short_answer", _NO_CANDLE))
         return replace(record, outcome=outcome)
 
 
-def _rejected_failure(rejected: Windows, series: Series) -> Failure:
-    """Return the failure that names the hours whose row is wrong."""
+def _rejected_failure(rejected: Windows, noted: SeriesRecord) -> Failure:
+    """Return the failure that names the slots whose row is wrong."""
     named = "; ".join(
-        f"{dates.format_hour(item.window.start)}: {item.error}"
-        for item in [item for item in series.rejected if windows.contains(rejected, item.window.start)][:3]
+        f"{noted.series.interval.format(item.window.start)}: {item.error}"
+        for item in [item for item in noted.rejected if windows.contains(rejected, item.window.start)][:3]
     )
     return Failure(REJECTED, f"the exchange's candle is wrong each time, {named}; a run with recheck asks again")

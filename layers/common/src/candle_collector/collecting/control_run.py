@@ -6,7 +6,7 @@ from candle_collector.collecting.ask_market import ask_market
 from candle_collector.collecting.close_symbols import CANCELLED, ClosingPorts, close_run
 from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, RunScope
 from candle_collector.collecting.start_run import lease_for_new_run, new_run, send_messages, write_run
-from candle_collector.domain.run import Outcome, Run, RunState, RunSymbol, SymbolRecord
+from candle_collector.domain.run import Outcome, Run, RunSeries, RunState, SymbolRecord
 from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError, StaleTurnError
 from candle_collector.ports import find_run
 
@@ -35,10 +35,10 @@ def cancel_run(run_id: str, ports: ClosingPorts) -> Run:
 
 
 def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
-    """Start a run of what another left partial or failed, over the same hours; what it stored is not asked for again.
+    """Start a run of what another left partial or failed, over the same range; what it stored is not asked for again.
 
-    A verification compares all hours of these symbols again, and repairs if the other did. With a sample it draws other
-    windows.
+    A verification compares all candles of these series again, and repairs if the other did. With a sample it draws
+    other windows.
 
     Raises
     ------
@@ -48,28 +48,26 @@ def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
     if old.state is not RunState.ENDED:
         raise CollectionInProgressError(run_id)
     left = {
-        record.symbol: record
+        record.series: record
         for record in ports.runs.symbols(run_id)
         if record.outcome in {Outcome.PARTIAL, Outcome.FAILED}
     }
     if not left:
         raise NothingToRetryError(run_id)
-    names = tuple(item.symbol for item in old.symbols if item.symbol in left)
+    again = tuple(item.series for item in old.series if item.series in left)
 
     with lease_for_new_run(ports) as (new_id, now):
         share = defaults.weight_share_percent
         market = ask_market(ports, share_percent=share, with_volumes=False, dry_run=False).market
         trading = {listing.symbol for listing in market.listings if listing.trading}
         # one that is no longer listed may still be served
-        symbols = tuple(RunSymbol(name, name in trading) for name in names)
-        scope = RunScope(old.start, old.end, symbols, market, note=f"a retry of {run_id}")
-        again = RunRequest(
-            old.mode, old.start, old.end, names, recheck=old.recheck, repair=old.repair, sample=old.sample
-        )
-        run = new_run(new_id, now, again, scope, defaults, ports=ports)
+        series = tuple(RunSeries(item, item.symbol in trading) for item in again)
+        scope = RunScope(old.start_ms, old.end_ms, old.closed_ms, series, market, note=f"a retry of {run_id}")
+        request = RunRequest(old.mode, symbols=scope.symbols, recheck=old.recheck, repair=old.repair, sample=old.sample)
+        run = new_run(new_id, now, request, scope, defaults, ports=ports)
         records = [
-            SymbolRecord(new_id, item.symbol, trading=item.trading, range=left[item.symbol].range)
-            for item in run.symbols
+            SymbolRecord(new_id, item.series, trading=item.trading, range=left[item.series].range)
+            for item in run.series
         ]
         write_run(run, records, ports)
     send_messages(run, ports)

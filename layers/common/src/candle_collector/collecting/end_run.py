@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes
+from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes, outcomes_of_symbols
 from candle_collector.errors import CollectorError
 from candle_collector.ports import Clock, EventBus, Metrics, RunStore, SeriesStore, find_run
 
@@ -52,7 +52,7 @@ def end_symbol(record: SymbolRecord, ports: EndPorts) -> SymbolRecord:
 
 def leave_run(records: Sequence[SymbolRecord], ports: EndPorts) -> None:
     """Take ended symbols of a run out of it, and end the run if they were the last. Repeating it changes nothing."""
-    run = ports.runs.leave(records[0].run_id, *(record.symbol for record in records))
+    run = ports.runs.leave(records[0].run_id, *(record.series for record in records))
     if not run.open and run.state is not RunState.ENDED:
         end_run(run, ports)
 
@@ -65,14 +65,16 @@ def end_run(run: Run, ports: EndPorts) -> None:
     """
     if run.state is not RunState.ENDED:
         symbols = ports.runs.symbols(run.run_id)
-        counts = count_outcomes(symbol.outcome for symbol in symbols)
+        counts = count_outcomes(outcomes_of_symbols(symbols))
         counts["records"] = sum(symbol.records for symbol in symbols)
         if not ports.runs.end(run.run_id, at=ports.clock.now(), counts=counts):
             return  # whoever ended it reports it
-        ports.metrics.run_ended(run.run_id, counts, sum(symbol.missing_hours for symbol in symbols))
+        ports.metrics.run_ended(run.run_id, counts, sum(symbol.missing_slots for symbol in symbols))
     ended = find_run(run.run_id, ports.runs)
     counts = ended.counts or {}
-    latest = max((series.last for series in ports.series.all() if series.last is not None), default=None)
+    latest = max(
+        (item.series.interval.open_ms(item.last) for item in ports.series.all() if item.last is not None), default=None
+    )
     try:
         ports.events.collection_ended(ended, counts, latest)
     except CollectorError:

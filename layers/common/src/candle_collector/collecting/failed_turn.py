@@ -28,6 +28,6 @@ def keep_failed_turn(
     if receives < KEPT_FROM:
         return
     try:
-        failures.put_turn(FailedTurn(message.run_id, message.symbol, clock.now(), reason_of(error)))
+        failures.put_turn(FailedTurn(message.run_id, str(message.series), clock.now(), reason_of(error)))
     except CollectorError:
         log.warning("the failed turn could not be kept", exc_info=True)

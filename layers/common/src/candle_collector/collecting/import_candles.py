@@ -18,6 +18,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Settlement, settle_stated
 from candle_collector.domain.failed_window import renew
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectionInProgressError, StaleTurnError
 from candle_collector.ports import CandleStore, Clock, LeaseStore, SeriesStore
@@ -27,16 +28,16 @@ LEASE = timedelta(hours=1)
 
 
 class Difference(NamedTuple):
-    """An hour whose stored candle is not the one that was offered."""
+    """A slot whose stored candle is not the one that was offered."""
 
-    symbol: str
+    series: Series
     stored: Candle
     offered: Candle
 
 
 @dataclass
 class Imported:
-    """What became of a symbol's candles.
+    """What became of the candles of a series.
 
     Attributes
     ----------
@@ -45,10 +46,10 @@ class Imported:
     different
         What had been there and is not the same; it stays as it was.
     never_printed
-        Hours that are known now to have no candle.
+        Slots that are known now to have no candle.
     """
 
-    symbol: str
+    series: Series
     offered: int = 0
     stored: int = 0
     equal: int = 0
@@ -121,8 +122,8 @@ def importing(ports: ImportPorts) -> Iterator[ImportLease]:
         lease.release()
 
 
-def import_symbol(
-    symbol: str,
+def import_series(
+    series: Series,
     batches: Iterable[Sequence[Candle]],
     ports: ImportPorts,
     lease: ImportLease,
@@ -131,42 +132,42 @@ def import_symbol(
     closed_end: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
-    """Store a symbol's candles, and keep what they prove.
+    """Store the candles of a series, and keep what they prove.
 
     Parameters
     ----------
     batches
-        Checked candles, ascending in each; one that goes back to hours offered before is compared with those.
+        Checked candles, ascending in each; one that goes back to slots offered before is compared with those.
     stated
-        The hours that the exchange itself has said everything about with these candles: the periods of files of its own
-        archive. Hours between two candles that are left out there were never printed, by the same rules as for answers
+        The slots that the exchange itself has said everything about with these candles: the periods of files of its own
+        archive. Slots between two candles that are left out there were never printed, by the same rules as for answers
         (`settle_stated`). Of other candles nothing is known of what they leave out.
     closed_end
-        The hour after the last closed one.
+        The slot after the last closed one.
     progress
         Reported how many candles a batch had.
     """
-    result = Imported(symbol)
-    hours: Windows = ()
-    for batch in _cut_at_midnight(batches):
-        _store(symbol, batch, ports.candles, lease, result)
-        hours = windows.union([*hours, *windows.from_hours(candle.hour for candle in batch)])
+    result = Imported(series)
+    slots: Windows = ()
+    for batch in _cut_at_blocks(batches, series.interval.block_slots):
+        _store(series, batch, ports.candles, lease, result)
+        slots = windows.union([*slots, *windows.from_slots(candle.slot for candle in batch)])
         progress(len(batch))
-    if hours:
-        proofs = _proofs(ports.series.get(symbol), hours, stated, closed_end)
-        result.never_printed = _keep(symbol, hours, proofs, ports, lease)
+    if slots:
+        proofs = _proofs(ports.series.get(series), slots, stated, closed_end)
+        result.never_printed = _keep(series, slots, proofs, ports, lease)
     return result
 
 
-def _cut_at_midnight(batches: Iterable[Sequence[Candle]]) -> Iterator[list[Candle]]:
-    """Yield candles in batches that end with a day, so that a day is written once."""
+def _cut_at_blocks(batches: Iterable[Sequence[Candle]], size: int) -> Iterator[list[Candle]]:
+    """Yield candles in batches that end with a block of `size` slots, so that a block is written once."""
     held: list[Candle] = []
     for batch in batches:
-        if held and batch[0].hour <= held[-1].hour:  # the next file goes back
+        if held and batch[0].slot <= held[-1].slot:  # the next file goes back
             yield held
             held = []
-        last_midnight = batch[-1].hour - batch[-1].hour % windows.HOURS_A_DAY
-        whole = [candle for candle in batch if candle.hour < last_midnight]
+        border = batch[-1].slot - batch[-1].slot % size
+        whole = [candle for candle in batch if candle.slot < border]
         if whole:
             yield held + whole
             held = []
@@ -175,50 +176,50 @@ def _cut_at_midnight(batches: Iterable[Sequence[Candle]]) -> Iterator[list[Candl
         yield held
 
 
-def _store(symbol: str, batch: Sequence[Candle], store: CandleStore, lease: ImportLease, result: Imported) -> None:
+def _store(series: Series, batch: Sequence[Candle], store: CandleStore, lease: ImportLease, result: Imported) -> None:
     """Store what is not there yet, and compare the rest."""
-    within = Window(batch[0].hour, batch[-1].hour + 1)
-    days = store.coverage(symbol, within)
+    within = Window(batch[0].slot, batch[-1].slot + 1)
+    blocks = store.coverage(series, within)
     there: dict[int, Candle] = {}
-    if windows.clip(days.stored, within):
-        there = {candle.hour: candle for candle in store.candles(symbol, within, limit=within.hours)}
-    new = [candle for candle in batch if candle.hour not in there]
-    known = [(there[candle.hour], candle) for candle in batch if candle.hour in there]
-    absent_days = frozenset(windows.day_of(candle.hour) for candle in batch) - days.days
-    store.store(symbol, new, (), absent_days=absent_days, fence=lease.check)
+    if windows.clip(blocks.stored, within):
+        there = {candle.slot: candle for candle in store.candles(series, within, limit=within.slots)}
+    new = [candle for candle in batch if candle.slot not in there]
+    known = [(there[candle.slot], candle) for candle in batch if candle.slot in there]
+    touched = windows.from_slots(candle.slot for candle in batch)
+    absent = series.interval.blocks_in(touched) - blocks.blocks
+    store.store(series, new, (), absent_blocks=absent, fence=lease.check)
     result.offered += len(batch)
     result.stored += len(new)
     result.equal += sum(stored == offered for stored, offered in known)
-    result.different += [Difference(symbol, *pair) for pair in known if pair[0] != pair[1]]
+    result.different += [Difference(series, *pair) for pair in known if pair[0] != pair[1]]
 
 
-def _proofs(series: Series, hours: Windows, stated: Windows, closed_end: int) -> list[Settlement]:
-    """Return what the candles prove by what they leave out of the hours that were stated."""
-    first_known = min(hour for hour in (series.first, hours[0].start) if hour is not None)
+def _proofs(noted: SeriesRecord, slots: Windows, stated: Windows, closed_end: int) -> list[Settlement]:
+    """Return what the candles prove by what they leave out of the slots that were stated."""
+    first_known = min(slot for slot in (noted.first, slots[0].start) if slot is not None)
     return [
         settle_stated(
             window,
-            list(windows.hours_in(windows.clip(hours, window))),
+            list(windows.slots_in(windows.clip(slots, window))),
             known_before=first_known < window.start,
-            closed_end=closed_end,
+            settled_end=closed_end - noted.series.interval.slots_a_day,
         )
         for window in windows.union(stated)
     ]
 
 
-def _keep(symbol: str, hours: Windows, proofs: Sequence[Settlement], ports: ImportPorts, lease: ImportLease) -> int:
+def _keep(series: Series, slots: Windows, proofs: Sequence[Settlement], ports: ImportPorts, lease: ImportLease) -> int:
     """Keep the proofs, write the record from a full read of the touched years, and count what is newly settled."""
     never = windows.union(window for proof in proofs for window in proof.never_printed)
-    touched = windows.union([*hours, *never])
-    first_year, last_year = (windows.year_of(hour) for hour in (touched[0].start, touched[-1].end - 1))
-    years = Window(windows.year_window(first_year).start, windows.year_window(last_year).end)
-    days = ports.candles.coverage(symbol, years)
-    fresh = windows.subtract(never, windows.union([*days.stored, *days.never_printed]))
+    touched = windows.union([*slots, *never])
+    years = series.interval.whole_years(Window(touched[0].start, touched[-1].end))
+    blocks = ports.candles.coverage(series, years)
+    fresh = windows.subtract(never, windows.union([*blocks.stored, *blocks.never_printed]))
     if fresh:
-        ports.candles.store(symbol, (), fresh, absent_days=frozenset(), fence=lease.check)
-    series = ports.series.get(symbol).updated(days.stored, years, *proofs)
-    known = series.coverage(days.stored, windows.union([*days.never_printed, *fresh]))
-    failed = renew(series.failed_windows, (), known.missing(years), years)
+        ports.candles.store(series, (), fresh, absent_blocks=frozenset(), fence=lease.check)
+    record = ports.series.get(series).updated(blocks.stored, years, *proofs)
+    known = record.coverage(blocks.stored, windows.union([*blocks.never_printed, *fresh]))
+    failed = renew(record.failed_windows, (), known.missing(years), years)
     lease.check()
-    ports.series.put(replace(series, failed_windows=failed))
+    ports.series.put(replace(record, failed_windows=failed))
     return windows.count(fresh)

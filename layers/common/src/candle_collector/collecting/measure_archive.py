@@ -16,7 +16,7 @@ def measure_archive(runs: RunStore, series: SeriesStore, rate_limiter: RateLimit
     """
     state = rate_limiter.state()
     closed = state.closed(now)
-    newest = (record.last for record in series.all())
+    newest = [(record.series.interval, record.last) for record in series.all() if record.last is not None]
     open_runs = [run for run_id in runs.open_runs() if (run := runs.get(run_id)) is not None]
     lag: float = lag_hours(newest, now, clock_offset_ms=state.clock_offset_ms) or 0
     last = next((run for run_id in runs.runs(limit=1) if (run := runs.get(run_id)) is not None), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,9 +20,11 @@ from candle_collector.collecting.run_scope import (
 )
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.pace import REQUEST_SECONDS
-from candle_collector.domain.plan import count_requests, verified_hours, window_hours
-from candle_collector.domain.run import KEPT_WINDOWS, RunSymbol
+from candle_collector.domain.plan import count_requests, verified_slots, window_slots
+from candle_collector.domain.run import KEPT_WINDOWS, RunSeries
+from candle_collector.domain.series import Series
 from candle_collector.domain.verdict import windows_to_compare
 from candle_collector.domain.windows import Windows
 from candle_collector.ports import CandleStore, SeriesStore
@@ -36,11 +38,14 @@ PRICES: Mapping[str, float] = {
 }
 """US dollars on demand in us-east-1, from AWS's price lists of 2026-11-23."""
 
-DAY_WRITE_UNITS = 3
-"""A day's item is between 2 and 3 KB; AWS counts a write unit a KB begun."""
+CANDLE_BYTES = 40
+"""Of a block's item: 25 to 40 of recorded hours and minutes (``python -m tests.bench.storage``)."""
 
-DAY_READ_UNITS = 0.75
-"""Of a day's item read consistently: 3 KB of the 4 KB of a unit; a query rounds its sum, not each item."""
+BLOCK_BYTES = 100
+"""What an item of the candle table has beside its candles: keys, masks and names."""
+
+RECORD_READ_UNITS = 1
+"""A year's coverage record, and the look at the blocks that it lacks."""
 
 WORKER_GB = 0.5
 _READERS = 8
@@ -50,7 +55,7 @@ _SYMBOL_BYTES = 300
 
 
 def plan_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts, candles: CandleStore) -> answers.Plan:
-    """Return per symbol the missing hours, windows and requests, and in all weight, minutes and dollars.
+    """Return per series the missing candles, windows and requests, and in all weight, minutes and dollars.
 
     A verification asks for windows of what is stored; which ones a sample takes is known when the run starts.
 
@@ -59,37 +64,36 @@ def plan_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts, candle
     RefusedError
         As `start_run` would.
     """
-    check_range(request, ports.clock.now())
+    check_range(request, defaults, ports.clock.now())
     scope = choose(request, defaults, ports, dry_run=True)
     with ThreadPoolExecutor(_READERS) as readers:
-        plan_symbol = partial(_symbol_plan, request, defaults, scope, records=ports.series, candles=candles)
-        plans = list(readers.map(plan_symbol, scope.symbols))
+        plan_series = partial(_series_plan, request, defaults, scope, records=ports.series, candles=candles)
+        plans = list(readers.map(plan_series, scope.series))
     requests = sum(plan.requests for plan in plans)
-    days = sum(windows.count_days(plan.missing) for plan in plans)
     weight = weight_of(requests, request, ports.exchange.weights)
     named = answers.most_that_fit(
         KEPT_WINDOWS,
         lambda most: sum(_SYMBOL_BYTES + len(plan.reported[:most]) * answers.WINDOW_BYTES for plan in plans),
     )
-    read_days = sum(plan.read_hours for plan in plans) / windows.HOURS_A_DAY
-    dollars = _dollars(requests, days, len(scope.symbols), read_days=read_days)
+    dollars = _dollars(requests, plans)
     return answers.Plan(
         dry_run=True,
         mode=request.mode,
-        start_date=dates.format_start(scope.start),
-        end_date=dates.format_end(scope.end),
+        start_date=dates.format_start(scope.start_ms),
+        end_date=dates.format_end(scope.end_ms),
         note=scope.note,
         total_cryptos=len(scope.symbols),
         symbols=[
             answers.PlannedSymbol(
-                plan.symbol,
+                plan.series.symbol,
+                str(plan.series.interval),
                 windows.count(plan.missing),
-                [answers.window(window) for window in plan.reported[:named]],
+                [answers.window(window, plan.series.interval) for window in plan.reported[:named]],
                 requests=plan.requests,
             )
             for plan in plans
         ],
-        missing_hours=sum(windows.count(plan.missing) for plan in plans),
+        missing_candles=sum(windows.count(plan.missing) for plan in plans),
         requests=requests,
         weight=weight,
         estimated_minutes=round(pace_of(scope, defaults).seconds(requests, weight) / 60, 2),
@@ -99,71 +103,78 @@ def plan_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts, candle
     )
 
 
-def _dollars(requests: int, days: int, symbols: int, *, read_days: float) -> dict[str, float]:
-    """Return what the run costs on demand, by service.
+def write_units(interval: Interval) -> int:
+    """Return the units that writing a block takes; AWS counts one for each KB begun."""
+    return -(-(interval.block_slots * CANDLE_BYTES + BLOCK_BYTES) // 1024)
 
-    Parameters
-    ----------
-    days
-        The days of candles that are written, over all symbols.
-    read_days
-        The days that are read, over all symbols.
-    """
+
+def _dollars(requests: int, plans: Sequence[_SeriesPlan]) -> dict[str, float]:
+    """Return what the run costs on demand, by service."""
+    series = len(plans)
+    written = sum(
+        windows.count_blocks(plan.missing, plan.series.interval.block_slots) * write_units(plan.series.interval)
+        for plan in plans
+    )
+    read = sum(plan.years * RECORD_READ_UNITS + plan.compared * CANDLE_BYTES / 4096 for plan in plans)
     return {
-        "dynamodb_writes": (days * DAY_WRITE_UNITS + requests * 2 + symbols * 6) * PRICES["dynamodb_write_unit"],
-        "dynamodb_reads": (read_days * DAY_READ_UNITS + symbols * 5) * PRICES["dynamodb_read_unit"],
+        "dynamodb_writes": (written + requests * 3 + series * 6) * PRICES["dynamodb_write_unit"],
+        "dynamodb_reads": (read + series * 5) * PRICES["dynamodb_read_unit"],
         "lambda": requests * REQUEST_SECONDS * WORKER_GB * PRICES["lambda_gb_second"]
-        + symbols * PRICES["lambda_request"],
-        "sqs": symbols * 3 * PRICES["sqs_request"],
+        + series * PRICES["lambda_request"],
+        "sqs": series * 3 * PRICES["sqs_request"],
     }
 
 
-class _SymbolPlan(NamedTuple):
-    """What a run would do for one symbol.
+class _SeriesPlan(NamedTuple):
+    """What a run would do for one series.
 
     Attributes
     ----------
     missing
-        The hours that it would ask for because they are missing.
+        The slots that it would ask for because they are missing.
     requests
         How many requests it would make.
     reported
         The windows that are named: what is missing, or what is compared.
-    read_hours
-        How many hours it would read of what is stored.
+    years
+        Of how many years it would read what is known.
+    compared
+        How many stored candles it would read.
     """
 
-    symbol: str
+    series: Series
     missing: Windows
     requests: int
     reported: Windows
-    read_hours: int
+    years: int
+    compared: int = 0
 
 
-def _symbol_plan(
+def _series_plan(
     request: RunRequest,
     defaults: RunDefaults,
     scope: RunScope,
-    item: RunSymbol,
+    item: RunSeries,
     *,
     records: SeriesStore,
     candles: CandleStore,
-) -> _SymbolPlan:
+) -> _SeriesPlan:
     """Return what a worker would find to do."""
-    series = records.get(item.symbol)
-    if item.trading and series.delisted:
-        series = replace(series, delisted=None)
-    whole = windows.Window(scope.start, scope.end)
-    within = stored_range(request.mode, whole, series, candles)
-    days = candles.coverage(item.symbol, within)
+    series, noted = item.series, records.get(item.series)
+    if item.trading and noted.delisted:
+        noted = replace(noted, delisted=None)
+    whole = scope.window(series.interval)
+    within = stored_range(request.mode, whole, noted, candles)
+    blocks = candles.coverage(series, within)
+    years = len(series.interval.years_of(within))
     if request.mode == "verify":
-        known = windows.union([*days.stored, *days.never_printed])
-        hours = verified_hours(defaults.batch_size)
-        chosen = windows_to_compare(known, within, hours=hours, sample=request.sample)
-        return _SymbolPlan(item.symbol, (), len(chosen), chosen, within.hours + windows.count(chosen))
+        known = windows.union([*blocks.stored, *blocks.never_printed])
+        slots = verified_slots(defaults.batch_size)
+        chosen = windows_to_compare(known, within, slots=slots, sample=request.sample)
+        return _SeriesPlan(series, (), len(chosen), chosen, years, windows.count(chosen))
     if request.recheck:
-        missing = windows.subtract(windows.union([within]), days.stored)
+        missing = windows.subtract(windows.union([within]), blocks.stored)
     else:
-        missing = series.coverage(days.stored, days.never_printed).missing(within)
-    requests = count_requests(missing, window_hours(request.mode, defaults.batch_size))
-    return _SymbolPlan(item.symbol, missing, requests, missing, whole.hours)
+        missing = noted.coverage(blocks.stored, blocks.never_printed).missing(within)
+    requests = count_requests(missing, window_slots(request.mode, defaults.batch_size))
+    return _SeriesPlan(series, missing, requests, missing, years)

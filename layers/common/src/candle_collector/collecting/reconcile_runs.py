@@ -124,9 +124,9 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
             raised = ports.runs.put_symbol(replace(record.requeued(), resends=record.resends + 1, due_at=None))
         except StaleTurnError:
             continue  # a worker has it after all
-        messages.append(SymbolMessage(raised.run_id, raised.symbol, raised.turn))
+        messages.append(SymbolMessage(raised.run_id, raised.series, raised.turn))
     queue.enqueue(messages)
-    log.info("sent again", extra={"symbols": [message.symbol for message in messages]})
+    log.info("sent again", extra={"series": [str(message.series) for message in messages]})
     return len(messages)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from candle_collector.collecting.ask_market import MarketPorts, ask_market
-from candle_collector.domain import dates, windows
-from candle_collector.domain.closing import closed_end_at
-from candle_collector.domain.run import Mode, RunSymbol
+from candle_collector.domain import dates
+from candle_collector.domain.closing import closed_ms_by
+from candle_collector.domain.interval import DAY_MS, Interval, moment_at
+from candle_collector.domain.run import Mode, RunSeries
+from candle_collector.domain.series import Series
 from candle_collector.domain.universe import QuoteRanking, note_on_universe, rank
+from candle_collector.domain.windows import Window
 from candle_collector.errors import InvalidRequestError, MarketUnavailableError
 from candle_collector.ports import CollectQueue, LeaseStore, ListingStore, Market, RunStore, SeriesStore, UniverseStore
 
@@ -26,7 +29,9 @@ class RunRequest:
     Attributes
     ----------
     start, end
-        Hours, half open; None for the mode's default.
+        Times in ms since 1970 UTC, half open; None for the mode's default.
+    intervals
+        Replace the deployment's.
     symbols
         Replaces the universe.
     top_n, quote_assets
@@ -41,6 +46,7 @@ class RunRequest:
     start: int | None = None
     end: int | None = None
     symbols: tuple[str, ...] | None = None
+    intervals: tuple[Interval, ...] | None = None
     top_n: int | None = None
     quote_assets: tuple[str, ...] | None = None
     recheck: bool = False
@@ -60,6 +66,8 @@ class RunDefaults:
 
     Attributes
     ----------
+    collection_start
+        In ms since 1970 UTC.
     deadline
         How long a run may take in any case; one whose plan needs more may take longer.
     workers
@@ -67,6 +75,7 @@ class RunDefaults:
     """
 
     top_n: int
+    intervals: tuple[Interval, ...]
     quote_assets: tuple[str, ...]
     collection_start: int
     batch_size: int
@@ -91,14 +100,24 @@ class RunPorts(MarketPorts):
 
 @dataclass(frozen=True)
 class RunScope:
-    """The range and the symbols of a run."""
+    """The range and the series of a run; times are in ms since 1970 UTC, as in a `Run`."""
 
-    start: int
-    end: int
-    symbols: tuple[RunSymbol, ...]
+    start_ms: int
+    end_ms: int
+    closed_ms: int
+    series: tuple[RunSeries, ...]
     market: Market
     rankings: tuple[QuoteRanking, ...] = ()
     note: str | None = None
+
+    def window(self, interval: Interval) -> Window:
+        """Return the closed slots of an interval that the run is about."""
+        return interval.closed_within(Window(self.start_ms, self.end_ms), self.closed_ms)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols of the series, each once, in their order."""
+        return tuple(dict.fromkeys(item.series.symbol for item in self.series))
 
 
 def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_run: bool = False) -> RunScope:
@@ -108,23 +127,25 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_r
     )
     market = answers.market
     now = ports.clock.now()
-    end_now = closed_end(now, market)
-    start, end, note = _range(request, defaults, end_now)
+    closed_ms = closed_ms_by(now, clock_offset_ms=market.clock_offset_ms)
+    intervals = request.intervals or defaults.intervals
+    start, end, note = _range(request, defaults, closed_ms)
     rankings: tuple[QuoteRanking, ...] = ()
     if request.mode == "verify":
-        symbols = _with_candles(request.symbols, market, ports.series)
+        series = _with_candles(request, market, ports.series)
     elif request.symbols is not None:
-        symbols = _named(request.symbols, market)
+        series = _of_each(_named(request.symbols, market), intervals)
     else:
         top_n = request.top_n or defaults.top_n
         rankings = _rankings(request, defaults, market, answers.volumes or {})
         on_universe = [note_on_universe(ranking, top_n, answers.at_par) for ranking in rankings]
         note = "; ".join(sentence for sentence in (note, *on_universe) if sentence) or None
-        symbols = tuple(RunSymbol(item.listing.symbol) for ranking in rankings for item in ranking.ranked[:top_n])
-        symbols += _stored(request.mode, defaults, market, symbols, ports.series)
-    if not symbols:
+        chosen = [(item.listing.symbol, True) for ranking in rankings for item in ranking.ranked[:top_n]]
+        series = _of_each(chosen, intervals)
+        series += _stored(request, defaults, market, series, ports.series)
+    if not series:
         raise MarketUnavailableError("the exchange lists no symbol that can be collected")
-    return RunScope(start, end, symbols, market, rankings, note)
+    return RunScope(start, end, closed_ms, series, market, rankings, note)
 
 
 def _rankings(
@@ -154,12 +175,14 @@ def _rankings(
     )
 
 
-def closed_end(now: datetime, market: Market) -> int:
-    """Return the hour after the last closed one, by the slower of the exchange's clock and ours."""
-    return closed_end_at(round(now.timestamp() * 1000) + min(0, market.clock_offset_ms))
+def _of_each(symbols: Iterable[tuple[str, bool]], intervals: Sequence[Interval]) -> tuple[RunSeries, ...]:
+    """Return the series of each symbol, with whether it trades."""
+    return tuple(
+        RunSeries(Series(symbol, interval), trading) for symbol, trading in symbols for interval in sorted(intervals)
+    )
 
 
-def check_range(request: RunRequest, now: datetime) -> None:
+def check_range(request: RunRequest, defaults: RunDefaults, now: datetime) -> None:
     """Refuse a range that is not valid, before anything is requested or written.
 
     Raises
@@ -167,43 +190,59 @@ def check_range(request: RunRequest, now: datetime) -> None:
     InvalidRequestError
         The range is not valid.
     """
-    if request.start is not None and request.start < dates.EARLIEST:
+    if request.start is not None and request.start < dates.EARLIEST_MS:
         raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
-    if request.end is not None and request.end <= dates.EARLIEST:
+    if request.end is not None and request.end <= dates.EARLIEST_MS:
         raise InvalidRequestError("end_date", "is before 2017; Binance has no candle of that time")
-    if request.start is not None and windows.moment_of(request.start) > now:
+    if request.start is not None and moment_at(request.start) > now:
         raise InvalidRequestError("start_date", "is in the future")
-    if request.start is not None and request.end is not None and request.start >= request.end:
-        is_between = request.start == request.end  # as in 23:30 to 23:45
-        raise InvalidRequestError(
-            "end_date", "no candle opens from start_date to it" if is_between else "is before start_date"
-        )
+    if request.start is None or request.end is None:
+        return
+    if request.start >= request.end:
+        raise InvalidRequestError("end_date", "is before start_date")
+    if not _shortest(request, defaults).slots_within(Window(request.start, request.end)).slots:
+        # of hours, from 23:30 to 23:45
+        raise InvalidRequestError("end_date", "no candle opens from start_date to it")
 
 
-def _range(request: RunRequest, defaults: RunDefaults, end_now: int) -> tuple[int, int, str | None]:
-    """Return start, end and a note on what was changed of them."""
+def _shortest(request: RunRequest, defaults: RunDefaults) -> Interval:
+    """Return the shortest interval of a run."""
+    return min(request.intervals or defaults.intervals)
+
+
+def _range(request: RunRequest, defaults: RunDefaults, closed_ms: int) -> tuple[int, int, str | None]:
+    """Return start, end and a note on what was changed of them.
+
+    Parameters
+    ----------
+    closed_ms
+        Up to when everything has closed, in ms since 1970 UTC.
+    """
+    shortest = _shortest(request, defaults)
     start = request.start
     if start is None:
-        start = dates.EARLIEST if request.mode in {"gap_fill", "verify"} else defaults.collection_start
-    yesterday = end_now - end_now % windows.HOURS_A_DAY
-    end = request.end if request.end is not None else (yesterday if request.mode == "backward" else end_now)
+        start = dates.EARLIEST_MS if request.mode in {"gap_fill", "verify"} else defaults.collection_start
+    closed_end = shortest.slot_at(closed_ms)
+    midnight = closed_ms - closed_ms % DAY_MS
+    newest = shortest.open_ms(closed_end - 1) + 1  # what opens before this has closed
+    end = request.end if request.end is not None else (midnight if request.mode == "backward" else newest)
     note = None
-    if end > end_now:
-        end = end_now
-        note = f"end_date was cut at {dates.format_hour(end - 1)}, the last closed hour"
-    if start >= end and request.mode == "backward":
+    if shortest.slot_from(end) > closed_end and request.end is not None:
+        end = newest
+        note = f"end_date was cut at {shortest.format(closed_end - 1)}, the last closed candle"
+    if shortest.slot_from(start) >= min(closed_end, shortest.slot_from(end)) and request.mode == "backward":
         if request.start is None:
             raise InvalidRequestError(
                 "end_date", f"is before COLLECTION_START_DATE, {dates.format_start(start)}; name a start_date"
             )
         raise InvalidRequestError(
-            "start_date", f"no hour has closed since; the last closed one is {dates.format_hour(end_now - 1)}"
+            "start_date", f"no candle has closed since; the last closed one is {shortest.format(closed_end - 1)}"
         )
     return min(start, end), end, note
 
 
-def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:
-    """Return the symbols that a request names; one that no longer trades may be named.
+def _named(symbols: Sequence[str], market: Market) -> list[tuple[str, bool]]:
+    """Return the symbols that a request names, and whether each trades; one that no longer trades may be named.
 
     Raises
     ------
@@ -214,46 +253,61 @@ def _named(symbols: Sequence[str], market: Market) -> tuple[RunSymbol, ...]:
     unknown = [symbol for symbol in symbols if symbol not in listed]
     if unknown:
         raise InvalidRequestError("symbols", f"the exchange does not list {', '.join(unknown[:10])}")
-    return tuple(RunSymbol(symbol, listed[symbol].trading) for symbol in symbols)
+    return [(symbol, listed[symbol].trading) for symbol in symbols]
 
 
-def _with_candles(symbols: Sequence[str] | None, market: Market, series: SeriesStore) -> tuple[RunSymbol, ...]:
-    """Return the symbols whose stored candles are to be compared, whether the exchange still lists them or not.
+def _with_candles(request: RunRequest, market: Market, records: SeriesStore) -> tuple[RunSeries, ...]:
+    """Return the series whose stored candles are to be compared, whether the exchange still lists them or not.
 
     Raises
     ------
     InvalidRequestError
         Nothing is stored, or nothing of one that the exchange does not list either.
     """
-    trading = {listing.symbol for listing in market.listings if listing.trading}
-    if symbols is None:
-        symbols = [item.symbol for item in series.all() if item.last is not None]
-    else:
-        listed = {listing.symbol for listing in market.listings}
-        unknown = [symbol for symbol in symbols if symbol not in listed and series.get(symbol).last is None]
+    trading = {listing.symbol: listing.trading for listing in market.listings}
+    wanted = None if request.intervals is None else frozenset(request.intervals)
+    stored = [
+        record.series
+        for record in records.all()
+        if record.last is not None and (wanted is None or record.series.interval in wanted)
+    ]
+    if request.symbols is not None:
+        by_symbol: dict[str, list[Series]] = {symbol: [] for symbol in request.symbols}
+        for series in stored:
+            by_symbol.get(series.symbol, []).append(series)
+        unknown = [symbol for symbol, found in by_symbol.items() if not found and symbol not in trading]
         if unknown:
             raise InvalidRequestError("symbols", f"nothing is stored of {', '.join(unknown[:10])}")
-    if not symbols:
+        # one that is listed and of which nothing is stored is skipped, by its own record
+        intervals = sorted(wanted or Interval)
+        stored = [series for symbol, found in by_symbol.items() for series in found or [Series(symbol, intervals[-1])]]
+    if not stored:
         raise InvalidRequestError("mode", "nothing is stored yet that could be verified")
-    return tuple(RunSymbol(symbol, symbol in trading) for symbol in symbols)
+    return tuple(RunSeries(series, trading.get(series.symbol, False)) for series in stored)
 
 
 def _stored(
-    mode: Mode, defaults: RunDefaults, market: Market, universe: Sequence[RunSymbol], series: SeriesStore
-) -> tuple[RunSymbol, ...]:
-    """Return the symbols outside the universe that hold data and belong into the run.
+    request: RunRequest,
+    defaults: RunDefaults,
+    market: Market,
+    universe: Sequence[RunSeries],
+    records: SeriesStore,
+) -> tuple[RunSeries, ...]:
+    """Return the series of symbols outside the universe that hold data and belong into the run.
 
     forward keeps those up to date that trade, unless a setting says otherwise, and asks for the last hours of those
     that no longer do, until their delisting is proven. gap_fill repairs all.
     """
+    mode, intervals = request.mode, frozenset(request.intervals or defaults.intervals)
     if mode == "backward" or (mode == "forward" and not defaults.keep_stored):
         return ()
-    taken = {item.symbol for item in universe}
+    taken = {item.series for item in universe}
     listed = {listing.symbol: listing.trading for listing in market.listings}
     return tuple(
-        RunSymbol(item.symbol, listed.get(item.symbol, False))
-        for item in series.all()
+        RunSeries(item.series, listed.get(item.symbol, False))
+        for item in records.all()
         if item.last is not None
-        and item.symbol not in taken
+        and item.series not in taken
+        and item.series.interval in intervals
         and (mode == "gap_fill" or listed.get(item.symbol) or (item.symbol in listed and item.delisted is None))
     )

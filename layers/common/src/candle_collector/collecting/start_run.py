@@ -17,9 +17,8 @@ from candle_collector.collecting.run_scope import (
     RunScope,
     check_range,
     choose,
-    closed_end,
 )
-from candle_collector.domain import windows
+from candle_collector.domain import dates
 from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.pace import time_allowed
 from candle_collector.domain.run import Run, SymbolRecord
@@ -55,7 +54,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
     RefusedError
         The range or a symbol is not valid, or the exchange does not answer; nothing is started.
     """
-    check_range(request, ports.clock.now())
+    check_range(request, defaults, ports.clock.now())
     if request.occurrence and ports.runs.occurred(request.occurrence):
         return None
     with lease_for_new_run(ports) as (run_id, now):
@@ -63,16 +62,16 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
             ports.leases.release(run_id)
             return None
         scope = choose(request, defaults, ports)
-        day = windows.day_of(closed_end(now, scope.market))
+        day = dates.format_ms(scope.closed_ms)[:10]
         for ranking in scope.rankings:
             if ranking.ranked:
                 ports.universes.put(day, ranking.quote_asset, ranking_of(ranking), run_id=run_id)
         run = new_run(run_id, now, request, scope, defaults, ports=ports)
-        records = [SymbolRecord(run_id, item.symbol, trading=item.trading) for item in run.symbols]
+        records = [SymbolRecord(run_id, item.series, trading=item.trading) for item in run.series]
         if not write_run(run, records, ports, occurrence=request.occurrence):
             return None
     send_messages(run, ports)
-    keep_listings(scope.market.listings, [item.symbol for item in scope.symbols], ports.listings)
+    keep_listings(scope.market.listings, scope.symbols, ports.listings)
     return run
 
 
@@ -115,9 +114,10 @@ def new_run(
     return Run(
         run_id=run_id,
         mode=request.mode,
-        start=scope.start,
-        end=scope.end,
-        symbols=scope.symbols,
+        start_ms=scope.start_ms,
+        end_ms=scope.end_ms,
+        closed_ms=scope.closed_ms,
+        series=scope.series,
         batch_size=defaults.batch_size,
         created_at=now,
         deadline=now + time_allowed(estimate, defaults.deadline),
@@ -128,7 +128,7 @@ def new_run(
         weight_limit=scope.market.weight_limit,
         weight_seconds=scope.market.weight_seconds,
         clock_offset_ms=scope.market.clock_offset_ms,
-        open=frozenset(item.symbol for item in scope.symbols),
+        open=frozenset(str(item.series) for item in scope.series),
         note=scope.note,
     )
 
@@ -157,8 +157,8 @@ def write_run(run: Run, records: Sequence[SymbolRecord], ports: RunPorts, *, occ
 
 
 def send_messages(run: Run, ports: RunPorts) -> None:
-    """Send a message for each symbol. What is not sent stays pending, and the reconciler sends it."""
+    """Send a message for each series. What is not sent stays pending, and the reconciler sends it."""
     try:
-        ports.queue.enqueue([SymbolMessage(run.run_id, item.symbol, 1) for item in run.symbols])
+        ports.queue.enqueue([SymbolMessage(run.run_id, item.series, 1) for item in run.series])
     except CollectorError:
         log.exception("not all messages were sent; the reconciler sends the rest", extra={"run_id": run.run_id})

@@ -11,6 +11,7 @@ from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.collecting.prefetch import Prefetch
 from candle_collector.domain.plan import Request
 from candle_collector.domain.run import Run
+from candle_collector.domain.series import Series
 from candle_collector.errors import ExchangeError
 from candle_collector.ports import Clock, Exchange, FetchedCandles, RateLimiter
 
@@ -54,10 +55,10 @@ class RequestPorts(Protocol):
 
 
 class SymbolRequests:
-    """Asks for one symbol's candles."""
+    """Asks for the candles of one series."""
 
-    def __init__(self, symbol: str, run: Run, ports: RequestPorts) -> None:
-        self._symbol = symbol
+    def __init__(self, series: Series, run: Run, ports: RequestPorts) -> None:
+        self._series = series
         self._ports = ports
         self.budget = WeightBudget(
             run.limit,
@@ -118,7 +119,7 @@ class SymbolRequests:
 
         def call() -> FetchedCandles:
             return self._ports.exchange.fetch_candles(
-                self._symbol, start, limit, attempts_made=attempts_made, until=until, grant=self.budget.grant
+                self._series, start, limit, attempts_made=attempts_made, until=until, grant=self.budget.grant
             )
 
         return call

@@ -19,7 +19,7 @@ from candle_collector.collecting.symbol_requests import SymbolRequests
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.plan import Request
 from candle_collector.domain.run import Failure, Run, SymbolRecord
-from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import (
@@ -54,8 +54,8 @@ class SymbolTurn(ABC):
         self._ports = ports
         self._run = run
         self._record = record
-        self._kept_series = ports.series.get(record.symbol)
-        self._requests = SymbolRequests(record.symbol, run, ports)
+        self._kept_record = ports.series.get(record.series)
+        self._requests = SymbolRequests(record.series, run, ports)
 
     def work(self) -> None:
         """Ask and store until nothing is left to request, or the rest is requeued."""
@@ -174,7 +174,7 @@ class SymbolTurn(ABC):
         StaleTurnError
             The symbol was closed, or another worker has it.
         """
-        kept = self._ports.runs.symbol(self._record.run_id, self._record.symbol)
+        kept = self._ports.runs.symbol(self._record.run_id, self._record.series)
         if kept is None or kept.revision != self._record.revision:
             raise StaleTurnError("another process has closed or claimed the symbol")
 
@@ -235,11 +235,11 @@ class SymbolTurn(ABC):
 
     # store and end
 
-    def _keep_series(self, series: Series) -> None:
+    def _keep_series(self, record: SeriesRecord) -> None:
         """Write the series' record where it changed."""
-        if series != self._kept_series or series.revision is None:
+        if record != self._kept_record or record.revision is None:
             self._check_claim()
-            self._kept_series = self._ports.series.put(replace(series, revision=self._kept_series.revision))
+            self._kept_record = self._ports.series.put(replace(record, revision=self._kept_record.revision))
 
     def _save(self) -> None:
         self._record = self._ports.runs.put_symbol(self._record)
@@ -251,7 +251,7 @@ class SymbolTurn(ABC):
         due_at = self._ports.clock.now() + timedelta(seconds=min(MOST_DELAY_SECONDS, seconds))
         record = self._ports.runs.put_symbol(replace(self._noted().requeued(), due_at=due_at))
         self._ports.queue.enqueue(
-            [SymbolMessage(record.run_id, record.symbol, record.turn)],
+            [SymbolMessage(record.run_id, record.series, record.turn)],
             delay_seconds=min(MOST_DELAY_SECONDS, math.ceil(seconds)),
         )
         return Next.REQUEUED

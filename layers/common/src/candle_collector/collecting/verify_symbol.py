@@ -12,11 +12,12 @@ from dataclasses import replace
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.collecting.symbol_turn import ANSWERS_REFUSED_MOST, Next, SymbolTurn
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
 from candle_collector.domain.candle import candle_from_line
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.failed_window import renew
-from candle_collector.domain.plan import Request, unanchored, verified_hours
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.plan import Request, unanchored, verified_slots
 from candle_collector.domain.progress import Answer, Revision, window_to_read
 from candle_collector.domain.run import Failure, Run, SymbolRecord, with_missing
 from candle_collector.domain.verdict import (
@@ -46,18 +47,20 @@ class VerifyTurn(SymbolTurn):
 
     def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
         super().__init__(ports, run, record)
-        within = record.range or stored_range(run.mode, run.window, self._kept_series, ports.candles)
+        within = record.range or stored_range(
+            run.mode, run.window(record.series.interval), self._kept_record, ports.candles
+        )
         self._within = within
-        self._read = window_to_read(run.mode, within)
-        days = ports.candles.coverage(record.symbol, self._read)
-        self._stored, self._never_printed = days.stored, days.never_printed
-        self._series = self._kept_series.updated(self._stored, self._read).rejecting({}, self._stored)
+        self._read = window_to_read(run.mode, within, record.series.interval)
+        blocks = ports.candles.coverage(record.series, self._read)
+        self._stored, self._never_printed = blocks.stored, blocks.never_printed
+        self._noted_series = self._kept_record.updated(self._stored, self._read).rejecting({}, self._stored)
         chosen = windows_to_compare(
-            windows.union([*days.stored, *days.never_printed]),
+            windows.union([*blocks.stored, *blocks.never_printed]),
             within,
-            hours=verified_hours(run.batch_size),
+            slots=verified_slots(run.batch_size),
             sample=run.sample,
-            seed=f"{run.run_id} {record.symbol}",
+            seed=f"{run.run_id} {record.series}",
         )
         asked_to = within.start if record.asked_to is None else record.asked_to
         self._left = windows.clip(chosen, Window(asked_to, within.end))
@@ -70,7 +73,7 @@ class VerifyTurn(SymbolTurn):
 
     @property
     def _stored_hours(self) -> int:
-        """How many hours of the range are stored."""
+        """How many slots of the range are stored."""
         return windows.count(windows.clip(self._stored, self._within))
 
     def _count_added(self) -> None:
@@ -97,7 +100,7 @@ class VerifyTurn(SymbolTurn):
     def _prepare(self) -> bool:
         """Return whether anything is to be compared; with repair, bring the series' record up to what is stored."""
         if self._run.repair:
-            self._keep_series(self._series)
+            self._keep_series(self._noted_series)
         return bool(self._left)
 
     def _next_request(self) -> Request:
@@ -111,9 +114,9 @@ class VerifyTurn(SymbolTurn):
     def _note_failed(self, window: Window, attempts: int, error: str) -> None:
         """Keep nothing: the series' record names what is missing, and here nothing is."""
 
-    def _advance(self, hour: int) -> None:
-        """Go on at this hour, or where the next window begins."""
-        self._left = windows.clip(self._left, Window(hour, max(hour, self._within.end)))
+    def _advance(self, slot: int) -> None:
+        """Go on at this slot, or where the next window begins."""
+        self._left = windows.clip(self._left, Window(slot, max(slot, self._within.end)))
         asked_to = self._left[0].start if self._left else self._within.end
         self._record = replace(self._record, attempts=0, asked_to=asked_to)
         self._first = None
@@ -123,15 +126,19 @@ class VerifyTurn(SymbolTurn):
 
     def _check(self, request: Request, fetched: FetchedCandles) -> Next:
         """Compare an answer with what is stored; one that differs is asked for once more."""
-        window, symbol = request.window, self._record.symbol
+        window, series = request.window, self._record.series
         self._record = replace(self._record, attempts=0)
-        answer = Answer(fetched.hours, fetched.candles, fetched.rejected, fetched.closed_end)
-        candles = self._ports.candles.candles(symbol, window, limit=window.hours)
-        stored = {candle.hour: candle.line() for candle in candles}
+        answer = Answer(fetched.slots, fetched.candles, fetched.rejected, fetched.closed_end)
+        candles = self._ports.candles.candles(series, window, limit=window.slots)
+        stored = {candle.slot: candle.line() for candle in candles}
         reading = read_answer(answer, window, stored)
         if reading.end == window.start:
             self._empty += 1
-            return Next.ASK if self._empty < ANSWERS_REFUSED_MOST else self._give_up(window, _no_row(window))
+            return (
+                Next.ASK
+                if self._empty < ANSWERS_REFUSED_MOST
+                else self._give_up(window, _no_row(window, series.interval))
+            )
         if self._first is None and reading.differing(stored):
             self._first = reading
             return Next.ASK
@@ -139,7 +146,11 @@ class VerifyTurn(SymbolTurn):
         if verdict.is_another_series:
             log.warning(
                 "more than half of a window differs: perhaps the candles of another symbol are stored",
-                extra={"symbol": symbol, "window": [dates.format_hour(hour) for hour in verdict.window]},
+                extra={
+                    "symbol": series.symbol,
+                    "interval": str(series.interval),
+                    "window": [series.interval.format(slot) for slot in verdict.window],
+                },
             )
         return self._settle(verdict)
 
@@ -171,12 +182,12 @@ class VerifyTurn(SymbolTurn):
         left = [
             item
             for item in part.differences
-            if item.hour not in repaired and (item.stored or not windows.contains(self._stored, item.hour))
+            if item.slot not in repaired and (item.stored or not windows.contains(self._stored, item.slot))
         ]
         if self._run.repair:
-            denied = [item.hour for item in left if not item.offered]
-            self._series = self._series.denying(part.window, denied)
-            self._keep_series(self._series)
+            denied = [item.slot for item in left if not item.offered]
+            self._noted_series = self._noted_series.denying(part.window, denied)
+            self._keep_series(self._noted_series)
         self._comparison = self._comparison.counting(compared=part.compared, replaced=len(repaired), left=left)
         self._count_added()
 
@@ -184,43 +195,50 @@ class VerifyTurn(SymbolTurn):
 
     def _repair(self, differences: Sequence[Difference]) -> None:
         """Replace what differs and keep both values, and store what was not stored; nothing is deleted."""
-        candles, symbol = self._ports.candles, self._record.symbol
-        offered = [(item, candle_from_line(item.hour, item.offered)) for item in differences if item.offered]
-        wrong = [Revision(candle_from_line(item.hour, item.stored), candle) for item, candle in offered if item.stored]
+        candles, series = self._ports.candles, self._record.series
+        offered = [(item, candle_from_line(item.slot, item.offered)) for item in differences if item.offered]
+        wrong = [Revision(candle_from_line(item.slot, item.stored), candle) for item, candle in offered if item.stored]
         lacking = [candle for item, candle in offered if not item.stored]
         if wrong:
-            log.warning("candles are replaced", extra={"symbol": symbol, "candles": len(wrong)})
+            log.warning(
+                "candles are replaced",
+                extra={"symbol": series.symbol, "interval": str(series.interval), "candles": len(wrong)},
+            )
             now = self._ports.clock.now()
-            candles.revise(symbol, wrong, run_id=self._run.run_id, at=now, fence=self._check_claim)
+            candles.revise(series, wrong, run_id=self._run.run_id, at=now, fence=self._check_claim)
         if lacking:
-            candles.store(symbol, lacking, (), absent_days=frozenset(), fence=self._check_claim)
-            added = windows.from_hours(candle.hour for candle in lacking)
+            candles.store(series, lacking, (), absent_blocks=frozenset(), fence=self._check_claim)
+            added = windows.from_slots(candle.slot for candle in lacking)
             self._stored = windows.union([*self._stored, *added])
-            self._series = self._series.updated(self._stored, self._read).rejecting({}, self._stored)
+            self._noted_series = self._noted_series.updated(self._stored, self._read).rejecting({}, self._stored)
 
     def _replaced(self, window: Window) -> frozenset[int]:
-        """Return the hours of a window that this run has replaced, before a worker died too."""
-        revised = self._ports.candles.revised(self._record.symbol, window)
-        return frozenset(item.revision.stored.hour for item in revised if item.run_id == self._run.run_id)
+        """Return the slots of a window that this run has replaced, before a worker died too."""
+        revised = self._ports.candles.revised(self._record.series, window)
+        return frozenset(item.revision.stored.slot for item in revised if item.run_id == self._run.run_id)
 
     # end
 
     def _noted(self) -> SymbolRecord:
         """Note what was not compared on the run's record, and with repair what is missing on the series'."""
         if self._run.repair:
-            coverage = self._series.coverage(self._stored, self._never_printed)
-            failed = renew(self._series.failed_windows, (), coverage.missing(self._within), self._within)
-            self._series = replace(self._series, failed_windows=failed)
-            self._keep_series(self._series)
+            coverage = self._noted_series.coverage(self._stored, self._never_printed)
+            failed = renew(self._noted_series.failed_windows, (), coverage.missing(self._within), self._within)
+            self._noted_series = replace(self._noted_series, failed_windows=failed)
+            self._keep_series(self._noted_series)
         missing = windows.union([*self._record.given_up, *self._left])
-        return with_missing(replace(self._record, first=self._series.first, last=self._series.last), missing)
+        return with_missing(
+            replace(self._record, first=self._noted_series.first, last=self._noted_series.last), missing
+        )
 
     def _judged(self) -> SymbolRecord:
         """Return the record with the outcome that the comparison deserves."""
         record = self._noted()
-        failure = explain(self._comparison, record.missing, record.failure, repair=self._run.repair)
+        failure = explain(
+            self._comparison, record.missing, record.failure, record.series.interval, repair=self._run.repair
+        )
         return replace(record, outcome=judge_comparison(self._comparison, record.missing), failure=failure)
 
 
-def _no_row(window: Window) -> Failure:
-    return Failure("short_answer", f"{dates.format_hour(window.start)}: {_NO_ROW}")
+def _no_row(window: Window, interval: Interval) -> Failure:
+    return Failure("short_answer", f"{interval.format(window.start)}: {_NO_ROW}")

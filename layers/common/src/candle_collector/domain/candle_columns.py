@@ -8,15 +8,15 @@ from itertools import chain
 from typing import NamedTuple
 
 from candle_collector.domain.candle import DECIMAL, Candle
-from candle_collector.domain.windows import HOUR_MS
+from candle_collector.domain.interval import Interval
 
 _DECIMALS = re.compile(rf"{DECIMAL}(?:,{DECIMAL})*+", re.ASCII)
 
 
 class CandleColumns(NamedTuple):
-    """Candles, ascending by hour: a column for each field of `Candle`, in the same order, and all of one length."""
+    """Candles, ascending by slot: a column for each field of `Candle`, in the same order, and all of one length."""
 
-    hour: Sequence[int]
+    slot: Sequence[int]
     open: Sequence[str]
     high: Sequence[str]
     low: Sequence[str]
@@ -31,15 +31,15 @@ class CandleColumns(NamedTuple):
     @property
     def rows(self) -> int:
         """How many candles there are."""
-        return len(self.hour)
+        return len(self.slot)
 
     def candles(self) -> list[Candle]:
         """Return the candles."""
         return list(map(Candle._make, zip(*self, strict=True)))
 
-    def open_times_ms(self) -> list[int]:
+    def open_times_ms(self, interval: Interval) -> list[int]:
         """Return the exchange's open times, in ms since 1970 UTC."""
-        return [hour * HOUR_MS + offset_ms for hour, offset_ms in zip(self.hour, self.offset_ms, strict=True)]
+        return [interval.open_ms(slot) + offset_ms for slot, offset_ms in zip(self.slot, self.offset_ms, strict=True)]
 
     def part(self, start: int, end: int) -> CandleColumns:
         """Return the candles from the position `start` up to `end`, which is left out."""

@@ -1,33 +1,42 @@
-"""When an hour counts as closed."""
+"""When a candle counts as closed, and how far behind the archive is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from candle_collector.domain.windows import HOUR_MS
+from candle_collector.domain.interval import HOUR_MS, Interval, ms_of
 
 CLOSE_MARGIN_MS = 1000
-"""How long after its end an hour counts as closed; the exchange's Date header, cut to seconds, adds up to a second."""
+"""How long after its end a candle counts as closed; the exchange's Date header, cut to seconds, adds up to a second."""
 
 
-def closed_end_at(now_ms: int) -> int:
-    """Return the hour after the last one that had closed at `now_ms`, in ms since 1970 UTC."""
-    return (now_ms - CLOSE_MARGIN_MS) // HOUR_MS
+def closed_ms_at(now_ms: int) -> int:
+    """Return up to when everything counts as closed at `now_ms`, both in ms since 1970 UTC."""
+    return now_ms - CLOSE_MARGIN_MS
 
 
-def lag_hours(newest: Iterable[int | None], now: datetime, *, clock_offset_ms: int) -> int | None:
-    """Return how many closed hours the newest stored candle is behind; None while nothing is stored.
+def closed_ms_by(now: datetime, *, clock_offset_ms: int) -> int:
+    """Return up to when everything counts as closed, in ms since 1970 UTC, by the slower of two clocks.
+
+    Parameters
+    ----------
+    clock_offset_ms
+        How far the exchange's clock is ahead of ours.
+    """
+    return closed_ms_at(ms_of(now) + min(0, clock_offset_ms))
+
+
+def lag_hours(newest: Iterable[tuple[Interval, int]], now: datetime, *, clock_offset_ms: int) -> int | None:
+    """Return for how many hours candles have closed that are newer than the newest stored one; None of nothing.
 
     Parameters
     ----------
     newest
-        The hour of each series' newest stored candle.
+        The newest stored slot of each series, with its interval. The series that is least behind counts.
     clock_offset_ms
         How far the exchange's clock was ahead of ours, in ms: of two clocks, the one that is behind counts.
     """
-    latest = max((hour for hour in newest if hour is not None), default=None)
-    if latest is None:
-        return None
-    closed_end = closed_end_at(round(now.timestamp() * 1000) + min(0, clock_offset_ms))
-    return max(0, closed_end - 1 - latest)
+    closed_ms = closed_ms_by(now, clock_offset_ms=clock_offset_ms)
+    behind = [interval.open_ms(interval.slot_at(closed_ms) - 1 - slot) for interval, slot in newest]
+    return max(0, min(behind)) // HOUR_MS if behind else None

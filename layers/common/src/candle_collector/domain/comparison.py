@@ -11,9 +11,9 @@ KEPT_DIFFERENCES = 20
 
 
 class Difference(NamedTuple):
-    """An hour whose stored line is not the one that the exchange offers; empty where one side has no candle."""
+    """A slot whose stored line is not the one that the exchange offers; empty where one side has no candle."""
 
-    hour: int
+    slot: int
     stored: str
     offered: str
 
@@ -25,15 +25,15 @@ class Comparison:
     Attributes
     ----------
     compared
-        The hours that were compared: those with a stored candle, and those for which the exchange alone has one.
+        The slots that were compared: those with a stored candle, and those for which the exchange alone has one.
     replaced, added
         How many of them differed until this run replaced the stored candle, or stored one.
     left
         How many differ still.
     first_left
-        The first hour that differs still.
+        The first slot that differs still.
     differences
-        The first ones, by hour, those that were repaired among them.
+        The first ones, by slot, those that were repaired among them.
     """
 
     compared: int = 0
@@ -50,17 +50,17 @@ class Comparison:
 
     @property
     def different(self) -> int:
-        """How many hours differed when they were compared."""
+        """How many slots differed when they were compared."""
         return self.repaired + self.left
 
     def listing(self, found: Sequence[Difference]) -> Comparison:
         """Return it with more differences by name; those listed already stay as they are."""
-        by_hour = {item.hour: item for item in (*found, *self.differences)}
+        by_hour = {item.slot: item for item in (*found, *self.differences)}
         return replace(self, differences=tuple(sorted(by_hour.values())[:KEPT_DIFFERENCES]))
 
     def counting(self, *, compared: int, replaced: int, left: Sequence[Difference]) -> Comparison:
-        """Return it with hours that have been compared and, where that was asked for, repaired."""
-        first_left = self.first_left if self.first_left is not None else next((item.hour for item in left), None)
+        """Return it with slots that have been compared and, where that was asked for, repaired."""
+        first_left = self.first_left if self.first_left is not None else next((item.slot for item in left), None)
         return replace(
             self,
             compared=self.compared + compared,

@@ -1,6 +1,6 @@
-"""What is known of a series: which hours are stored, which never were, and which are missing.
+"""What is known of a series: which slots are stored, which never were, and which are missing.
 
-The rules by which an hour without a candle is settled are here and, where answers are compared, in `progress`.
+The rules by which a slot without a candle is settled are here and, where answers are compared, in `progress`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from typing import NamedTuple
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window, Windows
 
-YOUNG_HOURS = 24
-"""An hour younger than this is never settled by its absence: an exchange that is failing answers short."""
-
 
 @dataclass(frozen=True)
 class Coverage:
@@ -23,17 +20,17 @@ class Coverage:
     Attributes
     ----------
     stored
-        The hours whose candle is in the store.
+        The slots whose candle is in the store.
     never_printed
-        The hours proven to have no candle: an outage or a halt.
+        The slots proven to have no candle: an outage or a halt.
     absent
         ``[asked_from, first)``: proven to lie before the first candle.
     delisted
         Proven to lie after the last candle of a symbol that does not trade.
     rejected
-        The hours whose row at the exchange is wrong each time: not stored, and not asked for again.
+        The slots whose row at the exchange is wrong each time: not stored, and not asked for again.
     denied
-        The hours whose stored candle the exchange does not have: they vouch for no answer.
+        The slots whose stored candle the exchange does not have: they vouch for no answer.
     """
 
     stored: Windows = ()
@@ -45,22 +42,22 @@ class Coverage:
 
     @property
     def offered(self) -> Windows:
-        """The hours whose candle is stored, as far as is known by the exchange too."""
+        """The slots whose candle is stored, as far as is known by the exchange too."""
         return windows.subtract(self.stored, self.denied)
 
     def covered(self) -> Windows:
-        """Return the hours that need no request."""
+        """Return the slots that need no request."""
         known = [*self.stored, *self.never_printed, *self.rejected]
         known += [window for window in (self.absent, self.delisted) if window]
         return windows.union(known)
 
     def missing(self, within: Window) -> Windows:
-        """Return the hours of `within` that nothing is known of."""
+        """Return the slots of `within` that nothing is known of."""
         return windows.subtract(windows.union([within]), self.covered())
 
 
 class Settlement(NamedTuple):
-    """What is proven of hours that have no candle."""
+    """What is proven of slots that have no candle."""
 
     never_printed: Windows = ()
     absent: Window | None = None
@@ -80,35 +77,37 @@ class Silence(NamedTuple):
     run_id: str
 
 
-def gaps_between(hours: Sequence[int], closed_end: int) -> Windows:
-    """Return the hours between the first and the last row of an answer that have no row and are older than a day.
+def gaps_between(slots: Sequence[int], settled_end: int) -> Windows:
+    """Return the slots between the first and the last row of an answer that have no row and are older than a day.
 
     Parameters
     ----------
-    hours
-        The hours of the rows, ascending, at least one.
+    slots
+        The slots of the rows, ascending, at least one.
     """
-    between = Window(hours[0], min(hours[-1], closed_end - YOUNG_HOURS))
-    return windows.subtract(windows.union([between]), windows.from_hours(hours))
+    between = Window(slots[0], min(slots[-1], settled_end))
+    return windows.subtract(windows.union([between]), windows.from_slots(slots))
 
 
-def settle_stated(stated: Window, hours: Sequence[int], *, known_before: bool, closed_end: int) -> Settlement:
-    """Say what the exchange's own files prove by the hours that they leave out of the period that they state.
+def settle_stated(stated: Window, slots: Sequence[int], *, known_before: bool, settled_end: int) -> Settlement:
+    """Say what the exchange's own files prove by the slots that they leave out of the period that they state.
 
-    An hour between two candles was never printed. Those before the first one were never printed either if an earlier
-    candle is known, and are before the listing if none is. Hours after the last candle, and those younger than a day,
+    A slot between two candles was never printed. Those before the first one were never printed either if an earlier
+    candle is known, and are before the listing if none is. Slots after the last candle, and those younger than a day,
     are not settled.
     """
-    if not hours:
+    if not slots:
         return Settlement()
-    before = Window(stated.start, min(hours[0], closed_end - YOUNG_HOURS))
-    gaps = gaps_between(hours, closed_end)
+    before = Window(stated.start, min(slots[0], settled_end))
+    gaps = gaps_between(slots, settled_end)
     if known_before:
         return Settlement(never_printed=windows.union([before, *gaps]))
-    return Settlement(never_printed=gaps, absent=before if before.hours else None)
+    return Settlement(never_printed=gaps, absent=before if before.slots else None)
 
 
-def settle_silence(start: int, kept: Silence | None, *, run_id: str, closed_end: int) -> tuple[Window | None, Silence]:
+def settle_silence(
+    start: int, kept: Silence | None, *, run_id: str, closed_end: int, settled_end: int
+) -> tuple[Window | None, Silence]:
     """Say what is proven by an answer without a row from `start` on, and what is kept of it.
 
     One answer may be short by fault, and so may two while the exchange is failing: what two runs have heard is proven,
@@ -119,8 +118,8 @@ def settle_silence(start: int, kept: Silence | None, *, run_id: str, closed_end:
         return None, silence
     if kept.run_id == run_id:
         return None, kept if kept.window.start <= start else silence
-    proven = Window(max(kept.window.start, start), min(kept.window.end, closed_end - YOUNG_HOURS))
-    return (proven if proven.hours else None), silence
+    proven = Window(max(kept.window.start, start), min(kept.window.end, settled_end))
+    return (proven if proven.slots else None), silence
 
 
 def extend(old: Window | None, new: Window | None) -> Window | None:

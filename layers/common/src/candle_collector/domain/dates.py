@@ -1,71 +1,64 @@
-"""The dates that people write: strict, UTC, and inclusive."""
+"""The dates that people write: strict, UTC, and inclusive; as times they are ms since 1970."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from candle_collector.domain import windows
+from candle_collector.domain.interval import DAY_MS, moment_at, ms_of
 
-EARLIEST = windows.hour_of(datetime(2017, 1, 1, tzinfo=UTC))
+EARLIEST_MS = ms_of(datetime(2017, 1, 1, tzinfo=UTC))
 """No candle is older: Binance opened in July 2017."""
 
-_LAST = windows.hour_of(datetime.max.replace(tzinfo=UTC))
+_LAST_MS = ms_of(datetime(9999, 12, 31, 23, tzinfo=UTC))
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
 
 def start_of(text: str) -> int:
-    """Return the first hour that opens at or after a date or timestamp.
+    """Return the time of a date or timestamp: candles that open at or after it are meant.
 
     Raises
     ------
     ValueError
-        It is neither ``2025-01-01`` nor ``2025-01-01T00:00:00Z``, or no day of the calendar, or no hour opens after it.
+        It is neither ``2025-01-01`` nor ``2025-01-01T00:00:00Z``, or no day of the calendar.
     """
-    hour = -(-_seconds(text) // 3600)
-    if hour > _LAST:
+    if not (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
+        raise ValueError("takes a UTC date such as 2025-01-31 or a timestamp such as 2025-01-31T12:00:00Z")
+    try:
+        start = ms_of(datetime.fromisoformat(text[:19]).replace(tzinfo=UTC))
+    except ValueError:
+        raise ValueError(f"{text} is not a day of the calendar or no time of a day") from None
+    if start > _LAST_MS:
         raise ValueError(f"{text} is after the last hour of the calendar")
-    return hour
+    return start
 
 
 def end_of(text: str) -> int:
-    """Return the hour after the last that is meant: a date includes its day, a timestamp what opens at or before it.
+    """Return the time before which candles open that are meant: a date includes its day, a timestamp itself.
 
     Raises
     ------
     ValueError
         As `start_of`.
     """
-    if _DATE.fullmatch(text):
-        return _seconds(text) // 3600 + windows.HOURS_A_DAY
-    return _seconds(text) // 3600 + 1
+    return start_of(text) + (DAY_MS if _DATE.fullmatch(text) else 1)
 
 
-def _seconds(text: str) -> int:
-    if not (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
-        raise ValueError("takes a UTC date such as 2025-01-31 or a timestamp such as 2025-01-31T12:00:00Z")
-    try:
-        moment = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError(f"{text} is not a day of the calendar or no time of a day") from None
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
-
-
-def format_start(start: int) -> str:
+def format_start(start_ms: int) -> str:
     """Return a start as people write it: a date where it is midnight, else a timestamp."""
-    return windows.day_of(start) if start % windows.HOURS_A_DAY == 0 else format_hour(start)
+    return format_ms(start_ms)[:10] if start_ms % DAY_MS == 0 else format_ms(start_ms)
 
 
-def format_end(end: int) -> str:
-    """Return an end as people write it: the date of a whole last day, else when the last candle opens."""
-    return windows.day_of(end - 1) if end % windows.HOURS_A_DAY == 0 else format_hour(end - 1)
+def format_end(end_ms: int) -> str:
+    """Return an end, which is not included, as people write it: the date of a whole last day, else the last second."""
+    return format_ms(end_ms - DAY_MS)[:10] if end_ms % DAY_MS == 0 else format_ms(end_ms - 1)
 
 
-def format_hour(hour: int) -> str:
-    """Return the moment an hour opens as ``2025-01-31T12:00:00Z``."""
-    return windows.moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_ms(ms: int) -> str:
+    """Return a time in ms as ``2025-01-31T12:00:00Z``."""
+    return format_moment(moment_at(ms))
 
 
 def format_moment(moment: datetime) -> str:

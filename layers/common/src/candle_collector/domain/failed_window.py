@@ -31,10 +31,10 @@ def renew(
     missing
         What of `within` is missing now; a window nobody asked for yet is not a failed window.
     """
-    outside = [failed for failed in old if not failed.window.clip(within).hours]
+    outside = [failed for failed in old if not failed.window.clip(within).slots]
     inside = [
         FailedWindow(window, sum(item.attempts for item in touching), touching[-1].error)
         for window in missing
-        if (touching := [item for item in (*old, *new) if item.window.clip(window).hours])
+        if (touching := [item for item in (*old, *new) if item.window.clip(window).slots])
     ]
     return tuple(sorted(outside + inside)[:KEPT_FAILED_WINDOWS])

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from candle_collector.domain import windows
+from candle_collector.domain.interval import moment_at
 from candle_collector.domain.run import Mode
+from candle_collector.domain.series import series_named
 from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.wording import counted, split_reason
 
 State = Literal["empty", "running", "waiting", "ok", "needs_you"]
 Cause = Literal[
-    "outage", "overdue", "refused", "failed_turn", "failed_start", "incomplete", "stale", "failed_hours", "no_answer"
+    "outage", "overdue", "refused", "failed_turn", "failed_start", "incomplete", "stale", "failed_candles", "no_answer"
 ]
 
 STALE_LEAST_HOURS = 13
@@ -44,8 +45,8 @@ class RunFacts:
         How long it was expected to take when it started.
     incomplete
         How many of its symbols ended as partial or failed.
-    missing_hours
-        The hours that those are missing; of a verification, the hours that were not compared.
+    missing_candles
+        The candles that those are missing; of a verification, those that were not compared.
     reason
         The most frequent reason among those; None where there is not a reason.
     """
@@ -59,7 +60,7 @@ class RunFacts:
     ended_at: datetime | None = None
     expected: timedelta = timedelta(0)
     incomplete: int = 0
-    missing_hours: int = 0
+    missing_candles: int = 0
     reason: str | None = None
 
 
@@ -86,16 +87,18 @@ class FailedStart:
 
 @dataclass(frozen=True)
 class FailedTurn:
-    """A worker's turn at a symbol that failed, and not for the first time: its message will come back.
+    """A worker's turn at a series that failed, and not for the first time: its message will come back.
 
     Attributes
     ----------
+    series
+        Its name, ``binance:BTCUSDT#1h``.
     reason
         Why, as a sentence, with the remedy where there is one.
     """
 
     run_id: str
-    symbol: str
+    series: str
     at: datetime
     reason: str
     version: int = RECORD_VERSION
@@ -110,7 +113,7 @@ class HealthFacts:
     symbols
         Of how many symbols candles are stored.
     newest
-        The hour of the newest stored candle; None where nothing is stored.
+        When the newest stored candle opened, in ms since 1970 UTC; None where nothing is stored.
     lag_hours
         How many hours the newest candle is behind the last one that has closed.
     stale_after_hours
@@ -125,8 +128,8 @@ class HealthFacts:
         Until when the exchange asked us to wait (429, 418).
     refused
         Why the exchange will not answer us before a person changes something (451, 403, a certificate).
-    failed_hours, failed_symbols
-        How many hours of how many symbols runs have asked for in vain, and are missing still.
+    failed_candles, failed_symbols
+        How many candles of how many symbols runs have asked for in vain, and are missing still.
     next_start, next_gap_fill
         When the schedules start the next run; None where they are off, or it is not known.
     outage
@@ -143,7 +146,7 @@ class HealthFacts:
     failed_turn: FailedTurn | None = None
     blocked_until: datetime | None = None
     refused: str | None = None
-    failed_hours: int = 0
+    failed_candles: int = 0
     failed_symbols: int = 0
     next_start: datetime | None = None
     next_gap_fill: datetime | None = None
@@ -258,7 +261,7 @@ def _failing(run: RunFacts, turn: FailedTurn) -> Health:
     known = remedy or "See the worker's log."
     return _needs_you(
         "failed_turn",
-        f"{turn.symbol} of the {_named(run)} failed again at {_time(turn.at)}: {said}",
+        f"{series_named(turn.series).symbol} of the {_named(run)} failed again at {_time(turn.at)}: {said}",
         f"{known} It is tried again by itself, and what was stored is safe.",
     )
 
@@ -278,15 +281,15 @@ def _incomplete(run: RunFacts) -> Health:
     why = f": {said}" if said else ""
     cryptos = counted(run.incomplete, "crypto")
     if run.mode == "verify":
-        left = f", {counted(run.missing_hours, 'hour')} not compared" if run.missing_hours else ""
+        left = f", {counted(run.missing_candles, 'candle')} not compared" if run.missing_candles else ""
         return _needs_you(
             "incomplete",
             f"the {_named(run)} was not good for {cryptos}{left}{why}",
             f"{remedy} Then verify again." if remedy else "Verify again with repair.",
         )
-    are = "is" if run.missing_hours == 1 else "are"
-    what = f"{counted(run.missing_hours, 'hour')} {are} missing in {cryptos}" if run.missing_hours else cryptos
-    stand = "after" if run.missing_hours else f"{'is' if run.incomplete == 1 else 'are'} not complete after"
+    are = "is" if run.missing_candles == 1 else "are"
+    what = f"{counted(run.missing_candles, 'candle')} {are} missing in {cryptos}" if run.missing_candles else cryptos
+    stand = "after" if run.missing_candles else f"{'is' if run.incomplete == 1 else 'are'} not complete after"
     then = f"{remedy} Then retry that run, or run gap_fill." if remedy else "Retry that run, or run gap_fill."
     return _needs_you("incomplete", f"{what} {stand} the {_named(run)}{why}", then)
 
@@ -298,7 +301,7 @@ def _at_rest(facts: HealthFacts) -> Health:
             return Health("ok", f"OK: nothing was missing for the {_named(facts.run)}, and no candle is stored.")
         by_itself = f", or wait for the schedule: {_time(facts.next_start)}" if facts.next_start else ""
         return Health("empty", "Empty: nothing is stored, and nothing was collected yet.", f"{_START}{by_itself}.")
-    newest = _time(windows.moment_of(facts.newest))
+    newest = _time(moment_at(facts.newest))
     behind = f"{counted(facts.lag_hours, 'hour')} behind" if facts.lag_hours else "up to date"
     if _is_stale(facts, facts.lag_hours):
         return _needs_you(
@@ -306,12 +309,12 @@ def _at_rest(facts: HealthFacts) -> Health:
             f"nothing newer than the candle of {newest} was collected, {behind}",
             f"{_START}, and see in the trigger's log why the schedules did not.",
         )
-    if facts.failed_hours:
+    if facts.failed_candles:
         by_itself = f", or wait for the schedule: {_time(facts.next_gap_fill)}" if facts.next_gap_fill else ""
-        hours = counted(facts.failed_hours, "hour")
+        candles = counted(facts.failed_candles, "candle")
         return _needs_you(
-            "failed_hours",
-            f"{hours} that earlier runs could not get {'is' if facts.failed_hours == 1 else 'are'} missing in "
+            "failed_candles",
+            f"{candles} that earlier runs could not get {'is' if facts.failed_candles == 1 else 'are'} missing in "
             f"{counted(facts.failed_symbols, 'crypto')}",
             f"Run gap_fill{by_itself}.",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from candle_collector.domain.windows import first_hour_of
+from candle_collector.domain import dates
 
 LISTED_DAYS = {
     "ADAUSDT": "2018-04-17",
@@ -35,14 +35,14 @@ github.com/yanniedog/binance-historical-OHLCV-data at 1a00f07, read on 2026-11-2
 """
 
 
-def listed_hour(symbol: str, proven: Callable[[], int | None]) -> int | None:
-    """Return an hour of the day on which a symbol was listed; None where that is not known.
+def listed_ms(symbol: str, proven: Callable[[], int | None]) -> int | None:
+    """Return a time, in ms since 1970 UTC, of the day on which a symbol was listed; None where that is not known.
 
     Parameters
     ----------
     proven
-        Gives the hour of the symbol's first candle, where the archive has proof of it; called where the table has no
+        Gives when the symbol's first candle began, where the archive has proof of it; called where the table has no
         such symbol.
     """
     day = LISTED_DAYS.get(symbol)
-    return proven() if day is None else first_hour_of(day)
+    return proven() if day is None else dates.start_of(day)

@@ -9,9 +9,10 @@ from operator import lt
 from typing import NamedTuple
 
 from candle_collector.domain import windows
-from candle_collector.domain.coverage import YOUNG_HOURS, Coverage
+from candle_collector.domain.coverage import Coverage
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.run import Mode
-from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
+from candle_collector.domain.windows import Window, Windows
 
 ROWS_MOST = 1000
 """The most rows of an answer (Binance's rest-api.md)."""
@@ -30,12 +31,12 @@ class Request(NamedTuple):
     Attributes
     ----------
     anchor
-        The hours of stored candles before the window, which are asked for again; empty where none is next to it.
+        The slots of stored candles before the window, which are asked for again; empty where none is next to it.
     neighbour
-        Without an anchor, the hour of the stored candle behind the window. Then one row is asked for: the first candle
+        Without an anchor, the slot of the stored candle behind the window. Then one row is asked for: the first candle
         from the window's start on. Such an answer cannot be cut at its head.
     between
-        How many hours between the window and the stored candles may each take a row of the answer.
+        How many slots between the window and the stored candles may each take a row of the answer.
     """
 
     window: Window
@@ -45,7 +46,7 @@ class Request(NamedTuple):
 
     @property
     def start(self) -> int:
-        """The hour that is asked from."""
+        """The slot that is asked from."""
         return self.anchor.start
 
     @property
@@ -53,11 +54,11 @@ class Request(NamedTuple):
         """How many rows are asked for."""
         if self.neighbour is not None:
             return 1 + self.between
-        return min(ROWS_MOST, self.anchor.hours + self.between + self.window.hours)
+        return min(ROWS_MOST, self.anchor.slots + self.between + self.window.slots)
 
     @property
     def vouching(self) -> frozenset[int]:
-        """The hours of the stored candles that vouch for the answer."""
+        """The slots of the stored candles that vouch for the answer."""
         return frozenset(range(*self.anchor) if self.neighbour is None else (self.neighbour,))
 
 
@@ -66,13 +67,13 @@ def anchor_candles(mode: Mode) -> int:
     return RECENT_CANDLES if mode == "forward" else ANCHOR_CANDLES
 
 
-def window_hours(mode: Mode, batch_size: int) -> int:
-    """Return the most hours of a window: an answer has to hold its anchor too."""
+def window_slots(mode: Mode, batch_size: int) -> int:
+    """Return the most slots of a window: an answer has to hold its anchor too."""
     return min(batch_size, ROWS_MOST - anchor_candles(mode))
 
 
-def verified_hours(batch_size: int) -> int:
-    """Return the most hours of a window that is compared with what is stored."""
+def verified_slots(batch_size: int) -> int:
+    """Return the most slots of a window that is compared with what is stored."""
     return min(batch_size, ROWS_MOST)
 
 
@@ -81,14 +82,16 @@ def unanchored(window: Window) -> Request:
     return Request(window, Window(window.start, window.start))
 
 
-def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, candles: int) -> Request:
-    """Return the request for the first hours of `to_ask`, with what vouches for its answer.
+def next_request(
+    to_ask: Windows, coverage: Coverage, *, interval: Interval, window_slots: int, candles: int
+) -> Request:
+    """Return the request for the first slots of `to_ask`, with what vouches for its answer.
 
-    That are up to `candles` stored hours that end where the window begins, else the stored hour where all that is asked
-    for here ends. In between may lie hours that are known to have no candle, which take no row, and rejected ones;
-    before a stored hour also up to a day of hours of which nothing is known: young ones stay so, run after run.
+    That are up to `candles` stored slots that end where the window begins, else the stored slot where all that is asked
+    for here ends. In between may lie slots that are known to have no candle, which take no row, and rejected ones;
+    before a stored slot also up to a day of slots of which nothing is known: young ones stay so, run after run.
     """
-    window, whole = first_span(to_ask, window_hours), to_ask[0]
+    window, whole = first_span(to_ask, window_slots, interval.block_slots), to_ask[0]
     before = next((known for known in reversed(coverage.offered) if known.end <= window.start), None)
     gap = Window(before.end if before else window.start, window.start)
     rejected, unknown = _rows_in(gap, coverage)
@@ -97,22 +100,22 @@ def next_request(to_ask: Windows, coverage: Coverage, *, window_hours: int, cand
     after = next((known for known in coverage.offered if known.start >= whole.end), None)
     gap = Window(whole.end, after.start if after else whole.end)
     rejected, unknown = _rows_in(gap, coverage)
-    if after and unknown <= YOUNG_HOURS:
+    if after and unknown <= interval.slots_a_day and rejected + unknown < ROWS_MOST:
         return unanchored(whole)._replace(neighbour=after.start, between=rejected + unknown)
     return unanchored(window)
 
 
 def _rows_in(gap: Window, coverage: Coverage) -> tuple[int, int]:
-    """Return of how many hours without an offered candle the row is wrong, and of how many nothing is known."""
-    unknown = windows.subtract((gap,), coverage.covered()) if gap.hours else ()
+    """Return of how many slots without an offered candle the row is wrong, and of how many nothing is known."""
+    unknown = windows.subtract((gap,), coverage.covered()) if gap.slots else ()
     return windows.count(windows.clip(coverage.rejected, gap)), windows.count(unknown)
 
 
-def plan_requests(missing: Windows, batch_size: int) -> Windows:
-    """Return the smallest set of spans of at most `batch_size` hours that contain all `missing` hours.
+def plan_requests(missing: Windows, batch_size: int, block_slots: int) -> Windows:
+    """Return the smallest set of spans of at most `batch_size` slots that contain all `missing` slots.
 
-    Neighbouring gaps share a span. Among the plans of that size, spans end at midnight UTC where they can, so that a
-    day is written once. A span begins and ends with a missing hour; spans may touch.
+    Neighbouring gaps share a span. Among the plans of that size, spans end where blocks do if they can, so that a
+    block is written once. A span begins and ends with a missing slot; spans may touch.
     """
     spans: list[Window] = []
     at: int | None = missing[0].start if missing else None
@@ -120,36 +123,37 @@ def plan_requests(missing: Windows, batch_size: int) -> Windows:
     while at is not None:
         reached.pop()
         # what follows the cut needs one span fewer, or the cut costs one
-        span = _span_from(missing, batch_size, at, partial(lt, reached[-1]))
+        span = _span_from(missing, batch_size, block_slots, at, partial(lt, reached[-1]))
         spans.append(span)
         at = _next_missing(missing, span.end)
     return tuple(spans)
 
 
 def _reached_from_behind(missing: Windows, batch_size: int) -> list[int]:
-    """Return, for 0, 1, 2 ... spans, the last missing hour that so many cannot reach if they are laid from the end."""
+    """Return, for 0, 1, 2 ... spans, the last missing slot that so many cannot reach if they are laid from the end."""
     reached: list[int] = []
-    hour = missing[-1].end - 1 if missing else None
-    while hour is not None:
-        reached.append(hour)
-        before = hour - batch_size + 1
-        hour = _last_missing_before(missing, before) if missing[0].start < before else None
+    slot = missing[-1].end - 1 if missing else None
+    while slot is not None:
+        reached.append(slot)
+        before = slot - batch_size + 1
+        slot = _last_missing_before(missing, before) if missing[0].start < before else None
     return [*reached, -1]
 
 
-def first_span(missing: Windows, batch_size: int) -> Window:
-    """Return the first span of the plan for `missing` hours, of which there is one; the others are not worked out."""
+def first_span(missing: Windows, batch_size: int, block_slots: int) -> Window:
+    """Return the first span of the plan for `missing` slots, of which there is one; the others are not worked out."""
     left = count_requests(missing, batch_size)
     return _span_from(
         missing,
         batch_size,
+        block_slots,
         missing[0].start,
-        lambda midnight: count_requests(missing, batch_size, midnight) < left,
+        lambda border: count_requests(missing, batch_size, border) < left,
     )
 
 
 def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
-    """Return how many spans the missing hours from `start` on need: as many as if each were as long as it may be."""
+    """Return how many spans the missing slots from `start` on need: as many as if each were as long as it may be."""
     spans, at = 0, start
     for window in missing[bisect_right(missing, start, key=lambda window: window.end) :]:
         begin = max(at, window.start)
@@ -160,29 +164,29 @@ def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
     return spans
 
 
-def _span_from(missing: Windows, batch_size: int, at: int, is_free: Callable[[int], bool]) -> Window:
-    """Return the span that begins at the missing hour `at`.
+def _span_from(missing: Windows, batch_size: int, block_slots: int, at: int, is_free: Callable[[int], bool]) -> Window:
+    """Return the span that begins at the missing slot `at`.
 
     Parameters
     ----------
     is_free
-        Whether a span that ends at a midnight leaves no more to those that follow than one that is as long as it may
-        be.
+        Whether a span that ends at a border of blocks leaves no more to those that follow than one that is as long as
+        it may be.
     """
     end = at + batch_size
-    midnight = end - end % HOURS_A_DAY
-    if midnight > at and is_free(midnight):
-        end = midnight
+    border = end - end % block_slots
+    if border > at and is_free(border):
+        end = border
     return Window(at, _last_missing_before(missing, end) + 1)
 
 
-def _next_missing(missing: Windows, hour: int) -> int | None:
-    """Return the first missing hour at or after `hour`."""
-    index = bisect_right(missing, hour, key=lambda window: window.end)
-    return max(hour, missing[index].start) if index < len(missing) else None
+def _next_missing(missing: Windows, slot: int) -> int | None:
+    """Return the first missing slot at or after `slot`."""
+    index = bisect_right(missing, slot, key=lambda window: window.end)
+    return max(slot, missing[index].start) if index < len(missing) else None
 
 
-def _last_missing_before(missing: Windows, hour: int) -> int:
-    """Return the last missing hour before `hour`; there is one."""
-    index = bisect_right(missing, hour - 1, key=lambda window: window.start) - 1
-    return min(hour, missing[index].end) - 1
+def _last_missing_before(missing: Windows, slot: int) -> int:
+    """Return the last missing slot before `slot`; there is one."""
+    index = bisect_right(missing, slot - 1, key=lambda window: window.start) - 1
+    return min(slot, missing[index].end) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,8 @@ from typing import Literal
 
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.series import Series
 from candle_collector.domain.versions import RECORD_VERSION
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
@@ -84,25 +87,28 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class RunSymbol:
-    """A symbol that a run works on, and whether it traded when the run started."""
+class RunSeries:
+    """A series that a run works on, and whether its symbol traded when the run started."""
 
-    symbol: str
+    series: Series
     trading: bool = True
 
 
 @dataclass(frozen=True)
 class Run:
-    """A collection of some symbols over some range.
+    """A collection of some series over some range.
 
     Attributes
     ----------
-    start, end
-        The range asked for, in hours, half open. In all modes but backward each symbol has its own part of it.
-    symbols
-        The symbols as they were ranked when the run started; they never change.
+    start_ms, end_ms
+        The range asked for, in ms since 1970 UTC, half open. In all modes but backward each series has its own part of
+        it.
+    closed_ms
+        What ended before it counted as closed when the run started: no candle that ends later is asked for.
+    series
+        The series as their symbols were ranked when the run started; they never change.
     batch_size
-        The most hours a request asks for.
+        The most slots a request asks for.
     repair, sample
         Of a verification: whether candles that differ are replaced, and how many percent of the windows are compared.
     weight_limit, weight_seconds
@@ -112,7 +118,7 @@ class Run:
     estimated_seconds
         How long it was expected to take when it started.
     open
-        The symbols that have not ended.
+        The names of the series that have not ended.
     end_reason
         Why the run was stopped before its symbols ended by themselves. Set while it is active, it says that no symbol
         of it is worked on any more.
@@ -122,9 +128,10 @@ class Run:
 
     run_id: str
     mode: Mode
-    start: int
-    end: int
-    symbols: tuple[RunSymbol, ...]
+    start_ms: int
+    end_ms: int
+    closed_ms: int
+    series: tuple[RunSeries, ...]
     batch_size: int
     created_at: datetime
     deadline: datetime
@@ -145,9 +152,18 @@ class Run:
     version: int = RECORD_VERSION
 
     @property
-    def window(self) -> Window:
-        """The range of the run."""
-        return Window(self.start, self.end)
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols of the series, each once, in their order."""
+        return tuple(dict.fromkeys(item.series.symbol for item in self.series))
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        """The intervals of the series, ascending."""
+        return tuple(sorted({item.series.interval for item in self.series}))
+
+    def window(self, interval: Interval) -> Window:
+        """Return the closed slots of an interval that the run is about."""
+        return interval.closed_within(Window(self.start_ms, self.end_ms), self.closed_ms)
 
     @property
     def limit(self) -> WeightLimit:
@@ -157,7 +173,7 @@ class Run:
 
 @dataclass(frozen=True)
 class SymbolRecord:
-    """What a run knows of one of its symbols.
+    """What a run knows of one of its series.
 
     Attributes
     ----------
@@ -166,9 +182,9 @@ class SymbolRecord:
     claimed_until
         Until when a worker holds it.
     range
-        The hours that the run is about for this symbol, fixed when a worker first comes to it.
+        The slots that the run is about for this symbol, fixed when a worker first comes to it.
     stored_before
-        How many hours of the range were stored before this run stored any; None until something was found missing.
+        How many slots of the range were stored before this run stored any; None until something was found missing.
     records
         How many candles this run stored or replaced.
     attempts
@@ -181,23 +197,23 @@ class SymbolRecord:
     stopping
         Whether the worker that holds the symbol is to stop after the answer in hand.
     asked_to
-        With recheck and in a verification, the hour up to which this run has asked.
+        With recheck and in a verification, the slot up to which this run has asked.
     given_up
-        The windows for which every attempt failed, and the hours that answers left out without a proof; another turn
-        does not ask for them again. Where they are too many, the hours between some of them are among them.
+        The windows for which every attempt failed, and the slots that answers left out without a proof; another turn
+        does not ask for them again. Where they are too many, the slots between some of them are among them.
     refused
         How many answers for the window at hand were refused, because they do not fit what is stored.
     rejected
-        The hours whose row at the exchange was wrong each time this run asked.
+        The slots whose row at the exchange was wrong each time this run asked.
     missing
         The windows that are missing, in a verification those that were not compared, as far as they are kept here;
-        `missing_hours` counts all.
+        `missing_slots` counts all.
     comparison
         What a verification found; None in all other runs, and before it has begun.
     """
 
     run_id: str
-    symbol: str
+    series: Series
     trading: bool = True
     outcome: Outcome = Outcome.PENDING
     turn: int = 1
@@ -216,7 +232,7 @@ class SymbolRecord:
     refused: int = 0
     rejected: Windows = ()
     missing: Windows = ()
-    missing_hours: int = 0
+    missing_slots: int = 0
     failure: Failure | None = None
     first: int | None = None
     last: int | None = None
@@ -225,6 +241,11 @@ class SymbolRecord:
     version: int = RECORD_VERSION
     stopping: bool = False
     revision: str | None = field(default=None, compare=False)
+
+    @property
+    def symbol(self) -> str:
+        """The symbol of the series."""
+        return self.series.symbol
 
     def is_claimed(self, now: datetime) -> bool:
         """Whether a worker may hold it at `now`."""
@@ -245,7 +266,7 @@ class SymbolRecord:
         return replace(self, given_up=windows.coarsened(windows.union([*self.given_up, *given_up]), KEPT_GIVEN_UP))
 
     def rejecting(self, rejected: Windows) -> SymbolRecord:
-        """Return the record with more hours whose row is wrong; the oldest of too many are left to `missing`."""
+        """Return the record with more slots whose row is wrong; the oldest of too many are left to `missing`."""
         return replace(self, rejected=windows.union([*self.rejected, *rejected])[-KEPT_REJECTED:])
 
     def ended(self, outcome: Outcome, *, closed_by: str | None = None) -> SymbolRecord:
@@ -279,6 +300,25 @@ def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return counts
 
 
+def outcomes_of_symbols(records: Iterable[SymbolRecord]) -> list[Outcome]:
+    """Return one outcome for each symbol of a run, by those of its series; it is open as long as one of them is.
+
+    As of a series, partial says that something was stored and something is missing, and failed that nothing was stored.
+    """
+    of_symbol: dict[str, set[Outcome]] = {}
+    for record in records:
+        of_symbol.setdefault(record.symbol, set()).add(record.outcome)
+    return [_joined(outcomes) for outcomes in of_symbol.values()]
+
+
+def _joined(outcomes: AbstractSet[Outcome]) -> Outcome:
+    if any(outcome.open for outcome in outcomes):
+        return Outcome.PENDING if outcomes == {Outcome.PENDING} else Outcome.RUNNING
+    if outcomes & {Outcome.PARTIAL, Outcome.FAILED}:
+        return Outcome.PARTIAL if outcomes & {Outcome.PARTIAL, Outcome.COMPLETE} else Outcome.FAILED
+    return Outcome.COMPLETE if Outcome.COMPLETE in outcomes else Outcome.SKIPPED
+
+
 def run_outcome(counts: Mapping[str, int]) -> Outcome:
     """Return the worst outcome among a run's symbols: failed, partial or complete."""
     return next((worst for worst in (Outcome.FAILED, Outcome.PARTIAL) if counts.get(worst)), Outcome.COMPLETE)
@@ -297,9 +337,9 @@ def degraded_percent(counts: Mapping[str, int]) -> float:
 
 
 KEPT_WINDOWS = 100
-"""How many missing windows a symbol's record names; their hours are counted whole."""
+"""How many missing windows a symbol's record names; their slots are counted whole."""
 
 
 def with_missing(record: SymbolRecord, missing: Windows) -> SymbolRecord:
     """Return the record with what is missing: the first windows by name, all of them by number."""
-    return replace(record, missing=missing[:KEPT_WINDOWS], missing_hours=windows.count(missing))
+    return replace(record, missing=missing[:KEPT_WINDOWS], missing_slots=windows.count(missing))

@@ -1,160 +1,44 @@
-"""What is kept of a series beside its candles, and how stored candles and proofs change it."""
+"""What a series of candles is: a symbol of a market, and an interval."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import NamedTuple
 
-from candle_collector.domain import windows
-from candle_collector.domain.coverage import Coverage, Settlement, Silence, extend
-from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.versions import RECORD_VERSION
-from candle_collector.domain.windows import Window, Windows
+from candle_collector.domain.interval import Interval, interval_named
 
-KEPT_REJECTED = 500
-"""How many hours with a wrong row a record names; the oldest are forgotten, and asked for again."""
-
-KEPT_DENIED = 500
-"""How many windows of denied hours a record names."""
+BINANCE = "binance"
 
 
-class Dispute(NamedTuple):
-    """Other values than the stored ones that a run was answered for every stored candle of a young series.
+class Series(NamedTuple):
+    """The candles of one symbol and interval.
 
     Attributes
     ----------
-    digest
-        The SHA-256 of the candles that were offered, in hexadecimal.
-    run_id
-        The run that asked. A second run that hears the same proves that all of them were revised.
-    """
-
-    digest: str
-    run_id: str
-
-
-@dataclass(frozen=True)
-class Series:
-    """The record of a series.
-
-    Attributes
-    ----------
-    first, last
-        The hours of the first and the last stored candle.
-    absent
-        ``[asked_from, first)``: before the listing.
-    delisted
-        After the last candle of a symbol that does not trade.
-    years
-        How many hours are stored, by UTC year, set from full reads of the year.
-    failed_windows
-        The windows that were requested and are still missing.
-    rejected
-        The hours whose row at the exchange was wrong, with the reason; they are asked for again on a recheck alone.
-    denied
-        The hours whose stored candle the exchange does not have, as a verification that repairs has found. They stay
-        stored, and vouch for no answer.
-    silence
-        What one run was not answered: a delisting, or a symbol without any candle, if another run hears the same.
-    disputed
-        What one run was answered instead of all that is stored of a young series.
-    revision
-        The name of the write that this record was read from; None where it was never written.
+    symbol
+        As the exchange names it: ``BTCUSDT``.
+    market
+        Where it trades.
     """
 
     symbol: str
-    first: int | None = None
-    last: int | None = None
-    absent: Window | None = None
-    delisted: Window | None = None
-    years: dict[int, int] = field(default_factory=dict)
-    failed_windows: tuple[FailedWindow, ...] = ()
-    rejected: tuple[FailedWindow, ...] = ()
-    denied: Windows = ()
-    silence: Silence | None = None
-    disputed: Dispute | None = None
-    version: int = RECORD_VERSION
-    revision: str | None = field(default=None, compare=False)
+    interval: Interval
+    market: str = BINANCE
 
-    @property
-    def listed(self) -> int | None:
-        """The hour of the symbol's first candle ever, where an answer of the exchange has proven that it is the first.
-
-        None where no answer reaches before the first stored candle.
-        """
-        return self.first if self.absent is not None and self.absent.end == self.first else None
-
-    def coverage(self, stored: Windows, never_printed: Windows) -> Coverage:
-        """Return what is known of the series, with the hours of a range that are stored or were never printed."""
-        return Coverage(
-            stored,
-            windows.subtract(never_printed, stored),
-            self.absent,
-            self.delisted,
-            windows.subtract(windows.union(item.window for item in self.rejected), stored),
-            self.denied,
-        )
-
-    def rejecting(self, rejected: Mapping[int, str], stored: Windows) -> Series:
-        """Return the record with the hours whose row is wrong, by reason; those that are stored now are forgotten."""
-        kept = [item for item in self.rejected if not windows.contains(stored, item.window.start)]
-        kept = [item for item in kept if item.window.start not in rejected]
-        kept += [FailedWindow(Window(hour, hour + 1), 1, reason) for hour, reason in rejected.items()]
-        return replace(self, rejected=tuple(sorted(kept)[-KEPT_REJECTED:]))
-
-    def denying(self, compared: Window, denied: Iterable[int]) -> Series:
-        """Return the record after a window was compared: with those of its hours that only we have a candle of."""
-        known = windows.union([*windows.subtract(self.denied, (compared,)), *windows.from_hours(denied)])
-        return replace(self, denied=known[:KEPT_DENIED])
-
-    def updated(self, stored: Windows, read: Window, *proofs: Settlement) -> Series:
-        """Return the record after a read, or after candles and proofs were added to what was read.
-
-        Parameters
-        ----------
-        stored
-            The hours of `read` that are stored.
-        read
-            The hours whose coverage is known.
-        proofs
-            What answers of the exchange have proven.
-        """
-        ends = [(self.first, self.last)] if self.first is not None and self.last is not None else []
-        ends += [(stored[0].start, stored[-1].end - 1)] if stored else []
-        first = min((start for start, _ in ends), default=None)
-        last = max((end for _, end in ends), default=None)
-        absent = reduce(extend, (proof.absent for proof in proofs), self.absent)
-        if absent and first is not None:
-            absent = Window(absent.start, min(absent.end, first)) if absent.start < first else None
-        delisted = reduce(extend, (proof.delisted for proof in proofs), self.delisted)
-        if delisted and last is not None and delisted.start <= last:  # there were candles after it
-            delisted = Window(last + 1, delisted.end) if last + 1 < delisted.end else None
-        years = count_by_year(self.years, self.last, stored, read)
-        return replace(self, first=first, last=last, absent=absent, delisted=delisted, years=years)
+    def __str__(self) -> str:
+        """Return the name that it is stored under, ``binance:BTCUSDT#1h``."""
+        return f"{self.market}:{self.symbol}#{self.interval}"
 
 
-def count_by_year(known: dict[int, int], last: int | None, stored: Windows, read: Window) -> dict[int, int]:
-    """Return the number of stored hours by UTC year; years without any are left out.
+def series_named(name: str) -> Series:
+    """Return the series that is stored under a name, ``binance:BTCUSDT#1h``.
 
-    A year that was read whole is counted again. Of a year that was read in part, only what lies after the last known
-    candle is added, so that counting twice changes nothing.
-
-    Parameters
-    ----------
-    known, last
-        The counts and the last stored hour before.
-    stored, read
-        The hours that are stored, and the hours that were read.
+    Raises
+    ------
+    ValueError
+        It is not such a name.
     """
-    years = dict(known)
-    for year in windows.years_of(read):
-        whole = windows.year_window(year)
-        of_year = windows.clip(stored, whole)
-        if read.start <= whole.start and whole.end <= read.end:
-            years[year] = windows.count(of_year)
-        else:
-            after_last = Window(0 if last is None else last + 1, whole.end)
-            years[year] = known.get(year, 0) + windows.count(windows.clip(of_year, after_last))
-    return {year: hours for year, hours in years.items() if hours}
+    market, colon, rest = name.partition(":")
+    symbol, mark, interval = rest.rpartition("#")
+    if not (market and colon and symbol and mark):
+        raise ValueError(f"{name!r:.60} is not the name of a series")
+    return Series(symbol, interval_named(interval), market)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from candle_collector.domain.series import Series, series_named
 from candle_collector.domain.universe import is_symbol
 from candle_collector.domain.versions import RECORD_VERSION
 
 
 @dataclass(frozen=True)
 class SymbolMessage:
-    """The work on one symbol's turn."""
+    """The work on one series' turn."""
 
     run_id: str
-    symbol: str
+    series: Series
     turn: int
 
     def body(self) -> str:
         """Return the message's text."""
-        written = {"v": RECORD_VERSION, "run_id": self.run_id, "symbol": self.symbol, "turn": self.turn}
+        written = {"v": RECORD_VERSION, "run_id": self.run_id, "series": str(self.series), "turn": self.turn}
         return json.dumps(written, ensure_ascii=False)
 
 
@@ -35,7 +36,10 @@ def read_message(body: str) -> SymbolMessage:
     version = parsed.get("v") if isinstance(parsed, dict) else None
     if type(version) is not int or version not in {RECORD_VERSION - 1, RECORD_VERSION}:
         raise ValueError("the message has a version that this worker does not know")
-    run_id, symbol, turn = parsed.get("run_id"), parsed.get("symbol"), parsed.get("turn")
-    if not (isinstance(run_id, str) and isinstance(symbol, str) and is_symbol(symbol) and type(turn) is int):
-        raise ValueError("the message lacks run_id, symbol or turn")
-    return SymbolMessage(run_id, symbol, turn)
+    run_id, name, turn = parsed.get("run_id"), parsed.get("series"), parsed.get("turn")
+    if not (isinstance(run_id, str) and isinstance(name, str) and type(turn) is int):
+        raise ValueError("the message lacks run_id, series or turn")
+    series = series_named(name)
+    if not is_symbol(series.symbol):
+        raise ValueError(f"{series.symbol!r:.60} is not a symbol")
+    return SymbolMessage(run_id, series, turn)

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison, Difference
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.progress import Answer
 from candle_collector.domain.run import Failure, Outcome
 from candle_collector.domain.windows import Window, Windows
@@ -24,14 +25,14 @@ _HALF = 2
 
 
 class Reading(NamedTuple):
-    """What one answer says of the hours of a window.
+    """What one answer says of the slots of a window.
 
     Attributes
     ----------
     end
-        The hour after the last that it says something of: that of its last row.
+        The slot after the last that it says something of: that of its last row.
     offered
-        Its candles as lines by hour, empty for stored hours that it leaves out. A row that is wrong, or of an hour that
+        Its candles as lines by slot, empty for stored slots that it leaves out. A row that is wrong, or of a slot that
         has not closed, says nothing.
     """
 
@@ -39,8 +40,8 @@ class Reading(NamedTuple):
     offered: Mapping[int, str]
 
     def differing(self, stored: Mapping[int, str]) -> dict[int, str]:
-        """Return what is not as it is stored, by hour."""
-        return {hour: line for hour, line in self.offered.items() if line != stored.get(hour, "")}
+        """Return what is not as it is stored, by slot."""
+        return {slot: line for slot, line in self.offered.items() if line != stored.get(slot, "")}
 
 
 class Part(NamedTuple):
@@ -49,9 +50,9 @@ class Part(NamedTuple):
     Attributes
     ----------
     compared
-        How many hours were compared.
+        How many slots were compared.
     doubtful
-        The hours that were not, because the answers say different things, neither what is stored.
+        The slots that were not, because the answers say different things, neither what is stored.
     """
 
     window: Window
@@ -62,16 +63,16 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of the hours of a window from its start up to where the answers reach.
+    """What is known of the slots of a window from its start up to where the answers reach.
 
     Attributes
     ----------
     compared
-        The hours that were compared, ascending.
+        The slots that were compared, ascending.
     differences
-        What both answers offer alike and is not stored so, by hour.
+        What both answers offer alike and is not stored so, by slot.
     doubtful
-        The hours of which the answers say different things, neither what is stored.
+        The slots of which the answers say different things, neither what is stored.
     """
 
     window: Window
@@ -81,7 +82,7 @@ class Verdict:
 
     @property
     def is_another_series(self) -> bool:
-        """Whether more than half of the hours differ, as they would if candles of another symbol were stored."""
+        """Whether more than half of the slots differ, as they would if candles of another symbol were stored."""
         return len(self.differences) * _HALF > len(self.compared)
 
     def parts(self, most: int) -> Iterator[Part]:
@@ -89,30 +90,30 @@ class Verdict:
         start = self.window.start
         for first in range(0, max(1, len(self.differences)), most):
             following = self.differences[first + most : first + most + 1]
-            window = Window(start, following[0].hour if following else self.window.end)
-            compared = sum(window.start <= hour < window.end for hour in self.compared)
+            window = Window(start, following[0].slot if following else self.window.end)
+            compared = sum(window.start <= slot < window.end for slot in self.compared)
             doubtful = windows.clip(self.doubtful, window)
             yield Part(window, compared, self.differences[first : first + most], doubtful)
             start = window.end
 
 
 def windows_to_compare(
-    known: Windows, within: Window, *, hours: int, sample: int = 100, seed: str = ""
+    known: Windows, within: Window, *, slots: int, sample: int = 100, seed: str = ""
 ) -> tuple[Window, ...]:
     """Return the windows of a range that are asked for: those of which something is known, or a share of them.
 
     Parameters
     ----------
     known
-        The hours that are stored or called never printed. What is missing is for collection.
-    hours
-        The most hours of a window.
+        The slots that are stored or called never printed. What is missing is for collection.
+    slots
+        The most slots of a window.
     sample
         How many percent of the windows are taken, at least one.
     seed
         Which ones: the same for the same text.
     """
-    cut = (Window(start, min(start + hours, within.end)) for start in range(within.start, within.end, hours))
+    cut = (Window(start, min(start + slots, within.end)) for start in range(within.start, within.end, slots))
     whole = [window for window in cut if windows.clip(known, window)]
     taken = -(-len(whole) * sample // 100)
     return tuple(sorted(random.Random(seed).sample(whole, taken)))  # noqa: S311 - a sample, no secret
@@ -120,11 +121,11 @@ def windows_to_compare(
 
 def read_answer(answer: Answer, window: Window, stored: Mapping[int, str]) -> Reading:
     """Return what an answer says of a window; nothing where it has no row from its start on."""
-    rows = [hour for hour in answer.hours if hour >= window.start]
+    rows = [slot for slot in answer.slots if slot >= window.start]
     end = min(window.end, rows[-1] + 1) if rows else window.start
     has_row = frozenset(rows)
-    left_out = {hour: "" for hour in stored if hour < end and hour not in has_row}
-    candles = {candle.hour: candle.line() for candle in answer.candles if window.start <= candle.hour < end}
+    left_out = {slot: "" for slot in stored if slot < end and slot not in has_row}
+    candles = {candle.slot: candle.line() for candle in answer.candles if window.start <= candle.slot < end}
     return Reading(end, left_out | candles)
 
 
@@ -132,16 +133,16 @@ def compare(window: Window, stored: Mapping[int, str], first: Reading, second: R
     """Return what two answers to one question say; the same one twice where it differs in nothing."""
     end = min(first.end, second.end)
     one_says, other_says = first.differing(stored), second.differing(stored)
-    differ = {hour for hour, line in one_says.items() if hour < end and other_says.get(hour) == line}
+    differ = {slot for slot, line in one_says.items() if slot < end and other_says.get(slot) == line}
     doubtful = {
-        hour for hour in one_says.keys() & other_says.keys() if hour < end and one_says[hour] != other_says[hour]
+        slot for slot in one_says.keys() & other_says.keys() if slot < end and one_says[slot] != other_says[slot]
     }
-    read = {hour for hour in stored.keys() & (first.offered.keys() | second.offered.keys()) if hour < end}
+    read = {slot for slot in stored.keys() & (first.offered.keys() | second.offered.keys()) if slot < end}
     return Verdict(
         Window(window.start, end),
         tuple(sorted((read | differ) - doubtful)),
-        tuple(Difference(hour, stored.get(hour, ""), one_says[hour]) for hour in sorted(differ)),
-        windows.from_hours(doubtful),
+        tuple(Difference(slot, stored.get(slot, ""), one_says[slot]) for slot in sorted(differ)),
+        windows.from_slots(doubtful),
     )
 
 
@@ -158,10 +159,12 @@ def judge_comparison(comparison: Comparison, missing: Windows) -> Outcome:
     return Outcome.PARTIAL if comparison.compared else Outcome.FAILED
 
 
-def explain(comparison: Comparison, missing: Windows, failure: Failure | None, *, repair: bool) -> Failure | None:
+def explain(
+    comparison: Comparison, missing: Windows, failure: Failure | None, interval: Interval, *, repair: bool
+) -> Failure | None:
     """Return why a symbol is not complete: what differs still, before what could not be compared and why."""
     if comparison.left and comparison.first_left is not None:
-        first = dates.format_hour(comparison.first_left)[:13]
+        first = interval.format(comparison.first_left)[:16]
         counts = f"{comparison.left:,} of {comparison.compared:,} compared candles"
         if repair:
             message = (
@@ -171,6 +174,6 @@ def explain(comparison: Comparison, missing: Windows, failure: Failure | None, *
         else:
             message = f"{counts} differ from the exchange's, the first at {first}; verify with repair replaces them"
         if missing and failure:
-            message += f"; {windows.count(missing):,} hours were not compared: {failure.message}"
+            message += f"; {windows.count(missing):,} candles were not compared: {failure.message}"
         return Failure(DIFFERS, message)
     return failure if missing else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from candle_collector.domain.aggregate import INTERVAL_HOURS
-from candle_collector.errors import CollectorError
+from candle_collector.domain.aggregate import INTERVALS
+from candle_collector.errors import CollectorError, NotFoundError
 from candle_collector.ports import CandleStore, SeriesStore
+from candle_collector.reading.candle_source import CandleSource, source_of
 from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def table(month: Month) -> Any:
     decimal = pa.decimal128(_DIGITS, _AFTER_POINT)
     arrays = [
         _text(month.symbol).take(_numbers(pa.int64(), bytes(8 * columns.rows))),
-        _numbers(pa.timestamp("ms", "UTC"), array("q", columns.open_times_ms())),
+        _numbers(pa.timestamp("ms", "UTC"), array("q", columns.open_times_ms(month.interval))),
         *(
             _texts(getattr(columns, name)).cast(decimal)
             if name in DECIMALS
@@ -103,9 +105,18 @@ def _texts(texts: Sequence[str]) -> Any:
     return compute.split_pattern(_text(",".join(texts)), ",").flatten()
 
 
+def _sources(
+    symbols: Iterable[str], interval: str, records: SeriesStore, candles: CandleStore
+) -> Iterator[CandleSource]:
+    """Yield what the candles of each stored symbol are read from, by symbol."""
+    for symbol in sorted(set(symbols)):
+        with suppress(NotFoundError):
+            yield source_of(symbol, interval, records, candles)
+
+
 def candle_frame(
     candles: CandleStore,
-    series: SeriesStore,
+    records: SeriesStore,
     symbols: Iterable[str],
     *,
     start: str | None = None,
@@ -123,7 +134,7 @@ def candle_frame(
     start, end
         Dates (``2025-01-31``) or timestamps (``2025-01-31T12:00:00Z``), both included; all where they are None.
     interval
-        1h, 2h, 4h, 6h, 8h, 12h or 1d.
+        One of those stored, or one that they make up: 1m, 3m ... 1d, 3d, 1w, 1M.
     exact
         Prices and volumes as decimals of 8 digits (Arrow's), as the exchange sent them; else as floats.
 
@@ -133,9 +144,11 @@ def candle_frame(
         pandas or pyarrow is not installed.
     ValueError
         A date or the interval is not valid.
+    IntervalNotServedError
+        What is stored of a symbol does not make up the interval; one of which nothing is stored is left out.
     """
-    if interval not in INTERVAL_HOURS:
-        raise ValueError(f"the interval {interval} is not one of {', '.join(INTERVAL_HOURS)}")
+    if interval not in INTERVALS:
+        raise ValueError(f"the interval {interval} is not one of {', '.join(INTERVALS)}")
     pa = arrow()
     try:
         import pandas as pd  # noqa: PLC0415 - no function needs it
@@ -144,8 +157,8 @@ def candle_frame(
     within = range_of_dates(start, end)
     months = [
         table(month)
-        for symbol in sorted(set(symbols))
-        for month in stream_months(candles, series, symbol, within, interval=interval)
+        for source in _sources(symbols, interval, records, candles)
+        for month in stream_months(candles, records, source.series, within, grid=source.grid)
     ]
     whole = pa.concat_tables([schema().empty_table(), *months])
     if not exact:

@@ -14,14 +14,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from candle_collector.domain import dates, windows
-from candle_collector.domain.windows import HOURS_A_DAY
+from candle_collector.domain import dates
+from candle_collector.domain.interval import DAY_MS, HOUR, Interval, moment_at
 from candle_collector.errors import CollectorError
 from candle_collector.reading.candle_frame import arrow, schema, table
 from candle_collector.reading.stream_candles import Month
@@ -85,7 +84,7 @@ def export(
         Whether what is there is replaced, once the new is complete. A folder is replaced only if exports alone wrote
         what lies in it.
     progress
-        Reported how many hours were read.
+        Reported how many slots were read.
 
     Raises
     ------
@@ -102,7 +101,7 @@ def export(
         for month in months:
             exported.count(month)
             yield month
-            progress(month.hours)
+            progress(month.slots)
 
     with _complete_or_absent(target, place, force=force) as unfinished:
         write(counted(), unfinished)
@@ -230,8 +229,8 @@ def _write_csv(months: Iterable[Month], path: Path) -> None:
             writer.writerows(
                 zip(
                     repeat(month.symbol, columns.rows),
-                    columns.open_times_ms(),
-                    map(_moment, columns.hour, columns.offset_ms),
+                    columns.open_times_ms(month.interval),
+                    _moments(month),
                     *columns[1:10],
                     month.segments,
                     strict=True,
@@ -240,19 +239,30 @@ def _write_csv(months: Iterable[Month], path: Path) -> None:
         _to_disk(file)
 
 
-def _moment(hour: int, offset_ms: int) -> str:
-    """Return when a candle opened, as people and programs read it; with its ms where it opened off the hour."""
-    if offset_ms:
-        opened = windows.moment_of(hour) + timedelta(milliseconds=offset_ms)
-        return f"{opened:%FT%T}.{opened:%f}"[:23] + "Z"
-    day, of_day = divmod(hour, HOURS_A_DAY)
-    return _full_hours(day)[of_day]
+def _moments(month: Month) -> Iterator[str]:
+    """Yield when each candle opened, as people and programs read it; with its ms where it opened off the grid."""
+    interval, columns = month.interval, month.columns
+    kept: tuple[int, list[str]] = (-1, [])
+    for slot, offset_ms in zip(columns.slot, columns.offset_ms, strict=True):
+        if offset_ms:
+            opened = moment_at(interval.open_ms(slot) + offset_ms)
+            yield f"{opened:%FT%T}.{opened:%f}"[:23] + "Z"
+        else:
+            day, of_day = divmod(slot, interval.slots_a_day)
+            if day != kept[0]:
+                kept = (day, _hours_of(day) if interval is HOUR else _moments_of(day, interval))
+            yield kept[1][of_day]
+
+
+def _moments_of(day: int, interval: Interval) -> list[str]:
+    """Return when the slots of a UTC day begin."""
+    return [dates.format_ms(ms) for ms in range(day * DAY_MS, (day + 1) * DAY_MS, interval.length_ms)]
 
 
 @lru_cache(maxsize=4000)
-def _full_hours(day: int) -> list[str]:
-    """Return the moments of a day's full hours; each symbol has the same days, eleven years of them in 7 MB."""
-    return [dates.format_hour(hour) for hour in range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)]
+def _hours_of(day: int) -> list[str]:
+    """Return when the hours of a UTC day begin: each symbol has the same days, eleven years of them in 7 MB."""
+    return _moments_of(day, HOUR)
 
 
 def _write_parquet(months: Iterable[Month], path: Path) -> None:

@@ -7,17 +7,20 @@ between them are full, and the items of the other years are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 from candle_collector import answers
-from candle_collector.domain import dates, windows
-from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain import windows
+from candle_collector.domain.aggregate import AS_STORED, AnyGrid, count_buckets, touched
+from candle_collector.domain.closing import closed_ms_by
 from candle_collector.domain.coverage import percent
 from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.repaired_series import RepairedSeries
-from candle_collector.domain.series import Series
+from candle_collector.domain.series import Series, series_named
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import NotFoundError
 from candle_collector.ports import CandleStore, Clock, RateLimiter, SeriesStore
@@ -37,55 +40,66 @@ Report = TypeVar("Report")
 
 @dataclass(frozen=True)
 class CoveragePorts:
-    """What a report on coverage needs."""
+    """What a report on coverage needs; `intervals` are those that the deployment collects."""
 
     candles: CandleStore
     series: SeriesStore
     rate_limiter: RateLimiter
     clock: Clock
+    intervals: Collection[Interval]
 
-    def closed_end(self) -> int:
-        """Return the hour after the last that had closed by our clock and, as last heard, by the exchange's."""
-        now_ms = round(self.clock.now().timestamp() * 1000)
-        return closed_end_at(now_ms + min(0, self.rate_limiter.state().clock_offset_ms))
+    def closed_ms(self) -> int:
+        """Return up to when all had closed by our clock and, as last heard, by the exchange's, in ms since 1970 UTC."""
+        return closed_ms_by(self.clock.now(), clock_offset_ms=self.rate_limiter.state().clock_offset_ms)
 
 
-def report_symbol_coverage(
-    symbol: str, ports: CoveragePorts, *, start: int | None = None, end: int | None = None
+def report_series_coverage(
+    series: Series,
+    ports: CoveragePorts,
+    *,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    interval: str | None = None,
+    grid: AnyGrid = AS_STORED,
 ) -> answers.SymbolCoverage:
-    """Return the coverage of one series, read from its items.
+    """Return the coverage of one series, read from its items, or of the longer candles that it makes up.
 
     Parameters
     ----------
-    start, end
-        The hours that are expected, half open: from the first candle to the last closed hour where they are None. An
-        end in the future is moved to the last closed hour.
+    start_ms, end_ms
+        When the candles open that are expected, in ms since 1970 UTC, half open: from the first candle to the last
+        closed one where they are None. An end in the future is moved to the last closed candle.
+    interval, grid
+        Of longer candles their name, and how the slots of the series make them up.
 
     Raises
     ------
     NotFoundError
         Nothing was ever collected of it.
     """
-    known = stored_series(ports.series.get(symbol), ports.candles)
+    known = stored_series(ports.series.get(series), ports.candles)
     if _is_unknown(known):
-        raise NotFoundError(f"nothing was collected of {symbol}")
-    closed_end = ports.closed_end()
+        raise NotFoundError(f"nothing was collected of {series.symbol} in {series.interval}")
+    closed_end = series.interval.slot_at(ports.closed_ms())
     whole = _expected(known, closed_end)
-    until = whole.end if end is None else min(end, closed_end)
+    until = whole.end if end_ms is None else min(series.interval.slot_from(end_ms), closed_end)
     # of a series that never had a candle nothing is expected, unless a start is given
-    since = start if start is not None else whole.start if whole.hours else until
-    return _report(known, Window(since, until), _read(known, (), (known.span,), ports.candles))
+    since = series.interval.slot_from(start_ms) if start_ms is not None else whole.start if whole.slots else until
+    within = Window(grid.floor(since), max(grid.floor(since), grid.floor(until)))  # without the running candle
+    read = _read(known, (), (known.span,), ports.candles)
+    is_kept = series.interval in ports.intervals
+    return _report(known, within, read, is_kept=is_kept, interval=interval, grid=grid)
 
 
 def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answers.Coverage:
-    """Return the coverage of all series that have a record, by symbol; ``next`` continues a page that was full.
+    """Return the coverage of all series that have a record, by symbol and interval; ``next`` continues a full page.
 
     Parameters
     ----------
     after
-        Leave out the symbols up to this one.
+        Leave out the series up to the one of this name.
     """
-    reports, following = page_of_series(ports, _report, _bytes, after=after)
+    reports, following = page_of_series(ports, _reporter(ports), _bytes, after=after)
     return answers.Coverage(reports, next=following)
 
 
@@ -96,23 +110,24 @@ def page_of_series(
     *,
     after: str | None,
 ) -> tuple[list[Report], str | None]:
-    """Return reports on the series after a symbol, and the symbol that continues a page that was full.
+    """Return reports on the series after the one of a name, and the name that continues a page that was full.
 
     A page is full when it takes as many reads as a call has time for, or as many bytes as an answer may have.
 
     Parameters
     ----------
     report
-        Reports on a series, the hours that are expected of it, and what was read of it.
+        Reports on a series, the slots that are expected of it, and what was read of it.
     size_of
         Returns at least how many bytes a report takes in an answer.
     """
-    closed_end = ports.closed_end()
+    closed_ms = ports.closed_ms()
+    last = None if after is None else series_named(after)
     reports: list[Report] = []
     reads = size = 0
     seen = None
     for noted in ports.series.all():
-        if after is not None and noted.symbol <= after:
+        if last is not None and noted.series <= last:
             continue
         if reads >= READS_A_PAGE:
             return reports, seen
@@ -122,25 +137,29 @@ def page_of_series(
         if seen and reads > READS_A_PAGE:
             return reports, seen
         if not _is_unknown(known):
-            reported = report(known, _expected(known, closed_end), _read(known, full, short, ports.candles))
+            reported = report(
+                known,
+                _expected(known, noted.series.interval.slot_at(closed_ms)),
+                _read(known, full, short, ports.candles),
+            )
             size += size_of(reported)
             if reports and size > answers.BYTES_MOST:
                 return reports, seen
             reports.append(reported)
-        seen = noted.symbol
+        seen = str(noted.series)
     return reports, None
 
 
 def _is_unknown(known: RepairedSeries) -> bool:
     """Return whether nothing is stored or noted of a series."""
-    return known.noted == Series(known.noted.symbol) and not known.life.hours
+    return known.noted == SeriesRecord(known.noted.series) and not known.life.slots
 
 
 def _expected(known: RepairedSeries, closed_end: int) -> Window:
-    """Return the hours from the first candle, stored or noted, to the delisting or the last closed hour."""
-    if not known.span.hours:
+    """Return the slots from the first candle, stored or noted, to the delisting or the last closed slot."""
+    if not known.span.slots:
         return known.span
-    delisted = known.series.delisted
+    delisted = known.record.delisted
     end = max(known.life.end, delisted.start if delisted else closed_end)
     return Window(known.span.start, max(known.span.start, end))
 
@@ -164,24 +183,24 @@ def _read(known: RepairedSeries, full: Windows, short: Windows, candles: CandleS
     """Read the items of the windows `short`; those of `full` are believed to be stored whole."""
     stored, never = list(full), list[Window]()
     for window in short:
-        days = candles.coverage(known.series.symbol, window)
-        stored += windows.clip(days.stored, window)
-        never += windows.clip(windows.subtract(days.never_printed, days.stored), window)
+        blocks = candles.coverage(known.record.series, window)
+        stored += windows.clip(blocks.stored, window)
+        never += windows.clip(windows.subtract(blocks.never_printed, blocks.stored), window)
     all_stored = windows.union(stored)
     all_never = windows.union(never)
     lives = read_segments(known, all_never, candles)
-    return Read(all_stored, all_never, lives, known.noted.years == _by_year(all_stored))
+    return Read(all_stored, all_never, lives, known.noted.years == _by_year(all_stored, known.record.series.interval))
 
 
-def _by_year(stored: Windows) -> dict[int, int]:
-    """Count the stored hours by UTC year; years without any are left out, as in a record."""
-    years = windows.years_of(Window(stored[0].start, stored[-1].end)) if stored else ()
-    counts = {year: windows.count(windows.clip(stored, windows.year_window(year))) for year in years}
-    return {year: hours for year, hours in counts.items() if hours}
+def _by_year(stored: Windows, interval: Interval) -> dict[int, int]:
+    """Count the stored slots by UTC year; years without any are left out, as in a record."""
+    years = interval.years_of(Window(stored[0].start, stored[-1].end)) if stored else ()
+    counts = {year: windows.count(windows.clip(stored, interval.year_window(year))) for year in years}
+    return {year: slots for year, slots in counts.items() if slots}
 
 
-class Hours(NamedTuple):
-    """The hours that are expected of a series, and what is known of them; the last four make up the first."""
+class Slots(NamedTuple):
+    """The slots that are expected of a series, and what is known of them; the last four make up the first."""
 
     expected: Windows
     stored: Windows
@@ -190,15 +209,15 @@ class Hours(NamedTuple):
     rejected: Windows
 
 
-def hours_of(known: RepairedSeries, within: Window, read: Read) -> Hours:
-    """Return what is known of the hours `within` of a series; those before its listing and after its end are left out.
+def slots_of(known: RepairedSeries, within: Window, read: Read) -> Slots:
+    """Return what is known of the slots `within` of a series; those before its listing and after its end are left out.
 
     The stored ones are all in `within`: a candle rules over a record that denies it.
     """
-    series = known.series
-    coverage = series.coverage(read.stored, read.never)
-    outside = windows.union(part for part in (series.absent, series.delisted) if part)
-    return Hours(
+    record = known.record
+    coverage = record.coverage(read.stored, read.never)
+    outside = windows.union(part for part in (record.absent, record.delisted) if part)
+    return Slots(
         expected=windows.subtract(windows.union([within]), outside),
         stored=windows.clip(read.stored, within),
         never=windows.subtract(windows.clip(read.never, within), outside),
@@ -207,33 +226,81 @@ def hours_of(known: RepairedSeries, within: Window, read: Read) -> Hours:
     )
 
 
-def _report(known: RepairedSeries, within: Window, read: Read) -> answers.SymbolCoverage:
-    series = known.series
-    hours = hours_of(known, within, read)
-    expected, missing = windows.count(hours.expected), windows.count(hours.missing)
-    rejected = [item for item in series.rejected if windows.contains(hours.rejected, item.window.start)]
+def _reporter(ports: CoveragePorts) -> Callable[[RepairedSeries, Window, Read], answers.SymbolCoverage]:
+    """Return what reports on a series."""
+    kept = frozenset(ports.intervals)
+    return lambda known, within, read: _report(known, within, read, is_kept=known.record.series.interval in kept)
+
+
+def in_buckets(slots: Slots, within: Window, grid: AnyGrid) -> Slots:
+    """Return what is known of the longer candles that slots make up: one is stored where none of its slots is missing.
+
+    Those of which only never printed slots are left were never printed.
+    """
+    expected, stored, _, missing, rejected = (windows.clip(touched(part, grid), within) for part in slots)
+    rejected = windows.subtract(rejected, missing)
+    lacking = windows.union([*missing, *rejected])
+    stored = windows.subtract(stored, lacking)
+    never = windows.subtract(expected, windows.union([*stored, *lacking]))
+    return Slots(expected, stored, never, missing, rejected)
+
+
+def _report(
+    known: RepairedSeries,
+    within: Window,
+    read: Read,
+    *,
+    is_kept: bool,
+    interval: str | None = None,
+    grid: AnyGrid = AS_STORED,
+) -> answers.SymbolCoverage:
+    record, base = known.record, known.record.series.interval
+    slots = slots_of(known, within, read)
+    if grid != AS_STORED:
+        slots = in_buckets(slots, within, grid)
+
+    def window(of: Window) -> answers.Window:
+        return answers.Window(base.format(of.start), base.format(of.end), count_buckets((of,), grid))
+
+    def missing_window(of: Window, failed: Sequence[FailedWindow]) -> answers.MissingWindow:
+        """Return it with what is known of it; a window that nobody has asked for yet has no attempts."""
+        touching = [item for item in failed if item.window.clip(of).slots]
+        plain = window(of)
+        return answers.MissingWindow(
+            plain.start,
+            plain.end,
+            plain.candles,
+            attempts=sum(item.attempts for item in touching),
+            last_error=touching[-1].error[: answers.MESSAGE_MOST] if touching else None,
+        )
+
+    expected, missing, rejected_count = (
+        count_buckets(part, grid) for part in (slots.expected, slots.missing, slots.rejected)
+    )
     report = answers.SymbolCoverage(
-        symbol=series.symbol,
+        symbol=record.symbol,
+        interval=interval or str(base),
+        is_kept=is_kept,
         listing=answers.Listing(
-            first=_hour(series.first),
-            # whether the exchange was asked for the hours before, and from when on it had none
-            is_proven=series.absent is not None,
-            asked_from=_hour(series.absent.start if series.absent else None),
+            first=_time(record.first, base),
+            # whether the exchange was asked for the slots before, and from when on it had none
+            is_proven=record.absent is not None,
+            asked_from=_time(record.absent.start if record.absent else None, base),
         ),
-        first=_hour(series.first),
-        last=_hour(series.last),
-        delisted_from=_hour(series.delisted.start if series.delisted else None),
-        segments=[answers.window(life) for life in read.segments],
-        start=_hour(within.start if within.hours else None),
-        end=_hour(within.end if within.hours else None),
+        first=_time(record.first, base),
+        last=_time(record.last, base),
+        delisted_from=_time(record.delisted.start if record.delisted else None, base),
+        segments=[answers.window(life, base) for life in read.segments],
+        start=_time(within.start if within.slots else None, base),
+        end=_time(within.end if within.slots else None, base),
         expected=expected,
-        stored=windows.count(hours.stored),
-        never_printed_hours=windows.count(hours.never),
-        never_printed=[answers.window(window) for window in hours.never],
-        missing_hours=missing,
-        missing=[_missing_window(window, series.failed_windows) for window in hours.missing],
-        rejected=[_missing_window(item.window, (item,)) for item in rejected],
-        percent=percent(expected - missing - len(rejected), expected),
+        stored=count_buckets(slots.stored, grid),
+        never_printed_candles=count_buckets(slots.never, grid),
+        never_printed=[window(of) for of in slots.never],
+        missing_candles=missing,
+        missing=[missing_window(of, record.failed_windows) for of in slots.missing],
+        rejected=[missing_window(of, record.rejected) for of in _one_by_one(slots.rejected, grid)],
+        percent=percent(expected - missing - rejected_count, expected),
         record_repaired=known.is_repaired or not read.is_counted,
     )
     most = max(map(len, (report.segments, report.never_printed, report.missing, report.rejected)))
@@ -262,17 +329,14 @@ def _bytes(report: answers.SymbolCoverage) -> int:
     )
 
 
-def _missing_window(window: Window, failed_windows: Sequence[FailedWindow]) -> answers.MissingWindow:
-    """Return a missing window with what is known of it; a window that nobody has asked for yet has no attempts."""
-    touching = [failed for failed in failed_windows if failed.window.clip(window).hours]
-    return answers.MissingWindow(
-        dates.format_hour(window.start),
-        dates.format_hour(window.end),
-        window.hours,
-        attempts=sum(failed.attempts for failed in touching),
-        last_error=touching[-1].error[: answers.MESSAGE_MOST] if touching else None,
-    )
+def _one_by_one(of: Windows, grid: AnyGrid) -> Iterator[Window]:
+    """Yield the buckets that windows hold, each by itself."""
+    for start, end in of:
+        at = start
+        while at < end:
+            yield grid.bucket(at)
+            at = grid.bucket(at).end
 
 
-def _hour(hour: int | None) -> str | None:
-    return None if hour is None else dates.format_hour(hour)
+def _time(slot: int | None, interval: Interval) -> str | None:
+    return None if slot is None else interval.format(slot)

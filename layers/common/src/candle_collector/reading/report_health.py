@@ -21,7 +21,8 @@ from candle_collector.domain.health import (
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
 from candle_collector.domain.schedule import longest_pause, next_occurrence
-from candle_collector.domain.series import Series
+from candle_collector.domain.series import series_named
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.ports import Clock, FailedStartStore, LeaseStore, RateLimiter, RunStore, SeriesStore
 from candle_collector.reading.report_runs import current_run
 
@@ -79,14 +80,14 @@ class Known:
     run
         The run that is active, else the last that ended.
     newest
-        The hour of the newest stored candle.
+        When the newest stored candle opened, in ms since 1970 UTC.
     lag_hours
         How far it is behind the last closed hour.
     """
 
     now: datetime
     run: Run | None
-    series: Sequence[Series]
+    series: Sequence[SeriesRecord]
     rate_limiter: RateLimiterState
     newest: int | None
     lag_hours: int | None
@@ -102,7 +103,9 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
     now = ports.clock.now()
     state = ports.rate_limiter.state()
     series = list(ports.series.all())
-    newest = max((record.last for record in series if record.last is not None), default=None)
+    newest = max(
+        (record.series.interval.open_ms(record.last) for record in series if record.last is not None), default=None
+    )
     run = current_run(ports.runs, ports.leases, now)
     return Known(
         now=now,
@@ -110,7 +113,11 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
         series=series,
         rate_limiter=state,
         newest=newest,
-        lag_hours=lag_hours([newest], now, clock_offset_ms=state.clock_offset_ms),
+        lag_hours=lag_hours(
+            [(record.series.interval, record.last) for record in series if record.last is not None],
+            now,
+            clock_offset_ms=state.clock_offset_ms,
+        ),
         schedules=schedules,
         next_start=next_occurrence(schedules.collection, now) if schedules.collection else None,
         next_gap_fill=next_occurrence(schedules.gap_fill, now) if schedules.gap_fill else None,
@@ -122,9 +129,9 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
 def _failed_turn(run: Run, ports: HealthPorts) -> FailedTurn | None:
     """Return the last failed turn of an open run, unless something was done for its symbol since."""
     turn = None if run.state is RunState.ENDED else ports.failed_starts.turn()
-    if turn is None or turn.run_id != run.run_id or turn.symbol not in run.open:
+    if turn is None or turn.run_id != run.run_id or turn.series not in run.open:
         return None
-    record = ports.runs.symbol(run.run_id, turn.symbol)
+    record = ports.runs.symbol(run.run_id, series_named(turn.series))
     heard = record.updated_at if record is not None else None
     return turn if heard is None or heard <= turn.at else None
 
@@ -139,11 +146,11 @@ def report_health(known: Known, runs: RunStore, *, outage: str | None = None) ->
     """
     offset = timedelta(milliseconds=known.rate_limiter.clock_offset_ms)
     blocked, refused = known.rate_limiter.blocked_until, known.rate_limiter.refused_until
-    failed = [series.failed_windows for series in known.series if series.failed_windows]
+    failed = [record for record in known.series if record.failed_windows]
     return judge_health(
         HealthFacts(
             now=known.now,
-            symbols=sum(series.last is not None for series in known.series),
+            symbols=len({record.symbol for record in known.series if record.last is not None}),
             newest=known.newest,
             lag_hours=known.lag_hours,
             stale_after_hours=_stale_after(known.schedules, known.now),
@@ -154,8 +161,8 @@ def report_health(known: Known, runs: RunStore, *, outage: str | None = None) ->
             refused=(known.rate_limiter.refusal_reason or "the exchange refuses us")
             if refused and refused - offset > known.now
             else None,
-            failed_hours=sum(window.hours for windows in failed for window, *_ in windows),
-            failed_symbols=len(failed),
+            failed_candles=sum(item.window.slots for record in failed for item in record.failed_windows),
+            failed_symbols=len({record.symbol for record in failed}),
             next_start=known.next_start,
             next_gap_fill=known.next_gap_fill,
             outage=outage,
@@ -182,13 +189,13 @@ def _facts_of(run: Run, runs: RunStore) -> RunFacts:
     return RunFacts(
         run_id=run.run_id,
         mode=run.mode,
-        done=len(run.symbols) - len(run.open),
-        total=len(run.symbols),
+        done=len(run.series) - len(run.open),
+        total=len(run.series),
         created_at=run.created_at,
         deadline=run.deadline,
         expected=timedelta(seconds=run.estimated_seconds),
         ended_at=run.ended_at if run.state is RunState.ENDED else None,
-        incomplete=len(incomplete),
-        missing_hours=sum(record.missing_hours for record in incomplete),
+        incomplete=len({record.symbol for record in incomplete}),
+        missing_candles=sum(record.missing_slots for record in incomplete),
         reason=reasons.most_common(1)[0][0] if reasons else None,
     )

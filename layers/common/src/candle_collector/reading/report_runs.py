@@ -9,8 +9,17 @@ from datetime import datetime
 from candle_collector import answers
 from candle_collector.domain import dates
 from candle_collector.domain.comparison import Difference
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.pace import seconds_left
-from candle_collector.domain.run import KEPT_WINDOWS, Outcome, Run, RunState, SymbolRecord, count_outcomes
+from candle_collector.domain.run import (
+    KEPT_WINDOWS,
+    Outcome,
+    Run,
+    RunState,
+    SymbolRecord,
+    count_outcomes,
+    outcomes_of_symbols,
+)
 from candle_collector.ports import Clock, LeaseStore, RateLimiter, RunStore, find_run
 
 _HISTORY = 20
@@ -95,7 +104,7 @@ def current_run(runs: RunStore, leases: LeaseStore, now: datetime) -> Run | None
 
 
 def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answers.Progress:
-    total = len(run.symbols)
+    total = len(run.series)
     done = sum(not record.outcome.open for record in records)
     elapsed = (now - run.created_at).total_seconds()
     left = seconds_left(estimated=run.estimated_seconds, elapsed=elapsed, done=done, total=total)
@@ -106,11 +115,11 @@ def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answe
 def _results(run: Run, records: Sequence[SymbolRecord], most_windows: int) -> answers.Results:
     most = answers.most_that_fit(most_windows, lambda most: sum(_bytes(record, most) for record in records))
     return answers.Results(
-        **count_outcomes(record.outcome for record in records),
+        **count_outcomes(outcomes_of_symbols(records)),
         run_id=run.run_id,
         mode=run.mode,
-        start_date=dates.format_start(run.start),
-        end_date=dates.format_end(run.end),
+        start_date=dates.format_start(run.start_ms),
+        end_date=dates.format_end(run.end_ms),
         ended_at=_moment(run.ended_at),
         end_reason=run.end_reason,
         note=run.note,
@@ -131,37 +140,38 @@ def _bytes(record: SymbolRecord, most: int) -> int:
 def _symbol_result(record: SymbolRecord, most: int) -> answers.SymbolResult:
     """Return what became of a symbol, with so many windows and differences at most."""
     found = record.comparison
-    failure = record.failure
+    failure, interval = record.failure, record.series.interval
     return answers.SymbolResult(
         symbol=record.symbol,
+        interval=str(interval),
         status=record.outcome.value,
-        wanted_hours=_wanted_hours(record),
+        wanted_candles=_wanted(record),
         records=record.records,
         requests=record.requests,
         retries=record.retries,
-        missing=[answers.window(window) for window in record.missing[:most]],
-        missing_hours=record.missing_hours,
+        missing=[answers.window(window, interval) for window in record.missing[:most]],
+        missing_candles=record.missing_slots,
         error=replace(failure, message=failure.message[: answers.MESSAGE_MOST]) if failure else None,
-        first=None if record.first is None else dates.format_hour(record.first),
-        last=None if record.last is None else dates.format_hour(record.last),
+        first=None if record.first is None else interval.format(record.first),
+        last=None if record.last is None else interval.format(record.last),
         compared=found.compared if found else None,
         different=found.different if found else None,
         repaired=found.repaired if found else None,
-        differences=[_difference(item) for item in found.differences[:most]] if found else None,
+        differences=[_difference(item, interval) for item in found.differences[:most]] if found else None,
     )
 
 
-def _wanted_hours(record: SymbolRecord) -> int | None:
-    """Return how many hours the run came for: those not stored before, of a verification all; None where unknown."""
+def _wanted(record: SymbolRecord) -> int | None:
+    """Return how many candles the run came for: those not stored before, of a verification all; None where unknown."""
     if record.range is not None and record.comparison is not None:
-        return record.range.hours
+        return record.range.slots
     if record.range is None or record.stored_before is None:  # nothing was found missing, or not looked for yet
         return 0 if record.outcome is Outcome.SKIPPED else None
-    return record.range.hours - record.stored_before
+    return record.range.slots - record.stored_before
 
 
-def _difference(item: Difference) -> answers.Difference:
-    return answers.Difference(dates.format_hour(item.hour), item.stored or None, item.offered or None)
+def _difference(item: Difference, interval: Interval) -> answers.Difference:
+    return answers.Difference(interval.format(item.slot), item.stored or None, item.offered or None)
 
 
 def report_runs(*, limit: int, before: str | None, runs: RunStore) -> answers.Runs:
@@ -177,8 +187,8 @@ def run_line(run: Run) -> answers.RunLine:
         run_id=run.run_id,
         mode=run.mode,
         state=run.state.value,
-        start_date=dates.format_start(run.start),
-        end_date=dates.format_end(run.end),
+        start_date=dates.format_start(run.start_ms),
+        end_date=dates.format_end(run.end_ms),
         created_at=dates.format_moment(run.created_at),
         ended_at=_moment(run.ended_at),
         end_reason=run.end_reason,

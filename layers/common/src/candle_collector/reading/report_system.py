@@ -101,12 +101,15 @@ def _exchange(
 
 def _store(known: Known) -> answers.StoreInfo:
     stored = [record for record in known.series if record.last is not None]
-    first = min((record.first for record in stored if record.first is not None), default=None)
+    first = min(
+        (record.series.interval.open_ms(record.first) for record in stored if record.first is not None), default=None
+    )
     return answers.StoreInfo(
-        symbols=len(stored),
+        symbols=len({record.symbol for record in stored}),
+        series=len(stored),
         candles=sum(sum(record.years.values()) for record in stored),
-        first_candle=None if first is None else dates.format_hour(first),
-        latest_candle=None if known.newest is None else dates.format_hour(known.newest),
+        first_candle=None if first is None else dates.format_ms(first),
+        latest_candle=None if known.newest is None else dates.format_ms(known.newest),
         lag_hours=known.lag_hours,
     )
 

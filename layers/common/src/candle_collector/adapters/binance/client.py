@@ -20,10 +20,10 @@ from candle_collector.adapters.binance.bounded_http import (
 )
 from candle_collector.adapters.binance.refusals import OTHER_PLACE, AgainError, is_block, refusal
 from candle_collector.adapters.binance.rows import WrongAnswerError
-from candle_collector.domain.candle import INTERVAL
-from candle_collector.domain.closing import closed_end_at
+from candle_collector.domain.closing import closed_ms_at
+from candle_collector.domain.interval import ms_of
 from candle_collector.domain.run import Failure
-from candle_collector.domain.windows import HOUR_MS
+from candle_collector.domain.series import Series
 from candle_collector.errors import ExchangeError, ExchangeRefusedError, OutOfTimeError
 from candle_collector.ports import DayTrades, FetchedCandles, Market, RequestWeights
 
@@ -153,34 +153,40 @@ class Binance:
         return self._clock_offset_ms
 
     def fetch_candles(
-        self, symbol: str, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
+        self, series: Series, start: int, limit: int, *, attempts_made: int, until: float, grant: Callable[[], None]
     ) -> FetchedCandles:
         """Ask for the oldest candles from `start` on; without an endTime, so that the answer proves what has none.
 
         A wrong row makes the whole answer be asked for again. Where the same rows are wrong again, and in the same way,
         asking once more would not mend them: then they alone are rejected. Without retries the one answer decides.
         """
-        params = {"symbol": symbol, "interval": INTERVAL, "startTime": str(start * HOUR_MS), "limit": str(limit)}
+        interval = series.interval
+        params = {
+            "symbol": series.symbol,
+            "interval": str(interval),
+            "startTime": str(interval.open_ms(start)),
+            "limit": str(limit),
+        }
         findings: list[Mapping[int, str]] = []
         enough = min(2, self._attempts)
 
         def read(answer: HttpAnswer, retries: int) -> FetchedCandles:
             exchange_ms = headers.clock_ms(answer)
             found = rows.read_candles(
-                rows.read_json(answer.body), start=start, limit=limit, running=exchange_ms // HOUR_MS
+                rows.read_json(answer.body), interval, start=start, limit=limit, running=interval.slot_at(exchange_ms)
             )
             if found.rejected:
                 findings.append(found.rejected)
                 if len(findings) < enough or any(finding != findings[0] for finding in findings):
                     found.whole()
-            closed_end = closed_end_at(min(exchange_ms, round(self._now().timestamp() * 1000)))
+            closed_end = interval.slot_at(closed_ms_at(min(exchange_ms, ms_of(self._now()))))
             return FetchedCandles(
-                candles=tuple(candle for candle in found.candles if candle.hour < closed_end),
-                hours=found.hours,
+                candles=tuple(candle for candle in found.candles if candle.slot < closed_end),
+                slots=found.slots,
                 closed_end=closed_end,
                 retries=retries,
                 used_weight=headers.used_weight(answer),
-                rejected={hour: reason for hour, reason in found.rejected.items() if hour < closed_end},
+                rejected={slot: reason for slot, reason in found.rejected.items() if slot < closed_end},
             )
 
         request = _Request("/api/v3/klines", params, read, _KLINES_BYTES, grant)

@@ -8,18 +8,18 @@ from itertools import chain, repeat
 from typing import Any
 
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.windows import HOUR_MS
+from candle_collector.domain.interval import Interval
 
 COLUMNS = 12
 TRADES_MOST = 10**9
-"""Trades of one hour; BTCUSDT's busiest recorded hour has fewer than 10 million."""
+"""Trades of one candle; BTCUSDT's busiest recorded hour has fewer than 10 million."""
 
 _DECIMALS = re.compile(r"(?:\d{1,20}+\.\d{8},)++", re.ASCII)
 """As Binance writes them: always with eight digits, so that without the point they are whole numbers of one unit."""
 
 
-def read_plain(rows: Sequence[list[Any]]) -> tuple[Candle, ...] | None:
-    """Return the candles of rows that open at their full hours; None where one must be looked at by itself.
+def read_plain(rows: Sequence[list[Any]], interval: Interval) -> tuple[Candle, ...] | None:
+    """Return the candles of rows that open on the grid of their interval; None where one must be looked at by itself.
 
     What this returns is what reading each row by itself returns: it accepts nothing else.
     """
@@ -41,11 +41,11 @@ def read_plain(rows: Sequence[list[Any]]) -> tuple[Candle, ...] | None:
         for first, top, bottom, last, traded, quote_traded, bought, quote_bought in rows_in_units
     ):
         return None
-    hours, offsets = zip(*(divmod(time, HOUR_MS) for time in opened), strict=True)
+    slots, offsets = zip(*(divmod(time, interval.length_ms) for time in opened), strict=True)
     if any(offsets):
         return None
     *before, base, quote = map(_trimmed, decimals)
-    return tuple(map(Candle._make, zip(hours, *before, trades, base, quote, offsets, strict=True)))
+    return tuple(map(Candle._make, zip(slots, *before, trades, base, quote, offsets, strict=True)))
 
 
 def _columns(values: Sequence[Any], length: int) -> list[Any]:

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 from candle_collector.adapters.binance.plain_rows import COLUMNS, TRADES_MOST, read_plain
 from candle_collector.domain.candle import Candle, trim
-from candle_collector.domain.dates import format_hour
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.universe import Listing, is_symbol
-from candle_collector.domain.windows import HOUR_MS
 
 REJECTED_MOST = 10
 """How many wrong rows an answer may have and still be one of candles; with more it is refused whole."""
@@ -22,7 +21,7 @@ _CLOSE_TIME = 6
 _NUMBER_MOST = 10**9
 _TIME_MOST = 10**16
 _RESTART_LEAST_MS = 60_000
-"""An hour that was cut at its start by less is more likely a wrong open time than a restart of the exchange."""
+"""A candle that was cut at its start by less is more likely a wrong open time than a restart of the exchange."""
 
 _DECIMALS = re.compile(r"(?:\d{1,20}(?:\.\d{1,8})?,){8}", re.ASCII)
 _VOLUME = re.compile(r"(?=.{1,40}\Z)\d{1,30}(?:\.\d+)?", re.ASCII)
@@ -127,14 +126,17 @@ class ReadCandles:
     candles
         The right ones, the running one included.
     rejected
-        The hours of the wrong ones, and what is wrong with each.
-    hours
-        The hours of all rows, ascending.
+        The slots of the wrong ones, and what is wrong with each.
+    slots
+        The slots of all rows, ascending.
+    interval
+        What a slot is.
     """
 
     candles: tuple[Candle, ...]
     rejected: Mapping[int, str]
-    hours: tuple[int, ...]
+    slots: tuple[int, ...]
+    interval: Interval
 
     def whole(self) -> tuple[Candle, ...]:
         """Return the candles of an answer in which every row is right.
@@ -144,61 +146,61 @@ class ReadCandles:
         WrongAnswerError
             One is wrong: it is named, with what is wrong.
         """
-        for hour, reason in self.rejected.items():
-            raise WrongAnswerError(f"the row of {format_hour(hour)}: {reason}")
+        for slot, reason in self.rejected.items():
+            raise WrongAnswerError(f"the row of {self.interval.format(slot)}: {reason}")
         return self.candles
 
 
-def read_candles(rows: Any, *, start: int, limit: int, running: int) -> ReadCandles:
+def read_candles(rows: Any, interval: Interval, *, start: int, limit: int, running: int) -> ReadCandles:
     """Return the candles of an answer, and which of its rows are wrong.
 
-    A row belongs to the hour in which it opens. One that opens off the full hour is right where its time is borne
-    out: by a row beside it that opens as long after its own hour, or, for the answer's first and last row, which may
-    have none, by its own close time: an hour later, or sooner where it was cut short by a minute and more. So were the
+    A row belongs to the slot in which it opens. One that opens off the grid is right where its time is borne
+    out: by a row beside it that opens as long after its own slot, or, for the answer's first and last row, which may
+    have none, by its own close time: a slot later, or sooner where it was cut short by a minute and more. So were the
     candles of 2018-02-09 09:00 to 02-11 04:00 UTC, at 28 min 14.789 s, the last of which closed a second after its
-    hour (measured on BTCUSDT). A single row off the hour among others is wrong.
+    slot (measured on BTCUSDT). A single row off the grid among others is wrong.
 
     Parameters
     ----------
     rows
         The parsed body.
     start
-        The hour that was asked from.
+        The slot that was asked from.
     limit
         How many rows were asked for.
     running
-        The hour that runs now by the exchange's clock.
+        The slot that runs now by the exchange's clock.
 
     Raises
     ------
     WrongAnswerError
-        It is not a list of rows in the order of their hours, or too many of them are wrong: then none is believed.
+        It is not a list of rows in the order of their slots, or too many of them are wrong: then none is believed.
     """
     if not isinstance(rows, list) or len(rows) > limit:
         raise WrongAnswerError("the body is not a list of at most as many rows as were asked for")
     opened = [_open_time(row) for row in rows]
-    hours = tuple(time // HOUR_MS for time in opened)
+    slots = tuple(interval.slot_at(time) for time in opened)
     before = start - 1
-    for hour in hours:
-        if hour <= before:
-            raise WrongAnswerError(f"the row of hour {hour} is out of order, twice, or before the asked start")
-        before = hour
+    for slot in slots:
+        if slot <= before:
+            raise WrongAnswerError(f"the row of slot {slot} is out of order, twice, or before the asked start")
+        before = slot
     if before > running:
-        raise WrongAnswerError(f"the row of hour {before} is from the future")
-    if plain := read_plain(rows):
-        return ReadCandles(plain, {}, hours)
+        raise WrongAnswerError(f"the row of slot {before} is from the future")
+    if plain := read_plain(rows, interval):
+        return ReadCandles(plain, {}, slots, interval)
     candles: list[Candle] = []
     rejected: dict[int, str] = {}
     for at, row in enumerate(rows):
         try:
-            candle = _read_row(row)
-            _check_offset(at, opened, closed=row[_CLOSE_TIME])
+            candle = _read_row(row, interval)
+            _check_offset(at, opened, interval.length_ms, closed=row[_CLOSE_TIME])
             candles.append(candle)
         except WrongAnswerError as error:
-            rejected[hours[at]] = str(error)
+            rejected[slots[at]] = str(error)
             if len(rejected) > REJECTED_MOST:
                 raise WrongAnswerError(f"more than {REJECTED_MOST} rows are wrong; the last: {error}") from error
-    return ReadCandles(tuple(candles), rejected, hours)
+    return ReadCandles(tuple(candles), rejected, slots, interval)
 
 
 def _open_time(row: Any) -> int:
@@ -208,20 +210,20 @@ def _open_time(row: Any) -> int:
     return row[0]
 
 
-def _check_offset(at: int, opened: Sequence[int], *, closed: int) -> None:
-    """Refuse a row that opens off the full hour where nothing else in the answer bears it out."""
-    offset = opened[at] % HOUR_MS
+def _check_offset(at: int, opened: Sequence[int], length_ms: int, *, closed: int) -> None:
+    """Refuse a row that opens off the grid where nothing else in the answer bears it out."""
+    offset = opened[at] % length_ms
     if not offset:
         return
-    beside = [opened[index] % HOUR_MS for index in (at - 1, at + 1) if 0 <= index < len(opened)]
+    beside = [opened[index] % length_ms for index in (at - 1, at + 1) if 0 <= index < len(opened)]
     lasted = closed + 1 - opened[at]
-    bears_itself_out = lasted == HOUR_MS or (0 < lasted < HOUR_MS and offset >= _RESTART_LEAST_MS)
+    bears_itself_out = lasted == length_ms or (0 < lasted < length_ms and offset >= _RESTART_LEAST_MS)
     at_an_end = at in {0, len(opened) - 1}
     if offset not in beside and not (at_an_end and bears_itself_out):
-        raise WrongAnswerError(f"its open time {opened[at]} is off the hour, and those beside it are not")
+        raise WrongAnswerError(f"its open time {opened[at]} is off the grid, and those beside it are not")
 
 
-def _read_row(row: list[Any]) -> Candle:
+def _read_row(row: list[Any], interval: Interval) -> Candle:
     """Read a row: openTime, open, high, low, close, volume, closeTime, quote volume, trades, takerBase, takerQuote."""
     if len(row) != COLUMNS:
         raise WrongAnswerError(f"it has {len(row)} columns in place of {COLUMNS}")
@@ -241,9 +243,9 @@ def _read_row(row: list[Any]) -> Candle:
         raise WrongAnswerError("a price is zero, or open or close is not between low and high")
     if Decimal(taker_base) > Decimal(volume) or Decimal(taker_quote) > Decimal(quote_volume):
         raise WrongAnswerError("takers bought more than was traded")
-    hour, offset = divmod(opened, HOUR_MS)
+    slot, offset = divmod(opened, interval.length_ms)
     return Candle(
-        hour,
+        slot,
         trim(open_),
         trim(high),
         trim(low),

@@ -12,15 +12,14 @@ from typing import Any, Generic, TypeVar
 from pynamodb.attributes import Attribute
 from pynamodb.constants import LIST, NUMBER, STRING
 
-from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import Failure, RunSymbol
-from candle_collector.domain.series import Dispute
+from candle_collector.domain.run import Failure, RunSeries
+from candle_collector.domain.series import series_named
+from candle_collector.domain.series_record import Dispute
 from candle_collector.domain.windows import Window, Windows
 
-_HOUR_FORM = "%Y-%m-%dT%H"
 _MOMENT_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 E = TypeVar("E", bound=StrEnum)
@@ -58,22 +57,8 @@ class EnumAttribute(Attribute[E], Generic[E]):
         return self._kind(value)
 
 
-class HourAttribute(Attribute[int]):
-    """An hour as ``2025-01-31T12``: readable in the console, and in order."""
-
-    attr_type = STRING
-
-    def serialize(self, value: int) -> str:
-        """Write an hour."""
-        return _hour_text(value)
-
-    def deserialize(self, value: str) -> int:
-        """Read an hour."""
-        return _hour(value)
-
-
 class WindowAttribute(Attribute[Window]):
-    """A window as ``2025-01-31T12/2025-02-01T00``, half open."""
+    """A window as ``482436/482448``, half open: slots of the item's series, or ms since 1970 UTC."""
 
     attr_type = STRING
 
@@ -133,7 +118,7 @@ class FailureAttribute(Attribute[Failure]):
 
 
 class ComparisonAttribute(Attribute[Comparison]):
-    """What a verification found, as JSON: hours as numbers, and candles as the lines that are stored."""
+    """What a verification found, as JSON: slots as numbers, and candles as the lines that are stored."""
 
     attr_type = STRING
 
@@ -147,18 +132,18 @@ class ComparisonAttribute(Attribute[Comparison]):
         return Comparison(**{**fields, "differences": tuple(Difference(*item) for item in fields["differences"])})
 
 
-class RunSymbolsAttribute(Attribute[tuple[RunSymbol, ...]]):
-    """The symbols of a run as JSON: ``[["BTCUSDT", true]]``."""
+class RunSeriesAttribute(Attribute[tuple[RunSeries, ...]]):
+    """The series of a run as JSON: ``[["binance:BTCUSDT#1h", true]]``."""
 
     attr_type = STRING
 
-    def serialize(self, value: tuple[RunSymbol, ...]) -> str:
-        """Write symbols."""
-        return json.dumps([[item.symbol, item.trading] for item in value])
+    def serialize(self, value: tuple[RunSeries, ...]) -> str:
+        """Write series."""
+        return json.dumps([[str(item.series), item.trading] for item in value], ensure_ascii=False)
 
-    def deserialize(self, value: str) -> tuple[RunSymbol, ...]:
-        """Read symbols."""
-        return tuple(RunSymbol(symbol, trading) for symbol, trading in json.loads(value))
+    def deserialize(self, value: str) -> tuple[RunSeries, ...]:
+        """Read series."""
+        return tuple(RunSeries(series_named(name), trading) for name, trading in json.loads(value))
 
 
 class YearsAttribute(Attribute[dict[int, int]]):
@@ -168,15 +153,15 @@ class YearsAttribute(Attribute[dict[int, int]]):
 
     def serialize(self, value: dict[int, int]) -> str:
         """Write counts."""
-        return json.dumps({str(year): hours for year, hours in sorted(value.items())})
+        return json.dumps({str(year): number for year, number in sorted(value.items())})
 
     def deserialize(self, value: str) -> dict[int, int]:
         """Read counts."""
-        return {int(year): int(hours) for year, hours in json.loads(value).items()}
+        return {int(year): int(number) for year, number in json.loads(value).items()}
 
 
 class FailedWindowsAttribute(Attribute[tuple[FailedWindow, ...]]):
-    """Failed windows as JSON: ``[["2025-01-31T12/2025-02-01T00", 4, "the exchange answered 503"]]``."""
+    """Failed windows as JSON: ``[["482436/482448", 4, "the exchange answered 503"]]``."""
 
     attr_type = STRING
 
@@ -190,7 +175,7 @@ class FailedWindowsAttribute(Attribute[tuple[FailedWindow, ...]]):
 
 
 class SilenceAttribute(Attribute[Silence]):
-    """What one run was not answered, as ``2025-01-31T12/2025-02-01T00 01JWNP30F0AAAAAAAAAAAAAAAA``."""
+    """What one run was not answered, as ``482436/482448 01JWNP30F0AAAAAAAAAAAAAAAA``."""
 
     attr_type = STRING
 
@@ -218,18 +203,10 @@ class DisputeAttribute(Attribute[Dispute]):
         return Dispute(*value.split(" "))
 
 
-def _hour_text(hour: int) -> str:
-    return windows.moment_of(hour).strftime(_HOUR_FORM)
-
-
-def _hour(text: str) -> int:
-    return windows.hour_of(datetime.strptime(text, _HOUR_FORM).replace(tzinfo=UTC))
-
-
 def _window_text(window: Window) -> str:
-    return "/".join(_hour_text(hour) for hour in window)
+    return f"{window.start}/{window.end}"
 
 
 def _window(text: str) -> Window:
     start, end = text.split("/")
-    return Window(_hour(start), _hour(end))
+    return Window(int(start), int(end))

@@ -1,49 +1,42 @@
-"""The candle table: one item for each series and UTC day, each hour a line of text in an attribute of its own.
+"""The candle table: one item for each series and block of neighbouring slots, and beside them the coverage records.
 
-Written with botocore's client in the plain wire form: a day has up to 24 attributes that no model lists better, and the
-client's check of every parameter, two thirds of a batch's CPU, is off (measured).
+Nothing here replaces a stored value but `revise`. A block that is new and whole is written without a look at the table,
+in batches. Each other write is on the condition that the block is as it was read, so that writers who meet do it again.
 """
 
 from __future__ import annotations
 
-import random
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from candle_collector.adapters.dynamodb.refusals import refusal
+from candle_collector.adapters.dynamodb import block as blocks
+from candle_collector.adapters.dynamodb.block import Block
+from candle_collector.adapters.dynamodb.candle_items import PAGE_MOST, Attributes, CandleItems, MovedOnError
+from candle_collector.adapters.dynamodb.coverage_records import CoverageRecords, Known
 from candle_collector.domain import windows
-from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
+from candle_collector.domain.candle import Candle, candle_from_line
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.progress import Revision
-from candle_collector.domain.windows import HOURS_A_DAY, Window, Windows
-from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
-from candle_collector.ports import Revised, StoredDays
+from candle_collector.domain.series import Series
+from candle_collector.domain.windows import Window, Windows
+from candle_collector.errors import StoredCandleDamagedError
+from candle_collector.ports import Revised, StoredBlocks
 
-_BATCH_MOST = 25
-"""The most items of a BatchWriteItem (AWS's limit)."""
+_FEW_BLOCKS = 8
+"""So many blocks are read themselves: one query in place of one for the records and one for what they lack."""
 
-_BATCH_TRIES = 16
-"""A new table takes 4,000 units a second: with 20 workers 8 tries were too few (tests/model)."""
-
-_WAIT_MOST = 2.5
-
-_PAGE_DAYS_MOST = 366
-"""The most days that a page of a reading with a limit has."""
-
-_STORED = {"#stored": "stored"}  # a reserved word of DynamoDB's
+_NEAR_BLOCKS = 4
+"""Missing slots with at most so many blocks between are read by one query."""
 
 _REVISED = "#revised"
 """What the keys of replaced candles end with, so that no query for a series meets them."""
-
-_HOUR = "%Y-%m-%dT%H"
-"""What the key of a replaced candle begins with."""
-
-_HOURS = tuple(f"h{hour:02}" for hour in range(HOURS_A_DAY))
 
 
 class CandlesTable:
@@ -58,237 +51,224 @@ class CandlesTable:
     """
 
     def __init__(self, table: str, *, client: Any, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._table = table
-        self._client = client
-        self._sleep = sleep
+        self._items = CandleItems(table, client=client, sleep=sleep)
+        self._records = CoverageRecords(self._items)
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:
-        """Read which hours of the touched days are known, by projection: no candle crosses the wire."""
-        if not within.hours:
-            return StoredDays((), (), frozenset())
-        stored: list[int] = []
-        never: list[int] = []
-        days: list[str] = []
-        for item in self._query(
-            _series(symbol),
-            _days(within),
-            ProjectionExpression="#day, #stored, never_printed",
-            ExpressionAttributeNames=_STORED,
-            ConsistentRead=True,
-        ):
-            day = item["day"]["S"]
-            days.append(day)
-            try:
-                midnight = windows.first_hour_of(day)
-                stored += [midnight + int(hour) for hour in item.get("stored", {}).get("NS", ())]
-                never += [midnight + int(hour) for hour in item.get("never_printed", {}).get("NS", ())]
-            except ValueError as error:
-                raise StoredCandleDamagedError(f"{_series(symbol)} {day}: {error}") from error
-        return StoredDays(windows.from_hours(stored), windows.from_hours(never), frozenset(days))
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:
+        """Read the records of the years, and the masks of the blocks that they do not know: no candle comes along."""
+        if not within.slots:
+            return StoredBlocks((), (), frozenset())
+        interval, size = series.interval, series.interval.block_slots
+        whole = Window(within.start // size * size, -(-within.end // size) * size)
+        is_short = whole.slots <= _FEW_BLOCKS * size
+        known = Known() if is_short else self._records.read(series, whole)
+        touched = set(interval.blocks_in(known.both))
+        found, complete = [known], []
+        for window in _ranges(windows.subtract((whole,), known.both), size):
+            for number, stored, gone in self._masks(series, window):
+                touched.add(number)
+                found.append(_runs(number * size, stored, gone))
+                if stored | gone == blocks.full_mask(interval):
+                    complete.append(found[-1])
+        if not is_short:
+            self._records.found(series, _union(complete))
+        together = _union(found)
+        return StoredBlocks(together.stored, together.never_printed, frozenset(touched))
 
     def store(
         self,
-        symbol: str,
+        series: Series,
         candles: Sequence[Candle],
         never_printed: Windows,
         *,
-        absent_days: frozenset[str],
+        absent_blocks: frozenset[int],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write whole days that have no item yet in batches, and all others by merging hour by hour."""
-        by_midnight: dict[int, dict[int, str]] = defaultdict(dict)
+        """Write whole blocks that have no item yet in batches, all others one by one, then the records."""
+        size = series.interval.block_slots
+        by_block: dict[int, dict[int, Candle]] = defaultdict(dict)
         for candle in candles:
-            hour = candle.hour % HOURS_A_DAY
-            by_midnight[candle.hour - hour][hour] = candle.line()
-        by_day = {windows.day_of(midnight): lines for midnight, lines in by_midnight.items()}
-        gone: dict[str, list[int]] = defaultdict(list)
-        for hour in windows.hours_in(never_printed):
-            gone[windows.day_of(hour)].append(hour % HOURS_A_DAY)
-        whole = [day for day, lines in by_day.items() if day in absent_days and len(lines) == HOURS_A_DAY]
-        self._put_whole([_whole_day(symbol, day, by_day.pop(day)) for day in whole], fence)
-        for day in sorted({*by_day, *gone}):
+            by_block[candle.slot // size][candle.slot] = candle
+        gone = blocks.masks_by_block(never_printed, size)
+        whole = [number for number, slots in by_block.items() if number in absent_blocks and len(slots) == size]
+        written = [blocks.whole_block(series.interval, number, by_block[number]) for number in sorted(whole)]
+        self._items.put_all([block.item(series) for block in written], fence)
+        for number in sorted({*by_block, *gone}.difference(whole)):
+            more = by_block.get(number, {}), gone.get(number, 0)
+            written.append(self._add(series, number, *more, is_new=number in absent_blocks, fence=fence))
+        self._records.add(series, _union([_known(block) for block in written if block.is_complete]), fence)
+
+    def _add(
+        self,
+        series: Series,
+        number: int,
+        candles: Mapping[int, Candle],
+        gone: int,
+        *,
+        is_new: bool,
+        fence: Callable[[], None],
+    ) -> Block:
+        """Add slots to a block, or make it, and return it as it is then. Repeating it changes nothing."""
+
+        def step(read: Attributes | None) -> Block:
+            before = self._block(series, number, read)
+            after = before.joined(candles, gone)
+            if (after.stored, after.gone) == (before.stored, before.gone):
+                return before
+            if before.gone & after.stored:  # said to be never printed, and a recheck has found it
+                self._records.forget(series, before.window, fence)
             fence()
-            self._merge(symbol, day, by_day.get(day, {}), gone.get(day, []))
+            self._items.put(after.item(series), read=read, names=blocks.ITEM)
+            return after
 
-    def _put_whole(self, items: Sequence[Mapping[str, Any]], fence: Callable[[], None]) -> None:
-        """Write items in batches, and what the table did not take again."""
-        for start in range(0, len(items), _BATCH_MOST):
-            left = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH_MOST]]
-            for attempt in range(_BATCH_TRIES):
-                fence()
-                answer = self._call("batch_write_item", RequestItems={self._table: left})
-                left = answer.get("UnprocessedItems", {}).get(self._table, [])
-                if not left:
-                    break
-                self._sleep(random.uniform(0, min(_WAIT_MOST, 0.05 * 2**attempt)))  # noqa: S311 - spreads load
-            if left:
-                raise CollectorError(f"the candle table left {len(left)} items unwritten in {_BATCH_TRIES} tries")
-
-    def _merge(self, symbol: str, day: str, lines: Mapping[int, str], gone: Sequence[int]) -> None:
-        """Add hours to a day's item, or make it. Repeating it changes nothing, and a stored value stays."""
-        sets = [f"{_HOURS[hour]} = if_not_exists({_HOURS[hour]}, :{_HOURS[hour]})" for hour in lines]
-        adds = ["#stored :stored"] if lines else []
-        adds += ["never_printed :gone"] if gone else []
-        values: dict[str, Any] = {f":{_HOURS[hour]}": {"S": line} for hour, line in lines.items()}
-        if lines:
-            values[":stored"] = {"NS": [str(hour) for hour in lines]}
-        names = {"ExpressionAttributeNames": _STORED} if lines else {}
-        if gone:
-            values[":gone"] = {"NS": [str(hour) for hour in gone]}
-        self._call(
-            "update_item",
-            TableName=self._table,
-            Key=_key(symbol, day),
-            UpdateExpression=" ".join([f"SET {', '.join(sets)}"] * bool(sets) + [f"ADD {', '.join(adds)}"]),
-            ExpressionAttributeValues=values,
-            **names,
-        )
+        if is_new:
+            with suppress(MovedOnError):
+                return step(None)
+        key = str(series), blocks.name_of(series.interval, number)
+        return self._items.retried(lambda: step(self._items.get(*key)))
 
     def revise(
-        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+        self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:
         """Replace each candle in one transaction with the item that keeps both values."""
-        for stored, offered in revisions:
-            fence()
-            name = _HOURS[stored.hour % HOURS_A_DAY]
-            replaced = {
-                "TableName": self._table,
-                "Key": _key(symbol, windows.day_of(stored.hour)),
-                "UpdateExpression": f"SET {name} = :new",
-                "ConditionExpression": f"{name} = :old",
-                "ExpressionAttributeValues": {":old": {"S": stored.line()}, ":new": {"S": offered.line()}},
-            }
-            kept = {
-                **_revision_key(symbol, stored.hour, run_id),
-                "stored": {"S": stored.line()},
-                "offered": {"S": offered.line()},
-                "at": {"S": at.isoformat()},
-            }
-            try:
-                self._call(
-                    "transact_write_items",
-                    TransactItems=[{"Update": replaced}, {"Put": {"TableName": self._table, "Item": kept}}],
-                )
-            except StaleTurnError:
-                continue  # it was replaced already, perhaps by this very request whose reply was lost
+        for revision in revisions:
+            self._items.retried(partial(self._revise, series, revision, run_id, at, fence))
 
-    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
+    def _revise(self, series: Series, revision: Revision, run_id: str, at: datetime, fence: Callable[[], None]) -> None:
+        stored, offered = revision
+        number = stored.slot // series.interval.block_slots
+        read = self._items.get(str(series), blocks.name_of(series.interval, number))
+        block = self._block(series, number, read)
+        if read is None or stored not in block.candles:
+            return  # it was replaced already, perhaps by this very request whose reply was lost
+        kept = {
+            "series": {"S": f"{series}{_REVISED}"},
+            "block": {"S": f"{series.interval.moment_of(stored.slot):{blocks.MINUTE}} {run_id}"},
+            "stored": {"S": stored.line()},
+            "offered": {"S": offered.line()},
+            "at": {"S": at.isoformat()},
+        }
+        fence()
+        self._items.put_both(block.revised(offered).item(series), kept, read=read, names=blocks.ITEM)
+
+    def revised(self, series: Series, within: Window | None = None) -> list[Revised]:
         """Read the items that keep both values."""
         found: list[Revised] = []
-        if within and not within.hours:
+        if within and not within.slots:
             return found
-        # their keys are longer than a day, and "~" comes behind whatever follows it
+        interval = series.interval
+        # their keys are longer than a moment, and "~" comes behind whatever follows it
         ends = within and (
-            f"{windows.moment_of(within.start):{_HOUR}}",
-            f"{windows.moment_of(within.end - 1):{_HOUR}}~",
+            f"{interval.moment_of(within.start):{blocks.MINUTE}}",
+            f"{interval.moment_of(within.end - 1):{blocks.MINUTE}}~",
         )
-        for item in self._query(f"{_series(symbol)}{_REVISED}", ends, ConsistentRead=True):
-            day, run_id = item["day"]["S"].split(" ")
-            hour = windows.hour_of(datetime.fromisoformat(f"{day}:00+00:00"))
-            pair = (candle_from_line(hour, item[name]["S"]) for name in ("stored", "offered"))
+        for item in self._items.query(f"{series}{_REVISED}", ends, ConsistentRead=True):
+            moment, run_id = item["block"]["S"].split(" ")
+            slot = blocks.slot_named(interval, moment)
+            pair = (candle_from_line(slot, item[name]["S"]) for name in ("stored", "offered"))
             found.append(Revised(Revision(*pair), run_id, datetime.fromisoformat(item["at"]["S"])))
         return found
 
-    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
-        """Return stored candles, reading no more days than their number needs."""
+    def candles(self, series: Series, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+        """Return stored candles, reading no more blocks than their number needs."""
         found: list[Candle] = []
-        if not within.hours or limit <= 0:
+        if not within.slots or limit <= 0:
             return found
-        days = min(limit // HOURS_A_DAY + 2, _PAGE_DAYS_MOST)
-        for item in self._query(_series(symbol), _days(within), Limit=days, ScanIndexForward=not newest):
-            of_day = [candle for candle in _candles_of(item) if within.start <= candle.hour < within.end]
-            found += reversed(of_day) if newest else of_day
+        items = min(limit // series.interval.block_slots + 2, PAGE_MOST)
+        for columns in self._columns(series, within, Limit=items, ScanIndexForward=not newest):
+            candles = columns.candles()
+            found += reversed(candles) if newest else candles
             if len(found) >= limit:
                 break
         return sorted(found[:limit])
 
-    def columns(self, symbol: str, within: Window) -> CandleColumns:
-        """Return the columns of the stored candles, which come as lines."""
-        return columns_of(self.candles(symbol, within, limit=within.hours))
+    def columns(self, series: Series, within: Window) -> CandleColumns:
+        """Return the columns of the stored candles, joined from those of the blocks."""
+        if not within.slots:
+            return columns_of(())
+        joined: list[list[Any]] = [[] for _ in CandleColumns._fields]
+        for columns in self._columns(series, within):
+            for column, more in zip(joined, columns, strict=True):
+                column.extend(more)
+        return CandleColumns._make(joined)
 
-    def first_hour(self, symbol: str) -> int | None:
-        """Return the hour of the first stored candle: one item, where it holds a candle."""
-        return next((hours[0] for hours in self._hours_by_day(symbol, newest=False)), None)
+    def first_slot(self, series: Series) -> int | None:
+        """Return the slot of the first stored candle: one item, where it holds a candle."""
+        return next((slots[0].start for slots in self._stored_by_block(series, newest=False)), None)
 
-    def last_hour(self, symbol: str) -> int | None:
-        """Return the hour of the last stored candle: one item, where it holds a candle."""
-        return next((hours[-1] for hours in self._hours_by_day(symbol, newest=True)), None)
+    def last_slot(self, series: Series) -> int | None:
+        """Return the slot of the last stored candle: one item, where it holds a candle."""
+        return next((slots[-1].end - 1 for slots in self._stored_by_block(series, newest=True)), None)
 
-    def _hours_by_day(self, symbol: str, *, newest: bool) -> Iterator[list[int]]:
-        """Yield the stored hours of each day that has one; a day of never printed hours alone is stepped over."""
-        for item in self._query(_series(symbol), None, Limit=1, ScanIndexForward=not newest, ConsistentRead=True):
-            midnight = windows.first_hour_of(item["day"]["S"])
-            if hours := [midnight + hour for hour, name in enumerate(_HOURS) if name in item]:
-                yield hours
+    def _stored_by_block(self, series: Series, *, newest: bool) -> Iterator[Windows]:
+        """Yield the stored slots of each block that has one; a block of never printed slots alone is stepped over."""
+        for number, stored, _ in self._masks(series, None, Limit=1, ScanIndexForward=not newest):
+            if stored:
+                yield tuple(blocks.windows_of(stored, number * series.interval.block_slots))
 
-    def _query(self, series: str, ends: tuple[str, str] | None, **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items between two keys, which are included, or all of them, page after page."""
-        names = {"#series": "series"} | options.pop("ExpressionAttributeNames", {})
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "#series = :series",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {":series": {"S": series}},
-            **options,
-        }
-        if ends:
-            request["KeyConditionExpression"] += " AND #day BETWEEN :first AND :last"
-            names["#day"] = "day"
-            request["ExpressionAttributeValues"] |= {
-                ":first": {"S": ends[0]},
-                ":last": {"S": ends[1]},
-            }
-        while True:
-            page = self._call("query", **request)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-            if "Limit" in request:  # days without candles lie in between: few calls step over any number of them
-                request["Limit"] = min(2 * request["Limit"], _PAGE_DAYS_MOST)
+    def _masks(self, series: Series, within: Window | None, **options: Any) -> Iterator[tuple[int, int, int]]:
+        """Yield the numbers of blocks with their masks, of the stored and of the never printed slots, as of now."""
+        ends, known = within and _ends(series.interval, within), blocks.KNOWN
+        for item in self._items.query(str(series), ends, attributes=known, ConsistentRead=True, **options):
+            with _damage_named(series, item):
+                number = blocks.number_of(series.interval, item)
+                masks = blocks.masks_of(item, series.interval)
+            yield number, *masks
 
-    def _call(self, operation: str, **request: Any) -> Any:
-        try:
-            return getattr(self._client, operation)(**request)
-        except (BotoCoreError, ClientError) as error:
-            response = getattr(error, "response", {})
-            reasons = response.get("CancellationReasons", ())
-            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
-                raise StaleTurnError("a candle is not as it was read") from error
-            code = response.get("Error", {}).get("Code", "")
-            raise CollectorError(refusal(f"the candle table refused {operation}", error, code)) from error
+    def _columns(self, series: Series, within: Window, **options: Any) -> Iterator[CandleColumns]:
+        """Yield the stored candles of each block, those of `within` alone."""
+        for item in self._items.query(str(series), _ends(series.interval, within), **options):
+            with _damage_named(series, item):
+                columns = blocks.columns_in(item, series.interval, blocks.number_of(series.interval, item))
+            yield columns.part(bisect_left(columns.slot, within.start), bisect_left(columns.slot, within.end))
+
+    def _block(self, series: Series, number: int, read: Attributes | None) -> Block:
+        """Return what was read of a block, an empty one where it has no item."""
+        if read is None:
+            return Block(series.interval, number)
+        with _damage_named(series, read):
+            return blocks.block_of(read, series.interval, number)
 
 
-def _days(within: Window) -> tuple[str, str]:
-    """Return the keys of the first and the last day that a window touches; it has hours."""
-    return windows.day_of(within.start), windows.day_of(within.end - 1)
-
-
-def _series(symbol: str) -> str:
-    return f"{symbol}#{INTERVAL}"
-
-
-def _key(symbol: str, day: str) -> dict[str, Any]:
-    return {"series": {"S": _series(symbol)}, "day": {"S": day}}
-
-
-def _revision_key(symbol: str, hour: int, run_id: str) -> dict[str, Any]:
-    return {
-        "series": {"S": f"{_series(symbol)}{_REVISED}"},
-        "day": {"S": f"{windows.moment_of(hour):{_HOUR}} {run_id}"},
-    }
-
-
-def _whole_day(symbol: str, day: str, lines: Mapping[int, str]) -> dict[str, Any]:
-    hours = {_HOURS[hour]: {"S": line} for hour, line in lines.items()}
-    return {**_key(symbol, day), **hours, "stored": {"NS": [str(hour) for hour in lines]}}
-
-
-def _candles_of(item: Mapping[str, Any]) -> list[Candle]:
-    """Return the candles of a day's item, by hour."""
-    day = item["day"]["S"]
-    midnight = windows.first_hour_of(day)
+@contextmanager
+def _damage_named(series: Series, item: Attributes) -> Iterator[None]:
+    """Name the item that cannot be read."""
     try:
-        return [candle_from_line(midnight + hour, item[name]["S"]) for hour, name in enumerate(_HOURS) if name in item]
-    except (ValueError, KeyError) as error:
-        raise StoredCandleDamagedError(f"{item['series']['S']} {day}: {error}") from error
+        yield
+    except ValueError as error:
+        raise StoredCandleDamagedError(f"{series} {item['block']['S']}: {error}") from error
+
+
+def _union(known: Sequence[Known]) -> Known:
+    """Join what is known of many blocks; a slot that is stored was printed."""
+    stored = windows.union(window for item in known for window in item.stored)
+    never = windows.union(window for item in known for window in item.never_printed)
+    return Known(stored, windows.subtract(never, stored))
+
+
+def _known(block: Block) -> Known:
+    return _runs(block.window.start, block.stored, block.gone)
+
+
+def _runs(first: int, stored: int, gone: int) -> Known:
+    """Return what masks say whose bit 0 is the slot `first`."""
+    return Known(tuple(blocks.windows_of(stored, first)), tuple(blocks.windows_of(gone, first)))
+
+
+def _ranges(missing: Windows, size: int) -> list[Window]:
+    """Return the windows of slots to read blocks of: whole blocks, and what lies near together in one."""
+    ranges: list[Window] = []
+    for start, end in missing:
+        if ranges and start - ranges[-1].end <= _NEAR_BLOCKS * size:
+            ranges[-1] = Window(ranges[-1].start, end)
+        else:
+            ranges.append(Window(start, end))
+    return ranges
+
+
+def _ends(interval: Interval, within: Window) -> tuple[str, str]:
+    """Return the keys of the first and the last block that a window touches; it has slots."""
+    first, last = within.start, within.end - 1
+    return blocks.name_of(interval, first // interval.block_slots), blocks.name_of(
+        interval, last // interval.block_slots
+    )

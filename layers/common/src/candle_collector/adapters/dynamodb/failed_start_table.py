@@ -37,7 +37,7 @@ class FailedStartTable:
         """Write the item whole."""
         with translate_errors():
             self._turn(
-                _FAILED_START, _FAILED_TURN, run_id=turn.run_id, symbol=turn.symbol, at=turn.at, reason=turn.reason
+                _FAILED_START, _FAILED_TURN, run_id=turn.run_id, series=turn.series, at=turn.at, reason=turn.reason
             ).save()
 
     def turn(self) -> FailedTurn | None:

@@ -21,10 +21,9 @@ from candle_collector.adapters.dynamodb.attributes import (
     EnumAttribute,
     FailedWindowsAttribute,
     FailureAttribute,
-    HourAttribute,
     IntAttribute,
     MomentAttribute,
-    RunSymbolsAttribute,
+    RunSeriesAttribute,
     SilenceAttribute,
     WindowAttribute,
     WindowsAttribute,
@@ -50,8 +49,10 @@ class RunItem(Item):
     """``RUN#id``/``RUN``."""
 
     mode = UnicodeAttribute()
-    window = WindowAttribute()
-    symbols = RunSymbolsAttribute()
+    start_ms = IntAttribute()
+    end_ms = IntAttribute()
+    closed_ms = IntAttribute()
+    series = RunSeriesAttribute()
     batch_size = IntAttribute()
     created_at = MomentAttribute()
     deadline = MomentAttribute()
@@ -66,7 +67,7 @@ class RunItem(Item):
     started_at = MomentAttribute(null=True)
     ended_at = MomentAttribute(null=True)
     end_reason = UnicodeAttribute(null=True)
-    open = UnicodeSetAttribute(null=True, attr_name="open_symbols")
+    open = UnicodeSetAttribute(null=True, attr_name="open_series")
     counts = JSONAttribute(null=True)
     note = UnicodeAttribute(null=True)
     write_id = UnicodeAttribute(null=True)
@@ -74,7 +75,7 @@ class RunItem(Item):
 
 
 class SymbolItem(Item):
-    """``RUN#id``/``SYM#BTCUSDT``."""
+    """``RUN#id``/``SERIES#binance:BTCUSDT#1h``."""
 
     trading = BooleanAttribute()
     outcome = EnumAttribute(Outcome)
@@ -89,15 +90,15 @@ class SymbolItem(Item):
     retries = IntAttribute(default=0)
     attempts = IntAttribute(default=0)
     due_at = MomentAttribute(null=True)
-    asked_to = HourAttribute(null=True)
+    asked_to = IntAttribute(null=True)
     given_up = WindowsAttribute(null=True)
     refused = IntAttribute(default=0)
     rejected = WindowsAttribute(null=True)
     missing = WindowsAttribute(null=True)
-    missing_hours = IntAttribute(default=0)
+    missing_slots = IntAttribute(default=0)
     failure = FailureAttribute(null=True)
-    first = HourAttribute(null=True)
-    last = HourAttribute(null=True)
+    first = IntAttribute(null=True)
+    last = IntAttribute(null=True)
     closed_by = UnicodeAttribute(null=True)
     comparison = ComparisonAttribute(null=True)
     stopping = BooleanAttribute(null=True)
@@ -164,7 +165,7 @@ class FailedTurnItem(Item):
     """``FAILED_START``/``FAILED_TURN``: the last turn of a worker that failed, and not for the first time."""
 
     run_id = UnicodeAttribute()
-    symbol = UnicodeAttribute()
+    series = UnicodeAttribute()
     at = MomentAttribute()
     reason = UnicodeAttribute()
 
@@ -176,10 +177,10 @@ class ListingsItem(Item):
 
 
 class SeriesItem(Item):
-    """``SERIES``/``BTCUSDT#1h``."""
+    """``SERIES``/``binance:BTCUSDT#1h``."""
 
-    first = HourAttribute(null=True)
-    last = HourAttribute(null=True)
+    first = IntAttribute(null=True)
+    last = IntAttribute(null=True)
     absent = WindowAttribute(null=True)
     delisted = WindowAttribute(null=True)
     years = YearsAttribute()

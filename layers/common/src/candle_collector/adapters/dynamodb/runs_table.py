@@ -22,11 +22,13 @@ from candle_collector.adapters.dynamodb.items import (
 )
 from candle_collector.adapters.dynamodb.lease_table import LEASE, NEVER
 from candle_collector.domain.run import Run, RunState, SymbolRecord
+from candle_collector.domain.series import Series, series_named
 from candle_collector.errors import StaleTurnError
 
 _RUN = "RUN"
 _RUNS = "RUNS"
 _OPEN = "OPEN"
+_SERIES = "SERIES#"
 _OCCURRENCE = "OCCURRENCE"
 
 
@@ -64,7 +66,7 @@ class RunsTable:
             for record in records:
                 written = replace(record, updated_at=run.created_at, revision=new_revision())
                 attributes = attributes_of(written, SymbolItem)
-                batch.save(self._symbol(key, _symbol_key(record.symbol), expires_at=ends, **attributes))
+                batch.save(self._symbol(key, _series_key(record.series), expires_at=ends, **attributes))
 
     def activate(self, run_id: str, started_at: datetime, *, occurrence: str | None = None) -> None:
         """Mark the run active, move its lease's end out of reach, and use up the occurrence, in one step."""
@@ -121,16 +123,14 @@ class RunsTable:
     def symbols(self, run_id: str) -> list[SymbolRecord]:
         """Read a run's symbols, page after page."""
         with translate_errors():
-            found = self._symbol.query(
-                _run_key(run_id), self._symbol.sk.startswith(_symbol_key("")), consistent_read=True
-            )
-            return [_record_of(item) for item in found]
+            found = self._symbol.query(_run_key(run_id), self._symbol.sk.startswith(_SERIES), consistent_read=True)
+            return sorted(map(_record_of, found), key=lambda record: record.series)
 
-    def symbol(self, run_id: str, symbol: str) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
         """Read one symbol."""
         with translate_errors():
             try:
-                key = (_run_key(run_id), _symbol_key(symbol))
+                key = (_run_key(run_id), _series_key(series))
                 return _record_of(self._symbol.get(*key, consistent_read=True))
             except self._symbol.DoesNotExist:
                 return None
@@ -142,24 +142,24 @@ class RunsTable:
         now = self._now()
         written = replace(record, revision=new_revision(), updated_at=now)
         actions = [*self._all_of(written), self._symbol.expires_at.set(now + KEEP_RUNS)]
-        item = self._symbol(_run_key(record.run_id), _symbol_key(record.symbol))
+        item = self._symbol(_run_key(record.run_id), _series_key(record.series))
         try:
             write(lambda: item.update(actions=actions, condition=newest))
         except StaleTurnError:
-            kept = self.symbol(record.run_id, record.symbol)
+            kept = self.symbol(record.run_id, record.series)
             if kept is None or kept.revision != written.revision:
                 raise
             return kept  # it was ours, and its reply was lost
         return _record_of(item)
 
-    def stop_symbol(self, run_id: str, symbol: str) -> None:
+    def stop_symbol(self, run_id: str, series: Series) -> None:
         """Set the mark; setting it again changes nothing."""
-        item = self._symbol(_run_key(run_id), _symbol_key(symbol))
+        item = self._symbol(_run_key(run_id), _series_key(series))
         write(lambda: item.update(actions=[self._symbol.stopping.set(True)], condition=self._symbol.pk.exists()))
 
-    def leave(self, run_id: str, *symbols: str) -> Run:
-        """Delete the symbols from the run's set of open ones; deleting them again changes nothing."""
-        return self._update_run(run_id, [self._run.open.delete(list(symbols))], self._run.pk.exists())
+    def leave(self, run_id: str, *series: Series) -> Run:
+        """Delete the series from the run's set of open ones; deleting them again changes nothing."""
+        return self._update_run(run_id, [self._run.open.delete(list(map(str, series)))], self._run.pk.exists())
 
     def stop(self, run_id: str, reason: str) -> Run:
         """Set the reason, unless the run has ended; the first reason stays."""
@@ -242,16 +242,17 @@ def _run_key(run_id: str) -> str:
     return f"RUN#{run_id}"
 
 
-def _symbol_key(symbol: str) -> str:
-    return f"SYM#{symbol}"
+def _series_key(series: Series) -> str:
+    return f"{_SERIES}{series}"
 
 
 def _run_of(item: RunItem) -> Run:
     fields = fields_of(item)
-    start, end = fields.pop("window")
     fields["open"] = frozenset(fields.get("open", ()))
-    return Run(run_id=item.pk.removeprefix("RUN#"), start=start, end=end, **fields)
+    return Run(run_id=item.pk.removeprefix("RUN#"), **fields)
 
 
 def _record_of(item: SymbolItem) -> SymbolRecord:
-    return SymbolRecord(run_id=item.pk.removeprefix("RUN#"), symbol=item.sk.removeprefix("SYM#"), **fields_of(item))
+    return SymbolRecord(
+        run_id=item.pk.removeprefix("RUN#"), series=series_named(item.sk.removeprefix(_SERIES)), **fields_of(item)
+    )

@@ -19,15 +19,17 @@ from candle_collector.adapters.files.names import said_of, suffix_of
 from candle_collector.adapters.files.parquet_rows import parquet_rows
 from candle_collector.adapters.files.refusals import UNREADABLE, CandleFileError, WrongRowError
 from candle_collector.adapters.files.text_rows import csv_rows
-from candle_collector.domain import dates, windows
-from candle_collector.domain.candle import INTERVAL, Candle
+from candle_collector.domain import dates
+from candle_collector.domain.candle import Candle
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.series import Series
 from candle_collector.domain.universe import is_symbol
-from candle_collector.domain.windows import HOUR_MS, Window
+from candle_collector.domain.windows import Window
 
 _ROWS_A_BATCH = 2400
 
 _INTERVAL_ROWS = 3
-"""So many candles that are all a multiple of some hours apart are of a longer interval."""
+"""So many candles that are all some slots apart are of a longer interval."""
 
 
 @dataclass(frozen=True)
@@ -39,33 +41,35 @@ class CandleFile:
     symbol
         Whose candles these are; None where the rows say it in a column of their own.
     period
-        The year, month or day that its name says it is about, as the archive names its files.
+        The slots of the year, month or day that its name says it is about, as the archive names its files.
     """
 
     path: Path
     symbol: str | None
+    interval: Interval
     period: Window | None
 
-    def batches(self, *, closed_end: int) -> Iterator[tuple[str, tuple[Candle, ...]]]:
-        """Yield symbols and their candles in the order of the file; a symbol's are ascending.
+    def batches(self, *, closed_ms: int) -> Iterator[tuple[Series, tuple[Candle, ...]]]:
+        """Yield series and their candles in the order of the file; those of a series are ascending.
 
         Parameters
         ----------
-        closed_end
-            The hour after the last closed one: no row may be of a later hour.
+        closed_ms
+            Up to when everything has closed, in ms since 1970 UTC: no row may end later.
 
         Raises
         ------
         CandleFileError
             A row is wrong, out of order or twice, or the file cannot be read.
         """
-        next_hour: dict[str, int] = {}
+        next_slot: dict[str, int] = {}
+        closed_end = self.interval.slot_at(closed_ms)
         at = 0
         try:
             for symbol, rows in self._rows():
-                read = self._candles(rows, start=next_hour.get(symbol, 0), closed_end=closed_end)
-                yield symbol, read
-                next_hour[symbol] = read[-1].hour + 1
+                read = self._candles(rows, start=next_slot.get(symbol, 0), closed_end=closed_end)
+                yield Series(symbol, self.interval), read
+                next_slot[symbol] = read[-1].slot + 1
                 at = rows[-1].number
         except WrongRowError as error:
             raise CandleFileError(f"{self.path}: {error}. Correct or remove the row") from error
@@ -73,7 +77,7 @@ class CandleFile:
             where = f"behind row {at}: " if at else ""
             raise CandleFileError(f"{self.path}: {where}{error}. Fetch or write the file again") from error
 
-    def check(self, *, closed_end: int) -> int:
+    def check(self, *, closed_ms: int) -> int:
         """Read the whole file and return how many candles it holds.
 
         Raises
@@ -81,19 +85,19 @@ class CandleFile:
         CandleFileError
             As `batches`, or it holds none, or candles of a longer interval.
         """
-        counts: dict[str, int] = {}
-        steps: dict[str, int] = {}
-        last: dict[str, int] = {}
-        for symbol, candles in self.batches(closed_end=closed_end):
-            hours = [last.get(symbol, candles[0].hour), *(candle.hour for candle in candles)]
-            steps[symbol] = math.gcd(steps.get(symbol, 0), *(after - before for before, after in pairwise(hours)))
-            counts[symbol] = counts.get(symbol, 0) + len(candles)
-            last[symbol] = hours[-1]
-        for symbol, step in steps.items():
-            if step > 1 and counts[symbol] >= _INTERVAL_ROWS:
+        counts: dict[Series, int] = {}
+        steps: dict[Series, int] = {}
+        last: dict[Series, int] = {}
+        for series, candles in self.batches(closed_ms=closed_ms):
+            slots = [last.get(series, candles[0].slot), *(candle.slot for candle in candles)]
+            steps[series] = math.gcd(steps.get(series, 0), *(after - before for before, after in pairwise(slots)))
+            counts[series] = counts.get(series, 0) + len(candles)
+            last[series] = slots[-1]
+        for series, step in steps.items():
+            if step > 1 and counts[series] >= _INTERVAL_ROWS:
                 raise CandleFileError(
-                    f"{self.path}: its candles of {symbol} are {step} hours apart, and the archive stores {INTERVAL}. "
-                    f"Export or fetch them as {INTERVAL}"
+                    f"{self.path}: its candles of {series.symbol} are {step} times {self.interval} apart, and are "
+                    f"taken for {self.interval}. Say their own with --interval, or fetch them as {self.interval}"
                 )
         if not counts:
             raise CandleFileError(f"{self.path}: it holds no candle. Fetch or write the file again")
@@ -122,12 +126,15 @@ class CandleFile:
             The first that is wrong, where one is.
         """
         try:
-            answer = [answer_row(row.values) for row in rows]
-            read = binance_rows.read_candles(answer, start=start, limit=len(answer), running=closed_end - 1).whole()
+            answer = [answer_row(row.values, self.interval) for row in rows]
+            read = binance_rows.read_candles(
+                answer, self.interval, start=start, limit=len(answer), running=closed_end - 1
+            ).whole()
         except (WrongAnswerError, ValueError, TypeError, ArithmeticError) as error:
             raise self._first_wrong(rows, start, closed_end, reason=error) from error
-        period = self.period or Window(dates.EARLIEST, closed_end)
-        if read[0].hour < max(period.start, dates.EARLIEST) or read[-1].hour >= period.end:
+        earliest = self.interval.slot_from(dates.EARLIEST_MS)
+        period = self.period or Window(earliest, closed_end)
+        if read[0].slot < max(period.start, earliest) or read[-1].slot >= period.end:
             raise self._first_wrong(rows, start, closed_end, reason="it is outside of the file's period")
         return read
 
@@ -142,46 +149,51 @@ class CandleFile:
         after = start
         for row in rows:
             try:
-                values = answer_row(row.values)
-                hour = values[0] // HOUR_MS
-                self._check_hour(hour, after, closed_end)
-                binance_rows.read_candles([values], start=hour, limit=1, running=hour).whole()
+                values = answer_row(row.values, self.interval)
+                slot = self.interval.slot_at(values[0])
+                self._check_slot(slot, after, closed_end)
+                binance_rows.read_candles([values], self.interval, start=slot, limit=1, running=slot).whole()
             except (WrongAnswerError, ValueError, TypeError, ArithmeticError) as error:
                 return WrongRowError(row.number, error)
-            after = hour + 1
+            after = slot + 1
         return WrongRowError(rows[0].number, f"or one behind it: {reason}")
 
-    def _check_hour(self, hour: int, after: int, closed_end: int) -> None:
-        """Refuse an hour that no row of the file may be of.
+    def _check_slot(self, slot: int, after: int, closed_end: int) -> None:
+        """Refuse a slot that no row of the file may be of.
 
         Raises
         ------
         ValueError
         """
-        if hour >= closed_end:
+        interval = self.interval
+        if slot >= closed_end:
             raise ValueError("its candle is of the future or still running")
-        if hour < dates.EARLIEST:
+        if slot < interval.slot_from(dates.EARLIEST_MS):
             raise ValueError(
-                f"its candle is of {windows.moment_of(max(0, hour)):%Y}, before there was any; times are in ms or "
+                f"its candle is of {interval.moment_of(max(0, slot)):%Y}, before there was any; times are in ms or "
                 "microseconds since 1970, or ISO with a zone"
             )
-        if hour < after:
-            raise ValueError(f"its hour, {dates.format_hour(hour)}, is there twice or out of order")
-        if self.period and not self.period.start <= hour < self.period.end:
-            raise ValueError(f"its hour, {dates.format_hour(hour)}, is outside of the time that the file's name states")
+        if slot < after:
+            raise ValueError(f"its candle of {interval.format(slot)} is there twice or out of order")
+        if self.period and not self.period.start <= slot < self.period.end:
+            raise ValueError(
+                f"its candle of {interval.format(slot)} is outside of the time that the file's name states"
+            )
 
 
-def candle_file(path: Path, *, symbol: str | None = None) -> CandleFile:
+def candle_file(path: Path, *, symbol: str | None = None, interval: Interval | None = None) -> CandleFile:
     """Return what a file's name says of it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
 
     Parameters
     ----------
-    symbol
-        Whose candles it holds, where the name does not say.
+    symbol, interval
+        Of whom and of which length its candles are, where the name does not say.
 
     Raises
     ------
     CandleFileError
         It is of another kind or interval.
     """
-    return CandleFile(path, *said_of(path, symbol))
+    said = said_of(path, symbol, interval)
+    period = None if said.period is None else said.interval.slots_within(said.period)
+    return CandleFile(path, said.symbol, said.interval, period)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from candle_collector.domain.windows import HOUR_MS
+from candle_collector.domain.interval import Interval
 
 COLUMNS = (
     *("open_time", "open", "high", "low", "close", "volume", "close_time"),
@@ -66,7 +66,7 @@ def _snake(name: str) -> str:
     return re.sub(r"[ \-]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())).lower()
 
 
-def answer_row(row: Mapping[str, Any]) -> list[Any]:
+def answer_row(row: Mapping[str, Any], interval: Interval) -> list[Any]:
     """Return a row as the exchange answers it.
 
     Raises
@@ -80,7 +80,7 @@ def answer_row(row: Mapping[str, Any]) -> list[Any]:
     return [
         opened,
         *(row[name] for name in COLUMNS[1:6]),
-        opened + HOUR_MS - 1,  # the file's own is not kept: it is wrong around outages on Binance
+        opened + interval.length_ms - 1,  # the file's own is not kept: it is wrong around outages on Binance
         row["quote_volume"],
         int(trades),
         *(row[name] for name in COLUMNS[9:]),

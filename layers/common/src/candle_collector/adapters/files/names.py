@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from candle_collector.adapters.files.refusals import CandleFileError
-from candle_collector.domain import windows
-from candle_collector.domain.candle import INTERVAL
+from candle_collector.domain import dates
+from candle_collector.domain.interval import DAY_MS, HOUR, Interval, interval_named
 from candle_collector.domain.windows import Window
 
 SUFFIXES = (".csv.gz", ".csv", ".zip", ".parquet")
@@ -26,13 +27,29 @@ def suffix_of(path: Path) -> str | None:
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
 
 
-def said_of(path: Path, symbol: str | None) -> tuple[str | None, Window | None]:
+class Said(NamedTuple):
+    """What is known of a file before it is read.
+
+    Attributes
+    ----------
+    symbol
+        Whose candles it holds; None where the rows say it.
+    period
+        The time that it is about, in ms since 1970 UTC; None where nothing says it.
+    """
+
+    symbol: str | None
+    interval: Interval
+    period: Window | None
+
+
+def said_of(path: Path, symbol: str | None, interval: Interval | None) -> Said:
     """Return whose candles a file holds and of which time, as far as its name or its folders say so.
 
     Parameters
     ----------
-    symbol
-        Whose candles it holds, where the name does not say.
+    symbol, interval
+        Of whom and of which length its candles are, where the name does not say; hours if nothing does.
 
     Raises
     ------
@@ -46,17 +63,25 @@ def said_of(path: Path, symbol: str | None) -> tuple[str | None, Window | None]:
         raise CandleFileError(f"{path}: its folder is of Binance's futures, and the archive stores spot candles")
     named = ARCHIVE_NAME.fullmatch(path.name[: -len(suffix)])
     if named is None:
-        return _said_by_folders(path, symbol)
-    if named["interval"] != INTERVAL:
-        raise CandleFileError(f"{path}: holds candles of {named['interval']}, and the archive stores {INTERVAL}")
-    return _same(path, symbol, named["symbol"]), _period_of(path, named["period"])
+        return _said_by_folders(path, symbol, interval)
+    try:
+        length = interval_named(named["interval"])
+    except ValueError as error:
+        stored = ", ".join(map(str, Interval))
+        raise CandleFileError(
+            f"{path}: holds candles of {named['interval']}, and the archive stores {stored}"
+        ) from error
+    if interval not in {None, length}:
+        raise CandleFileError(f"{path}: its name says that it holds {length}, and --interval says {interval}")
+    return Said(_same(path, symbol, named["symbol"]), length, _period_of(path, named["period"]))
 
 
-def _said_by_folders(path: Path, symbol: str | None) -> tuple[str | None, Window | None]:
+def _said_by_folders(path: Path, symbol: str | None, interval: Interval | None) -> Said:
     """Return what folders say, as an export's do: ``symbol=BTCUSDT/month=2025-01``."""
     said = dict(part.split("=", 1) for part in path.resolve().parts[-3:-1] if "=" in part)
     period = _period_of(path, said["month"]) if "month" in said else None
-    return _same(path, symbol, said["symbol"]) if "symbol" in said else symbol, period
+    named = _same(path, symbol, said["symbol"]) if "symbol" in said else symbol
+    return Said(named, interval or HOUR, period)
 
 
 def _same(path: Path, given: str | None, named: str) -> str:
@@ -76,9 +101,9 @@ def _period_of(path: Path, text: str) -> Window:
 def _period(text: str) -> Window:
     year, month, day = (int(part) for part in [*text.split("-"), "0", "0"][:3])
     if not month:
-        return windows.year_window(year)
-    start = windows.first_hour_of(f"{year:04}-{month:02}-{day or 1:02}")
+        return Window(dates.start_of(f"{year:04}-01-01"), dates.end_of(f"{year:04}-12-31"))
+    start = dates.start_of(f"{year:04}-{month:02}-{day or 1:02}")
     if day:
-        return Window(start, start + windows.HOURS_A_DAY)
+        return Window(start, start + DAY_MS)
     following = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004 - December
-    return Window(start, windows.first_hour_of("{:04}-{:02}-01".format(*following)))
+    return Window(start, dates.start_of("{:04}-{:02}-01".format(*following)))

@@ -11,15 +11,18 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table, func, 
 from sqlalchemy.dialects import sqlite
 
 from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.known_slots import add_known, inside, read_known
 from candle_collector.adapters.sql.rows import insert_if_absent
-from candle_collector.adapters.sql.schema import candles, never_printed, revisions, series
+from candle_collector.adapters.sql.schema import candles, key_of, never_printed, revisions
+from candle_collector.adapters.sql.schema import series as series_table
 from candle_collector.domain import windows
-from candle_collector.domain.candle import INTERVAL, Candle, candle_from_line
+from candle_collector.domain.candle import Candle, candle_from_line
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
-from candle_collector.domain.windows import HOUR_MS, HOURS_A_DAY, Window, Windows
+from candle_collector.domain.series import Series
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import StoredCandleDamagedError
-from candle_collector.ports import Revised, StoredDays
+from candle_collector.ports import Revised, StoredBlocks
 
 _FIELDS = (
     candles.c.open,
@@ -43,99 +46,102 @@ class SqlCandles:
         self._add_candles = _added(candles, database.engine.dialect)
         self._add_never_printed = _added(never_printed, database.engine.dialect)
 
-    def coverage(self, symbol: str, within: Window) -> StoredDays:
-        """Read which hours of the touched days have a row, from the keys alone."""
-        if not within.hours:
-            return StoredDays((), (), frozenset())
-        midnight = within.start - within.start % HOURS_A_DAY
-        whole = Window(midnight, within.end + -within.end % HOURS_A_DAY)
+    def coverage(self, series: Series, within: Window) -> StoredBlocks:
+        """Read which slots of the touched blocks have a row; no candle is read."""
+        if not within.slots:
+            return StoredBlocks((), (), frozenset())
+        size = series.interval.block_slots
+        whole = Window(within.start - within.start % size, within.end + -within.end % size)
 
-        def read(connection: Connection) -> StoredDays:
-            stored = _known(connection, candles, symbol, whole)
-            never = _known(connection, never_printed, symbol, whole)
-            return StoredDays(stored, never, windows.days_in(windows.union([*stored, *never])))
+        def read(connection: Connection) -> StoredBlocks:
+            series_id = connection.execute(select(_id_of(series))).scalar()
+            stored, never = read_known(connection, series_id, series, whole)
+            return StoredBlocks(stored, never, series.interval.blocks_in(windows.union([*stored, *never])))
 
         return self._database.query(read)
 
     def store(
         self,
-        symbol: str,
+        series: Series,
         candles: Sequence[Candle],
         never_printed: Windows,
         *,
-        absent_days: frozenset[str],
+        absent_blocks: frozenset[int],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
-        """Add the rows that are not there, all in one transaction; which days have none is of no use to it."""
-        del absent_days
+        """Add the rows that are not there, all in one transaction; which blocks have none is of no use to it."""
+        del absent_blocks
 
         def write(connection: Connection) -> None:
             fence()
-            series_id = _series_id(connection, symbol)
+            series_id, open_ms = _series_id(connection, series), series.interval.open_ms
             if candles:
-                rows = [(series_id, hour * HOUR_MS, *fields, offset_ms) for hour, *fields, offset_ms in candles]
+                rows = [(series_id, open_ms(slot), *fields, offset_ms) for slot, *fields, offset_ms in candles]
                 self._add_candles(connection, rows)
             if never_printed:
                 self._add_never_printed(
-                    connection, [(series_id, hour * HOUR_MS) for hour in windows.hours_in(never_printed)]
+                    connection, [(series_id, open_ms(slot)) for slot in windows.slots_in(never_printed)]
                 )
+
+            stored = windows.from_slots(candle.slot for candle in candles)
+            add_known(connection, series_id, series, stored, never_printed)
 
         if candles or never_printed:
             self._database.transact(write)
 
     def revise(
-        self, symbol: str, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
+        self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:
         """Replace the candles, and keep both values, all in one transaction."""
 
         def write(connection: Connection) -> None:
             fence()
             for revision in revisions:
-                _replace(connection, symbol, revision, run_id, at)
+                _replace(connection, series, revision, run_id, at)
 
         if revisions:
             self._database.transact(write)
 
-    def revised(self, symbol: str, within: Window | None = None) -> list[Revised]:
+    def revised(self, series: Series, within: Window | None = None) -> list[Revised]:
         """Read the rows that keep both values."""
         columns = revisions.c
         statement = (
             select(columns.open_time, columns.stored, columns.offered, columns.run_id, columns.replaced_at)
-            .where(columns.series_id == _id_of(symbol), *_inside(columns.open_time, within))
+            .where(columns.series_id == _id_of(series), *inside(columns.open_time, within, series.interval))
             .order_by(columns.open_time, columns.revision_id)
         )
         found = []
         for open_time, stored, offered, run_id, at in self._rows(statement):
-            hour = open_time // HOUR_MS
-            pair = Revision(candle_from_line(hour, stored), candle_from_line(hour, offered))
+            slot = series.interval.slot_at(open_time)
+            pair = Revision(candle_from_line(slot, stored), candle_from_line(slot, offered))
             found.append(Revised(pair, run_id, datetime.fromisoformat(at)))
         return found
 
-    def candles(self, symbol: str, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
+    def candles(self, series: Series, within: Window, *, limit: int, newest: bool = False) -> list[Candle]:
         """Return stored candles, reading no more rows than that."""
-        if not within.hours or limit <= 0:
+        if not within.slots or limit <= 0:
             return []
         order = candles.c.open_time.desc() if newest else candles.c.open_time
-        statement = _candles_of(symbol).where(*_inside(candles.c.open_time, within)).order_by(order).limit(limit)
-        rows = self._tuples(statement)
-        return _columns(rows[::-1] if newest else rows, symbol).candles()
+        statement = _candles_of(series).where(*inside(candles.c.open_time, within, series.interval)).order_by(order)
+        rows = self._tuples(statement.limit(limit))
+        return _columns(rows[::-1] if newest else rows, series).candles()
 
-    def columns(self, symbol: str, within: Window) -> CandleColumns:
+    def columns(self, series: Series, within: Window) -> CandleColumns:
         """Return the columns of the rows."""
-        inside = _inside(candles.c.open_time, within)
-        return _columns(self._tuples(_candles_of(symbol).where(*inside).order_by(candles.c.open_time)), symbol)
+        statement = _candles_of(series).where(*inside(candles.c.open_time, within, series.interval))
+        return _columns(self._tuples(statement.order_by(candles.c.open_time)), series)
 
-    def first_hour(self, symbol: str) -> int | None:
-        """Return the hour of the first row."""
-        return self._end(symbol, func.min(candles.c.open_time))
+    def first_slot(self, series: Series) -> int | None:
+        """Return the slot of the first row."""
+        return self._end(series, func.min(candles.c.open_time))
 
-    def last_hour(self, symbol: str) -> int | None:
-        """Return the hour of the last row."""
-        return self._end(symbol, func.max(candles.c.open_time))
+    def last_slot(self, series: Series) -> int | None:
+        """Return the slot of the last row."""
+        return self._end(series, func.max(candles.c.open_time))
 
-    def _end(self, symbol: str, end: ColumnElement[Any]) -> int | None:
-        ((open_time,),) = self._rows(select(end).where(candles.c.series_id == _id_of(symbol)))
-        return None if open_time is None else open_time // HOUR_MS
+    def _end(self, series: Series, end: ColumnElement[Any]) -> int | None:
+        ((open_time,),) = self._rows(select(end).where(candles.c.series_id == _id_of(series)))
+        return None if open_time is None else series.interval.slot_at(open_time)
 
     def _tuples(self, statement: Select[Any]) -> Sequence[Any]:
         """Return rows of candles as the driver makes them: no value needs SQLAlchemy, whose rows take a fifth more."""
@@ -166,52 +172,27 @@ def _added(table: Table, dialect: Dialect) -> Callable[[Connection, list[tuple[A
     return lambda connection, rows: connection.exec_driver_sql(insertion, rows)
 
 
-def _id_of(symbol: str) -> ColumnElement[Any]:
+def _id_of(series: Series) -> ColumnElement[Any]:
     """Return the id of a series as a part of a query; nothing equals it where the series has no row."""
-    found = select(series.c.series_id).where(series.c.symbol == symbol, series.c.interval == INTERVAL)
+    columns = series_table.c
+    found = select(columns.series_id).where(*(columns[name] == value for name, value in key_of(series).items()))
     return found.scalar_subquery()
 
 
-def _series_id(connection: Connection, symbol: str) -> int:
+def _series_id(connection: Connection, series: Series) -> int:
     """Return the id of a series, which gets one with its first row."""
-    known = connection.execute(select(_id_of(symbol))).scalar()
+    known = connection.execute(select(_id_of(series))).scalar()
     if known is None:
-        insert_if_absent(connection, series, {"symbol": symbol, "interval": INTERVAL})
-        known = connection.execute(select(_id_of(symbol))).scalar_one()
+        insert_if_absent(connection, series_table, key_of(series))
+        known = connection.execute(select(_id_of(series))).scalar_one()
     return int(known)
 
 
-def _inside(open_time: ColumnElement[Any], within: Window | None) -> list[ColumnElement[bool]]:
-    if within is None:
-        return []
-    return [open_time >= within.start * HOUR_MS, open_time < within.end * HOUR_MS]
+def _candles_of(series: Series) -> Select[Any]:
+    return select(candles.c.open_time, *_FIELDS, candles.c.offset_ms).where(candles.c.series_id == _id_of(series))
 
 
-def _known(connection: Connection, table: Table, symbol: str, within: Window) -> Windows:
-    """Return the hours that have a row, from the keys alone.
-
-    Most series have no gap, which the number of the rows and the ends prove: a third of the time that it takes to read
-    all keys, and those are read faster than SQLite finds the gaps between them by a window function (measured).
-    """
-    open_time = table.c.open_time
-    rows = [table.c.series_id == _id_of(symbol), *_inside(open_time, within)]
-    ends = (func.min(open_time), func.max(open_time), func.count(), func.max(open_time % HOUR_MS))
-    found: Any = connection.execute(select(*ends).where(*rows)).first()
-    first, last, number, off_the_grid = found
-    if not number:
-        return ()
-    if off_the_grid:
-        raise StoredCandleDamagedError(f"{symbol}: a row between {first} and {last} does not open at a full hour")
-    if last - first == (number - 1) * HOUR_MS:
-        return (Window(first // HOUR_MS, last // HOUR_MS + 1),)
-    return windows.from_hours(at // HOUR_MS for at in connection.execute(select(open_time).where(*rows)).scalars())
-
-
-def _candles_of(symbol: str) -> Select[Any]:
-    return select(candles.c.open_time, *_FIELDS, candles.c.offset_ms).where(candles.c.series_id == _id_of(symbol))
-
-
-def _candle(row: Any, symbol: str) -> Candle:
+def _candle(row: Any, series: Series) -> Candle:
     """Return the candle of a row.
 
     Raises
@@ -220,18 +201,18 @@ def _candle(row: Any, symbol: str) -> Candle:
         The row is not one that `store` wrote.
     """
     open_time, *fields, offset_ms = row
-    hour, off_the_grid = divmod(open_time, HOUR_MS)
+    slot, off_the_grid = divmod(open_time, series.interval.length_ms)
     try:
         line = ",".join([*fields[:6], str(fields[6]), *fields[7:]])
-        candle = candle_from_line(hour, f"{line},{offset_ms}" if offset_ms else line)
+        candle = candle_from_line(slot, f"{line},{offset_ms}" if offset_ms else line)
     except (TypeError, ValueError) as error:
-        raise StoredCandleDamagedError(f"{symbol} {windows.moment_of(hour):%Y-%m-%d %H:%M}: {error}") from error
+        raise StoredCandleDamagedError(f"{series} {series.interval.format(slot)}: {error}") from error
     if off_the_grid:
-        raise StoredCandleDamagedError(f"{symbol}: a row with the open time {open_time} does not open at a full hour")
+        raise StoredCandleDamagedError(f"{series}: a row with the open time {open_time} does not open with a slot")
     return candle
 
 
-def _columns(rows: Sequence[Any], symbol: str) -> CandleColumns:
+def _columns(rows: Sequence[Any], series: Series) -> CandleColumns:
     """Return rows as columns.
 
     Raises
@@ -241,20 +222,21 @@ def _columns(rows: Sequence[Any], symbol: str) -> CandleColumns:
     """
     if rows:
         open_times, *fields = zip(*rows, strict=True)
-        found = CandleColumns([open_time // HOUR_MS for open_time in open_times], *fields)
-        if found.are_as_stored() and not any(open_time % HOUR_MS for open_time in open_times):
+        length = series.interval.length_ms
+        found = CandleColumns([open_time // length for open_time in open_times], *fields)
+        if found.are_as_stored() and not any(open_time % length for open_time in open_times):
             return found
-    return columns_of([_candle(row, symbol) for row in rows])  # which names the row that is damaged
+    return columns_of([_candle(row, series) for row in rows])  # which names the row that is damaged
 
 
-def _replace(connection: Connection, symbol: str, revision: Revision, run_id: str, at: datetime) -> None:
+def _replace(connection: Connection, series: Series, revision: Revision, run_id: str, at: datetime) -> None:
     """Replace a row, where it is as it was read; one that is not was replaced already, perhaps by this very step."""
     stored, offered = revision
-    open_time = stored.hour * HOUR_MS
-    row = connection.execute(_candles_of(symbol).where(candles.c.open_time == open_time).with_for_update()).first()
-    if row is None or _candle(row, symbol).line() != stored.line():
+    open_time = series.interval.open_ms(stored.slot)
+    row = connection.execute(_candles_of(series).where(candles.c.open_time == open_time).with_for_update()).first()
+    if row is None or _candle(row, series).line() != stored.line():
         return
-    series_id = _series_id(connection, symbol)
+    series_id = _series_id(connection, series)
     _, *fields, offset_ms = offered
     values = {column.name: value for column, value in zip(_FIELDS, fields, strict=True)}
     connection.execute(

@@ -15,7 +15,10 @@ from candle_collector.errors import DatabaseError
 Migration = Callable[[Connection], None]
 
 STEPS: tuple[Migration, ...] = ()
-"""The first one makes version 2 of version 1, and so on."""
+"""The first one makes the version after `FIRST`, and so on."""
+
+FIRST = 2
+"""The oldest version that is understood: the one before had hours alone, and was never released."""
 
 _LOCK = 7_226_531_489
 """Any number: PostgreSQL's name for the lock that one process at a time holds while it makes or changes tables."""
@@ -27,9 +30,9 @@ def is_current(connection: Connection, steps: Sequence[Migration]) -> bool:
     Raises
     ------
     DatabaseError
-        A newer program made them.
+        A newer program made them, or one before the first release.
     """
-    return _version(connection, steps) == 1 + len(steps)
+    return _version(connection, steps) == FIRST + len(steps)
 
 
 def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
@@ -38,7 +41,7 @@ def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
     Raises
     ------
     DatabaseError
-        A newer program made them, or the database has tables of another program.
+        A newer program made them, one before the first release, or the database has tables of another program.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -50,20 +53,25 @@ def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
                 "its own"
             )
         metadata.create_all(connection)
-        connection.execute(archive_schema.insert().values(version=1 + len(steps)))
+        connection.execute(archive_schema.insert().values(version=FIRST + len(steps)))
         return
-    for step in steps[version - 1 :]:
+    for step in steps[version - FIRST :]:
         step(connection)
-    connection.execute(archive_schema.update().values(version=1 + len(steps)))
+    connection.execute(archive_schema.update().values(version=FIRST + len(steps)))
 
 
 def _version(connection: Connection, steps: Sequence[Migration]) -> int | None:
     if not inspect(connection).has_table(archive_schema.name):
         return None
     version = int(connection.execute(select(archive_schema.c.version)).scalar_one())
-    if version > 1 + len(steps):
+    if version < FIRST:
+        raise DatabaseError(
+            f"the database was made by a version before the first release (schema {version}); export its candles with "
+            "that version and import them into another database, or collect them again"
+        )
+    if version > FIRST + len(steps):
         raise DatabaseError(
             f"the database was made by a newer version of this program (schema {version}, this one knows "
-            f"{1 + len(steps)}); install that version, or give DATABASE_URL another database"
+            f"{FIRST + len(steps)}); install that version, or give DATABASE_URL another database"
         )
     return version

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 
 from candle_collector.adapters.sql.database import Database
-from candle_collector.adapters.sql.records import ms_of
 from candle_collector.adapters.sql.rows import insert_all_if_absent
 from candle_collector.adapters.sql.schema import messages
+from candle_collector.domain.interval import ms_of
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import Clock, ReceivedMessage

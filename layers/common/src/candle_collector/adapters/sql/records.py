@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from candle_collector.domain.windows import moment_of
 from candle_collector.errors import UnreadableRecordError
 
 T = TypeVar("T")
-
-_EPOCH = moment_of(0)
 
 
 class Record(Generic[T]):
@@ -55,8 +51,3 @@ class Record(Generic[T]):
 def new_revision() -> str:
     """Return the name of a write: by it a write whose reply was lost is known from somebody else's."""
     return secrets.token_hex(8)
-
-
-def ms_of(moment: datetime) -> int:
-    """Return the ms since 1970 of an aware moment."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

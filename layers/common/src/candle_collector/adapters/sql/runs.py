@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.leases import NEVER, lock_lease, write_lease
-from candle_collector.adapters.sql.records import Record, ms_of, new_revision
+from candle_collector.adapters.sql.records import Record, new_revision
 from candle_collector.adapters.sql.rows import insert_if_absent, put_row
-from candle_collector.adapters.sql.schema import occurrences, run_symbols, runs
+from candle_collector.adapters.sql.schema import occurrences, run_series, runs
+from candle_collector.domain.interval import ms_of
 from candle_collector.domain.run import Run, RunState, SymbolRecord
+from candle_collector.domain.series import Series
 from candle_collector.errors import StaleTurnError
 
 KEEP_RUNS = timedelta(days=90)
@@ -49,7 +51,7 @@ class SqlRuns:
                     return
                 raise StaleTurnError(f"the run {run.run_id} exists")
             if symbols:
-                connection.execute(insert(run_symbols), symbols)
+                connection.execute(insert(run_series), symbols)
             _forget_before(connection, run.created_at - KEEP_RUNS)
 
         self._database.transact(write)
@@ -99,47 +101,48 @@ class SqlRuns:
 
     def symbols(self, run_id: str) -> list[SymbolRecord]:
         """Read a run's symbols."""
-        statement = select(run_symbols).where(run_symbols.c.run_id == run_id).order_by(run_symbols.c.symbol)
-        return [_record_of(row) for row in self._rows(statement)]
+        statement = select(run_series).where(run_series.c.run_id == run_id)
+        return sorted(map(_record_of, self._rows(statement)), key=lambda record: record.series)
 
-    def symbol(self, run_id: str, symbol: str) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
         """Read one symbol."""
-        statement = select(run_symbols).where(run_symbols.c.run_id == run_id, run_symbols.c.symbol == symbol)
+        statement = select(run_series).where(run_series.c.run_id == run_id, run_series.c.series == str(series))
         return next((_record_of(row) for row in self._rows(statement)), None)
 
     def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
         """Write a record while its revision is the newest, and return what is there then."""
         row = _row_of(replace(record, updated_at=self._now()), new_revision())
-        key = {name: row.pop(name) for name in ("run_id", "symbol")}
+        key = {name: row.pop(name) for name in ("run_id", "series")}
         if record.revision is not None:  # whoever stops a worker sets it, and nobody takes it back
             del row["stopping"]
 
         def write(connection: Connection) -> SymbolRecord:
-            kept = put_row(connection, run_symbols, key, row, known=record.revision)
+            kept = put_row(connection, run_series, key, row, known=record.revision)
             if kept is None or kept.revision != row["revision"]:
-                raise StaleTurnError(f"the record of {record.symbol} was written by somebody else meanwhile")
+                raise StaleTurnError(f"the record of {record.series} was written by somebody else meanwhile")
             return _record_of(kept)
 
         return self._database.transact(write)
 
-    def stop_symbol(self, run_id: str, symbol: str) -> None:
+    def stop_symbol(self, run_id: str, series: Series) -> None:
         """Set the mark; setting it again changes nothing."""
-        statement = update(run_symbols).where(run_symbols.c.run_id == run_id, run_symbols.c.symbol == symbol)
+        statement = update(run_series).where(run_series.c.run_id == run_id, run_series.c.series == str(series))
 
         def write(connection: Connection) -> None:
             if not connection.execute(statement.values(stopping=True)).rowcount:
-                raise StaleTurnError(f"the run {run_id} has no record of {symbol}")
+                raise StaleTurnError(f"the run {run_id} has no record of {series}")
 
         self._database.transact(write)
 
-    def leave(self, run_id: str, *symbols: str) -> Run:
-        """Take the symbols out of the run's open ones; doing it again changes nothing."""
+    def leave(self, run_id: str, *series: Series) -> Run:
+        """Take the series out of the run's open ones; doing it again changes nothing."""
 
         def write(connection: Connection) -> Run:
             run = _RUN.read(_locked(connection, run_id).body)
-            if run.open.isdisjoint(symbols):
+            names = frozenset(map(str, series))
+            if run.open.isdisjoint(names):
                 return run
-            return _write(connection, replace(run, open=run.open.difference(symbols)))
+            return _write(connection, replace(run, open=run.open - names))
 
         return self._database.transact(write)
 
@@ -212,7 +215,7 @@ def _write(connection: Connection, run: Run, **values: str) -> Run:
 def _forget_before(connection: Connection, moment: datetime) -> None:
     """Delete the runs that were created before then and have ended, and what belongs to them."""
     old = select(runs.c.run_id).where(runs.c.created_at < ms_of(moment), runs.c.is_open.is_(False))
-    for table in (run_symbols, occurrences, runs):
+    for table in (run_series, occurrences, runs):
         connection.execute(delete(table).where(table.c.run_id.in_(old)))
 
 
@@ -220,7 +223,7 @@ def _row_of(record: SymbolRecord, revision: str) -> dict[str, Any]:
     """Return the row of a record; what has a column of its own is not in the body."""
     return {
         "run_id": record.run_id,
-        "symbol": record.symbol,
+        "series": str(record.series),
         "outcome": record.outcome.value,
         "stopping": record.stopping,
         "revision": revision,

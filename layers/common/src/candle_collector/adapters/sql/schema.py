@@ -27,6 +27,8 @@ from sqlalchemy import (
     event,
 )
 
+from candle_collector.domain.series import Series
+
 
 class ExactDecimal(TypeDecorator[str]):
     """A decimal as plain text in Python and NUMERIC in PostgreSQL: no exponent, no digit changed."""
@@ -59,9 +61,10 @@ series = Table(
     "series",
     metadata,
     Column("series_id", Integer, primary_key=True),
+    Column("market", _WORD, nullable=False),
     Column("symbol", _WORD, nullable=False),
     Column("interval", _WORD, nullable=False),
-    UniqueConstraint("symbol", "interval"),
+    UniqueConstraint("market", "symbol", "interval"),
 )
 
 candles = Table(
@@ -92,6 +95,16 @@ never_printed = Table(
 )
 """A row for each slot of which the exchange has proven that it has no candle."""
 
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    Column("stored", Text, nullable=False),
+    Column("never", Text, nullable=False),
+)
+"""Which slots of a UTC year have a row in `candles` and in `never_printed`, as ``1893456/1893500 1893510/1894000``."""
+
 revisions = Table(
     "revisions",
     metadata,
@@ -109,6 +122,7 @@ revisions = Table(
 series_records = Table(
     "series_records",
     metadata,
+    Column("market", _WORD, primary_key=True),
     Column("symbol", _WORD, primary_key=True),
     Column("interval", _WORD, primary_key=True),
     Column("revision", Text, nullable=False),
@@ -127,11 +141,11 @@ runs = Table(
 )
 """`is_open` until the run's end was reported."""
 
-run_symbols = Table(
-    "run_symbols",
+run_series = Table(
+    "run_series",
     metadata,
     Column("run_id", _WORD, primary_key=True),
-    Column("symbol", _WORD, primary_key=True),
+    Column("series", _WORD, primary_key=True),
     Column("outcome", _WORD, nullable=False),
     Column("stopping", Boolean, nullable=False),
     Column("revision", Text, nullable=False),
@@ -185,6 +199,12 @@ messages = Table(
 )
 """The workers' queue. `receipt` names the newest receiving; it is empty where none holds the message."""
 
+
+def key_of(of: Series) -> dict[str, str]:
+    """Return the columns by which a series is found."""
+    return {"market": of.market, "symbol": of.symbol, "interval": str(of.interval)}
+
+
 _VIEW = """
 CREATE VIEW readable_candles AS
 SELECT series.symbol, series.interval, {time} AS open_time_utc, candles.open, candles.high, candles.low, candles.close,
@@ -200,3 +220,32 @@ _TIMES = {
 }
 for _name, _time in _TIMES.items():
     event.listen(metadata, "after_create", DDL(_VIEW.format(time=_time)).execute_if(dialect=_name))  # type: ignore[no-untyped-call] # SQLAlchemy left it so
+
+# Rows that a person deletes or moves are forgotten: the keys are read again where a year has no line.
+_FORGETTING = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER {table}_deleted AFTER DELETE ON {table} "
+            "BEGIN DELETE FROM coverage WHERE series_id = OLD.series_id; END"
+        ),
+        (
+            "CREATE TRIGGER {table}_moved AFTER UPDATE OF series_id, open_time ON {table} "
+            "BEGIN DELETE FROM coverage WHERE series_id IN (OLD.series_id, NEW.series_id); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION forget_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "DELETE FROM coverage WHERE series_id = OLD.series_id; RETURN NULL; END $$"
+        ),
+        (
+            "CREATE TRIGGER {table}_changed AFTER DELETE OR UPDATE OF series_id, open_time ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION forget_{table}()"
+        ),
+    ),
+}
+for _name, _statements in _FORGETTING.items():
+    for _table in (candles.name, never_printed.name):
+        for _statement in _statements:
+            _made = DDL(_statement.format(table=_table))  # type: ignore[no-untyped-call] # SQLAlchemy left it so
+            event.listen(metadata, "after_create", _made.execute_if(dialect=_name))

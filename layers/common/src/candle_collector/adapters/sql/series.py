@@ -11,12 +11,12 @@ from sqlalchemy import Connection, select
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.records import Record, new_revision
 from candle_collector.adapters.sql.rows import put_row
-from candle_collector.adapters.sql.schema import series_records
-from candle_collector.domain.candle import INTERVAL
+from candle_collector.adapters.sql.schema import key_of, series_records
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.errors import StaleTurnError
 
-_SERIES = Record(Series, "the record of a series")
+_RECORD = Record(SeriesRecord, "the record of a series")
 
 
 class SqlSeries:
@@ -25,34 +25,35 @@ class SqlSeries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, symbol: str) -> Series:
+    def get(self, series: Series) -> SeriesRecord:
         """Read a series' record."""
         columns = series_records.c
-        statement = select(columns.revision, columns.body).where(columns.symbol == symbol, columns.interval == INTERVAL)
+        where = [getattr(columns, name) == value for name, value in key_of(series).items()]
+        statement = select(columns.revision, columns.body).where(*where)
         row = self._database.query(lambda connection: connection.execute(statement).first())
-        return Series(symbol) if row is None else _series(row)
+        return SeriesRecord(series) if row is None else _record(row)
 
-    def put(self, series: Series) -> Series:
+    def put(self, record: SeriesRecord) -> SeriesRecord:
         """Write a series' record whole, while its revision is the newest."""
-        written = replace(series, revision=new_revision())
-        key = {"symbol": series.symbol, "interval": INTERVAL}
-        values = {"revision": written.revision, "body": _SERIES.write(replace(written, revision=None))}
+        written = replace(record, revision=new_revision())
+        key = key_of(record.series)
+        values = {"revision": written.revision, "body": _RECORD.write(replace(written, revision=None))}
 
         def write(connection: Connection) -> None:
-            kept = put_row(connection, series_records, key, values, known=series.revision)
+            kept = put_row(connection, series_records, key, values, known=record.revision)
             if kept is None or kept.revision != written.revision:
-                raise StaleTurnError(f"the record of {series.symbol} was written by somebody else meanwhile")
+                raise StaleTurnError(f"the record of {record.series} was written by somebody else meanwhile")
 
         self._database.transact(write)
         return written
 
-    def all(self) -> Iterator[Series]:
+    def all(self) -> Iterator[SeriesRecord]:
         """Read every series' record, as of now."""
         columns = series_records.c
-        statement = select(columns.revision, columns.body).where(columns.interval == INTERVAL).order_by(columns.symbol)
+        statement = select(columns.revision, columns.body)
         rows = self._database.query(lambda connection: connection.execute(statement).all())
-        yield from map(_series, rows)
+        yield from sorted(map(_record, rows), key=lambda record: record.series)
 
 
-def _series(row: Any) -> Series:
-    return replace(_SERIES.read(row.body), revision=row.revision)
+def _record(row: Any) -> SeriesRecord:
+    return replace(_RECORD.read(row.body), revision=row.revision)
