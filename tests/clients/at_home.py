@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,14 +35,20 @@ class HomeArchive:
     url: str
     key: str
 
-    def python(self, heading: str, *, then: str) -> Any:
-        """Run a snippet of docs/reading.md in Python, and return the JSON that what follows it prints."""
-        return self._printed([str(NAUTILUS.python), "-c", f"{snippet(heading)}\n{then}"], NODE.parent)
+    def python(self, heading: str, *, then: str, changes: Mapping[str, str] | None = None) -> Any:
+        """Run a snippet of docs/reading.md in Python, and return the JSON that what follows it prints.
 
-    def node(self, heading: str, *, then: str) -> Any:
-        """Run a snippet of docs/reading.md in node, and return the JSON that what follows it prints."""
+        Parameters
+        ----------
+        changes
+            What a reader puts in place of the snippet's own interval and first moment.
+        """
+        return self._printed([str(NAUTILUS.python), "-c", f"{_changed(heading, changes)}\n{then}"], NODE.parent)
+
+    def node(self, heading: str, *, then: str, changes: Mapping[str, str] | None = None) -> Any:
+        """Do as `python` does, in node."""
         program = NODE / "snippet.mjs"
-        program.write_text(f"{snippet(heading)}\n{then}\n")
+        program.write_text(f"{_changed(heading, changes)}\n{then}\n")
         return self._printed(["node", str(program)], NODE)
 
     def _printed(self, command: list[str], folder: Path) -> Any:
@@ -57,6 +63,14 @@ class HomeArchive:
         )
         assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-4000:]
         return json.loads(ended.stdout.splitlines()[-1])
+
+
+def _changed(heading: str, changes: Mapping[str, str] | None) -> str:
+    text = snippet(heading)
+    for own, other in (changes or {}).items():
+        assert own in text, (heading, own)
+        text = text.replace(own, other)
+    return text
 
 
 @contextmanager

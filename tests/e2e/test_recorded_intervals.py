@@ -1,10 +1,7 @@
 """Recorded candles of minutes, collected over HTTP and read back to the last digit, and hours made of them."""
 
-import csv
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,27 +11,9 @@ from candle_collector.domain.interval import DAY_MS, HOUR_MS
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest, _own_stack, settings_on
 from tests.e2e.driving import Api, StackExchange, without_close_time
 from tests.e2e.runtimes import everywhere
+from tests.recorded_intervals import FIVE_MINUTES, MINUTES, RECORDED_INTERVALS, SYMBOL, recorded
 
 pytestmark = everywhere
-
-RECORDED_INTERVALS = RECORDED_CANDLES.parent / "klines-intervals"
-SYMBOL = "BTCUSDT"
-MINUTES: dict[str, Any] = {"start_date": "2025-10-29T04:22:00Z", "end_date": "2025-11-01T04:21:00Z"}
-FIVE_MINUTES: list[dict[str, Any]] = [
-    {"start_date": "2023-10-01", "end_date": "2023-10-31"},
-    {"start_date": "2024-12-01", "end_date": "2025-01-31"},
-]
-
-
-def recorded(*files: Path) -> list[list[Any]]:
-    """Return the rows of files as Binance's API would say them, but for the close time."""
-    rows = []
-    for path in files:
-        with gzip.open(path, "rt", encoding="ascii") as file:
-            for opened, open_, high, low, close, volume, _, quote, trades, base, taken, ignored in csv.reader(file):
-                open_ms = int(opened) // 1000 if int(opened) > 10**14 else int(opened)
-                rows.append([open_ms, open_, high, low, close, volume, quote, int(trades), base, taken, ignored])
-    return rows
 
 
 @dataclass(frozen=True)
