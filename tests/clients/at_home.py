@@ -36,19 +36,13 @@ class HomeArchive:
     key: str
 
     def python(self, heading: str, *, then: str, changes: Mapping[str, str] | None = None) -> Any:
-        """Run a snippet of docs/reading.md in Python, and return the JSON that what follows it prints.
-
-        Parameters
-        ----------
-        changes
-            What a reader puts in place of the snippet's own interval and first moment.
-        """
-        return self._printed([str(NAUTILUS.python), "-c", f"{_changed(heading, changes)}\n{then}"], NODE.parent)
+        """Run a snippet of docs/reading.md in Python, and return the JSON that what follows it prints."""
+        return self._printed([str(NAUTILUS.python), "-c", f"{snippet(heading, changes)}\n{then}"], NODE.parent)
 
     def node(self, heading: str, *, then: str, changes: Mapping[str, str] | None = None) -> Any:
         """Do as `python` does, in node."""
         program = NODE / "snippet.mjs"
-        program.write_text(f"{_changed(heading, changes)}\n{then}\n")
+        program.write_text(f"{snippet(heading, changes)}\n{then}\n")
         return self._printed(["node", str(program)], NODE)
 
     def _printed(self, command: list[str], folder: Path) -> Any:
@@ -63,14 +57,6 @@ class HomeArchive:
         )
         assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-4000:]
         return json.loads(ended.stdout.splitlines()[-1])
-
-
-def _changed(heading: str, changes: Mapping[str, str] | None) -> str:
-    text = snippet(heading)
-    for own, other in (changes or {}).items():
-        assert own in text, (heading, own)
-        text = text.replace(own, other)
-    return text
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Archive:
     url: str
     key: str
 
-    def run(self, heading: str, *, then: str = "", folder: Path) -> str:
+    def run(self, heading: str, *, then: str = "", folder: Path, changes: Mapping[str, str] | None = None) -> str:
         """Run a snippet of docs/reading.md and what follows in a folder; return what it printed, keep all in `said`.
 
         Raises
@@ -36,7 +36,7 @@ class Archive:
         AssertionError
             It failed; the message is what it said.
         """
-        shell = snippet(heading)
+        shell = snippet(heading, changes)
         program = CLIENTS.folder / "bin"
         command = ["bash", "-euc", shell] if heading == "freqtrade" else [str(CLIENTS.python), "-c", f"{shell}\n{then}"]
         environment = {
@@ -53,12 +53,17 @@ class Archive:
         return ended.stdout
 
 
+def need_clients() -> None:
+    """Install the clients of Python."""
+    subprocess.run(["sh", "scripts/setup.sh", "clients"], cwd=PROJECT, check=True)  # noqa: S607 - sh, wherever it is
+
+
 @pytest.fixture(scope="session")
 def archive() -> Iterator[Archive]:
     """Collect the recorded candles into a stack of its own."""
     if not RECORDED_CANDLES.is_dir():
         pytest.skip(f"the recorded candles are missing: {RECORDED_CANDLES}")
-    subprocess.run(["sh", "scripts/setup.sh", "clients"], cwd=PROJECT, check=True)  # noqa: S607 - sh, wherever it is
+    need_clients()
     for stack in _own_stack("clients", f"replay:{RECORDED_CANDLES}"):
         api = Api(stack)
         for symbol, start in HELD.items():

@@ -35,6 +35,14 @@ def floats(candles: list[Candle]) -> list[list[float]]:
     return [[columns[0], *map(float, columns[1:6])] for columns in rows(candles)]
 
 
+def feather_rows(path: Path) -> list[list[float]]:
+    """Return the rows of a file of freqtrade's: the time in ms, and floats."""
+    found = pd.read_feather(path)
+    times = found["date"].dt.as_unit("ms").astype("int64")
+    columns = [times, *(found[name] for name in ("open", "high", "low", "close", "volume"))]
+    return [list(item) for item in zip(*(column.tolist() for column in columns), strict=True)]
+
+
 def test_ccxt_reads_eight_years(archive: Archive, tmp_path: Path) -> None:
     reported = json.loads(archive.run("ccxt", then=PRINT_CANDLES, folder=tmp_path))
     assert reported == floats(recorded("BTCUSDT", 2018))
@@ -54,10 +62,7 @@ def test_freqtrade_downloads_hours_and_days_into_its_own_files(archive: Archive,
         for interval, candles in (("1h", hours), ("1d", days)):
             files = list(tmp_path.rglob(f"{pair}-{interval}.feather"))
             assert len(files) == 1, (tmp_path / "said").read_text()[-8000:]  # it exits with 0 when it gives up
-            found = pd.read_feather(files[0])
-            times = found["date"].dt.as_unit("ms").astype("int64")
-            columns = [times, *(found[name] for name in ("open", "high", "low", "close", "volume"))]
-            reported = [list(item) for item in zip(*(column.tolist() for column in columns), strict=True)]
+            reported = feather_rows(files[0])
             # it cuts times to minutes: February 2018 has hours that opened at HH:28:14.789
             expected = [[columns[0] // 60_000 * 60_000, *columns[1:]] for columns in floats(candles)]
             assert reported == expected, f"{pair} {interval}"

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
 from candle_collector.domain import dates
 
 from tests.clients.at_home import HomeArchive, need_nautilus, need_node_clients
+from tests.clients.conftest import Archive, need_clients
+from tests.clients.test_clients import feather_rows
 from tests.exchange import KLINES, running_exchange
 from tests.recorded_intervals import FIVE_MINUTES, MINUTES, RECORDED_INTERVALS, SYMBOL, recorded
 from tests.standalone.running import running_archive
 
 LENGTHS = {"1m": 60_000, "5m": 300_000, "1h": 3_600_000, "1w": 604_800_000}
 NAUTILUS_NAMES = {"1m": "MINUTE_1", "5m": "MINUTE_5", "1h": "HOUR_1", "1w": "WEEK_1"}
+FREQTRADE_RANGES = {"1m": "20251029-20251102", "5m": "20241201-20250201", "1h": "20231001-", "1w": "20230925-"}
+"""It asks for every page of a range, stored or not."""
 MONDAY_MS = 4 * 86_400_000
 """The first of 1970: weeks begin on Mondays."""
 BEGINS = dates.start_of(FIVE_MINUTES[0]["start_date"])
@@ -68,6 +73,20 @@ def weeks_of(hours: list[list[Any]]) -> list[list[Any]]:
             opened = number * length + MONDAY_MS
             made.append([opened, *prices, sums[5], sums[6], trades, sums[8], sums[9], "0"])
     return made
+
+
+@pytest.mark.parametrize("interval", LENGTHS)
+def test_freqtrade_downloads_the_same_numbers(archive: HomeArchive, interval: str, tmp_path: Path) -> None:
+    need_clients()
+    changes = {
+        "--timeframes 1h 1d --timerange 20180101-": f"--timeframes {interval} --timerange {FREQTRADE_RANGES[interval]}",
+        '"BTC/USDT", "ETH/USDT"': '"BTC/USDT"',
+        '"rateLimit": 1000': '"rateLimit": 50',
+    }
+    Archive(archive.url, archive.key).run("freqtrade", folder=tmp_path, changes=changes)
+    (file,) = tmp_path.rglob(f"BTC_USDT-{interval}.feather")
+    begins = dates.start_of("2024-12-01") if interval == "5m" else 0
+    assert feather_rows(file) == floats([row for row in recorded_candles(interval) if row[0] >= begins])
 
 
 def floats(rows: list[list[Any]]) -> list[list[float]]:
