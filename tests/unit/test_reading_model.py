@@ -86,7 +86,7 @@ class Truth:
         held: dict[Window, list[Candle]] = {}
         for candle in self.candles:
             held.setdefault(grid.bucket(candle.slot), []).append(candle)
-        return [merge(bucket, of) for bucket, of in held.items() if windows.contains_all(self.known, bucket)]
+        return [merge(bucket, of) for bucket, of in held.items() if not windows.subtract((bucket,), self.known)]
 
 
 @dataclass(frozen=True)

@@ -111,11 +111,6 @@ def contains(windows: Windows, slot: int) -> bool:
     return any(start <= slot < end for start, end in windows)
 
 
-def contains_all(windows: Windows, within: Window) -> bool:
-    """Return whether every slot of `within` lies in `windows`."""
-    return not subtract((within,), windows) if within.slots else True
-
-
 def count_blocks(windows: Windows, size: int) -> int:
     """Return how many blocks of `size` slots `windows` touch."""
     blocks, last = 0, -1
