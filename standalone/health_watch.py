@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 10.0
 
 NOTIFIED: frozenset[Cause] = frozenset({"outage", "overdue", "refused", "failed_start", "stale", "no_answer"})
-"""What no run's end reports. Where a run left hours out, its own notice says so."""
+"""What no run's end reports. Where a run left candles out, its own notice says so."""
 
 TRIES = 360
 """How often a notice is tried that is not taken: an hour long."""

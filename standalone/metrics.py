@@ -49,13 +49,13 @@ class PrometheusMetrics:
         made: dict[str, Any] = {"namespace": NAME, "registry": self.registry}
         self._candles = Counter("candles_stored", "Candles that runs have stored or replaced.", **made)
         self._requests = Counter("exchange_requests", "Requests for candles to the exchange, retries included.", **made)
-        self._ended = Counter("symbols_ended", "Symbols of runs that ended, by outcome.", ["outcome"], **made)
+        self._ended = Counter("symbols_ended", "Series of runs that ended, by outcome.", ["outcome"], **made)
         self._refused = Counter("keys_refused", "Calls of the API whose key was refused or missing.", **made)
         self._starts = Counter("scheduled_starts_failed", "Starts by a schedule that failed.", ["mode"], **made)
         self._degraded = Gauge(
             "last_run_degraded_percent", "Percent of the last run's symbols that failed or are partial.", **made
         )
-        self._missing = Gauge("last_run_missing_candles", "Hours that the last run's symbols are missing.", **made)
+        self._missing = Gauge("last_run_missing_candles", "Candles that the last run's series are missing.", **made)
         for outcome in ("complete", "partial", "failed", "skipped"):
             self._ended.labels(outcome)
         for mode in ("forward", "gap_fill"):

@@ -20,6 +20,7 @@ from cli.collect.wording import (
     having,
     length_of_run,
     moment,
+    most_wanted,
     progress_line,
     requests_of,
     seconds_of,
@@ -90,12 +91,12 @@ def _running(results: Results) -> RenderableType:
     lines.add_column(justify="right")
     lines.add_column(justify="right")
     lines.add_column(style="yellow")
-    running, hours = having(results, "running"), length_of_run(results)
+    running, length_ms = having(results, "running"), length_of_run(results)
     for symbol in running[:RUNNING_LINES]:
         retries = f"{symbol.retries} retried" if symbol.retries else ""
         lines.add_row(
-            escape(f"  {symbol.symbol}"),
-            f"{symbol.records:,} of up to {counted(hours, 'candle')}",
+            escape(f"  {symbol.symbol} {symbol.interval}"),
+            f"{symbol.records:,} of up to {counted(most_wanted(symbol, length_ms), 'candle')}",
             counted(symbol.requests, "request"),
             retries,
         )

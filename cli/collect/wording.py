@@ -116,10 +116,14 @@ def part_done(series: SymbolResult, length_ms: int) -> float:
     """
     if series.status not in {"running", "pending"}:
         return 1.0
-    wanted = series.wanted_candles
-    if wanted is None:
-        wanted = length_ms // interval_named(series.interval).length_ms
-    return min(1.0, max(series.records, series.compared or 0) / max(1, wanted))
+    return min(1.0, max(series.records, series.compared or 0) / max(1, most_wanted(series, length_ms)))
+
+
+def most_wanted(series: SymbolResult, length_ms: int) -> int:
+    """Return how many candles a run is to bring of a series, or at most may, where that is not known yet."""
+    if series.wanted_candles is not None:
+        return series.wanted_candles
+    return length_ms // interval_named(series.interval).length_ms
 
 
 def share_done(results: Results) -> float:

@@ -30,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbols", default="", help="separated by commas (default: all that are stored)")
     parser.add_argument("--start", help="the first day or moment, such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC)")
     parser.add_argument("--end", help="the last; a day is included whole")
-    parser.add_argument("--interval", choices=list(INTERVALS), default="1h")
+    parser.add_argument(
+        "--interval",
+        choices=list(INTERVALS),
+        default="1h",
+        help="of which length: stored, or made of stored ones (default: 1h)",
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there, once the new is complete")
     add_stack_arguments(parser)
 

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from candle_collector.answers import Progress, Status
 from rich.console import Console
 
@@ -38,6 +39,20 @@ def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryp
     assert lines[2] == "10 complete  10 running"
     assert [line.split()[0] for line in lines[3:11]] == [f"C{number}USDT" for number in range(8)]
     assert lines[11].strip() == "and 2 more"
+
+
+@pytest.mark.parametrize(("interval", "most"), [("1m", "144,000"), ("1h", "2,400"), ("1d", "100")])
+def test_a_running_line_names_the_interval_and_the_most_candles_that_the_run_can_bring(
+    interval: str, most: str
+) -> None:
+    series = symbol_result("BTCUSDT", "running", records=7, requests=1).model_copy(update={"interval": interval})
+    held = running(done=0, records=7).model_copy(
+        update={"last_results": results([series], total_cryptos=1, start_date="2025-01-01", end_date="2025-04-10")}
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=100).print(picture(held, candles_per_second=None, seconds_left=None))
+    assert f"BTCUSDT {interval}" in screen.getvalue()
+    assert f"7 of up to {most} candles" in screen.getvalue()
 
 
 def test_progress_moves_inside_a_crypto_and_the_time_left_comes_from_it() -> None:

@@ -88,7 +88,8 @@ def interval_not_served(text: str) -> BinanceError:
 def _time_zone_hours(parameters: Mapping[str, str]) -> int:
     """Return by how many hours the zone's days begin before UTC's; -12:00 to +14:00, as Binance takes them.
 
-    Zones that are off by a part of an hour are refused: no stored hour lies within one of their buckets.
+    Zones that are off by a part of an hour are refused, whatever is stored: hours could not make up
+    their buckets.
     """
     match = _TIME_ZONE.fullmatch(optional(parameters, "timeZone") or "0")
     if not match or int(match[3] or 0) != 0:

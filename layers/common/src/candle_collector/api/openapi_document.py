@@ -96,7 +96,7 @@ EVERYWHERE = tuple(status for status in REFUSALS if status != HTTPStatus.CONFLIC
 
 
 _DESCRIPTION = """\
-An archive of hourly candles: started and watched by the admin routes, read in Binance's own shape.
+An archive of candles from 1m to 1M: started and watched by the admin routes, read in Binance's own shape.
 
 Every route needs a key: as `X-API-Key`, as `Authorization: Bearer` or as `api_key` in the query; Binance's routes take
 it as `X-MBX-APIKEY` as well. Keys that disagree are refused. A key of the scope `read` reaches the routes marked so.

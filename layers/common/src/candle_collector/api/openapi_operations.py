@@ -220,19 +220,23 @@ OPERATIONS = (
         "listCoverage",
         "How complete every series is.",
         {200: answers.Coverage},
-        parameters=(Parameter("after", _SYMBOL, "Only symbols after this one: `next` of the page before."),),
+        parameters=(
+            Parameter("after", schema_of(answers.SeriesName), "Only series after this one: `next` of the page before."),
+        ),
     ),
     Operation(
         routes.COVERAGE_BY_MONTH,
         "listCoverageByMonth",
         "How many candles of every series are stored, never were, or are missing, by month.",
         {200: answers.CoverageByMonth},
-        parameters=(Parameter("after", _SYMBOL, "Only symbols after this one: `next` of the page before."),),
+        parameters=(
+            Parameter("after", schema_of(answers.SeriesName), "Only series after this one: `next` of the page before."),
+        ),
     ),
     Operation(
         routes.SYMBOL_COVERAGE,
         "getCoverage",
-        "How complete one series is, by its stored days.",
+        "How complete one series is, by its stored candles.",
         {200: answers.SymbolCoverage},
         parameters=(
             Parameter("symbol", _SYMBOL, "A symbol.", place="path", required=True),

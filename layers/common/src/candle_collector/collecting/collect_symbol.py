@@ -235,7 +235,7 @@ class _CollectTurn(SymbolTurn):
             self._save()
 
     def _revise(self, found: Sequence[Revision]) -> None:
-        """Replace stored candles of the last hours that the exchange has revised since; both values are kept."""
+        """Replace stored candles, of the newest, that the exchange has revised since; both values are kept."""
         for revision in found:
             log.warning(
                 "the exchange has revised a candle",

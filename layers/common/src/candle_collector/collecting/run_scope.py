@@ -295,7 +295,7 @@ def _stored(
 ) -> tuple[RunSeries, ...]:
     """Return the series of symbols outside the universe that hold data and belong into the run.
 
-    forward keeps those up to date that trade, unless a setting says otherwise, and asks for the last hours of those
+    forward keeps those up to date that trade, unless a setting says otherwise, and asks for the newest slots of those
     that no longer do, until their delisting is proven. gap_fill repairs all.
     """
     mode, intervals = request.mode, frozenset(request.intervals or defaults.intervals)

@@ -66,19 +66,19 @@ class VerifyTurn(SymbolTurn):
         self._left = windows.clip(chosen, Window(asked_to, within.end))
         self._first: Reading | None = None
         self._empty = 0
-        stored_before = self._stored_hours if record.stored_before is None else record.stored_before
+        stored_before = self._stored_slots if record.stored_before is None else record.stored_before
         self._comparison = record.comparison or Comparison()
         self._record = replace(record, range=within, stored_before=stored_before)
         self._count_added()
 
     @property
-    def _stored_hours(self) -> int:
+    def _stored_slots(self) -> int:
         """How many slots of the range are stored."""
         return windows.count(windows.clip(self._stored, self._within))
 
     def _count_added(self) -> None:
         """Count what this run has stored by what is stored now, so that no crash loses any of it."""
-        added = self._stored_hours - (self._record.stored_before or 0)
+        added = self._stored_slots - (self._record.stored_before or 0)
         self._comparison = replace(self._comparison, added=added)
         self._write_down()
 
