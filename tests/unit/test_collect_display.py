@@ -45,9 +45,11 @@ def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryp
 def test_a_running_line_names_the_interval_and_the_most_candles_that_the_run_can_bring(
     interval: str, most: str
 ) -> None:
-    series = symbol_result("BTCUSDT", "running", records=7, requests=1).model_copy(update={"interval": interval})
-    held = running(done=0, records=7).model_copy(
-        update={"last_results": results([series], total_cryptos=1, start_date="2025-01-01", end_date="2025-04-10")}
+    series = symbol_result("BTCUSDT", "running", interval=interval, records=7, requests=1)
+    held = status(
+        elapsed_seconds=1.0,
+        progress=Progress(done=0, total=1, percent=0, eta_seconds=75),
+        last_results=results([series], total_cryptos=1, start_date="2025-01-01", end_date="2025-04-10"),
     )
     screen = io.StringIO()
     Console(file=screen, width=100).print(picture(held, candles_per_second=None, seconds_left=None))
