@@ -18,11 +18,12 @@ MOST_WINDOWS = 20
 
 
 def without_newest(coverage: SymbolCoverage, newest: int | None, now: datetime) -> tuple[SymbolCoverage, int]:
-    """Return the coverage without the candles that are not expected yet, and how many those are.
+    """Return the coverage without the candles that are not expected yet, and how many of them a forward run brings.
 
     Those younger than a day may still come: the rule by which one is proven never to have been printed does not judge
     them either. Those after the newest candle of the whole archive nobody has asked for, if its last run had an end
-    or was long ago; where a run has asked for them in vain, they are missing.
+    or was long ago; where a run has asked for them in vain, they are missing. Of an interval that is no longer
+    collected a forward run brings none.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def without_newest(coverage: SymbolCoverage, newest: int | None, now: datetime) 
     changed = replace(
         coverage, missing=kept, missing_candles=missing, expected=expected, percent=percent(covered, expected)
     )
-    return changed, left_out
+    return changed, left_out if coverage.is_kept else 0
 
 
 def which_newest(newest: int | None, now: datetime) -> str:

@@ -116,6 +116,12 @@ def test_the_candles_of_the_last_day_are_not_missing_yet() -> None:
     assert which_newest(None, NOW) == which_newest(NEWEST + 4 * HOUR_MS, NOW) == "of the last day"
 
 
+def test_no_candles_are_promised_of_an_interval_that_is_no_longer_collected() -> None:
+    gap = MissingWindow("2025-01-31T08:00:00Z", "2025-02-01T10:00:00Z", 26, attempts=0, last_error=None)
+    coverage, left_out = without_newest(replace(lacking(gap), is_kept=False), NEWEST, NOW)
+    assert (coverage.missing, left_out) == ([], 0)
+
+
 def test_candles_after_the_newest_candle_of_all_are_not_missing_where_no_run_has_asked_for_them() -> None:
     """As after a collection with an END of long ago: its archive is complete."""
     newest = NEWEST - 20 * DAY_MS

@@ -60,6 +60,7 @@ def test_a_symbol_is_understood_as_people_write_it() -> None:
         ({"symbols": [5]}, "symbols: must be a text"),
         ({"start_date": 5}, "start_date: must be a text"),
         ({"quote_assets": []}, "quote_assets: must name at least one"),
+        ({"intervals": "1h"}, 'intervals: must be a list, such as ["1h"]'),
         ({"quote_assets": "USDT"}, 'quote_assets: must be a list, such as ["USDT"]'),
         ({"quote_assets": [5]}, "quote_assets: must be a text"),
         ({"quote_assets": [f"Q{number}" for number in range(21)]}, "quote_assets: must name at most 20"),

@@ -150,7 +150,9 @@ _SENTENCES = {
 }
 """What a field takes, by the kinds of pydantic's complaints and the bounds that these name."""
 
+_EXAMPLES = {"quote_assets": "USDT", "intervals": "1h"}
+
 
 def _sentence(field: str, kind: str, bounds: Mapping[str, Any]) -> str:
-    example = "USDT" if field == "quote_assets" else "BTCUSDT"
+    example = _EXAMPLES.get(field, "BTCUSDT")
     return _SENTENCES.get(kind, "is not valid").format_map({**bounds, "example": example})
