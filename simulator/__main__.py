@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from simulator.made import MadeMarket
+from simulator.made import DAYS_KEPT, MadeMarket
 from simulator.market import Clock, Market
 from simulator.replay import ReplayedMarket, ReplayError
 from simulator.server import SimulatedExchange
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings()
         settings.update(_asked_settings(options))
-        market, clock = _market(options.replay)
+        market, clock = _market(options.replay, options.days_kept)
         listener = socket.create_server((_HOST, options.port), backlog=_BACKLOG)
     except (ReplayError, SettingsError) as error:
         print(error, file=sys.stderr)
@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--simulated", action="store_true", help="candles are synthetic; the clock is the machine's")
     source.add_argument("--replay", type=Path, metavar="FOLDER", help="candles are the archive files of a folder")
     parser.add_argument("--latency-ms", type=float, help="how long each answer takes, at least")
+    parser.add_argument(
+        "--days-kept", type=int, default=DAYS_KEPT, metavar="N", help="days of synthetic hours kept once they were made"
+    )
     parser.add_argument("--settings", default="{}", metavar="JSON", help="any of what PUT /_exchange/settings takes")
     return parser
 
@@ -74,9 +77,9 @@ def _asked_settings(options: argparse.Namespace) -> object:
     return values
 
 
-def _market(folder: Path | None) -> tuple[Market, Clock]:
+def _market(folder: Path | None, days_kept: int) -> tuple[Market, Clock]:
     if folder is None:
-        return MadeMarket(), Clock()
+        return MadeMarket(days_kept), Clock()
     replayed = ReplayedMarket(folder)
     return replayed, Clock.starting_at(replayed.clock_start_ms)
 

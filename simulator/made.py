@@ -36,6 +36,9 @@ _STEADY = {"stablecoin": 0.002, "fiat": 0.02}
 """By how much the waves are flattened for what hardly moves."""
 
 _RANDOMS = struct.Struct("<120H")
+DAYS_KEPT = 4096
+"""A year of 11 symbols, about 35 MB."""
+
 _QUIET_VOLUME = 500_000
 _QUIET_SHARE = 0.02
 
@@ -88,9 +91,18 @@ _INTERVALS = tuple(interval for interval in INTERVALS.values() if interval in {_
 
 
 class MadeMarket:
-    """The market whose candles are synthetic."""
+    """The market whose candles are synthetic.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    days_kept
+        How many days of one symbol's hours are kept in memory once they were made: a year of a symbol is about 3 MB.
+    """
+
+    def __init__(self, days_kept: int = DAYS_KEPT) -> None:
+        self._hours = lru_cache(maxsize=days_kept)(_hours)
+        self._whole = lru_cache(maxsize=16_384)(self._add_up)  # 4 years of 11 symbols, about 6 MB
+        self._parts = lru_cache(maxsize=1024)(self._cut)  # of minutes about 30 MB
         self._series = {symbol: _series(line) for symbol, line in symbols().items()}
         self.listings: Mapping[str, Listing] = {symbol: item.listing for symbol, item in self._series.items()}
 
@@ -103,14 +115,14 @@ class MadeMarket:
         series = self._series[symbol]
         if interval.length_ms < HOUR_MS:
             for open_ms, _ in self.ascending(symbol, HOUR, start_ms // HOUR_MS * HOUR_MS):
-                for part in _parts(series, interval, open_ms):
+                for part in self._parts(series, interval, open_ms):
                     if part.open_ms >= start_ms:
                         yield part.open_ms, part.text()
             return
         for day in count(max(start_ms // DAY_MS, series.listed // 24)):
             if day * 24 >= series.ended:
                 return
-            for row in _rows(series, interval, day):
+            for row in self._rows(series, interval, day):
                 if row[0] >= start_ms:
                     yield row
 
@@ -119,53 +131,48 @@ class MadeMarket:
         series = self._series[symbol]
         if interval.length_ms < HOUR_MS:
             for open_ms, _ in self.descending(symbol, HOUR, end_ms):
-                for part in reversed(_parts(series, interval, open_ms)):
+                for part in reversed(self._parts(series, interval, open_ms)):
                     if part.open_ms <= end_ms:
                         yield part.open_ms, part.text()
             return
         last_ms = end_ms if series.ended == math.inf else min(end_ms, int(series.ended - 1) * HOUR_MS)
         for day in range(last_ms // DAY_MS, series.listed // 24 - 1, -1):
-            for row in reversed(_rows(series, interval, day)):
+            for row in reversed(self._rows(series, interval, day)):
                 if row[0] <= last_ms:
                     yield row
 
+    def _rows(self, series: _Series, interval: Interval, day: int) -> tuple[Row, ...]:
+        """Return the candles of a UTC day (days since 1970): its hours, or itself."""
+        return self._hours(series, day) if interval is HOUR else self._whole(series, day)
 
-def _rows(series: _Series, interval: Interval, day: int) -> tuple[Row, ...]:
-    """Return the candles of a UTC day (days since 1970): its hours, or itself."""
-    return _hours(series, day) if interval is HOUR else _whole(series, day)
+    def _add_up(self, series: _Series, day: int) -> tuple[Row, ...]:
+        """Return the candle of a day that its hours make up, or nothing where it has no hours."""
+        hours = [Candle.parse(text) for _, text in self._hours(series, day)]
+        open_ms = day * DAY_MS
+        return ((open_ms, Candle.merged(hours, open_ms, open_ms + DAY_MS - 1).text()),) if hours else ()
 
-
-@lru_cache(maxsize=16_384)  # 4 years of 11 symbols, about 6 MB
-def _whole(series: _Series, day: int) -> tuple[Row, ...]:
-    """Return the candle of a day that its hours make up, or nothing where it has no hours."""
-    hours = [Candle.parse(text) for _, text in _hours(series, day)]
-    open_ms = day * DAY_MS
-    return ((open_ms, Candle.merged(hours, open_ms, open_ms + DAY_MS - 1).text()),) if hours else ()
-
-
-@lru_cache(maxsize=1024)  # of minutes about 30 MB
-def _parts(series: _Series, interval: Interval, hour_ms: int) -> tuple[Candle, ...]:
-    """Return the candles of an interval within the hour that opens at `hour_ms` and was printed."""
-    if interval is HOUR:
-        return (Candle.parse(next(text for at, text in _hours(series, hour_ms // DAY_MS) if at == hour_ms)),)
-    if interval is _THREE:
-        minutes = _parts(series, _MINUTE, hour_ms)
-        threes = (minutes[index : index + 3] for index in range(0, len(minutes), 3))
-        return tuple(Candle.merged(three, three[0].open_ms, three[-1].close_ms) for three in threes)
-    whole = _CUT_FROM[interval]
-    listing = series.listing
-    tick, step = (10 ** (DECIMALS - decimals) for decimals in (listing.price_decimals, listing.volume_decimals))
-    return tuple(
-        part
-        for candle in _parts(series, whole, hour_ms)
-        for part in split(
-            candle,
-            whole.length_ms // interval.length_ms,
-            b"%s %s %d" % (listing.symbol.encode(), interval.name.encode(), candle.open_ms),
-            tick=tick,
-            step=step,
+    def _cut(self, series: _Series, interval: Interval, hour_ms: int) -> tuple[Candle, ...]:
+        """Return the candles of an interval within the hour that opens at `hour_ms` and was printed."""
+        if interval is HOUR:
+            return (Candle.parse(next(text for at, text in self._hours(series, hour_ms // DAY_MS) if at == hour_ms)),)
+        if interval is _THREE:
+            minutes = self._parts(series, _MINUTE, hour_ms)
+            threes = (minutes[index : index + 3] for index in range(0, len(minutes), 3))
+            return tuple(Candle.merged(three, three[0].open_ms, three[-1].close_ms) for three in threes)
+        whole = _CUT_FROM[interval]
+        listing = series.listing
+        tick, step = (10 ** (DECIMALS - decimals) for decimals in (listing.price_decimals, listing.volume_decimals))
+        return tuple(
+            part
+            for candle in self._parts(series, whole, hour_ms)
+            for part in split(
+                candle,
+                whole.length_ms // interval.length_ms,
+                b"%s %s %d" % (listing.symbol.encode(), interval.name.encode(), candle.open_ms),
+                tick=tick,
+                step=step,
+            )
         )
-    )
 
 
 def _prices(series: _Series, hours: range) -> list[float]:
@@ -175,7 +182,6 @@ def _prices(series: _Series, hours: range) -> list[float]:
     return [series.price * math.exp(series.calm * math.fsum(heights)) for heights in zip(*waves, strict=True)]
 
 
-@lru_cache(maxsize=4096)  # a year of 11 symbols, about 35 MB
 def _hours(series: _Series, day: int) -> tuple[Row, ...]:
     """Return the hours of a UTC day (days since 1970), as many as were printed."""
     listing = series.listing

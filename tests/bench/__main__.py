@@ -12,17 +12,25 @@ from rich.table import Table
 
 from tests.bench import at_home, collector, floor, worker_cpu, worker_cpu_at_home
 from tests.bench.environment import BENCH, install
-from tests.bench.job import FLOOR_IN_FLIGHT, LATENCY_MS, SYMBOL_COUNT, WORKERS, YEAR, reported_to_peers
+from tests.bench.job import DAYS, FLOOR_IN_FLIGHT, LATENCY_MS, SYMBOL_COUNT, WORKERS, YEAR, reported_to_peers
+from tests.bench.process_cpu import own_seconds, seconds_of
 from tests.exchange import RunningExchange, running_exchange
 
 _HERE = Path(__file__).parent
 
 
 class Row(NamedTuple):
-    """What a client took, by its own clock and by the exchange's counts."""
+    """What a client took, by its own clock and by the exchange's counts.
+
+    Attributes
+    ----------
+    cpu_seconds
+        Of the client's processes; of our local stack, of the emulator alone.
+    """
 
     name: str
     seconds: float
+    cpu_seconds: float
     complete: int | None
     requests: int
     refused: int
@@ -32,7 +40,8 @@ def main() -> None:
     """Print the tables."""
     console = Console(highlight=False, width=100)
     install()
-    with running_exchange("--simulated", "--latency-ms", str(LATENCY_MS)) as exchange:
+    kept = ("--days-kept", str(DAYS))
+    with running_exchange("--simulated", "--latency-ms", str(LATENCY_MS), *kept) as exchange:
         console.print(_table(_compare(exchange)))
     worker_cpu.compare(console)
     worker_cpu_at_home.compare(console)
@@ -40,6 +49,8 @@ def main() -> None:
 
 def _compare(exchange: RunningExchange) -> list[Row]:
     url = exchange.url
+    for skipped in (0, SYMBOL_COUNT):
+        floor.fetch(url, skipped)  # the exchange makes its candles now and keeps them, else its work would be measured
     rows = [
         _measured(exchange, f"bare aiohttp, {FLOOR_IN_FLIGHT} in flight", lambda: (floor.fetch(url), None)),
         _measured(exchange, f"our {WORKERS} workers, nothing stored", lambda: collector.storing_nothing(url)),
@@ -48,21 +59,34 @@ def _compare(exchange: RunningExchange) -> list[Row]:
     ]
     with at_home.server(url) as (archive, _):
         rows.append(
-            _measured(exchange, "our server at home, SQLite", partial(at_home.year_of_fifty, archive, exchange))
+            _measured(
+                exchange,
+                "our server at home, SQLite",
+                partial(at_home.year_of_fifty, archive, exchange),
+                partial(seconds_of, archive.process.pid),
+            )
         )
     with collector.local_stack("bench", url) as stack:
         for name, skipped in (("just up", 0), ("again, other symbols", SYMBOL_COUNT)):
             collect = partial(collector.on_local_stack, stack, skipped=skipped)
-            rows.append(_measured(exchange, f"our local stack, {name}", collect))
+            emulator = partial(seconds_of, stack.reported["pids"]["localstack"])
+            rows.append(_measured(exchange, f"our local stack, {name}", collect, emulator))
     return rows
 
 
-def _measured(exchange: RunningExchange, name: str, fetch: Callable[[], tuple[float, int | None]]) -> Row:
+def _measured(
+    exchange: RunningExchange,
+    name: str,
+    fetch: Callable[[], tuple[float, int | None]],
+    cpu_seconds: Callable[[], float] = own_seconds,
+) -> Row:
     exchange.reset()
+    cpu = cpu_seconds()
     seconds, complete = fetch()
+    cpu = cpu_seconds() - cpu
     stats = exchange.stats(0)
     refused = sum(stats["by_status"].get(status, 0) for status in ("429", "418"))
-    return Row(name, seconds, complete, stats["requests"], refused)
+    return Row(name, seconds, cpu, complete, stats["requests"], refused)
 
 
 def _peer(program: str, url: str) -> tuple[float, int]:
@@ -81,13 +105,13 @@ def _peer(program: str, url: str) -> tuple[float, int]:
 def _table(rows: list[Row]) -> Table:
     candles = SYMBOL_COUNT * YEAR.slots
     table = Table(title=f"{SYMBOL_COUNT} symbols x 2025 = {candles:,} candles, {LATENCY_MS} ms of latency")
-    for name in ("client", "seconds", "x floor", "requests", "429/418", "complete"):
+    for name in ("client", "seconds", "x floor", "CPU s", "requests", "429/418", "complete"):
         table.add_column(name, justify="left" if name == "client" else "right")
     least = rows[0].seconds
     for row in rows:
         complete = "" if row.complete is None else f"{row.complete} of {SYMBOL_COUNT}"
-        figures = (f"{row.seconds:.1f}", f"{row.seconds / least:.1f}", str(row.requests), str(row.refused), complete)
-        table.add_row(row.name, *figures)
+        figures = (f"{row.seconds:.1f}", f"{row.seconds / least:.1f}", f"{row.cpu_seconds:.1f}")
+        table.add_row(row.name, *figures, str(row.requests), str(row.refused), complete)
     return table
 
 

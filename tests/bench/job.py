@@ -10,6 +10,9 @@ from tests.hourly import HOUR_MS, moment_of, year_window
 
 YEAR = year_window(2025)
 SYMBOL_COUNT = 50
+DAYS = 2 * SYMBOL_COUNT * (YEAR.slots // 24 + 60)
+"""The days, each of one symbol, that all of them ask for, and those of the answers that reach beyond the year."""
+
 LATENCY_MS = 50
 BATCH = 1000
 """Candles in an answer: Binance's most."""
