@@ -69,7 +69,7 @@ def _compare(exchange: RunningExchange) -> list[Row]:
     with collector.local_stack("bench", url) as stack:
         for name, skipped in (("just up", 0), ("again, other symbols", SYMBOL_COUNT)):
             collect = partial(collector.on_local_stack, stack, skipped=skipped)
-            emulator = partial(seconds_of, stack.reported["pids"]["localstack"])
+            emulator = partial(seconds_of, stack.reported["pids"]["ministack"])
             rows.append(_measured(exchange, f"our local stack, {name}", collect, emulator))
     return rows
 
