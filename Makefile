@@ -42,7 +42,7 @@ help: ## Show this list
 	@echo "             EXCHANGE=auto|binance|simulated|replay:FOLDER|http://127.0.0.1:PORT"
 	@echo "             DATABASE_URL=sqlite:////a/file.db|postgresql+psycopg://user:password@host/name"
 	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DASHBOARD_PORT=8501 LOCAL_DIR=.local"
-	@echo "Settings:    TOP_N_CRYPTOS INTERVALS QUOTE_ASSETS COLLECTION_START_DATE BATCH_SIZE_HOURS MAX_RETRIES API_KEY_REQUIRED"
+	@echo "Settings:    TOP_N_CRYPTOS INTERVALS QUOTE_ASSETS COLLECTION_START_DATE BATCH_SIZE MAX_RETRIES API_KEY_REQUIRED"
 	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they stay until they are changed"
 
 ##@ Use

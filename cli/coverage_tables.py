@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.answers import MissingWindow, SymbolCoverage, Window
 from candle_collector.domain import dates
 from candle_collector.domain.coverage import percent
@@ -31,7 +32,7 @@ def without_newest(coverage: SymbolCoverage, newest: int | None, now: datetime) 
         When that candle opened, in ms since 1970 UTC.
     """
     interval = interval_named(coverage.interval)
-    young = interval.slot_of(now) - interval.slots_a_day
+    young = interval.slot_of(now) - BINANCE.young_slots(interval)
     never_requested = young if newest is None else min(young, interval.slot_at(newest) + 1)
     kept: list[MissingWindow] = []
     left_out = 0

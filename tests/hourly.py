@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from candle_collector.domain import dates
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.interval import HOUR, HOUR_MS
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 
 HOURS_A_DAY = HOUR.slots_a_day
-EARLIEST = HOUR.slot_from(dates.EARLIEST_MS)
+EARLIEST = HOUR.slot_from(BINANCE.earliest_ms)
 
 hour_of = HOUR.slot_of
 moment_of = HOUR.moment_of
@@ -23,7 +23,7 @@ count_by_month = HOUR.count_by_month
 
 def hourly(symbol: str) -> Series:
     """Return the hourly series of a symbol."""
-    return Series(symbol, HOUR)
+    return Series(symbol, HOUR, BINANCE.name)
 
 
 def ms_of_hour(hour: int) -> int:

@@ -67,7 +67,7 @@ def _archive(option: str, place: str) -> Archive:
 
 def _copy(source: Container, target: Container) -> int:
     closed_ms = closed_ms_at(ms_of(target.clock.now()))
-    ports = ImportPorts(target.candles, target.series, target.leases, target.clock)
+    ports = ImportPorts(target.market, target.candles, target.series, target.leases, target.clock)
     records = list(source.series.all())
     known = sum(sum(record.years.values()) for record in records)
     copied: list[CopiedSeries] = []

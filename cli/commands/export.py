@@ -42,11 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a file that is complete, or none."""
+    archive = archive_of(arguments).tables()
     try:
-        within = range_of_dates(arguments.start, arguments.end)
+        within = range_of_dates(arguments.start, arguments.end, archive.market)
     except ValueError as error:
         raise StackError(f"--start, --end: {error}") from error
-    archive = archive_of(arguments).tables()
     began = time.monotonic()
     try:
         series, lost = _series(arguments.symbols, arguments.interval, archive)
@@ -96,7 +96,7 @@ def _series(
     lost: list[str] = []
     for symbol in symbols:
         try:
-            source = source_of(symbol, interval, archive.series, archive.candles)
+            source = source_of(symbol, interval, archive.market, archive.series, archive.candles)
         except NotFoundError:
             unknown.append(symbol)
             continue

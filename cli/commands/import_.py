@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.files.candle_file import CandleFile, candle_file
 from candle_collector.adapters.files.checksums import has_checksum
 from candle_collector.adapters.files.refusals import CandleFileError
@@ -145,7 +146,7 @@ def _file(path: Path, symbol: str | None, interval: Interval | None, *, archive:
 
 def _store(tables: Container, checked: Checked, *, closed_ms: int, archive: bool) -> list[Imported]:
     """Store what the files hold, series by series, behind a bar."""
-    ports = ImportPorts(tables.candles, tables.series, tables.leases, tables.clock)
+    ports = ImportPorts(tables.market, tables.candles, tables.series, tables.leases, tables.clock)
     results = []
     with importing(ports) as lease, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
         task = bar.add_task("Importing", total=checked.candles)
@@ -179,7 +180,7 @@ def _by_series(
     named: dict[Series, list[CandleFile]] = defaultdict(list)
     for file in checked.files:
         if file.symbol is not None:
-            named[Series(file.symbol, file.interval)].append(file)
+            named[Series(file.symbol, file.interval, BINANCE.name)].append(file)
     for series, files in sorted(named.items()):
         batches = (candles for file in files for _, candles in file.batches(closed_ms=closed_ms))
         yield series, batches, tuple(file.period for file in files if file.period and file.path in checked.whole)

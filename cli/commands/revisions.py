@@ -26,13 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List them."""
+    archive = archive_of(arguments).tables()
+    market = archive.market
     try:
-        within = range_of_dates(arguments.start, arguments.end)
+        within = range_of_dates(arguments.start, arguments.end, market)
     except ValueError as error:
         raise StackError(f"--start, --end: {error}") from error
     try:
-        candles = archive_of(arguments).tables().candles
-        series = [Series(arguments.symbol, interval) for interval in Interval]
+        candles = archive.candles
+        series = [Series(arguments.symbol, interval, market.name) for interval in Interval]
         revised = {item: candles.revised(item, item.interval.slots_within(within)) for item in series}
     except CollectorError as error:
         raise StackError(str(error)) from error

@@ -40,7 +40,14 @@ def klines() -> Response[str]:
     query, unit = read_klines_query(app.current_event.query_string_parameters), _unit()
     container = bootstrap.container()
     try:
-        source = source_of(query.symbol, query.interval, container.series, container.candles, shift_ms=query.shift_ms)
+        source = source_of(
+            query.symbol,
+            query.interval,
+            container.market,
+            container.series,
+            container.candles,
+            shift_ms=query.shift_ms,
+        )
     except NotFoundError:
         raise invalid_symbol() from None
     except IntervalNotServedError as error:

@@ -138,11 +138,13 @@ def _source(symbol: str) -> tuple[str, CandleSource]:
     name = app.current_event.query_string_parameters.get("interval", str(min(container.settings.intervals)))
     if name not in INTERVALS:
         raise InvalidRequestError("interval", f"takes one of {', '.join(INTERVALS)}")
-    own = next((Series(symbol, interval) for interval in Interval if str(interval) == name), None)
+    own = next(
+        (Series(symbol, interval, container.market.name) for interval in Interval if str(interval) == name), None
+    )
     if own is not None and container.series.get(own).revision is not None:
         return name, CandleSource(own, AS_STORED)
     try:
-        return name, source_of(symbol, name, container.series, container.candles)
+        return name, source_of(symbol, name, container.market, container.series, container.candles)
     except IntervalNotServedError as error:
         raise InvalidRequestError("interval", str(error)) from error
 
@@ -154,12 +156,13 @@ def _check_bounds(start: int | None, end: int | None, *, now: int) -> None:
     ------
     InvalidRequestError
     """
-    if start is not None and start < dates.EARLIEST_MS:
-        raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
+    market = bootstrap.container().market
+    if start is not None and start < market.earliest_ms:
+        raise InvalidRequestError("start_date", market.too_early)
     if start is not None and start > now:
         raise InvalidRequestError("start_date", "is in the future")
-    if end is not None and end <= (dates.EARLIEST_MS if start is None else start):
-        raise InvalidRequestError("end_date", "is before 2017" if start is None else "is before start_date")
+    if end is not None and end <= (market.earliest_ms if start is None else start):
+        raise InvalidRequestError("end_date", market.too_early if start is None else "is before start_date")
 
 
 def _coverage_ports() -> CoveragePorts:
@@ -184,7 +187,7 @@ def system_info() -> Response[str]:
         collection_schedule=settings.collection_schedule,
         gap_fill_schedule=settings.gap_fill_schedule or None,
         schedules_enabled=settings.schedules_enabled,
-        batch_size_hours=settings.batch_size_hours,
+        batch_size=settings.batch_size,
         max_retries=settings.max_retries,
         worker_timeout=settings.worker_timeout,
         run_deadline_hours=settings.run_deadline_hours,
@@ -192,6 +195,7 @@ def system_info() -> Response[str]:
         public_reads=settings.public_reads,
     )
     ports = SystemPorts(
+        market=container.market,
         runs=container.runs,
         leases=container.leases,
         series=container.series,

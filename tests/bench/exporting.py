@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_series
@@ -30,7 +31,7 @@ from cli.collect.stack import read_stack
 from tests.hourly import hourly, ms_of_hour, year_window
 
 SYMBOLS = [f"S{number:03}USDT" for number in range(100)]
-WITHIN = range_of_dates("2025-01-01", "2025-11-30")
+WITHIN = range_of_dates("2025-01-01", "2025-11-30", BINANCE)
 TABLES = {"bench-candles": ("series", "block"), "bench-runs": ("pk", "sk")}
 RECORDED = PROJECT.parent / "shared" / "klines" / "BTCUSDT-1h-2025.csv.gz"
 
@@ -54,7 +55,7 @@ def measured(rows: int, began: float) -> str:
 def take() -> str:
     """Import the recorded candles under each name."""
     system = tables()
-    ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
+    ports = ImportPorts(BINANCE, system.candles, system.series, system.leases, system.clock)
     closed_end = year_window(2026).start
     began = time.perf_counter()
     rows = 0

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from candle_collector import bootstrap
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, SymbolRecord
 from candle_collector.domain.series_record import SeriesRecord
@@ -141,6 +142,7 @@ def _fill(archive: bootstrap.Container) -> None:
         1000,
         now,
         now + timedelta(hours=5),
+        *BINANCE.limit,
         open=frozenset(str(hourly(symbol)) for symbol in SYMBOLS),
     )
     failure = Failure("unavailable", "the exchange answered 503: Service Unavailable", 503, None, 4)

@@ -265,7 +265,7 @@ def hour_by_hour() -> Measured:
     counts = Counts(system)
     system.exchange.before = counts.count
     system.defaults = replace(system.defaults, batch_size=1, deadline=timedelta(hours=10))
-    return _measured("BatchSizeHours 1, 8 years", system, counts, start=NOW - hours, end=NOW - 1)
+    return _measured("BatchSize 1, 8 years", system, counts, start=NOW - hours, end=NOW - 1)
 
 
 def month_of_minutes() -> Measured:

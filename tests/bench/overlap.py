@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import product
 
 from candle_collector.adapters.binance.client import Binance
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.series import Series
@@ -36,7 +37,7 @@ REPEATS = 3
 class AskingAhead:
     """The exchange, with the next windows of a known plan asked for before the collector asks for them."""
 
-    weights = Binance.weights
+    market = BINANCE
     clock_offset_ms: int | None = None
 
     def __init__(self, exchange: InstantExchange, plan: Sequence[Window], threads: Executor, ahead: int) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import requests
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.series import SqlSeries
@@ -122,11 +123,11 @@ def measure(url: str, step: str, folder: str) -> Figures:
     database = Database(url)
     candles, series = SqlCandles(database), SqlSeries(database)
     if step == "frame":
-        return measured(lambda: len(candle_frame(candles, series, [YEAR])), times=FRAMES, first=False)
+        return measured(lambda: len(candle_frame(candles, series, [YEAR], market=BINANCE)), times=FRAMES, first=False)
 
     def months() -> Iterator[Month]:
         for name in SYMBOLS:
-            yield from stream_months(candles, series, hourly(name), range_of_dates(None, None))
+            yield from stream_months(candles, series, hourly(name), range_of_dates(None, None, BINANCE))
 
     return measured(lambda: export(months(), Path(folder) / step).rows)
 

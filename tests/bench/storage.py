@@ -21,6 +21,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.coverage_records import Known
 from candle_collector.adapters.dynamodb.item_table import ItemTable
@@ -117,7 +118,7 @@ def recorded(name: str) -> tuple[Series, Rows]:
     for row in rows:
         for at in (0, 6):
             row[at] = row[at][:13]
-    return Series(name.split(maxsplit=1)[0], interval_named(interval)), rows
+    return Series(name.split(maxsplit=1)[0], interval_named(interval), BINANCE.name), rows
 
 
 def candle(row: Sequence[str], interval: Interval) -> Candle:
@@ -168,7 +169,7 @@ def store_all(table: CandlesTable, series: Series, candles: Sequence[Candle]) ->
 
 def covered(console: Console) -> None:
     """Print what it costs to know what is there of five years of 1m, with some outages a year."""
-    series = Series("BTCUSDT", Interval.MINUTE)
+    series = Series("BTCUSDT", Interval.MINUTE, BINANCE.name)
     minutes = series.interval
     template = [candle(row, minutes) for row in recorded("BTCUSDT 1m")[1]][:60]
     with dynamodb_in_memory():

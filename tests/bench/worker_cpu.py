@@ -24,7 +24,6 @@ from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window
 from candle_collector.ports import Exchange
@@ -35,10 +34,11 @@ from rich.table import Table
 from tests.bench.instant import InstantExchange, RecordedAws, instant_binance
 from tests.bench.turns import BATCH, RUN_ID, begin_run, turn_with
 from tests.hourly import HOUR, HOUR_MS, days_in, hourly, year_window
+from tests.plans import spans_of
 
 SYMBOL = "BTCUSDT"
 YEAR = year_window(2025)
-SPANS = plan_requests((YEAR,), BATCH, HOUR.block_slots)
+SPANS = spans_of((YEAR,), BATCH, HOUR.block_slots)
 MESSAGE = SymbolMessage(RUN_ID, hourly(SYMBOL), 1)
 REPEATS = 15
 TABLES = {"bench-candles": ("series", "block"), "bench-runs": ("pk", "sk")}

@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 import pytest
 import requests
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.files.candle_file import candle_file
@@ -247,7 +248,7 @@ def empty_archive(stack: StackUnderTest, folder: Path) -> Iterator[tuple[Contain
 
 def test_the_archives_files_imported_are_what_collection_stored(collected: Collected, tmp_path: Path) -> None:
     with empty_archive(collected.stack, tmp_path) as (imported, stored):
-        ports = ImportPorts(imported.candles, imported.series, imported.leases, imported.clock)
+        ports = ImportPorts(BINANCE, imported.candles, imported.series, imported.leases, imported.clock)
         closed_ms = closed_ms_at(round(ports.clock.now().timestamp() * 1000))
         lease = ImportLease(ports)
         lease.hold()

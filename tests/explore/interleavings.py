@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.control_run import cancel_run, retry_run
 from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
@@ -126,7 +127,7 @@ def _cancel(system: World, between: Between) -> None:
 
 
 def _import(system: World, between: Between) -> None:
-    ports = between.wrap(ImportPorts(system.candles, system.series, system.leases, system.clock))
+    ports = between.wrap(ImportPorts(BINANCE, system.candles, system.series, system.leases, system.clock))
     candles = [synthetic_candle("BTCUSDT", hour) for hour in range(START + 20, START + 40)]
     with importing(ports) as lease:
         import_series(hourly("BTCUSDT"), [candles], ports, lease, stated=(), closed_end=NOW)
@@ -247,7 +248,7 @@ def _retry(system: World) -> None:
 
 
 def _import_some(system: World) -> None:
-    ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
+    ports = ImportPorts(BINANCE, system.candles, system.series, system.leases, system.clock)
     candles = [synthetic_candle("BTCUSDT", hour) for hour in range(START + 24, START + 48)]
     with importing(ports) as lease:
         import_series(hourly("BTCUSDT"), [candles], ports, lease, stated=(), closed_end=NOW)

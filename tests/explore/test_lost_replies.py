@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
@@ -71,7 +72,7 @@ def closed_at_the_deadline(system: World) -> None:
 
 def imported(system: World) -> None:
     """Import, then collect what is around it."""
-    ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
+    ports = ImportPorts(BINANCE, system.candles, system.series, system.leases, system.clock)
     with importing(ports) as lease:
         hours = [synthetic_candle("AUSDT", hour) for hour in range(START + 10, START + 100)]
         import_series(hourly("AUSDT"), [hours], ports, lease, stated=(Window(START, START + 120),), closed_end=NOW)

@@ -1,4 +1,4 @@
-"""An exchange that serves candles by Binance's rules, and remembers what it was asked."""
+"""An exchange that serves candles by Binance's rules, in the measures of a market, and remembers what it was asked."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.closing import closed_ms_at
 from candle_collector.domain.interval import HOUR, Interval
+from candle_collector.domain.market import Market
 from candle_collector.domain.run import Failure
 from candle_collector.domain.series import Series
 from candle_collector.domain.universe import Listing
 from candle_collector.errors import ExchangeError, OutOfTimeError
-from candle_collector.ports import DayTrades, FetchedCandles, Market, RequestWeights
+from candle_collector.ports import DayTrades, FetchedCandles, MarketListings
 
 from tests.fakes.clock import FakeClock
 
@@ -56,8 +58,12 @@ class FakeExchange:
         What the market answers; None for the volumes makes each symbol's rank that of its listing.
     before
         Called with each request for candles; what it raises is the answer.
+    market
+        What is so of it; a request that does not keep to it is a mistake.
     rows_most
         The most rows of an answer, where it answers short.
+    weight_limit, weight_seconds
+        What it says of its limit, where that is not the market's.
     seconds
         How long an answer takes.
     retries
@@ -70,8 +76,6 @@ class FakeExchange:
         Whether a request without any time left is answered with an error and not refused as a mistake of the test.
     """
 
-    weights: ClassVar = RequestWeights(candles=2, listings=20, volumes=80)
-
     clock: FakeClock
     printed: dict[str, frozenset[int]]
     listings: tuple[Listing, ...] = ()
@@ -83,18 +87,21 @@ class FakeExchange:
     wrong_rows: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     used_weight: int | None = None
     market_error: Exception | None = None
-    weight_limit: int = 6000
-    weight_seconds: int = 60
+    weight_limit: int = 0
+    weight_seconds: int = 0
     clock_offset_ms: int = 0
     bears_the_late: bool = False
     interval: Interval = HOUR
     at_par: frozenset[str] = frozenset()
+    market: Market = BINANCE
 
     def __post_init__(self) -> None:
         self.requested: list[Asked] = []
         self.market_asked = 0
         self.volumes_asked = 0
         self.attempts = 0
+        self.weight_limit = self.weight_limit or self.market.limit.weight
+        self.weight_seconds = self.weight_seconds or self.market.limit.seconds
         if not self.listings:
             self.listings = tuple(map(listing, self.printed))
         self._sorted: dict[str, tuple[frozenset[int], list[int]]] = {}
@@ -109,6 +116,8 @@ class FakeExchange:
             raise OutOfTimeError(Failure("unavailable", "no time was left to ask", attempts=attempts_made), wait=0)
         self._attempt(grant, attempts_made)
         assert series.interval is self.interval
+        assert series.market == self.market.name
+        assert 0 < limit <= self.market.rows_most
         symbol = series.symbol
         requested = Asked(symbol, start, limit)
         self.requested.append(requested)
@@ -130,13 +139,13 @@ class FakeExchange:
             rejected={slot: reason for slot, reason in wrong.items() if slot in slots and slot < closed_end},
         )
 
-    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> MarketListings:
         """Answer the listings."""
         self._attempt(grant)
         self.market_asked += 1
         if self.market_error:
             raise self.market_error
-        return Market(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
+        return MarketListings(self.listings, self.weight_limit, self.weight_seconds, self.clock_offset_ms)
 
     def fetch_volumes(self, *, grant: Callable[[], None]) -> DayTrades:
         """Answer volumes by which the symbols rank in the order of their listings."""

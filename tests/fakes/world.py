@@ -257,7 +257,7 @@ class World:
 
     def record(self, run: Run, symbol: str = "BTCUSDT") -> SymbolRecord:
         """Return the record of a symbol's series."""
-        record = self.runs.symbol(run.run_id, Series(symbol, self.interval))
+        record = self.runs.symbol(run.run_id, Series(symbol, self.interval, self.exchange.market.name))
         assert record is not None
         return record
 

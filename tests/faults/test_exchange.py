@@ -5,7 +5,6 @@ from itertools import count, product, takewhile
 from typing import Any
 
 import pytest
-from candle_collector.domain.plan import plan_requests
 from candle_collector.domain.windows import Window, Windows
 
 from simulator.broken_rows import ROW_FAULTS
@@ -13,6 +12,7 @@ from simulator.faults import Rule
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import KLINES, TRIGGER, Api, StackExchange, assert_exact, hour
 from tests.hourly import HOUR, HOUR_MS
+from tests.plans import spans_of
 
 LIMIT = 400
 SHARE = 0.8
@@ -113,7 +113,7 @@ def test_a_storm_in_which_a_fifth_of_all_answers_is_broken_ends_complete_and_exa
         item["symbol"]
         for item in api.post(TRIGGER, {"mode": "backward", **requested, "dry_run": True}).json()["symbols"]
     ]
-    plan = plan_requests((Window(start, end),), 1000, HOUR.block_slots)
+    plan = spans_of((Window(start, end),), 1000, HOUR.block_slots)
     seed = next(seed for seed in count() if is_survivable(seed, symbols, plan))
     exchange.reset()
     exchange.settings(faults=[storm(seed)])

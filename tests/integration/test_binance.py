@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from candle_collector.adapters.binance.client import Binance
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.run import Failure
 from candle_collector.errors import (
     ExchangeBlockedError,
@@ -104,7 +105,7 @@ def test_candles_come_as_the_exchange_has_them(exchange: RunningExchange, binanc
     assert [candle.open_time_ms(HOUR) for candle in answer.candles] == [row[0] for row in rows]
     assert [float(candle.close) for candle in answer.candles] == [float(row[4]) for row in rows]
     assert [candle.trade_count for candle in answer.candles] == [row[8] for row in rows]
-    assert (answer.retries, answer.used_weight, Binance.weights.candles) == (0, 2, 2)
+    assert (answer.retries, answer.used_weight, BINANCE.weights.candles) == (0, 2, 2)
 
 
 def test_a_request_names_no_end_and_asks_for_the_hours_of_its_window(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.candles_table import CandlesTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.bootstrap import Container, SqlContainer
@@ -63,7 +64,7 @@ def fill(archive: Container, symbols: Sequence[str] = SYMBOLS) -> None:
 
 
 def copy(source: Container, target: Container) -> list[tuple[int, int, bool]]:
-    ports = ImportPorts(target.candles, target.series, target.leases, target.clock)
+    ports = ImportPorts(BINANCE, target.candles, target.series, target.leases, target.clock)
     with importing(ports) as lease:
         copied = [copy_series(hourly(symbol), source, ports, lease, closed_end=NOW) for symbol in SYMBOLS]
     copy_universes(source.universes, target.universes, name="copied")

@@ -72,7 +72,7 @@ def container(aws: None, process: RunningExchange) -> Iterator[None]:
         "COLLECTION_SCHEDULE": "cron(5 0/6 * * ? *)",
         "GAP_FILL_SCHEDULE": "cron(35 3 ? * SUN *)",
         "SCHEDULES_ENABLED": "false",
-        "BATCH_SIZE_HOURS": "1000",
+        "BATCH_SIZE": "1000",
         "MAX_RETRIES": "0",
         "WORKER_TIMEOUT": "60",
         "QUEUE_VISIBILITY": "360",

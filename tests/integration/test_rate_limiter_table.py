@@ -21,7 +21,7 @@ from candle_collector.domain.rate_limit import Reservation
 from candle_collector.domain.run import Failure
 from candle_collector.domain.universe import Listing
 from candle_collector.errors import CollectorError, ExchangeBlockedError, MarketUnavailableError
-from candle_collector.ports import Market, MarketAnswers
+from candle_collector.ports import MarketAnswers, MarketListings
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import World
@@ -181,7 +181,7 @@ def synthetic_market(symbols: int, volume: Callable[[random.Random], str]) -> Ma
         quote = chance.choice(quotes)
         listings.append(Listing(base + quote, base, quote, chance.choice(("TRADING", "BREAK"))))
     volumes = {listing.symbol: Decimal(volume(chance)) for listing in listings}
-    return MarketAnswers(Market(tuple(listings), 6000, 60, -12), volumes, NOON)
+    return MarketAnswers(MarketListings(tuple(listings), 6000, 60, -12), volumes, NOON)
 
 
 def test_four_thousand_symbols_fit_into_an_item(cache: MarketTable) -> None:

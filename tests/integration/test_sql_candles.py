@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.schema import candles as rows
@@ -141,7 +142,7 @@ def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: 
 
 
 def test_a_series_has_its_symbol_and_interval_once(store: SqlCandles, database: Database) -> None:
-    kept = (hourly(SYMBOL), Series(SYMBOL, Interval.MINUTE), hourly("ETHUSDT"))
+    kept = (hourly(SYMBOL), Series(SYMBOL, Interval.MINUTE, BINANCE.name), hourly("ETHUSDT"))
     for hour in range(3):
         for series in kept:
             store.store(series, candles(hour), (), absent_blocks=frozenset())

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.sql import known_slots
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
@@ -21,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
-MINUTES = Series("BTCUSDT", Interval.MINUTE)
+MINUTES = Series("BTCUSDT", Interval.MINUTE, BINANCE.name)
 NEW_YEAR = Interval.MINUTE.first_of_day("2025-01-01")
 NUMBERS = count()
 AROUND = Window(NEW_YEAR - 300, NEW_YEAR + 300)

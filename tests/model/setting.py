@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from candle_collector.domain.plan import plan_requests, window_slots
+from candle_collector.adapters.binance.market import BINANCE
+from candle_collector.domain.plan import window_slots
 from candle_collector.domain.windows import Window
 
 from tests.hourly import HOUR, HOURS_A_DAY
@@ -20,9 +21,10 @@ from tests.model.published import (
     SANDBOX,
     Latency,
 )
+from tests.plans import spans_of
 
 BATCH = 1000
-"""Candles asked for at a time: Binance's most, and `BatchSizeHours`'s default."""
+"""Candles asked for at a time: Binance's most, and `BatchSize`'s default."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Job:
     @property
     def days_of_batches(self) -> list[int]:
         """The days that each batch of a symbol writes, as the collector plans them."""
-        spans = plan_requests((Window(0, self.hours),), window_slots("backward", BATCH), HOUR.block_slots)
+        spans = spans_of((Window(0, self.hours),), window_slots("backward", BATCH, BINANCE), HOUR.block_slots)
         return [-(-span.slots // HOURS_A_DAY) for span in spans]
 
     @property

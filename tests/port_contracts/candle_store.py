@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.interval import Interval, interval_named
@@ -42,7 +43,7 @@ class Slots:
 
     @classmethod
     def of(cls, interval: Interval, symbol: str = SYMBOL) -> Slots:
-        return cls(Series(symbol, interval))
+        return cls(Series(symbol, interval, BINANCE.name))
 
     @property
     def size(self) -> int:

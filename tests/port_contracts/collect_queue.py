@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.series import Series
 from candle_collector.domain.symbol_message import SymbolMessage
@@ -13,7 +14,7 @@ from candle_collector.ports import CollectQueue
 from tests.hourly import hourly
 
 MESSAGES = [
-    SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", Series(f"S{turn:02}USDT", interval), turn)
+    SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", Series(f"S{turn:02}USDT", interval, BINANCE.name), turn)
     for turn, interval in zip(range(1, 26), itertools.cycle([Interval.HOUR, Interval.MINUTE]), strict=False)
 ]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from candle_collector.domain.universe import Listing
-from candle_collector.ports import Market, MarketAnswers, MarketCache
+from candle_collector.ports import MarketAnswers, MarketCache, MarketListings
 
 NOW = datetime(2025, 6, 1, 12, 5, 3, 250_000, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -27,7 +27,9 @@ VOLUMES = {
 
 
 def answers(volumes: dict[str, Decimal] | None = VOLUMES) -> MarketAnswers:
-    return MarketAnswers(Market(LISTINGS, 6000, 60, -1500), volumes, NOW, frozenset({"BTCUSDT", "币安人生USDT"}))
+    return MarketAnswers(
+        MarketListings(LISTINGS, 6000, 60, -1500), volumes, NOW, frozenset({"BTCUSDT", "币安人生USDT"})
+    )
 
 
 class MarketCacheContract:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunState, SymbolRecord
@@ -21,7 +22,7 @@ from tests.hourly import hourly, ms_of_hour
 NOW = datetime(2025, 6, 1, 12, 5, 30, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=60)
 A, B, C = "01JWNP30F0AAAAAAAAAAAAAAAA", "01JWNP30F0BBBBBBBBBBBBBBBB", "01JWNP30F0CCCCCCCCCCCCCCCC"
-SERIES = (Series("BTCUSDT", Interval.MINUTE), hourly("BTCUSDT"), hourly("ETHUSDT"), hourly("\u5e01USDT"))
+SERIES = (Series("BTCUSDT", Interval.MINUTE, BINANCE.name), hourly("BTCUSDT"), hourly("ETHUSDT"), hourly("\u5e01USDT"))
 MINUTES, BTC, ETH, OTHER = SERIES
 NAMES = tuple(map(str, SERIES))
 NOWHERE = hourly("NOPEUSDT")
@@ -124,7 +125,11 @@ class RunContract:
         stale(lambda: runs.create(run(), records()))
 
     def test_a_run_of_five_hundred_series_is_written_whole(self, runs: RunStore) -> None:
-        many = [Series(f"S{n:03}USDT", interval) for n in range(250) for interval in (Interval.MINUTE, Interval.HOUR)]
+        many = [
+            Series(f"S{n:03}USDT", interval, BINANCE.name)
+            for n in range(250)
+            for interval in (Interval.MINUTE, Interval.HOUR)
+        ]
         big = run(series=tuple(map(RunSeries, many)), open=frozenset(map(str, many)))
         runs.create(big, [SymbolRecord(A, series) for series in many])
         assert [record.series for record in runs.symbols(A)] == many

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.interval import Interval
@@ -16,7 +17,7 @@ from candle_collector.ports import SeriesStore
 
 from tests.hourly import hourly
 
-BTC, MINUTES = hourly("BTCUSDT"), Series("BTCUSDT", Interval.MINUTE)
+BTC, MINUTES = hourly("BTCUSDT"), Series("BTCUSDT", Interval.MINUTE, BINANCE.name)
 FULL = SeriesRecord(
     BTC,
     first=420_000,

@@ -45,6 +45,8 @@ def create(container: SqlContainer, *, activate: bool = True) -> None:
         batch_size=1000,
         created_at=now(),
         deadline=now() + timedelta(hours=5),
+        weight_limit=6000,
+        weight_seconds=60,
         open=frozenset(map(str, SERIES)),
     )
     assert container.leases.take(RUN, now=now(), expires=now() + timedelta(seconds=60)) is None

@@ -62,7 +62,7 @@ def test_an_empty_gap_fill_schedule_switches_it_off() -> None:
         ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
         ({"COLLECTION_SCHEDULE": "61 * * * *"}, "COLLECTION_SCHEDULE: '61' is wrong for the minute"),
         ({"WORKER_CONCURRENCY": "none"}, "WORKER_CONCURRENCY is 'none'"),
-        ({"BATCH_SIZE_HOURS": "5000"}, "BATCH_SIZE_HOURS"),
+        ({"BATCH_SIZE": "5000"}, "BATCH_SIZE"),
         ({"EXCHANGE_BASE_URL": "http://example.org"}, "EXCHANGE_BASE_URL"),
     ],
 )

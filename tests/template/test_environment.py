@@ -38,7 +38,7 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
             system.settings.intervals,
         ),
         system.settings.collection_start,
-        (system.settings.collection_schedule, system.settings.batch_size_hours, system.settings.max_retries),
+        (system.settings.collection_schedule, system.settings.batch_size, system.settings.max_retries),
         (system.settings.worker_timeout, system.settings.run_deadline_hours),
         (system.settings.api_key_required, system.settings.public_reads),
         (system.settings.schedules_enabled, system.settings.gap_fill_schedule, system.settings.weight_share_percent),

@@ -46,6 +46,8 @@ def event(counts: dict[str, int], stage: str = "prod") -> dict[str, Any]:
         batch_size=1000,
         created_at=NOW,
         deadline=NOW + timedelta(hours=5),
+        weight_limit=6000,
+        weight_seconds=60,
     )
     EventBridgeBus(stage, client=bus).collection_ended(run, counts, ms_of_hour(10))
     (entry,) = bus.entries

@@ -84,6 +84,8 @@ VENDORS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 """The kinds of modules, and single modules, that may import what is not of the standard library."""
 
 EXCEPTIONS: dict[str, frozenset[str]] = {
+    # the defaults and bounds of some settings are those of the market, whose description is data
+    f"{PACKAGE}.settings": frozenset({f"{PACKAGE}.adapters.binance.market"}),
     # the queue's adapter knows the form of a message, and the worker reads one
     "functions.worker.app": frozenset({f"{PACKAGE}.adapters.sqs"}),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.api.binance_shape import read_klines_query, row
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import AS_STORED, INTERVALS, LENGTHS_MS, Grid, bases_of, grid_of, merge
@@ -80,7 +81,7 @@ def stores() -> tuple[FakeCandleStore, FakeSeriesStore]:
 def requested(stores: tuple[FakeCandleStore, FakeSeriesStore], query: str) -> list[list[Any]]:
     question = read_klines_query({name: values[0] for name, values in parse_qs(query).items()})
     store, records = stores
-    series, grid = source_of(question.symbol, question.interval, records, store, shift_ms=question.shift_ms)
+    series, grid = source_of(question.symbol, question.interval, BINANCE, records, store, shift_ms=question.shift_ms)
     found = read_candles(
         store,
         records,

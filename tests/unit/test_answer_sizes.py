@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting import plan_run as planning
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
@@ -62,6 +63,7 @@ def status(symbols: int, *, message: str, differences: int = 0) -> Any:
         1000,
         now,
         now + timedelta(hours=5),
+        *BINANCE.limit,
         open=frozenset(str(hourly(name)) for name in names),
     )
     records = [

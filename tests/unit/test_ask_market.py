@@ -23,7 +23,7 @@ from candle_collector.errors import (
     ExchangeUnavailableError,
     MarketUnavailableError,
 )
-from candle_collector.ports import Market, MarketAnswers
+from candle_collector.ports import MarketAnswers, MarketListings
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import Crash, World
@@ -49,7 +49,7 @@ def during(system: World, happens: Callable[[], None]) -> None:
     """Let something happen while the exchange answers with its listings."""
     fetch = system.exchange.fetch_market
 
-    def slow(*, grant: Callable[[], None]) -> Market:
+    def slow(*, grant: Callable[[], None]) -> MarketListings:
         market = fetch(grant=grant)
         happens()
         return market
@@ -144,7 +144,7 @@ def test_a_process_that_waits_for_anothers_answers_takes_them() -> None:
     system = world()
     now = system.clock.now()
     claim = system.market_cache.claim(now=now, until=now + timedelta(seconds=10))
-    market = Market(system.exchange.listings, 6000, 60, 0)
+    market = MarketListings(system.exchange.listings, 6000, 60, 0)
     volumes: Mapping[str, Decimal] = {"ETHUSDT": Decimal(1)}
     waited: list[float] = []
 

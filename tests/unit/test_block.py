@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.block import (
     Block,
     block_of,
@@ -47,7 +48,7 @@ def blocks(draw: st.DrawFn) -> Block:
 
 @given(block=blocks())
 def test_what_is_stored_is_read_back_to_the_last_digit(block: Block) -> None:
-    item = block.item(Series("BTCUSDT", block.interval))
+    item = block.item(Series("BTCUSDT", block.interval, BINANCE.name))
     assert block_of(item, block.interval, block.number) == block
     assert number_of(block.interval, item) == block.number
     assert masks_of(item, block.interval) == (block.stored, block.gone)
@@ -145,14 +146,14 @@ def packed(*lines: str) -> dict[str, Any]:
     ],
 )
 def test_what_is_no_item_of_ours_is_said(damage: dict[str, Any]) -> None:
-    item = ONE.item(Series("BTCUSDT", HOUR))
+    item = ONE.item(Series("BTCUSDT", HOUR, BINANCE.name))
     with pytest.raises(ValueError, match=r"its |a mask|invalid literal"):
         block_of(item | damage, HOUR, 2)
 
 
 @pytest.mark.parametrize("without", ["v", "m", "z"])
 def test_an_item_of_which_a_part_is_missing_is_said(without: str) -> None:
-    item = ONE.item(Series("BTCUSDT", HOUR))
+    item = ONE.item(Series("BTCUSDT", HOUR, BINANCE.name))
     del item[without]
     with pytest.raises(ValueError, match="its "):
         block_of(item, HOUR, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.aggregate import AS_STORED, Grid, MonthGrid
 from candle_collector.domain.interval import HOUR_MS, Interval, interval_named
 from candle_collector.domain.series import Series
@@ -27,26 +28,26 @@ class Archive:
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
         for interval in map(interval_named, intervals):
-            series, first = Series(SYMBOL, interval), FIRST_DAY * interval.slots_a_day
+            series, first = Series(SYMBOL, interval, BINANCE.name), FIRST_DAY * interval.slots_a_day
             if with_records:
                 self.series.put(SeriesRecord(series, first=first, last=first + interval.slots_a_day - 1))
             else:
                 self.candles.store(series, [synthetic_candle(SYMBOL, first)], (), absent_blocks=frozenset())
 
     def source(self, interval: str, *, symbol: str = SYMBOL, shift_ms: int = 0) -> CandleSource:
-        return source_of(symbol, interval, self.series, self.candles, shift_ms=shift_ms)
+        return source_of(symbol, interval, BINANCE, self.series, self.candles, shift_ms=shift_ms)
 
 
 @pytest.mark.parametrize(
     ("stored", "requested", "source"),
     [
-        ("1m 1h", "1m", CandleSource(Series(SYMBOL, Interval.MINUTE), AS_STORED)),
-        ("1m 1h", "1h", CandleSource(Series(SYMBOL, Interval.HOUR), AS_STORED)),
-        ("1m 5m 1h", "15m", CandleSource(Series(SYMBOL, Interval.MINUTES_5), Grid(3))),
-        ("1m 1h", "15m", CandleSource(Series(SYMBOL, Interval.MINUTE), Grid(15))),
-        ("1m 1h 1d", "4h", CandleSource(Series(SYMBOL, Interval.HOUR), Grid(4))),
-        ("1m 1h 1d", "1M", CandleSource(Series(SYMBOL, Interval.DAY), MonthGrid(Interval.DAY))),
-        ("1m", "1M", CandleSource(Series(SYMBOL, Interval.MINUTE), MonthGrid(Interval.MINUTE))),
+        ("1m 1h", "1m", CandleSource(Series(SYMBOL, Interval.MINUTE, BINANCE.name), AS_STORED)),
+        ("1m 1h", "1h", CandleSource(Series(SYMBOL, Interval.HOUR, BINANCE.name), AS_STORED)),
+        ("1m 5m 1h", "15m", CandleSource(Series(SYMBOL, Interval.MINUTES_5, BINANCE.name), Grid(3))),
+        ("1m 1h", "15m", CandleSource(Series(SYMBOL, Interval.MINUTE, BINANCE.name), Grid(15))),
+        ("1m 1h 1d", "4h", CandleSource(Series(SYMBOL, Interval.HOUR, BINANCE.name), Grid(4))),
+        ("1m 1h 1d", "1M", CandleSource(Series(SYMBOL, Interval.DAY, BINANCE.name), MonthGrid(Interval.DAY))),
+        ("1m", "1M", CandleSource(Series(SYMBOL, Interval.MINUTE, BINANCE.name), MonthGrid(Interval.MINUTE))),
     ],
 )
 @pytest.mark.parametrize("with_records", [True, False])
@@ -60,7 +61,7 @@ def test_days_of_another_zone_are_not_made_of_stored_days() -> None:
     archive = Archive("1h", "1d")
     for interval, grid in (("1d", Grid(24, 8)), ("1w", Grid(168, 8, 96))):
         source = archive.source(interval, shift_ms=8 * HOUR_MS)
-        assert source == CandleSource(Series(SYMBOL, Interval.HOUR), grid)
+        assert source == CandleSource(Series(SYMBOL, Interval.HOUR, BINANCE.name), grid)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_3d_of_a_symbol_whose_listing_is_not_known_says_what_to_do() -> None:
 
 def test_3d_is_counted_from_the_listing_that_any_series_of_the_symbol_has_proven() -> None:
     archive = Archive("5m", "1d")
-    minutes = archive.series.get(Series(SYMBOL, Interval.MINUTES_5))
+    minutes = archive.series.get(Series(SYMBOL, Interval.MINUTES_5, BINANCE.name))
     assert minutes.first is not None
     archive.series.put(replace(minutes, absent=Window(minutes.first - 10, minutes.first)))
-    assert archive.source("3d") == CandleSource(Series(SYMBOL, Interval.DAY), Grid(3, 0, FIRST_DAY))
+    assert archive.source("3d") == CandleSource(Series(SYMBOL, Interval.DAY, BINANCE.name), Grid(3, 0, FIRST_DAY))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
@@ -70,7 +71,7 @@ def test_a_worker_that_was_closed_replaces_nothing_of_an_import_that_came_after(
         if requests != request_number:
             return
         cancel_run(run.run_id, replace(system.closing_ports(), clock=Ahead(system.clock, 180)))
-        ports = ImportPorts(system.candles, system.series, system.leases, system.clock)
+        ports = ImportPorts(BINANCE, system.candles, system.series, system.leases, system.clock)
         with importing(ports) as lease:
             import_series(hourly("BTCUSDT"), [mine], ports, lease, stated=(), closed_end=NOW)
 

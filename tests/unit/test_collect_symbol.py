@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Silence
@@ -820,6 +821,9 @@ def test_missing_windows_are_named_up_to_a_hundred_and_counted_whole() -> None:
     assert record.missing_slots == 11
 
 
+EVERY_ROW = 1_000_000
+
+
 def shortened(system: World, cut: Callable[[tuple[int, ...], int], Sequence[int]], *, from_request: int = 1) -> None:
     """Let the exchange answer fewer rows, chosen by `cut` of all hours from the start on and the limit."""
     fetch = system.exchange.fetch_candles
@@ -827,7 +831,9 @@ def shortened(system: World, cut: Callable[[tuple[int, ...], int], Sequence[int]
     def fetch_candles(series: Series, start: int, limit: int, **options: Any) -> FetchedCandles:
         if len(system.exchange.requested) + 1 < from_request:
             return fetch(series, start, limit, **options)
-        answer = fetch(series, start, 1_000_000, **options)
+        market, system.exchange.market = system.exchange.market, replace(BINANCE, rows_most=EVERY_ROW)
+        answer = fetch(series, start, EVERY_ROW, **options)
+        system.exchange.market = market
         system.exchange.requested[-1] = Asked(series.symbol, start, limit)
         kept = frozenset(cut(answer.slots, limit))
         candles = tuple(candle for candle in answer.candles if candle.slot in kept)

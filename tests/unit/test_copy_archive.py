@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting.copy_archive import CopiedSeries, copy_series, copy_universes
 from candle_collector.collecting.import_candles import ImportLease, ImportPorts, importing
 from candle_collector.domain import windows
@@ -37,7 +38,7 @@ class Archive:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def take(self, source: World | Archive, symbol: str = SYMBOL) -> CopiedSeries:
-        ports = ImportPorts(self.candles, self.series, self.leases, self.clock)
+        ports = ImportPorts(BINANCE, self.candles, self.series, self.leases, self.clock)
         with importing(ports) as lease:
             return copy_series(hourly(symbol), source, ports, lease, closed_end=NOW)
 
@@ -129,7 +130,7 @@ def test_a_copy_that_was_interrupted_goes_on() -> None:
 
 def test_a_copy_that_was_held_up_for_longer_than_its_lease_writes_nothing() -> None:
     source, target = collected(), Archive()
-    ports = ImportPorts(target.candles, target.series, target.leases, target.clock)
+    ports = ImportPorts(BINANCE, target.candles, target.series, target.leases, target.clock)
     lease = ImportLease(ports)
     lease.hold()
     target.clock.advance(2 * 3600)

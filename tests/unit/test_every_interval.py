@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import windows
 from candle_collector.domain.interval import Interval
-from candle_collector.domain.plan import ANCHOR_CANDLES, ROWS_MOST
+from candle_collector.domain.plan import ANCHOR_CANDLES
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
@@ -16,7 +17,7 @@ from tests.fakes.world import Crash, World
 
 EVERY = pytest.mark.parametrize("interval", list(Interval), ids=str)
 SYMBOL = "BTCUSDT"
-SLOTS = ROWS_MOST + 700
+SLOTS = BINANCE.rows_most + 700
 
 
 def world(interval: Interval, holes: Window | None = None) -> tuple[World, Series, Window]:
@@ -25,7 +26,7 @@ def world(interval: Interval, holes: Window | None = None) -> tuple[World, Serie
     within = Window(now - 2 * interval.slots_a_day - SLOTS, now - 2 * interval.slots_a_day)
     printed = frozenset(range(within.start - 3 * interval.slots_a_day - 50, now + 1))
     printed -= frozenset(range(*holes) if holes else ())
-    return World({SYMBOL: printed}, interval=interval), Series(SYMBOL, interval), within
+    return World({SYMBOL: printed}, interval=interval), Series(SYMBOL, interval, BINANCE.name), within
 
 
 def collect(system: World, within: Window) -> Outcome:
@@ -40,7 +41,7 @@ def test_all_is_stored_by_the_fewest_requests_and_then_by_none(interval: Interva
     assert collect(system, within) is Outcome.COMPLETE
     assert system.candles.slots(series) == (within,)
     system.assert_exact()
-    assert len(system.exchange.requested) == -(-SLOTS // (ROWS_MOST - ANCHOR_CANDLES))
+    assert len(system.exchange.requested) == -(-SLOTS // (BINANCE.rows_most - ANCHOR_CANDLES))
     system.exchange.requested.clear()
     assert collect(system, within) is Outcome.SKIPPED
     assert not system.exchange.requested
@@ -77,7 +78,7 @@ def test_a_candle_younger_than_a_day_is_not_settled_by_its_absence(interval: Int
     young = now - 1
     printed = frozenset(range(now - interval.slots_a_day - 600, now + 1)) - {young}
     system = World({SYMBOL: printed}, interval=interval)
-    series = Series(SYMBOL, interval)
+    series = Series(SYMBOL, interval, BINANCE.name)
     within = Window(young - 30, young)
     collect(system, within)
     system.collect("forward", start=within.start)
@@ -113,7 +114,7 @@ def test_a_worker_that_dies_at_any_call_loses_the_batch_in_flight_at_most(
     assert system.record(system.ended(run.run_id)).outcome is Outcome.COMPLETE
     assert system.candles.slots(series) == (within,)
     system.assert_exact()
-    fewest = -(-SLOTS // (ROWS_MOST - ANCHOR_CANDLES))
+    fewest = -(-SLOTS // (BINANCE.rows_most - ANCHOR_CANDLES))
     assert len(system.exchange.requested) - requested <= fewest + 1
 
 
@@ -122,7 +123,10 @@ def test_a_run_has_a_record_for_each_symbol_and_interval_and_counts_by_symbol() 
     system.defaults = replace(system.defaults, intervals=(Interval.MINUTE, Interval.HOUR))
     run = system.start("backward", start=within.start, end=within.start + 1)
     records = system.runs.symbols(run.run_id)
-    assert [record.series for record in records] == [Series(SYMBOL, Interval.MINUTE), Series(SYMBOL, Interval.HOUR)]
+    assert [record.series for record in records] == [
+        Series(SYMBOL, Interval.MINUTE, BINANCE.name),
+        Series(SYMBOL, Interval.HOUR, BINANCE.name),
+    ]
     assert run.open == {"binance:BTCUSDT#1m", "binance:BTCUSDT#1h"}
     assert run.symbols == (SYMBOL,)
     assert [entry.message.series for entry in system.queue.entries] == [record.series for record in records]

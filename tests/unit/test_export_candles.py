@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.domain.aggregate import AS_STORED, AnyGrid, Grid
 from candle_collector.domain.candle import Candle
@@ -32,7 +33,7 @@ from tests.hourly import HOUR, HOUR_MS, day_of, first_hour_of, hourly, ms_of_hou
 from tests.recorded import recorded_rows
 
 START = first_hour_of("2024-01-30")
-EVER = range_of_dates(None, None)
+EVER = range_of_dates(None, None, BINANCE)
 BIG, SMALL = "12345678901234567890.12345678", "0.00000001"
 LARGE = Candle(START + 1, BIG, BIG, SMALL, SMALL, BIG, BIG, 9, SMALL, SMALL)
 OFF_GRID = Candle(421_713, "1", "1", "1", "1", "1", "1", 1, "1", "1", 1_694_789)
@@ -54,7 +55,7 @@ class Archive:
             yield from stream_months(self.candles, self.series, hourly(symbol), within, grid=grid)
 
     def frame(self, *symbols: str, exact: bool = True) -> pd.DataFrame:
-        return candle_frame(self.candles, self.series, symbols, exact=exact)
+        return candle_frame(self.candles, self.series, symbols, market=BINANCE, exact=exact)
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_frame_may_hold_floats(archive: Archive) -> None:
 
 
 def test_a_frame_of_nothing_has_its_columns(archive: Archive) -> None:
-    frame = candle_frame(archive.candles, archive.series, ["AUSDT"], end="2020-01-01")
+    frame = candle_frame(archive.candles, archive.series, ["AUSDT"], market=BINANCE, end="2020-01-01")
     assert (len(frame), list(frame.columns)) == (0, list(archive.frame("AUSDT").columns))
 
 
@@ -331,14 +332,14 @@ def test_what_a_killed_export_left_is_removed_a_day_later_and_what_another_write
 
 
 def test_a_range_takes_what_opens_in_it(archive: Archive) -> None:
-    within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31")
+    within = range_of_dates("2024-01-30T05:00:00Z", "2024-01-31", BINANCE)
     hours = [item.slot for month in archive.months("AUSDT", within=within) for item in month.columns.candles()]
     assert hours == list(range(START + 5, START + 48))
 
 
 def test_a_range_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(ValueError, match="before the start"):
-        range_of_dates("2024-02-01", "2024-01-31T23:00:00Z")
+        range_of_dates("2024-02-01", "2024-01-31T23:00:00Z", BINANCE)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])

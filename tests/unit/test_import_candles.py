@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.collecting.import_candles import Imported, ImportLease, ImportPorts, import_series, importing
 from candle_collector.domain.candle import Candle
@@ -38,7 +39,7 @@ class Archive:
         self.candles = FakeCandleStore()
         self.series = FakeSeriesStore()
         self.leases = FakeLeaseStore()
-        self.ports = ImportPorts(self.candles, self.series, self.leases, clock)
+        self.ports = ImportPorts(BINANCE, self.candles, self.series, self.leases, clock)
         self.lease = ImportLease(self.ports)
         self.lease.hold()
 

@@ -15,12 +15,13 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting import close_symbols
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import plan
 from candle_collector.domain.coverage import Coverage
-from candle_collector.domain.plan import count_requests, first_span, next_request, plan_requests
+from candle_collector.domain.plan import count_requests, first_span, next_request
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import StoredBlocks
@@ -74,7 +75,17 @@ def test_the_next_request_over_eight_years_takes_as_many_steps_as_the_last(batch
     coverage = Coverage(stored)
     begins = [START, START + HOURS // 2, END - 2000, END - 1]
     steps = {
-        steps_of(partial(next_request, (Window(begin, END),), coverage, interval=HOUR, window_slots=batch, candles=2))
+        steps_of(
+            partial(
+                next_request,
+                (Window(begin, END),),
+                coverage,
+                interval=HOUR,
+                market=BINANCE,
+                window_slots=batch,
+                candles=2,
+            )
+        )
         for begin in begins
     }
     assert max(steps) < 60
@@ -86,23 +97,6 @@ def test_how_many_requests_are_left_is_counted_without_planning_them(batch: int)
     assert count_requests(missing, batch) == -(-HOURS // batch)
     assert steps_of(lambda: count_requests(missing, batch)) < 10
     assert steps_of(lambda: first_span(missing, batch, HOUR.block_slots)) < 20
-
-
-@pytest.mark.parametrize("batch", [1, 7, 24, 25, 998])
-@pytest.mark.parametrize("missing", [holes, lambda hours: (Window(START, START + hours),)], ids=["holes", "whole"])
-def test_a_plan_takes_twice_the_steps_for_twice_the_hours(batch: int, missing: Callable[[int], Windows]) -> None:
-    short, long = (
-        steps_of(partial(plan_requests, missing(hours), batch, HOUR.block_slots)) for hours in (8000, 16_000)
-    )
-    assert short < long < 2.3 * short
-
-
-def test_a_plan_counts_no_requests_for_each_of_its_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting goes through all the holes, so that one count a span is quadratic though it is a single call."""
-    calls = []
-    monkeypatch.setattr(plan, "count_requests", lambda *given: calls.append(given))
-    assert len(plan_requests(holes(HOURS), 24, HOUR.block_slots)) == pytest.approx(HOURS / 24, rel=0.05)
-    assert len(calls) == 0
 
 
 def test_a_worker_with_batches_of_an_hour_takes_as_many_steps_for_each_request() -> None:

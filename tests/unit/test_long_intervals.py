@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.api.binance_shape import row
 from candle_collector.domain import windows
 from candle_collector.domain.aggregate import INTERVALS, AnyGrid, MonthGrid, grid_of
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.listed_days import LISTED_DAYS, listed_ms
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.reading.read_candles import read_candles
@@ -175,10 +175,10 @@ def test_years_of_months_are_read_a_part_at_a_time() -> None:
         assert len(found) == 96
 
 
-def test_a_listing_is_known_from_the_table_or_from_what_the_archive_has_proven() -> None:
-    assert listed_ms("SOLUSDT", lambda: 7) == ms_of_hour(first_hour_of("2020-08-11"))
-    assert (listed_ms("NEWUSDT", lambda: 7), listed_ms("NEWUSDT", lambda: None)) == (7, None)
-    assert all(date(2017, 8, 17) <= date.fromisoformat(day) < date(2026, 1, 1) for day in LISTED_DAYS.values())
+def test_a_known_listing_is_the_midnight_of_its_day() -> None:
+    assert BINANCE.listed_ms("SOLUSDT") == ms_of_hour(first_hour_of("2020-08-11"))
+    assert BINANCE.listed_ms("NEWUSDT") is None
+    assert all(date(2017, 8, 17) <= date.fromisoformat(day) < date(2026, 1, 1) for day in BINANCE.listed_days.values())
 
 
 def test_a_first_candle_is_the_listing_where_an_answer_has_reached_before_it() -> None:
@@ -201,7 +201,7 @@ def test_a_candle_closes_a_ms_before_the_next_opens() -> None:
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded candles are missing")
 @pytest.mark.parametrize(("symbol", "interval"), RECORDED)
 def test_recorded_candles_are_made_of_recorded_hours(symbol: str, interval: str) -> None:
-    grid = grid_of(interval, HOUR, listed=listed_ms(symbol, lambda: None))
+    grid = grid_of(interval, HOUR, listed=BINANCE.listed_ms(symbol))
     for day, *values in RECORDED[symbol, interval]:
         start = first_hour_of(day)
         bucket = grid.bucket(start)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.plan import (
-    ROWS_MOST,
     Request,
     count_requests,
-    first_span,
     next_request,
-    plan_requests,
     unanchored,
+    verified_slots,
     window_slots,
 )
 from candle_collector.domain.run import COLLECTING_MODES
@@ -23,6 +23,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hourly import HOUR, HOURS_A_DAY, first_hour_of
+from tests.plans import spans_of
 from tests.unit.windows import HOUR_SETS, hours, ordered
 
 BATCH_SIZES = st.integers(1, 40)
@@ -46,12 +47,12 @@ def fewest(missing: frozenset[int], batch_size: int) -> int:
 
 @given(st.frozensets(st.integers(0, 30), max_size=14), st.integers(1, 12))
 def test_no_plan_has_fewer_requests(missing: frozenset[int], batch_size: int) -> None:
-    assert len(plan_requests(ordered(missing), batch_size, DAY)) == fewest(missing, batch_size)
+    assert len(spans_of(ordered(missing), batch_size, DAY)) == fewest(missing, batch_size)
 
 
 @given(HOUR_SETS, BATCH_SIZES)
 def test_a_plan_holds_all_that_is_missing_in_spans_of_at_most_a_batch(missing: frozenset[int], batch_size: int) -> None:
-    plan = plan_requests(ordered(missing), batch_size, DAY)
+    plan = spans_of(ordered(missing), batch_size, DAY)
     assert hours(plan) >= missing
     assert all(0 < span.slots <= batch_size for span in plan)
     assert all(left.end <= right.start for left, right in pairwise(plan))
@@ -59,50 +60,56 @@ def test_a_plan_holds_all_that_is_missing_in_spans_of_at_most_a_batch(missing: f
 
 @given(HOUR_SETS, BATCH_SIZES)
 def test_every_span_begins_and_ends_with_a_missing_hour(missing: frozenset[int], batch_size: int) -> None:
-    assert all({span.start, span.end - 1} <= missing for span in plan_requests(ordered(missing), batch_size, DAY))
+    assert all({span.start, span.end - 1} <= missing for span in spans_of(ordered(missing), batch_size, DAY))
 
 
 @given(HOUR_SETS, st.integers(DAY, 40))
 @example(frozenset(range(60)), 25)
 def test_a_span_that_splits_a_day_could_not_have_ended_at_midnight(missing: frozenset[int], batch_size: int) -> None:
-    plan = plan_requests(ordered(missing), batch_size, DAY)
+    plan = spans_of(ordered(missing), batch_size, DAY)
     for at, (span, following) in enumerate(pairwise(plan), start=1):
         splits = span.end % DAY and following.start // DAY == (span.end - 1) // DAY
         midnight = span.end - span.end % DAY
         if splits and midnight > span.start:
             rest = frozenset(hour for hour in missing if hour >= midnight)
-            assert at + len(plan_requests(ordered(rest), batch_size, DAY)) > len(plan)
+            assert at + len(spans_of(ordered(rest), batch_size, DAY)) > len(plan)
 
 
 @given(st.integers(0, 400_000), st.integers(1, 3000), st.integers(1, 1000))
 def test_a_plan_moves_with_its_days(start: int, length: int, batch_size: int) -> None:
     days = 365 * DAY
-    plan = plan_requests((Window(start, start + length),), batch_size, DAY)
-    moved = plan_requests((Window(start + days, start + length + days),), batch_size, DAY)
+    plan = spans_of((Window(start, start + length),), batch_size, DAY)
+    moved = spans_of((Window(start + days, start + length + days),), batch_size, DAY)
     assert moved == tuple(Window(span.start + days, span.end + days) for span in plan)
 
 
 def test_a_candle_that_the_exchange_does_not_have_vouches_for_no_answer() -> None:
     stored, gap = (Window(0, 100), Window(120, 130)), (Window(100, 120),)
-    assert next_request(gap, Coverage(stored), interval=HOUR, window_slots=50, candles=2).anchor == Window(98, 100)
+    assert next_request(
+        gap, Coverage(stored), interval=HOUR, market=BINANCE, window_slots=50, candles=2
+    ).anchor == Window(98, 100)
     denied = (Window(95, 100),)
-    request = next_request(gap, Coverage(stored, denied=denied), interval=HOUR, window_slots=50, candles=2)
+    request = next_request(
+        gap, Coverage(stored, denied=denied), interval=HOUR, market=BINANCE, window_slots=50, candles=2
+    )
     assert (request.anchor, request.window) == (Window(93, 95), Window(100, 120))
     behind = next_request(
-        gap, Coverage(stored[1:], denied=(Window(120, 123),)), interval=HOUR, window_slots=50, candles=2
+        gap, Coverage(stored[1:], denied=(Window(120, 123),)), interval=HOUR, market=BINANCE, window_slots=50, candles=2
     )
     assert behind.neighbour == 123
 
 
 def test_nothing_missing_needs_no_request() -> None:
-    assert plan_requests((), 1000, DAY) == ()
+    assert spans_of((), 1000, DAY) == ()
 
 
 def test_hours_of_which_nothing_is_known_lie_before_no_window_and_at_most_a_day_of_them_behind_one() -> None:
     window = Window(100, 148)
 
     def request(stored: Window, *never_printed: Window) -> Request:
-        return next_request((window,), Coverage((stored,), never_printed), interval=HOUR, window_slots=48, candles=2)
+        return next_request(
+            (window,), Coverage((stored,), never_printed), interval=HOUR, market=BINANCE, window_slots=48, candles=2
+        )
 
     assert request(Window(80, 90)) == request(Window(173, 174)) == unanchored(window)
     assert (request(Window(172, 173)).neighbour, request(Window(172, 173)).limit) == (172, 25)
@@ -115,27 +122,27 @@ def test_a_row_behind_a_window_is_asked_for_where_an_answer_has_room_for_all_tha
 
     def request(stored: Window) -> Request:
         coverage = Coverage((stored,))
-        return next_request((window,), coverage, interval=Interval.MINUTE, window_slots=48, candles=2)
+        return next_request((window,), coverage, interval=Interval.MINUTE, market=BINANCE, window_slots=48, candles=2)
 
-    assert (request(Window(1147, 1148)).neighbour, request(Window(1147, 1148)).limit) == (1147, ROWS_MOST)
+    assert (request(Window(1147, 1148)).neighbour, request(Window(1147, 1148)).limit) == (1147, BINANCE.rows_most)
     assert request(Window(1148, 1149)) == unanchored(window), "though it is within a day"
 
 
 def test_neighbouring_gaps_share_a_request() -> None:
     missing: Windows = (Window(100, 101), Window(500, 502), Window(1090, 1091))
-    assert plan_requests(missing, 1000, DAY) == (Window(100, 1091),)
-    assert plan_requests(missing, 990, DAY) == (Window(100, 502), Window(1090, 1091))
+    assert spans_of(missing, 1000, DAY) == (Window(100, 1091),)
+    assert spans_of(missing, 990, DAY) == (Window(100, 502), Window(1090, 1091))
 
 
 def test_eleven_months_are_nine_requests_each_of_which_ends_at_midnight_but_none_more_for_it() -> None:
     start, end = first_hour_of("2025-01-01"), first_hour_of("2025-12-01")
-    plan = plan_requests((Window(start, end),), 1000, DAY)
+    plan = spans_of((Window(start, end),), 1000, DAY)
     assert len(plan) == 9
     assert all(span.end % DAY == 0 for span in plan)
 
 
 def test_a_cut_at_midnight_is_given_up_where_it_would_cost_a_request() -> None:
-    assert plan_requests((Window(1, 51),), 25, DAY) == (Window(1, 26), Window(26, 51))
+    assert spans_of((Window(1, 51),), 25, DAY) == (Window(1, 26), Window(26, 51))
 
 
 SETS = st.frozensets(st.integers(0, 60), max_size=30)
@@ -154,13 +161,13 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
     if not to_ask:
         return
     coverage = Coverage(ordered(stored), ordered(never - stored), rejected=ordered(rejected - stored))
-    request = next_request(to_ask, coverage, interval=HOUR, window_slots=most, candles=candles)
+    request = next_request(to_ask, coverage, interval=HOUR, market=BINANCE, window_slots=most, candles=candles)
     window, settled = request.window, (never | rejected) - stored
     assert request.start <= window.start == min(hours(to_ask))
     before = {hour for hour in stored if hour < window.start}
     after = {hour for hour in stored if hour >= to_ask[0].end}
     if before and set(range(max(before) + 1, window.start)) <= settled:
-        assert window == plan_requests(to_ask, most, DAY)[0]
+        assert window == spans_of(to_ask, most, DAY)[0]
         assert request.neighbour is None
         assert request.anchor.end == max(before) + 1
         assert request.vouching <= stored
@@ -171,7 +178,7 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
         assert (request.anchor.slots, request.neighbour, request.vouching) == (0, min(after), frozenset({min(after)}))
         between = frozenset(range(to_ask[0].end, min(after))) - (never - rejected)
     else:
-        assert window == plan_requests(to_ask, most, DAY)[0]
+        assert window == spans_of(to_ask, most, DAY)[0]
         assert (request.anchor.slots, request.neighbour, request.vouching) == (0, None, frozenset())
         between = frozenset()
     assert request.between == len(between)
@@ -179,17 +186,14 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
     assert request.limit == rows + len(between)
 
 
-def test_an_answer_has_at_most_a_thousand_rows_those_asked_for_again_among_them() -> None:
-    assert [window_slots(mode, 1000) for mode in COLLECTING_MODES] == [998, 976, 998]
-    assert [window_slots(mode, 1) for mode in COLLECTING_MODES] == [1, 1, 1]
-    request = Request(Window(500, 1498), Window(98, 100), between=400)
-    assert request.limit == 1000
+def test_a_window_leaves_room_in_an_answer_for_the_candles_that_are_asked_for_again() -> None:
+    assert [window_slots(mode, 1000, BINANCE) for mode in COLLECTING_MODES] == [998, 976, 998]
+    assert [window_slots(mode, 1, BINANCE) for mode in COLLECTING_MODES] == [1, 1, 1]
+    half = replace(BINANCE, rows_most=500)
+    assert [window_slots(mode, 1000, half) for mode in COLLECTING_MODES] == [498, 476, 498]
+    assert (verified_slots(1000, BINANCE), verified_slots(1000, half), verified_slots(7, half)) == (1000, 500, 7)
 
 
 @given(HOUR_SETS, BATCH_SIZES)
-def test_the_first_span_and_the_number_of_requests_are_those_of_the_plan(
-    missing: frozenset[int], batch_size: int
-) -> None:
-    plan = plan_requests(ordered(missing), batch_size, DAY)
-    assert count_requests(ordered(missing), batch_size) == len(plan)
-    assert not plan or first_span(ordered(missing), batch_size, DAY) == plan[0]
+def test_as_many_requests_are_counted_as_a_turn_makes(missing: frozenset[int], batch_size: int) -> None:
+    assert count_requests(ordered(missing), batch_size) == len(spans_of(ordered(missing), batch_size, DAY))

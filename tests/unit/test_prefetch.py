@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.plan import plan_requests, window_slots
+from candle_collector.domain.plan import window_slots
 from candle_collector.domain.rate_limit import Reservation
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.windows import Window
@@ -22,6 +23,7 @@ from tests.fakes.exchange import Asked
 from tests.fakes.stores import FakeCandleStore
 from tests.fakes.world import Crash, World
 from tests.hourly import HOUR, hour_of, hourly
+from tests.plans import spans_of
 
 SYMBOL = "BTCUSDT"
 END = hour_of(NOON) - 100
@@ -152,7 +154,7 @@ def test_a_ban_met_ahead_is_obeyed_after_the_answer_before_is_stored() -> None:
     system.exchange.before = refuse_second
     run = started(system)
     system.deliver()
-    first, *_ = plan_requests((Window(START, END),), window_slots("backward", 1000), HOUR.block_slots)
+    first, *_ = spans_of((Window(START, END),), window_slots("backward", 1000, BINANCE), HOUR.block_slots)
     assert system.record(run).records == first.slots
     assert len(system.exchange.requested) == 2
     assert system.queue.next_visible() is not None

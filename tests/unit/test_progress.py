@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Silence
@@ -58,6 +59,7 @@ def progress(
     read = Window(within.start - 200, within.end + 200)
     record = (record or SeriesRecord(hourly("BTCUSDT"))).updated(kept, read)
     return Progress(
+        market=BINANCE,
         within=within,
         read=read,
         trading=trading,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from candle_collector import answers
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import AS_STORED, INTERVALS, AnyGrid, bases_of, grid_of, merge
 from candle_collector.domain.candle import Candle
@@ -40,7 +41,7 @@ OFF_THE_GRID = Window(dates.start_of("2018-02-09T09:00:00Z"), dates.start_of("20
 """When, in February 2018, candles opened late: those of hours at 28 minutes past."""
 OFFSET_MS = 1_694_789
 CLOSED_MS = closed_ms_by(FakeClock().now(), clock_offset_ms=0)
-EVER = range_of_dates(None, None)
+EVER = range_of_dates(None, None, BINANCE)
 
 
 def offset_of(base: Interval) -> int:
@@ -129,7 +130,7 @@ def truths(draw: st.DrawFn) -> Truth:
     )
     before, after = draw(st.integers(0, 50)), draw(st.integers(0, 60))
     honest = SeriesRecord(
-        Series(SYMBOL, base),
+        Series(SYMBOL, base, BINANCE.name),
         first=slots[0],
         last=slots[-1],
         absent=Window(slots[0] - before, slots[0]) if before else None,

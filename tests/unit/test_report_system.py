@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.answers import SettingsInForce
 from candle_collector.api.limits import REPORTED
 from candle_collector.domain.run import Failure
@@ -38,7 +39,7 @@ def deployed(**settings: Any) -> SettingsInForce:
         "schedules_enabled": True,
         "intervals": ["1h"],
     }
-    numbers = {"exchange_weight_share_percent": 80, "top_n_cryptos": 20, "batch_size_hours": 1000, "max_retries": 3}
+    numbers = {"exchange_weight_share_percent": 80, "top_n_cryptos": 20, "batch_size": 1000, "max_retries": 3}
     times = {"intervals": ["1h"], "collection_start_date": "2025-01-01", "worker_timeout": 60, "run_deadline_hours": 5}
     others = {"exchange_base_url": "https://data-api.binance.vision", "api_key_required": True, "public_reads": False}
     others |= {"quote_assets": ("USDT",), "intervals": ("1h",)}
@@ -47,6 +48,7 @@ def deployed(**settings: Any) -> SettingsInForce:
 
 def report(world: World, probe: Probe, settings: SettingsInForce | None = None) -> dict[str, Any]:
     ports = SystemPorts(
+        market=BINANCE,
         runs=world.runs,
         leases=world.leases,
         series=world.series,

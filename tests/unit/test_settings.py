@@ -24,7 +24,7 @@ def test_a_setting_that_only_the_stack_knows_is_missed_when_it_is_needed() -> No
     ("name", "text", "attribute", "value"),
     [
         ("TOP_N_CRYPTOS", "100", "top_n", 100),
-        ("BATCH_SIZE_HOURS", "720", "batch_size_hours", 720),
+        ("BATCH_SIZE", "720", "batch_size", 720),
         ("MAX_RETRIES", "0", "max_retries", 0),
         ("API_KEY_REQUIRED", "false", "api_key_required", False),
         ("API_KEY_REQUIRED", "true", "api_key_required", True),
@@ -42,7 +42,7 @@ def test_a_setting_is_read(name: str, text: str, attribute: str, value: object) 
     ("name", "attribute", "text"),
     [
         *[("TOP_N_CRYPTOS", "top_n", text) for text in ("0", "501", "-1", "many", "1e2", " 5", "\u0665")],
-        *[("BATCH_SIZE_HOURS", "batch_size_hours", text) for text in ("0", "1001", "")],
+        *[("BATCH_SIZE", "batch_size", text) for text in ("0", "1001", "")],
         *[("API_KEY_REQUIRED", "api_key_required", text) for text in ("yes", "0", "", "True")],
         *[("EXCLUDED_BASE_ASSETS", "excluded_base_assets", text) for text in ("", "USDC, EUR", "USDC,")],
         *[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import windows
 from candle_collector.domain.closing import closed_ms_by
 from candle_collector.domain.interval import Interval
@@ -79,7 +80,9 @@ def world(interval: Interval, how: dict[str, object]) -> World:
 
 
 def slots_of(system: World, within: Window) -> set[int]:
-    return set(windows.slots_in(windows.clip(system.candles.slots(Series(SYMBOL, system.interval)), within)))
+    return set(
+        windows.slots_in(windows.clip(system.candles.slots(Series(SYMBOL, system.interval, BINANCE.name)), within))
+    )
 
 
 @settings(max_examples=120, deadline=None)
@@ -90,7 +93,7 @@ def test_every_run_ends_and_asks_for_no_slot_much_more_than_once(
     how: dict[str, object],
     recheck: bool,  # noqa: FBT001
 ) -> None:
-    system, series = world(interval, how), Series(SYMBOL, interval)
+    system, series = world(interval, how), Series(SYMBOL, interval, BINANCE.name)
     exchange, whole = system.exchange, range_of(interval)
     start, now = whole
     settled_end = now - interval.slots_a_day

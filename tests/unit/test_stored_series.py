@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import windows
 from candle_collector.domain.repaired_series import repair
 from candle_collector.domain.series import Series
@@ -32,7 +33,7 @@ SERIES = hourly(SYMBOL)
 START = first_hour_of("2024-12-25")
 LATER = first_hour_of("2025-05-01")
 NOW = first_hour_of("2025-06-01") + 12
-EVER = range_of_dates(None, None)
+EVER = range_of_dates(None, None, BINANCE)
 
 
 class CountingStore(FakeCandleStore):
@@ -97,7 +98,7 @@ def test_what_is_exported_is_what_is_stored_before_and_after_the_runs_that_follo
         assert report_series_coverage(SERIES, coverage_ports(system)).stored == stored
         (listed,) = report_coverage(coverage_ports(system)).symbols
         assert listed.stored == stored
-        assert len(candle_frame(system.candles, system.series, [SYMBOL])) == stored
+        assert len(candle_frame(system.candles, system.series, [SYMBOL], market=BINANCE)) == stored
 
 
 def test_an_export_says_which_record_was_wrong_and_what_is_stored(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from candle_collector.domain.pegged_assets import FIAT, PEGGED_ASSETS, STABLECOIN
+from candle_collector.adapters.binance.market import BINANCE
+from candle_collector.domain.market import FIAT, STABLECOIN
 from candle_collector.domain.universe import (
     Listing,
     QuoteRanking,
@@ -42,7 +43,7 @@ def ranking(
     quote: str = "USDT",
     excluded: Collection[str] = EXCLUDED,
 ) -> QuoteRanking:
-    return rank(listings, volumes, quote_asset=quote, excluded=excluded, top_n=top_n)
+    return rank(listings, volumes, quote_asset=quote, market=BINANCE, excluded=excluded, top_n=top_n)
 
 
 def volumes_of(*symbols_by_volume: str) -> dict[str, Decimal]:
@@ -89,7 +90,7 @@ def test_what_is_not_a_crypto_that_trades_against_the_quote_asset_is_left_out() 
 
 def test_against_fiat_usdt_is_money_too_and_a_leveraged_token_is_known_by_what_other_quotes_list() -> None:
     listings = [listed("USDT", "TRY"), listed("BTCUP", "TRY"), listed("BTC"), listed("ETH", "TRY")]
-    found = ranking(listings, {}, quote="TRY", excluded=PEGGED_ASSETS, top_n=9)
+    found = ranking(listings, {}, quote="TRY", excluded=BINANCE.pegged_assets, top_n=9)
     assert symbols(found.ranked) == ["ETHTRY"]
     assert [(item.listing.symbol, item.reason) for item in found.left_out] == [
         ("BTCUPTRY", "leveraged token"),
@@ -101,17 +102,17 @@ def test_of_what_is_left_out_only_what_would_rank_is_named() -> None:
     listings = [listed(base) for base in ("USDC", "BTC", "SHARE", "ETH", "EUR")]
     volumes = volumes_of("USDCUSDT", "BTCUSDT", "SHAREUSDT", "ETHUSDT", "EURUSDT")
     found = ranking(listings, volumes, excluded={*EXCLUDED, "SHARE"}, top_n=2)
-    note = note_on_universe(found, 2, frozenset())
+    note = note_on_universe(found, BINANCE, 2, frozenset())
     assert note == "left out of the top 2 in USDT: USDCUSDT (stablecoin), SHAREUSDT (named in EXCLUDED_BASE_ASSETS)"
-    assert note_on_universe(found, 1, frozenset()) == "left out of the top 1 in USDT: USDCUSDT (stablecoin)"
-    assert note_on_universe(replace(found, left_out=()), 2, frozenset()) is None
+    assert note_on_universe(found, BINANCE, 1, frozenset()) == "left out of the top 1 in USDT: USDCUSDT (stablecoin)"
+    assert note_on_universe(replace(found, left_out=()), BINANCE, 2, frozenset()) is None
 
 
 @pytest.mark.parametrize("quote", ["USDT", "USDC", "FDUSD", "EUR"])
 def test_what_trades_at_par_with_money_is_a_suspect_where_it_is_taken(quote: str) -> None:
     listings = [listed(base, quote) for base in ("NEWUSD", "BTC", "OTHER")]
     found = ranking(listings, volumes_of(f"NEWUSD{quote}", f"BTC{quote}"), quote=quote, top_n=9)
-    assert note_on_universe(found, 2, {f"NEWUSD{quote}", f"OTHER{quote}"}) == (
+    assert note_on_universe(found, BINANCE, 2, {f"NEWUSD{quote}", f"OTHER{quote}"}) == (
         f"NEWUSD{quote} traded within 1% of 1.00 {quote} all day, as stablecoins do: "
         "EXCLUDED_BASE_ASSETS leaves out NEWUSD if that is so"
     )
@@ -119,18 +120,18 @@ def test_what_trades_at_par_with_money_is_a_suspect_where_it_is_taken(quote: str
 
 def test_what_trades_at_par_with_a_crypto_is_not_a_suspect() -> None:
     found = ranking([listed("WBTC", "BTC"), listed("ETH", "BTC")], {}, quote="BTC", top_n=9)
-    assert note_on_universe(found, 9, {"WBTCBTC"}) is None
+    assert note_on_universe(found, BINANCE, 9, {"WBTCBTC"}) is None
 
 
 def test_a_note_names_a_quote_asset_against_which_nothing_trades() -> None:
     found = ranking([listed("BTC", "BUSD", "BREAK")], {}, quote="BUSD", top_n=9)
-    assert note_on_universe(found, 9, frozenset()) == "nothing that could be taken trades against BUSD"
+    assert note_on_universe(found, BINANCE, 9, frozenset()) == "nothing that could be taken trades against BUSD"
 
 
 def test_a_note_names_ten_and_counts_the_others() -> None:
     bases = [f"A{number:02}" for number in range(13)]
     found = ranking([listed(base) for base in bases], {}, excluded=frozenset(bases[:12]), top_n=9)
-    note = note_on_universe(found, 9, frozenset())
+    note = note_on_universe(found, BINANCE, 9, frozenset())
     assert note is not None
     assert note.endswith("A09USDT (named in EXCLUDED_BASE_ASSETS) and 2 more")
 
@@ -164,19 +165,21 @@ def test_quote_assets_keep_their_order() -> None:
 
 
 def test_the_list_of_pegged_assets_has_what_is_known_to_be_money() -> None:
-    assert {"USDC", "USDT", "FDUSD", "U", "DAI"} <= {name for name, kind in PEGGED_ASSETS.items() if kind == STABLECOIN}
-    assert {"EUR", "TRY"} <= {name for name, kind in PEGGED_ASSETS.items() if kind == FIAT}
-    assert not {"BTC", "ETH", "USTC", "PAXG"} & PEGGED_ASSETS.keys()
+    assert {"USDC", "USDT", "FDUSD", "U", "DAI"} <= {
+        name for name, kind in BINANCE.pegged_assets.items() if kind == STABLECOIN
+    }
+    assert {"EUR", "TRY"} <= {name for name, kind in BINANCE.pegged_assets.items() if kind == FIAT}
+    assert not {"BTC", "ETH", "USTC", "PAXG"} & BINANCE.pegged_assets.keys()
 
 
 @pytest.mark.parametrize("base", ["BTCUP", "BTCDOWN", "BTCBULL", "ETHBEAR"])
 def test_leveraged_tokens_are_known_by_what_they_follow(base: str) -> None:
-    assert is_leveraged(base, {"BTC", "ETH", base})
+    assert is_leveraged(base, {"BTC", "ETH", base}, BINANCE.leveraged_suffixes)
 
 
 @pytest.mark.parametrize("base", ["JUP", "SUP", "SYRUP", "PUMPUP", "BULLISH", "BTC", "COWBULLS", "UP", "BULL"])
 def test_a_coin_whose_name_only_ends_like_one_stays(base: str) -> None:
-    assert not is_leveraged(base, {"BTC", "ETH", "J", "S", base})
+    assert not is_leveraged(base, {"BTC", "ETH", "J", "S", base}, BINANCE.leveraged_suffixes)
 
 
 @pytest.mark.parametrize(

@@ -451,7 +451,7 @@ class SettingsInForce:
     collection_schedule: str
     gap_fill_schedule: str | None
     schedules_enabled: bool
-    batch_size_hours: int
+    batch_size: int
     max_retries: int
     worker_timeout: int
     run_deadline_hours: int

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from candle_collector.collecting.worker_ports import WorkerPorts
     from candle_collector.domain.api_key import Scope
     from candle_collector.domain.health import Health
+    from candle_collector.domain.market import Market
     from candle_collector.ports import (
         ApiKeyStore,
         CandleStore,
@@ -100,6 +101,13 @@ class Container:
     def monotonic(self) -> Callable[[], float]:
         """The seconds by which a worker's turn has its time; a process that is to stop lets the time of all be over."""
         return time.monotonic
+
+    @property
+    def market(self) -> Market:
+        """What is so of the exchange's market."""
+        from candle_collector.adapters.binance.market import BINANCE
+
+        return BINANCE
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -249,7 +257,7 @@ class Container:
             intervals=self.settings.intervals,
             quote_assets=self.settings.quote_assets,
             collection_start=self.settings.collection_start,
-            batch_size=self.settings.batch_size_hours,
+            batch_size=self.settings.batch_size,
             excluded=self.settings.excluded_base_assets,
             keep_stored=self.settings.keep_stored_symbols,
             deadline=timedelta(hours=self.settings.run_deadline_hours),

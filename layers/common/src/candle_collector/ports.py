@@ -12,6 +12,7 @@ from candle_collector.domain.api_key import StoredKey
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.candle_columns import CandleColumns
 from candle_collector.domain.health import FailedStart, FailedTurn
+from candle_collector.domain.market import Market
 from candle_collector.domain.notice import Notice
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
@@ -62,7 +63,7 @@ class FetchedCandles:
 
 
 @dataclass(frozen=True)
-class Market:
+class MarketListings:
     """What the exchange lists, and its limits.
 
     Attributes
@@ -99,24 +100,6 @@ class DayTrades(NamedTuple):
     at_par: frozenset[str] = frozenset()
 
 
-class RequestWeights(NamedTuple):
-    """What requests cost of the exchange's limit.
-
-    Attributes
-    ----------
-    candles
-        One request for candles, whatever its limit.
-    listings
-        All listings.
-    volumes
-        The volumes of all symbols.
-    """
-
-    candles: int
-    listings: int
-    volumes: int
-
-
 class Exchange(Protocol):
     """Where candles come from. Each method raises an `ExchangeError` when it cannot answer.
 
@@ -126,8 +109,8 @@ class Exchange(Protocol):
     """
 
     @property
-    def weights(self) -> RequestWeights:
-        """What requests cost."""
+    def market(self) -> Market:
+        """What is so of its market."""
 
     @property
     def clock_offset_ms(self) -> int | None:
@@ -146,7 +129,7 @@ class Exchange(Protocol):
             When to have given up, in seconds of `time.monotonic`.
         """
 
-    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> MarketListings:
         """Ask for all listings."""
 
     def fetch_volumes(self, *, grant: Callable[[], None]) -> DayTrades:
@@ -511,7 +494,7 @@ class MarketAnswers:
         The symbols that traded near 1.00 the whole day, where the volumes were asked for.
     """
 
-    market: Market
+    market: MarketListings
     volumes: Mapping[str, Decimal] | None
     taken_at: datetime
     at_par: frozenset[str] = frozenset()

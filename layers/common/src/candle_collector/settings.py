@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Self, TypeVar, overload
 
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain import dates
 from candle_collector.domain.interval import Interval, interval_named
 from candle_collector.domain.notify_addresses import MailAddress, WebhookAddress, mail_address, webhook_address
-from candle_collector.domain.pegged_assets import PEGGED_ASSETS
 from candle_collector.domain.schedule import EXPRESSION
 from candle_collector.domain.universe import QUOTES_MOST, as_quote_assets
 from candle_collector.errors import SettingError
@@ -178,7 +178,7 @@ def _secret(name: str, value: str, file: str) -> str:
         raise SettingError(f"{name}_FILE names {file}, which cannot be read: {type(error).__name__}") from None
 
 
-_LIST_OF_INTERVALS = "^({0})(,({0}))*$".format("|".join(map(str, Interval)))
+_LIST_OF_INTERVALS = "^({0})(,({0}))*$".format("|".join(map(str, BINANCE.intervals)))
 
 
 class Settings:
@@ -212,7 +212,7 @@ class Settings:
     intervals = Setting(
         "INTERVALS",
         _intervals,
-        f"intervals separated by commas without spaces, of {', '.join(map(str, Interval))}",
+        f"intervals separated by commas without spaces, of {', '.join(map(str, BINANCE.intervals))}",
         "1h",
         pattern=_LIST_OF_INTERVALS,
     )
@@ -228,15 +228,15 @@ class Settings:
         "EXCLUDED_BASE_ASSETS",
         _separated,
         "base assets separated by commas without spaces, such as USDC,EUR",
-        ",".join(sorted(PEGGED_ASSETS)),
+        ",".join(sorted(BINANCE.pegged_assets)),
         pattern=r"^[^,\s]{1,20}(,[^,\s]{1,20})*$",
     )
     keep_stored_symbols = _flag("KEEP_STORED_SYMBOLS")
-    # The day from which candles are collected where a request names no start; 2017 is when Binance began.
+    # The day from which candles are collected where a request names no start.
     collection_start = Setting(
         "COLLECTION_START_DATE",
         dates.start_of,
-        "a day of the calendar such as 2025-01-01, in 2017 or later",
+        f"a day of the calendar such as 2025-01-01, in {BINANCE.first_year} or later",
         "2025-01-01",
         # The calendar's days: four divides every leap year from 2017 to 2099.
         pattern=r"^20((1[7-9]|[2-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
@@ -274,8 +274,8 @@ class Settings:
     )
     # Percent of the exchange's limit that all workers together use: the rest is for others behind the same address.
     weight_share_percent = _number("EXCHANGE_WEIGHT_SHARE", 1, 80, default=80)
-    # Candles a request; Binance answers at most 1000 (rest-api.md).
-    batch_size_hours = _number("BATCH_SIZE_HOURS", 1, 1000, default=1000)
+    # The most candles that a request asks for, of whatever interval.
+    batch_size = _number("BATCH_SIZE", 1, BINANCE.rows_most, default=BINANCE.rows_most)
     # 3 are four attempts, after 2, 4 and 8 s. Five retries wait 30 s, half of a worker's minute.
     max_retries = _number("MAX_RETRIES", 0, 5, default=3)
     worker_timeout = _seconds("WORKER_TIMEOUT", _WORKER_TIMEOUTS, default=60)

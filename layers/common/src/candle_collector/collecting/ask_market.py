@@ -13,7 +13,6 @@ from typing import TypeVar
 from candle_collector.collecting.budget import OUT_OF_BUDGET, WeightBudget
 from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.domain.rate_limit import RateLimiterState
-from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.errors import (
     CollectorError,
     ExchangeBlockedError,
@@ -37,9 +36,6 @@ WAIT_SECONDS = 8.0
 """How long the others wait for its answers, within the 29 s of API Gateway."""
 
 POLL_SECONDS = 0.25
-
-_FIRST_LIMIT = WeightLimit(6000, 60)
-"""Binance's limit (rest-api.md), until the exchange has said its own for the first time."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class _Asking:
         self._with_volumes = with_volumes
         self._dry_run = dry_run
         self._time = ExchangeTime(ports.clock, ports.exchange, state.clock_offset_ms)
-        self._limit = _FIRST_LIMIT
+        self._limit = ports.exchange.market.limit  # until the exchange has said its own for the first time
         self._fresh: MarketAnswers | None = None
         now = self._time.now()
         if state.blocked_until is not None and state.blocked_until > now:
@@ -144,7 +140,8 @@ class _Asking:
     def _ask(self) -> MarketAnswers:
         """Ask for what is missing, each attempt within the shared budget, and keep the answers for all."""
         exchange = self._ports.exchange
-        listings, volumes = self._budget(exchange.weights.listings), self._budget(exchange.weights.volumes)
+        weights = exchange.market.weights
+        listings, volumes = self._budget(weights.listings), self._budget(weights.volumes)
         if self._with_volumes:  # the weight of both, before the first is asked for
             self._reserve(volumes)
         if self._fresh is None:
@@ -163,7 +160,7 @@ class _Asking:
 
     def _budget(self, weight: int) -> WeightBudget:
         """Return the budget of one kind of request; a share too small for a market must not forbid every run."""
-        weights = self._ports.exchange.weights
+        weights = self._ports.exchange.market.weights
         return WeightBudget(
             self._limit,
             max(self._limit.budget(self._share_percent), weights.listings + weights.volumes),

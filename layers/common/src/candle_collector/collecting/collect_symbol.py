@@ -121,14 +121,16 @@ class _CollectTurn(SymbolTurn):
         if self._run.recheck:
             left = Window(self._record.asked_to or within.start, within.end).clip(within)
             missing = windows.union([*missing, *windows.subtract(windows.union([left]), blocks.stored)])
+        market = self._ports.exchange.market
         progress = Progress(
+            market=market,
             within=within,
             read=read,
             trading=self._record.trading,
             record=known,
             coverage=coverage,
             to_ask=windows.subtract(missing, self._record.given_up),
-            window_slots=window_slots(self._run.mode, self._run.batch_size),
+            window_slots=window_slots(self._run.mode, self._run.batch_size, market),
             anchor_candles=anchor_candles(self._run.mode),
         )
         return progress, interval.blocks_in(windows.union([read])) - blocks.blocks

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, RunScope
 from candle_collector.domain import windows
+from candle_collector.domain.market import Market, RequestWeights
 from candle_collector.domain.pace import Pace
 from candle_collector.domain.plan import verified_slots, window_slots
 from candle_collector.domain.run import Mode, RunSeries
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
-from candle_collector.ports import RequestWeights
 
 
 def weight_of(requests: int, request: RunRequest, weights: RequestWeights) -> int:
@@ -19,7 +19,7 @@ def weight_of(requests: int, request: RunRequest, weights: RequestWeights) -> in
 
 def pace_of(scope: RunScope, defaults: RunDefaults) -> Pace:
     """Return what a run's speed depends on."""
-    return Pace(scope.market.limit, defaults.weight_share_percent, defaults.workers)
+    return Pace(scope.listed.limit, defaults.weight_share_percent, defaults.workers)
 
 
 def estimated_seconds(request: RunRequest, defaults: RunDefaults, scope: RunScope, ports: RunPorts) -> float:
@@ -28,25 +28,31 @@ def estimated_seconds(request: RunRequest, defaults: RunDefaults, scope: RunScop
     It is computed from the series' records, which one query brings: to read the coverage of all of them, as a dry run
     does, takes longer than a start may. What was never printed counts as missing, and gaps as if they were one.
     """
-    known = {record.series: record for record in ports.series.all()}
+    known, market = {record.series: record for record in ports.series.all()}, ports.exchange.market
     requests = sum(
-        _requests(request, defaults, scope, item, known.get(item.series) or SeriesRecord(item.series))
+        _requests(request, defaults, scope, item, known.get(item.series) or SeriesRecord(item.series), market=market)
         for item in scope.series
     )
-    return pace_of(scope, defaults).seconds(requests, weight_of(requests, request, ports.exchange.weights))
+    return pace_of(scope, defaults).seconds(requests, weight_of(requests, request, market.weights))
 
 
 def _requests(
-    request: RunRequest, defaults: RunDefaults, scope: RunScope, item: RunSeries, record: SeriesRecord
+    request: RunRequest,
+    defaults: RunDefaults,
+    scope: RunScope,
+    item: RunSeries,
+    record: SeriesRecord,
+    *,
+    market: Market,
 ) -> int:
     within = _noted_range(request.mode, scope.window(item.series.interval), record)
     if request.mode == "verify":
         compared = -(-within.slots * request.sample // 100)
-        return -(-compared // verified_slots(defaults.batch_size))
+        return -(-compared // verified_slots(defaults.batch_size, market))
     proofs = () if request.recheck else (record.absent, None if item.trading else record.delisted)
     proven = windows.clip(windows.union([proof for proof in proofs if proof]), within)
     missing = max(0, within.slots - windows.count(proven) - _stored_at_least(record, within))
-    return -(-missing // window_slots(request.mode, defaults.batch_size))
+    return -(-missing // window_slots(request.mode, defaults.batch_size, market))
 
 
 def _noted_range(mode: Mode, requested: Window, record: SeriesRecord) -> Window:

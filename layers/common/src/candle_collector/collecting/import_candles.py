@@ -17,6 +17,7 @@ from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Settlement, settle_stated
 from candle_collector.domain.failed_window import renew
+from candle_collector.domain.market import Market
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
@@ -59,8 +60,9 @@ class Imported:
 
 @dataclass(frozen=True)
 class ImportPorts:
-    """What an import needs."""
+    """What an import needs; `market` is that of the series."""
 
+    market: Market
     candles: CandleStore
     series: SeriesStore
     leases: LeaseStore
@@ -154,7 +156,8 @@ def import_series(
         slots = windows.union([*slots, *windows.from_slots(candle.slot for candle in batch)])
         progress(len(batch))
     if slots:
-        proofs = _proofs(ports.series.get(series), slots, stated, closed_end)
+        settled_end = closed_end - ports.market.young_slots(series.interval)
+        proofs = _proofs(ports.series.get(series), slots, stated, settled_end)
         result.never_printed = _keep(series, slots, proofs, ports, lease)
     return result
 
@@ -194,7 +197,7 @@ def _store(series: Series, batch: Sequence[Candle], store: CandleStore, lease: I
     result.different += [Difference(series, *pair) for pair in known if pair[0] != pair[1]]
 
 
-def _proofs(noted: SeriesRecord, slots: Windows, stated: Windows, closed_end: int) -> list[Settlement]:
+def _proofs(noted: SeriesRecord, slots: Windows, stated: Windows, settled_end: int) -> list[Settlement]:
     """Return what the candles prove by what they leave out of the slots that were stated."""
     first_known = min(slot for slot in (noted.first, slots[0].start) if slot is not None)
     return [
@@ -202,7 +205,7 @@ def _proofs(noted: SeriesRecord, slots: Windows, stated: Windows, closed_end: in
             window,
             list(windows.slots_in(windows.clip(slots, window))),
             known_before=first_known < window.start,
-            settled_end=closed_end - noted.series.interval.slots_a_day,
+            settled_end=settled_end,
         )
         for window in windows.union(stated)
     ]

@@ -15,12 +15,13 @@ from candle_collector.collecting.run_scope import (
     RunPorts,
     RunRequest,
     RunScope,
-    check_range,
+    check_request,
     choose,
 )
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import dates, windows
 from candle_collector.domain.interval import Interval
+from candle_collector.domain.market import Market
 from candle_collector.domain.pace import REQUEST_SECONDS
 from candle_collector.domain.plan import count_requests, verified_slots, window_slots
 from candle_collector.domain.run import KEPT_WINDOWS, RunSeries
@@ -64,13 +65,16 @@ def plan_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts, candle
     RefusedError
         As `start_run` would.
     """
-    check_range(request, defaults, ports.clock.now())
+    market = ports.exchange.market
+    check_request(request, defaults, market, ports.clock.now())
     scope = choose(request, defaults, ports, dry_run=True)
     with ThreadPoolExecutor(_READERS) as readers:
-        plan_series = partial(_series_plan, request, defaults, scope, records=ports.series, candles=candles)
+        plan_series = partial(
+            _series_plan, request, defaults, scope, market=market, records=ports.series, candles=candles
+        )
         plans = list(readers.map(plan_series, scope.series))
     requests = sum(plan.requests for plan in plans)
-    weight = weight_of(requests, request, ports.exchange.weights)
+    weight = weight_of(requests, request, market.weights)
     named = answers.most_that_fit(
         KEPT_WINDOWS,
         lambda most: sum(_SYMBOL_BYTES + len(plan.reported[:most]) * answers.WINDOW_BYTES for plan in plans),
@@ -156,6 +160,7 @@ def _series_plan(
     scope: RunScope,
     item: RunSeries,
     *,
+    market: Market,
     records: SeriesStore,
     candles: CandleStore,
 ) -> _SeriesPlan:
@@ -169,12 +174,12 @@ def _series_plan(
     years = len(series.interval.years_of(within))
     if request.mode == "verify":
         known = windows.union([*blocks.stored, *blocks.never_printed])
-        slots = verified_slots(defaults.batch_size)
+        slots = verified_slots(defaults.batch_size, market)
         chosen = windows_to_compare(known, within, slots=slots, sample=request.sample)
         return _SeriesPlan(series, (), len(chosen), chosen, years, windows.count(chosen))
     if request.recheck:
         missing = windows.subtract(windows.union([within]), blocks.stored)
     else:
         missing = noted.coverage(blocks.stored, blocks.never_printed).missing(within)
-    requests = count_requests(missing, window_slots(request.mode, defaults.batch_size))
+    requests = count_requests(missing, window_slots(request.mode, defaults.batch_size, market))
     return _SeriesPlan(series, missing, requests, missing, years)

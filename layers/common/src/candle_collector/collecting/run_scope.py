@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,12 +11,22 @@ from candle_collector.collecting.ask_market import MarketPorts, ask_market
 from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_ms_by
 from candle_collector.domain.interval import DAY_MS, Interval, moment_at
+from candle_collector.domain.market import Market
 from candle_collector.domain.run import Mode, RunSeries
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.universe import QuoteRanking, note_on_universe, rank
 from candle_collector.domain.windows import Window
 from candle_collector.errors import InvalidRequestError, MarketUnavailableError
-from candle_collector.ports import CollectQueue, LeaseStore, ListingStore, Market, RunStore, SeriesStore, UniverseStore
+from candle_collector.ports import (
+    CollectQueue,
+    LeaseStore,
+    ListingStore,
+    MarketListings,
+    RunStore,
+    SeriesStore,
+    UniverseStore,
+)
 
 RANKED_MOST = 500
 """How much of a day's ranking in a quote asset is kept, whatever the run takes of it: as many as a run may ask for."""
@@ -106,7 +116,7 @@ class RunScope:
     end_ms: int
     closed_ms: int
     series: tuple[RunSeries, ...]
-    market: Market
+    listed: MarketListings
     rankings: tuple[QuoteRanking, ...] = ()
     note: str | None = None
 
@@ -125,31 +135,35 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_r
     answers = ask_market(
         ports, share_percent=defaults.weight_share_percent, with_volumes=request.is_ranked, dry_run=dry_run
     )
-    market = answers.market
+    market, listed = ports.exchange.market, answers.market
     now = ports.clock.now()
-    closed_ms = closed_ms_by(now, clock_offset_ms=market.clock_offset_ms)
+    closed_ms = closed_ms_by(now, clock_offset_ms=listed.clock_offset_ms)
     intervals = request.intervals or defaults.intervals
-    start, end, note = _range(request, defaults, closed_ms)
+    start, end, note = _range(request, defaults, market, closed_ms)
     rankings: tuple[QuoteRanking, ...] = ()
     if request.mode == "verify":
-        series = _with_candles(request, market, ports.series)
+        series = _with_candles(request, market, listed, ports.series)
     elif request.symbols is not None:
-        series = _of_each(_named(request.symbols, market), intervals)
+        series = _of_each(_named(request.symbols, listed), intervals, market)
     else:
         top_n = request.top_n or defaults.top_n
-        rankings = _rankings(request, defaults, market, answers.volumes or {})
-        on_universe = [note_on_universe(ranking, top_n, answers.at_par) for ranking in rankings]
+        rankings = _rankings(request, defaults, market, listed, answers.volumes or {})
+        on_universe = [note_on_universe(ranking, market, top_n, answers.at_par) for ranking in rankings]
         note = "; ".join(sentence for sentence in (note, *on_universe) if sentence) or None
         chosen = [(item.listing.symbol, True) for ranking in rankings for item in ranking.ranked[:top_n]]
-        series = _of_each(chosen, intervals)
-        series += _stored(request, defaults, market, series, ports.series)
+        series = _of_each(chosen, intervals, market)
+        series += _stored(request, defaults, market, listed, universe=series, records=ports.series)
     if not series:
         raise MarketUnavailableError("the exchange lists no symbol that can be collected")
-    return RunScope(start, end, closed_ms, series, market, rankings, note)
+    return RunScope(start, end, closed_ms, series, listed, rankings, note)
 
 
 def _rankings(
-    request: RunRequest, defaults: RunDefaults, market: Market, volumes: Mapping[str, Decimal]
+    request: RunRequest,
+    defaults: RunDefaults,
+    market: Market,
+    listed: MarketListings,
+    volumes: Mapping[str, Decimal],
 ) -> tuple[QuoteRanking, ...]:
     """Return the ranking in each quote asset.
 
@@ -162,38 +176,50 @@ def _rankings(
         The exchange does not list one that the request names, or none of the deployment's.
     """
     quotes = request.quote_assets or defaults.quote_assets
-    listed = {listing.quote_asset for listing in market.listings}
-    unknown = [quote for quote in quotes if quote not in listed]
-    if listed and unknown and (request.quote_assets or len(unknown) == len(quotes)):
+    known = {listing.quote_asset for listing in listed.listings}
+    unknown = [quote for quote in quotes if quote not in known]
+    if known and unknown and (request.quote_assets or len(unknown) == len(quotes)):
         by_whom = "" if request.quote_assets else "; QUOTE_ASSETS of this deployment names nothing else"
         raise InvalidRequestError(
             "quote_assets", f"the exchange lists nothing that trades against {', '.join(unknown)}{by_whom}"
         )
     return tuple(
-        rank(market.listings, volumes, quote_asset=quote, excluded=defaults.excluded, top_n=RANKED_MOST)
+        rank(
+            listed.listings,
+            volumes,
+            quote_asset=quote,
+            market=market,
+            excluded=defaults.excluded,
+            top_n=RANKED_MOST,
+        )
         for quote in quotes
     )
 
 
-def _of_each(symbols: Iterable[tuple[str, bool]], intervals: Sequence[Interval]) -> tuple[RunSeries, ...]:
+def _of_each(
+    symbols: Iterable[tuple[str, bool]], intervals: Sequence[Interval], market: Market
+) -> tuple[RunSeries, ...]:
     """Return the series of each symbol, with whether it trades."""
     return tuple(
-        RunSeries(Series(symbol, interval), trading) for symbol, trading in symbols for interval in sorted(intervals)
+        RunSeries(Series(symbol, interval, market.name), trading)
+        for symbol, trading in symbols
+        for interval in sorted(intervals)
     )
 
 
-def check_range(request: RunRequest, defaults: RunDefaults, now: datetime) -> None:
-    """Refuse a range that is not valid, before anything is requested or written.
+def check_request(request: RunRequest, defaults: RunDefaults, market: Market, now: datetime) -> None:
+    """Refuse intervals and a range that are not valid, before anything is requested or written.
 
     Raises
     ------
     InvalidRequestError
-        The range is not valid.
+        The market does not serve an interval, or the range is not valid.
     """
-    if request.start is not None and request.start < dates.EARLIEST_MS:
-        raise InvalidRequestError("start_date", "is before 2017; Binance has no candle of that time")
-    if request.end is not None and request.end <= dates.EARLIEST_MS:
-        raise InvalidRequestError("end_date", "is before 2017; Binance has no candle of that time")
+    _check_intervals(request, defaults, market)
+    if request.start is not None and request.start < market.earliest_ms:
+        raise InvalidRequestError("start_date", market.too_early)
+    if request.end is not None and request.end <= market.earliest_ms:
+        raise InvalidRequestError("end_date", market.too_early)
     if request.start is not None and moment_at(request.start) > now:
         raise InvalidRequestError("start_date", "is in the future")
     if request.start is None or request.end is None:
@@ -205,12 +231,25 @@ def check_range(request: RunRequest, defaults: RunDefaults, now: datetime) -> No
         raise InvalidRequestError("end_date", "no candle opens from start_date to it")
 
 
+def _check_intervals(request: RunRequest, defaults: RunDefaults, market: Market) -> None:
+    """Refuse intervals that the market does not serve; a verification is of what is stored."""
+    if request.mode == "verify":
+        return
+    unserved = [str(item) for item in request.intervals or defaults.intervals if item not in market.intervals]
+    if unserved:
+        by_whom = "" if request.intervals else "INTERVALS of this deployment: "
+        served = ", ".join(map(str, market.intervals))
+        raise InvalidRequestError(
+            "intervals", f"{by_whom}the exchange has no candles of {', '.join(unserved)}; it has {served}"
+        )
+
+
 def _shortest(request: RunRequest, defaults: RunDefaults) -> Interval:
     """Return the shortest interval of a run."""
     return min(request.intervals or defaults.intervals)
 
 
-def _range(request: RunRequest, defaults: RunDefaults, closed_ms: int) -> tuple[int, int, str | None]:
+def _range(request: RunRequest, defaults: RunDefaults, market: Market, closed_ms: int) -> tuple[int, int, str | None]:
     """Return start, end and a note on what was changed of them.
 
     Parameters
@@ -221,7 +260,7 @@ def _range(request: RunRequest, defaults: RunDefaults, closed_ms: int) -> tuple[
     shortest = _shortest(request, defaults)
     start = request.start
     if start is None:
-        start = dates.EARLIEST_MS if request.mode in {"gap_fill", "verify"} else defaults.collection_start
+        start = market.earliest_ms if request.mode in {"gap_fill", "verify"} else defaults.collection_start
     closed_end = shortest.slot_at(closed_ms)
     midnight = closed_ms - closed_ms % DAY_MS
     newest = shortest.open_ms(closed_end - 1) + 1  # what opens before this has closed
@@ -241,7 +280,7 @@ def _range(request: RunRequest, defaults: RunDefaults, closed_ms: int) -> tuple[
     return min(start, end), end, note
 
 
-def _named(symbols: Sequence[str], market: Market) -> list[tuple[str, bool]]:
+def _named(symbols: Sequence[str], listed: MarketListings) -> list[tuple[str, bool]]:
     """Return the symbols that a request names, and whether each trades; one that no longer trades may be named.
 
     Raises
@@ -249,14 +288,16 @@ def _named(symbols: Sequence[str], market: Market) -> list[tuple[str, bool]]:
     InvalidRequestError
         The exchange does not list one of them.
     """
-    listed = {listing.symbol: listing for listing in market.listings}
-    unknown = [symbol for symbol in symbols if symbol not in listed]
+    known = {listing.symbol: listing for listing in listed.listings}
+    unknown = [symbol for symbol in symbols if symbol not in known]
     if unknown:
         raise InvalidRequestError("symbols", f"the exchange does not list {', '.join(unknown[:10])}")
-    return [(symbol, listed[symbol].trading) for symbol in symbols]
+    return [(symbol, known[symbol].trading) for symbol in symbols]
 
 
-def _with_candles(request: RunRequest, market: Market, records: SeriesStore) -> tuple[RunSeries, ...]:
+def _with_candles(
+    request: RunRequest, market: Market, listed: MarketListings, records: SeriesStore
+) -> tuple[RunSeries, ...]:
     """Return the series whose stored candles are to be compared, whether the exchange still lists them or not.
 
     Raises
@@ -264,11 +305,11 @@ def _with_candles(request: RunRequest, market: Market, records: SeriesStore) -> 
     InvalidRequestError
         Nothing is stored, or nothing of one that the exchange does not list either.
     """
-    trading = {listing.symbol: listing.trading for listing in market.listings}
+    trading = {listing.symbol: listing.trading for listing in listed.listings}
     wanted = None if request.intervals is None else frozenset(request.intervals)
     stored = [
         record.series
-        for record in records.all()
+        for record in _records_of(market, records)
         if record.last is not None and (wanted is None or record.series.interval in wanted)
     ]
     if request.symbols is not None:
@@ -279,8 +320,10 @@ def _with_candles(request: RunRequest, market: Market, records: SeriesStore) -> 
         if unknown:
             raise InvalidRequestError("symbols", f"nothing is stored of {', '.join(unknown[:10])}")
         # one that is listed and of which nothing is stored is skipped, by its own record
-        intervals = sorted(wanted or Interval)
-        stored = [series for symbol, found in by_symbol.items() for series in found or [Series(symbol, intervals[-1])]]
+        longest = max(wanted or market.intervals)
+        stored = [
+            series for symbol, found in by_symbol.items() for series in found or [Series(symbol, longest, market.name)]
+        ]
     if not stored:
         raise InvalidRequestError("mode", "nothing is stored yet that could be verified")
     return tuple(RunSeries(series, trading.get(series.symbol, False)) for series in stored)
@@ -290,6 +333,8 @@ def _stored(
     request: RunRequest,
     defaults: RunDefaults,
     market: Market,
+    listed: MarketListings,
+    *,
     universe: Sequence[RunSeries],
     records: SeriesStore,
 ) -> tuple[RunSeries, ...]:
@@ -302,12 +347,17 @@ def _stored(
     if mode == "backward" or (mode == "forward" and not defaults.keep_stored):
         return ()
     taken = {item.series for item in universe}
-    listed = {listing.symbol: listing.trading for listing in market.listings}
+    trading = {listing.symbol: listing.trading for listing in listed.listings}
     return tuple(
-        RunSeries(item.series, listed.get(item.symbol, False))
-        for item in records.all()
+        RunSeries(item.series, trading.get(item.symbol, False))
+        for item in _records_of(market, records)
         if item.last is not None
         and item.series not in taken
         and item.series.interval in intervals
-        and (mode == "gap_fill" or listed.get(item.symbol) or (item.symbol in listed and item.delisted is None))
+        and (mode == "gap_fill" or trading.get(item.symbol) or (item.symbol in trading and item.delisted is None))
     )
+
+
+def _records_of(market: Market, records: SeriesStore) -> Iterator[SeriesRecord]:
+    """Yield the records of the series of a market."""
+    return (record for record in records.all() if record.series.market == market.name)

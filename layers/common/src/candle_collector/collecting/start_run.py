@@ -15,7 +15,7 @@ from candle_collector.collecting.run_scope import (
     RunPorts,
     RunRequest,
     RunScope,
-    check_range,
+    check_request,
     choose,
 )
 from candle_collector.domain import dates
@@ -54,7 +54,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
     RefusedError
         The range or a symbol is not valid, or the exchange does not answer; nothing is started.
     """
-    check_range(request, defaults, ports.clock.now())
+    check_request(request, defaults, ports.exchange.market, ports.clock.now())
     if request.occurrence and ports.runs.occurred(request.occurrence):
         return None
     with lease_for_new_run(ports) as (run_id, now):
@@ -71,7 +71,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
         if not write_run(run, records, ports, occurrence=request.occurrence):
             return None
     send_messages(run, ports)
-    keep_listings(scope.market.listings, scope.symbols, ports.listings)
+    keep_listings(scope.listed.listings, scope.symbols, ports.listings)
     return run
 
 
@@ -125,9 +125,9 @@ def new_run(
         recheck=request.recheck,
         repair=request.repair,
         sample=request.sample,
-        weight_limit=scope.market.weight_limit,
-        weight_seconds=scope.market.weight_seconds,
-        clock_offset_ms=scope.market.clock_offset_ms,
+        weight_limit=scope.listed.weight_limit,
+        weight_seconds=scope.listed.weight_seconds,
+        clock_offset_ms=scope.listed.clock_offset_ms,
         open=frozenset(str(item.series) for item in scope.series),
         note=scope.note,
     )

@@ -63,7 +63,7 @@ class SymbolRequests:
         self.budget = WeightBudget(
             run.limit,
             run.limit.budget(ports.weight_share_percent),
-            ports.exchange.weights.candles,
+            ports.exchange.market.weights.candles,
             rate_limiter=ports.rate_limiter,
             time=ExchangeTime(ports.clock, ports.exchange, run.clock_offset_ms),
         )
@@ -95,13 +95,13 @@ class SymbolRequests:
         future, self._ahead = self._prefetch.take(), None
         if future:
             return future.result()
-        return self._call(request.start, request.limit, attempts_made)()
+        return self._call(request, attempts_made)()
 
     def start_next(self, planned: Callable[[], Request]) -> None:
         """Send the next request now, if its weight is granted and time is left."""
         if self._prefetch.is_possible and self.budget.is_granted and self.has_time():
             self._ahead = planned()
-            self._prefetch.start(self._call(self._ahead.start, self._ahead.limit, 0))
+            self._prefetch.start(self._call(self._ahead, 0))
 
     def drain(self) -> tuple[int, ExchangeError | None]:
         """Wait for a request whose answer nobody stores any more, and return its attempts and what went wrong."""
@@ -113,8 +113,9 @@ class SymbolRequests:
         except ExchangeError as error:
             return error.failure.attempts, error
 
-    def _call(self, start: int, limit: int, attempts_made: int) -> Callable[[], FetchedCandles]:
+    def _call(self, request: Request, attempts_made: int) -> Callable[[], FetchedCandles]:
         """Return the request; each attempt is granted first, as much may have changed since the last."""
+        start, limit = request.start, min(self._ports.exchange.market.rows_most, request.limit)
         until = self._ports.until - FINISH_SECONDS
 
         def call() -> FetchedCandles:

@@ -58,7 +58,7 @@ class VerifyTurn(SymbolTurn):
         chosen = windows_to_compare(
             windows.union([*blocks.stored, *blocks.never_printed]),
             within,
-            slots=verified_slots(run.batch_size),
+            slots=verified_slots(run.batch_size, ports.exchange.market),
             sample=run.sample,
             seed=f"{run.run_id} {record.series}",
         )

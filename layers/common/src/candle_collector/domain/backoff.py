@@ -9,7 +9,7 @@ MOST_GROWN_SECONDS = 900.0
 """The longest wait that growth alone makes: the longest delay that SQS gives a message."""
 
 MOST_SECONDS = 3 * 86_400.0
-"""The longest wait at all: Binance bans for up to three days (rest-api.md)."""
+"""The longest wait at all: no longer ban is known, and after it one request finds out."""
 
 _MOST_DOUBLINGS = 16
 """More change nothing, and the power stays a number that a float can hold."""

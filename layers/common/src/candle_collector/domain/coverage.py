@@ -78,7 +78,7 @@ class Silence(NamedTuple):
 
 
 def gaps_between(slots: Sequence[int], settled_end: int) -> Windows:
-    """Return the slots between the first and the last row of an answer that have no row and are older than a day.
+    """Return the slots between the first and the last row of an answer that have no row and are not young.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def settle_stated(stated: Window, slots: Sequence[int], *, known_before: bool, s
     """Say what the exchange's own files prove by the slots that they leave out of the period that they state.
 
     A slot between two candles was never printed. Those before the first one were never printed either if an earlier
-    candle is known, and are before the listing if none is. Slots after the last candle, and those younger than a day,
-    are not settled.
+    candle is known, and are before the listing if none is. Slots after the last candle, and young ones, are not
+    settled.
     """
     if not slots:
         return Settlement()
@@ -111,7 +111,7 @@ def settle_silence(
     """Say what is proven by an answer without a row from `start` on, and what is kept of it.
 
     One answer may be short by fault, and so may two while the exchange is failing: what two runs have heard is proven,
-    where it was older than a day for the later one.
+    where it was no longer young for the later one.
     """
     silence = Silence(Window(start, closed_end), run_id)
     if kept is None:

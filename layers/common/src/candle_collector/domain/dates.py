@@ -7,9 +7,6 @@ from datetime import UTC, datetime
 
 from candle_collector.domain.interval import DAY_MS, moment_at, ms_of
 
-EARLIEST_MS = ms_of(datetime(2017, 1, 1, tzinfo=UTC))
-"""No candle is older: Binance opened in July 2017."""
-
 _LAST_MS = ms_of(datetime(9999, 12, 31, 23, tzinfo=UTC))
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
-from functools import partial
-from operator import lt
 from typing import NamedTuple
 
 from candle_collector.domain import windows
 from candle_collector.domain.coverage import Coverage
 from candle_collector.domain.interval import Interval
+from candle_collector.domain.market import Market
 from candle_collector.domain.run import Mode
 from candle_collector.domain.windows import Window, Windows
-
-ROWS_MOST = 1000
-"""The most rows of an answer (Binance's rest-api.md)."""
 
 ANCHOR_CANDLES = 2
 """How many stored candles are asked for again before a window: an answer that holds one of them unchanged is about
@@ -51,10 +46,10 @@ class Request(NamedTuple):
 
     @property
     def limit(self) -> int:
-        """How many rows are asked for."""
+        """How many rows are wanted; an answer may have fewer, and never more than the market's `rows_most`."""
         if self.neighbour is not None:
             return 1 + self.between
-        return min(ROWS_MOST, self.anchor.slots + self.between + self.window.slots)
+        return self.anchor.slots + self.between + self.window.slots
 
     @property
     def vouching(self) -> frozenset[int]:
@@ -67,14 +62,14 @@ def anchor_candles(mode: Mode) -> int:
     return RECENT_CANDLES if mode == "forward" else ANCHOR_CANDLES
 
 
-def window_slots(mode: Mode, batch_size: int) -> int:
+def window_slots(mode: Mode, batch_size: int, market: Market) -> int:
     """Return the most slots of a window: an answer has to hold its anchor too."""
-    return min(batch_size, ROWS_MOST - anchor_candles(mode))
+    return min(batch_size, market.rows_most - anchor_candles(mode))
 
 
-def verified_slots(batch_size: int) -> int:
+def verified_slots(batch_size: int, market: Market) -> int:
     """Return the most slots of a window that is compared with what is stored."""
-    return min(batch_size, ROWS_MOST)
+    return min(batch_size, market.rows_most)
 
 
 def unanchored(window: Window) -> Request:
@@ -83,13 +78,13 @@ def unanchored(window: Window) -> Request:
 
 
 def next_request(
-    to_ask: Windows, coverage: Coverage, *, interval: Interval, window_slots: int, candles: int
+    to_ask: Windows, coverage: Coverage, *, interval: Interval, market: Market, window_slots: int, candles: int
 ) -> Request:
     """Return the request for the first slots of `to_ask`, with what vouches for its answer.
 
     That are up to `candles` stored slots that end where the window begins, else the stored slot where all that is asked
     for here ends. In between may lie slots that are known to have no candle, which take no row, and rejected ones;
-    before a stored slot also up to a day of slots of which nothing is known: young ones stay so, run after run.
+    before a stored slot also some of which nothing is known, as many as may be young: those stay so, run after run.
     """
     window, whole = first_span(to_ask, window_slots, interval.block_slots), to_ask[0]
     before = next((known for known in reversed(coverage.offered) if known.end <= window.start), None)
@@ -100,7 +95,7 @@ def next_request(
     after = next((known for known in coverage.offered if known.start >= whole.end), None)
     gap = Window(whole.end, after.start if after else whole.end)
     rejected, unknown = _rows_in(gap, coverage)
-    if after and unknown <= interval.slots_a_day and rejected + unknown < ROWS_MOST:
+    if after and unknown <= market.young_slots(interval) and rejected + unknown < market.rows_most:
         return unanchored(whole)._replace(neighbour=after.start, between=rejected + unknown)
     return unanchored(window)
 
@@ -111,45 +106,20 @@ def _rows_in(gap: Window, coverage: Coverage) -> tuple[int, int]:
     return windows.count(windows.clip(coverage.rejected, gap)), windows.count(unknown)
 
 
-def plan_requests(missing: Windows, batch_size: int, block_slots: int) -> Windows:
-    """Return the smallest set of spans of at most `batch_size` slots that contain all `missing` slots.
-
-    Neighbouring gaps share a span. Among the plans of that size, spans end where blocks do if they can, so that a
-    block is written once. A span begins and ends with a missing slot; spans may touch.
-    """
-    spans: list[Window] = []
-    at: int | None = missing[0].start if missing else None
-    reached = _reached_from_behind(missing, batch_size)
-    while at is not None:
-        reached.pop()
-        # what follows the cut needs one span fewer, or the cut costs one
-        span = _span_from(missing, batch_size, block_slots, at, partial(lt, reached[-1]))
-        spans.append(span)
-        at = _next_missing(missing, span.end)
-    return tuple(spans)
-
-
-def _reached_from_behind(missing: Windows, batch_size: int) -> list[int]:
-    """Return, for 0, 1, 2 ... spans, the last missing slot that so many cannot reach if they are laid from the end."""
-    reached: list[int] = []
-    slot = missing[-1].end - 1 if missing else None
-    while slot is not None:
-        reached.append(slot)
-        before = slot - batch_size + 1
-        slot = _last_missing_before(missing, before) if missing[0].start < before else None
-    return [*reached, -1]
-
-
 def first_span(missing: Windows, batch_size: int, block_slots: int) -> Window:
-    """Return the first span of the plan for `missing` slots, of which there is one; the others are not worked out."""
-    left = count_requests(missing, batch_size)
-    return _span_from(
-        missing,
-        batch_size,
-        block_slots,
-        missing[0].start,
-        lambda border: count_requests(missing, batch_size, border) < left,
-    )
+    """Return the first of the fewest spans of at most `batch_size` slots that contain all `missing` slots; one is.
+
+    Neighbouring gaps share a span. Of the plans with the fewest, that is taken whose spans end where blocks do, if they
+    can, so that a block is written once. A span begins and ends with a missing slot; spans may touch. Those that follow
+    are the first of what is missing after it, and are not worked out here.
+    """
+    at = missing[0].start
+    end = at + batch_size
+    border = end - end % block_slots
+    # what follows the border needs one span fewer, or ending there costs one
+    if border > at and count_requests(missing, batch_size, border) < count_requests(missing, batch_size):
+        end = border
+    return Window(at, _last_missing_before(missing, end) + 1)
 
 
 def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
@@ -162,28 +132,6 @@ def count_requests(missing: Windows, batch_size: int, start: int = 0) -> int:
             spans += of_window
             at = begin + of_window * batch_size
     return spans
-
-
-def _span_from(missing: Windows, batch_size: int, block_slots: int, at: int, is_free: Callable[[int], bool]) -> Window:
-    """Return the span that begins at the missing slot `at`.
-
-    Parameters
-    ----------
-    is_free
-        Whether a span that ends at a border of blocks leaves no more to those that follow than one that is as long as
-        it may be.
-    """
-    end = at + batch_size
-    border = end - end % block_slots
-    if border > at and is_free(border):
-        end = border
-    return Window(at, _last_missing_before(missing, end) + 1)
-
-
-def _next_missing(missing: Windows, slot: int) -> int | None:
-    """Return the first missing slot at or after `slot`."""
-    index = bisect_right(missing, slot, key=lambda window: window.end)
-    return max(slot, missing[index].start) if index < len(missing) else None
 
 
 def _last_missing_before(missing: Windows, slot: int) -> int:

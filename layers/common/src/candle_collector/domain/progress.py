@@ -21,6 +21,7 @@ from candle_collector.domain.coverage import (
     settle_silence,
 )
 from candle_collector.domain.interval import Interval
+from candle_collector.domain.market import Market
 from candle_collector.domain.plan import RECENT_CANDLES, Request, count_requests, next_request
 from candle_collector.domain.run import Mode
 from candle_collector.domain.series_record import Dispute, SeriesRecord
@@ -36,6 +37,8 @@ class Progress:
 
     Attributes
     ----------
+    market
+        Where the series trades.
     within
         The slots that the run is about.
     read
@@ -48,6 +51,7 @@ class Progress:
         The most slots of a window, and of the stored candles that are asked for again before it.
     """
 
+    market: Market
     within: Window
     read: Window
     trading: bool
@@ -64,7 +68,7 @@ class Progress:
 
     def settled_end(self, answer: Answer) -> int:
         """Return the slot from which on an absence proves nothing: an exchange that is failing answers short."""
-        return answer.closed_end - self.interval.slots_a_day
+        return answer.closed_end - self.market.young_slots(self.interval)
 
     @property
     def stored_slots(self) -> int:
@@ -96,6 +100,7 @@ class Progress:
             self.to_ask,
             self.coverage,
             interval=self.interval,
+            market=self.market,
             window_slots=self.window_slots,
             candles=self.anchor_candles,
         )
@@ -305,7 +310,7 @@ def _learn_silence(progress: Progress, start: int, run_id: str, closed_end: int)
     The question had no end, so the answer is about all that follows. Of a symbol that trades and has candles it proves
     nothing: the exchange may be failing.
     """
-    record, settled_end = progress.record, closed_end - progress.interval.slots_a_day
+    record, settled_end = progress.record, closed_end - progress.market.young_slots(progress.interval)
     is_without_candle = record.first is None
     proof = Settlement()
     if is_without_candle or not progress.trading:

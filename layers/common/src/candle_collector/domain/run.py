@@ -135,11 +135,11 @@ class Run:
     batch_size: int
     created_at: datetime
     deadline: datetime
+    weight_limit: int
+    weight_seconds: int
     recheck: bool = False
     repair: bool = False
     sample: int = 100
-    weight_limit: int = 6000
-    weight_seconds: int = 60
     clock_offset_ms: int = 0
     estimated_seconds: int = 0
     state: RunState = RunState.CREATING

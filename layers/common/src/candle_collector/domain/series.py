@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from candle_collector.domain.interval import Interval, interval_named
 
-BINANCE = "binance"
-
 
 class Series(NamedTuple):
     """The candles of one symbol and interval.
@@ -17,12 +15,12 @@ class Series(NamedTuple):
     symbol
         As the exchange names it: ``BTCUSDT``.
     market
-        Where it trades.
+        The name of the market on which it trades.
     """
 
     symbol: str
     interval: Interval
-    market: str = BINANCE
+    market: str
 
     def __str__(self) -> str:
         """Return the name that it is stored under, ``binance:BTCUSDT#1h``."""

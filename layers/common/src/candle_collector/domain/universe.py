@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from candle_collector.domain.pegged_assets import PEGGED_ASSETS
+from candle_collector.domain.market import Market
 
 TRADING = "TRADING"
 
@@ -17,11 +17,8 @@ SYMBOLS_MOST = 500
 QUOTES_MOST = 20
 """How many quote assets a run ranks at most; Binance listed 28 in 2021, most of them fiat of one country."""
 
-LEVERAGED_SUFFIXES = ("UP", "DOWN", "BULL", "BEAR")
-"""Leveraged tokens are named after what they follow (BTCUP, ETHBEAR); a coin such as JUP is not one."""
-
 _FOLLOWED_MIN = 3
-"""No leveraged token follows a shorter name (the listing of 2021-10-12), and SUP is not twice Sonic's S."""
+"""No leveraged token is known to follow a shorter name, and SUP is not twice Sonic's S."""
 
 _SYMBOL_MAX = 50
 """Binance lists names of 27 letters; the longest that it documents is 50 (its own pattern of a symbol)."""
@@ -134,12 +131,12 @@ def as_symbol(text: str) -> str:
     return text.strip().replace("/", "").upper()
 
 
-def is_leveraged(base_asset: str, base_assets: Collection[str]) -> bool:
-    """Return whether `base_asset` is another listed asset's name with UP, DOWN, BULL or BEAR behind it.
+def is_leveraged(base_asset: str, base_assets: Collection[str], suffixes: Sequence[str]) -> bool:
+    """Return whether `base_asset` is another listed asset's name with one of a market's suffixes behind it.
 
     A coin that is called UP follows nothing, and is one like any other.
     """
-    followed = [base_asset.removesuffix(suffix) for suffix in LEVERAGED_SUFFIXES if base_asset.endswith(suffix)]
+    followed = [base_asset.removesuffix(suffix) for suffix in suffixes if base_asset.endswith(suffix)]
     return any(len(name) >= _FOLLOWED_MIN and name in base_assets for name in followed)
 
 
@@ -148,6 +145,7 @@ def rank(
     volumes: Mapping[str, Decimal],
     *,
     quote_asset: str,
+    market: Market,
     excluded: Collection[str],
     top_n: int,
 ) -> QuoteRanking:
@@ -171,7 +169,7 @@ def rank(
     trading = [listing for listing in known if listing.trading and listing.quote_asset == quote_asset]
     for listing in sorted(trading, key=lambda item: (-volumes.get(item.symbol, Decimal(0)), item.symbol)):
         volume = volumes.get(listing.symbol, Decimal(0))
-        reason = _reason_against(listing.base_asset, excluded, base_assets)
+        reason = _reason_against(listing.base_asset, excluded, base_assets, market)
         if reason is not None:
             left_out.append(LeftOut(listing, volume, reason))
         else:
@@ -181,13 +179,15 @@ def rank(
     return QuoteRanking(quote_asset, tuple(ranked), tuple(left_out))
 
 
-def _reason_against(base_asset: str, excluded: Collection[str], base_assets: Collection[str]) -> str | None:
+def _reason_against(
+    base_asset: str, excluded: Collection[str], base_assets: Collection[str], market: Market
+) -> str | None:
     if base_asset in excluded:
-        return PEGGED_ASSETS.get(base_asset, "named in EXCLUDED_BASE_ASSETS")
-    return "leveraged token" if is_leveraged(base_asset, base_assets) else None
+        return market.pegged_assets.get(base_asset, "named in EXCLUDED_BASE_ASSETS")
+    return "leveraged token" if is_leveraged(base_asset, base_assets, market.leveraged_suffixes) else None
 
 
-def note_on_universe(ranking: QuoteRanking, top_n: int, at_par: Collection[str]) -> str | None:
+def note_on_universe(ranking: QuoteRanking, market: Market, top_n: int, at_par: Collection[str]) -> str | None:
     """Return what there is to say of a choice of symbols: what was left out of it and why, and what is suspect in it.
 
     A symbol at par is suspect where its quote asset is money: it may be money that is pegged to the same. Against a
@@ -205,7 +205,7 @@ def note_on_universe(ranking: QuoteRanking, top_n: int, at_par: Collection[str])
         return f"nothing that could be taken trades against {quote}"
     least = taken[-1].quote_volume
     passed = [f"{item.listing.symbol} ({item.reason})" for item in ranking.left_out if item.quote_volume >= least]
-    suspects = [item.listing for item in taken if quote in PEGGED_ASSETS and item.listing.symbol in at_par]
+    suspects = [item.listing for item in taken if quote in market.pegged_assets and item.listing.symbol in at_par]
     sentences = [f"left out of the top {len(taken)} in {quote}: {_named(passed)}"] if passed else []
     if suspects:
         symbols, assets = [item.symbol for item in suspects], [item.base_asset for item in suspects]

@@ -12,7 +12,7 @@ class WeightLimit(NamedTuple):
     Attributes
     ----------
     weight, seconds
-        The limit and the length of a period: Binance allows 6,000 a minute.
+        The limit and the length of a period.
     """
 
     weight: int

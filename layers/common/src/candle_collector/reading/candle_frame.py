@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from candle_collector.domain.aggregate import INTERVALS
+from candle_collector.domain.market import Market
 from candle_collector.errors import CollectorError, NotFoundError
 from candle_collector.ports import CandleStore, SeriesStore
 from candle_collector.reading.candle_source import CandleSource, source_of
@@ -106,12 +107,12 @@ def _texts(texts: Sequence[str]) -> Any:
 
 
 def _sources(
-    symbols: Iterable[str], interval: str, records: SeriesStore, candles: CandleStore
+    symbols: Iterable[str], interval: str, market: Market, records: SeriesStore, candles: CandleStore
 ) -> Iterator[CandleSource]:
     """Yield what the candles of each stored symbol are read from, by symbol."""
     for symbol in sorted(set(symbols)):
         with suppress(NotFoundError):
-            yield source_of(symbol, interval, records, candles)
+            yield source_of(symbol, interval, market, records, candles)
 
 
 def candle_frame(
@@ -119,6 +120,7 @@ def candle_frame(
     records: SeriesStore,
     symbols: Iterable[str],
     *,
+    market: Market,
     start: str | None = None,
     end: str | None = None,
     interval: str = "1h",
@@ -131,6 +133,8 @@ def candle_frame(
 
     Parameters
     ----------
+    market
+        Whose symbols are meant.
     start, end
         Dates (``2025-01-31``) or timestamps (``2025-01-31T12:00:00Z``), both included; all where they are None.
     interval
@@ -154,10 +158,10 @@ def candle_frame(
         import pandas as pd  # noqa: PLC0415 - no function needs it
     except ImportError as error:
         raise ExportNeedsError("pandas is missing: `make setup WITH=files`, or `pip install pandas pyarrow`") from error
-    within = range_of_dates(start, end)
+    within = range_of_dates(start, end, market)
     months = [
         table(month)
-        for source in _sources(symbols, interval, records, candles)
+        for source in _sources(symbols, interval, market, records, candles)
         for month in stream_months(candles, records, source.series, within, grid=source.grid)
     ]
     whole = pa.concat_tables([schema().empty_table(), *months])

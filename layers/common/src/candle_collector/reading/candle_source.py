@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from candle_collector.domain.aggregate import INTERVALS, AnyGrid, bases_of, grid_of
 from candle_collector.domain.interval import Interval
-from candle_collector.domain.listed_days import listed_ms
+from candle_collector.domain.market import Market
 from candle_collector.domain.series import Series
 from candle_collector.errors import IntervalNotServedError, NotFoundError
 from candle_collector.ports import CandleStore, SeriesStore
@@ -21,7 +21,7 @@ class CandleSource(NamedTuple):
 
 
 def source_of(
-    symbol: str, interval: str, records: SeriesStore, candles: CandleStore, *, shift_ms: int = 0
+    symbol: str, interval: str, market: Market, records: SeriesStore, candles: CandleStore, *, shift_ms: int = 0
 ) -> CandleSource:
     """Return what candles of one of `INTERVALS` are read from: the longest stored interval that divides it.
 
@@ -38,10 +38,10 @@ def source_of(
         What is stored does not make up the interval; the message names the nearest that can be had.
     """
     for base in bases_of(interval, shift_ms):
-        series = Series(symbol, base)
+        series = Series(symbol, base, market.name)
         if is_stored(series, records, candles):
-            return CandleSource(series, _grid(symbol, interval, base, shift_ms, records))
-    stored = [base for base in Interval if is_stored(Series(symbol, base), records, candles)]
+            return CandleSource(series, _grid(series, interval, market, shift_ms, records))
+    stored = [base for base in Interval if is_stored(Series(symbol, base, market.name), records, candles)]
     if not stored:
         raise NotFoundError(f"nothing is stored of {symbol}")
     raise IntervalNotServedError(
@@ -49,10 +49,13 @@ def source_of(
     )
 
 
-def _grid(symbol: str, interval: str, base: Interval, shift_ms: int, records: SeriesStore) -> AnyGrid:
-    listed = listed_ms(symbol, lambda: _proven(symbol, records)) if interval == "3d" else None
+def _grid(base: Series, interval: str, market: Market, shift_ms: int, records: SeriesStore) -> AnyGrid:
+    symbol, listed = base.symbol, None
+    if interval == "3d":
+        listed = market.listed_ms(symbol)
+        listed = _proven(symbol, market, records) if listed is None else listed
     try:
-        return grid_of(interval, base, shift_ms, listed=listed)
+        return grid_of(interval, base.interval, shift_ms, listed=listed)
     except ValueError as error:
         raise IntervalNotServedError(
             f"{error} here of {symbol}; collect it from a day before its listing (mode backward), or ask for another "
@@ -60,10 +63,10 @@ def _grid(symbol: str, interval: str, base: Interval, shift_ms: int, records: Se
         ) from error
 
 
-def _proven(symbol: str, records: SeriesStore) -> int | None:
+def _proven(symbol: str, market: Market, records: SeriesStore) -> int | None:
     """Return when the symbol's first candle began, in ms since 1970 UTC, where one of its series has proof of it."""
     for interval in sorted(Interval):
-        listed = records.get(Series(symbol, interval)).listed
+        listed = records.get(Series(symbol, interval, market.name)).listed
         if listed is not None:
             return interval.open_ms(listed)
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from candle_collector.domain import dates, windows
+from candle_collector.domain import windows
 from candle_collector.domain.aggregate import AS_STORED, AnyGrid, by_bucket, merge
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.series import Series
@@ -54,7 +54,7 @@ def read_candles(
     if grid == AS_STORED:
         return _as_stored(store, series, start_ms=start_ms, end_ms=end_ms, limit=limit)
     interval = series.interval
-    first = grid.ceil(interval.slot_from(min(_LAST_MS, max(dates.EARLIEST_MS, start_ms or 0))))
+    first = grid.ceil(interval.slot_from(min(_LAST_MS, start_ms or 0)))
     last = grid.floor(interval.slot_at(_LAST_MS if end_ms is None else min(_LAST_MS, end_ms)))
     left = Window(first, grid.bucket(last).end)
     found: list[Candle] = []
@@ -76,7 +76,7 @@ def _as_stored(
     store: CandleStore, series: Series, *, start_ms: int | None, end_ms: int | None, limit: int
 ) -> list[Candle]:
     interval = series.interval
-    first = interval.slot_at(dates.EARLIEST_MS if start_ms is None else max(dates.EARLIEST_MS, start_ms))
+    first = interval.slot_at(start_ms or 0)
     last = interval.slot_at(_LAST_MS if end_ms is None else min(_LAST_MS, end_ms))
     # a slot more at each end: a candle that opened off the grid may lie on either side of the bound
     found = store.candles(series, Window(first, last + 1), limit=limit + 1, newest=start_ms is None)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from candle_collector import answers
 from candle_collector.domain import dates
+from candle_collector.domain.market import Market
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Run, RunState
-from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.ports import (
     Clock,
     ExchangeProbe,
@@ -22,14 +22,12 @@ from candle_collector.ports import (
 from candle_collector.reading.report_health import Known, Schedules, look, report_health
 from candle_collector.reading.report_runs import run_line
 
-_WEIGHT_SECONDS = 60
-"""Binance counts weight by the minute; each run keeps what the exchange said when it started."""
-
 
 @dataclass(frozen=True)
 class SystemPorts:
     """What the report needs."""
 
+    market: Market
     runs: RunStore
     leases: LeaseStore
     series: SeriesStore
@@ -68,7 +66,7 @@ def report_system(
         stage=stage,
         timestamp=dates.format_moment(now),
         health=answers.HealthInfo(health.state, health.sentence, health.remedy),
-        exchange=_exchange(settings.exchange_base_url, known.rate_limiter, current, ports.probe, now),
+        exchange=_exchange(settings.exchange_base_url, known.rate_limiter, current, ports, now),
         store=_store(known),
         collection=answers.CollectionInfo(
             state="running" if current and current.state is not RunState.ENDED else "idle",
@@ -82,15 +80,15 @@ def report_system(
 
 
 def _exchange(
-    base_url: str, state: RateLimiterState, run: Run | None, probe: ExchangeProbe, now: datetime
+    base_url: str, state: RateLimiterState, run: Run | None, ports: SystemPorts, now: datetime
 ) -> answers.ExchangeInfo:
     """Return what is known of the exchange; it is not asked while it wants no requests."""
     until, reason = state.closed(now) or (None, None)
-    limit = WeightLimit(0, run.weight_seconds if run else _WEIGHT_SECONDS)
+    limit = run.limit if run else ports.market.limit  # each run keeps what the exchange said when it started
     period = limit.period_at(now + timedelta(milliseconds=state.clock_offset_ms))
     return answers.ExchangeInfo(
         base_url=base_url,
-        reachable=until is None and probe.answers(),
+        reachable=until is None and ports.probe.answers(),
         used_weight=state.reserved if state.period == period else 0,
         weight_limit=run.weight_limit if run else None,
         weight_seconds=run.weight_seconds if run else None,

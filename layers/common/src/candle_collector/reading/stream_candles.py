@@ -10,6 +10,7 @@ from candle_collector.domain import dates, windows
 from candle_collector.domain.aggregate import AS_STORED, AnyGrid
 from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.interval import Interval
+from candle_collector.domain.market import Market
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window, Windows
@@ -51,20 +52,21 @@ class Month:
     correction: str | None = None
 
 
-def range_of_dates(start: str | None, end: str | None) -> Window:
+def range_of_dates(start: str | None, end: str | None, market: Market) -> Window:
     """Return the times of dates or timestamps, both included, in ms since 1970 UTC; all where none is given.
 
     Raises
     ------
     ValueError
-        One of them is not a date, or the end is before the start.
+        One of them is not a date, or the end is before the start, or before the first candle of the market.
     """
     within = Window(
-        dates.EARLIEST_MS if start is None else dates.start_of(start),
+        market.earliest_ms if start is None else dates.start_of(start),
         _LAST_MS if end is None else dates.end_of(end),
     )
     if not within.slots:
-        raise ValueError(f"the end, {end}, is before the start, {start}")
+        why = market.too_early if start is None else f"is before the start, {start}"
+        raise ValueError(f"the end, {end}, {why}")
     return within
 
 

@@ -18,6 +18,7 @@ from candle_collector.adapters.binance.bounded_http import (
     HttpAnswer,
     UntrustedServerError,
 )
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.binance.refusals import OTHER_PLACE, AgainError, is_block, refusal
 from candle_collector.adapters.binance.rows import WrongAnswerError
 from candle_collector.domain.closing import closed_ms_at
@@ -25,7 +26,7 @@ from candle_collector.domain.interval import ms_of
 from candle_collector.domain.run import Failure
 from candle_collector.domain.series import Series
 from candle_collector.errors import ExchangeError, ExchangeRefusedError, OutOfTimeError
-from candle_collector.ports import DayTrades, FetchedCandles, Market, RequestWeights
+from candle_collector.ports import DayTrades, FetchedCandles, MarketListings
 
 REQUEST_SECONDS = 10.0
 """The whole of one request for candles, at most."""
@@ -127,8 +128,7 @@ class Binance:
         Time, for tests.
     """
 
-    weights = RequestWeights(candles=2, listings=20, volumes=80)
-    """Of klines, whatever its limit, of exchangeInfo and of ticker/24hr without a symbol (rest-api.md)."""
+    market = BINANCE
 
     def __init__(
         self,
@@ -192,14 +192,14 @@ class Binance:
         request = _Request("/api/v3/klines", params, read, _KLINES_BYTES, grant)
         return self._ask(request, _Attempts(until, made=attempts_made, most=self._attempts))
 
-    def fetch_market(self, *, grant: Callable[[], None]) -> Market:
+    def fetch_market(self, *, grant: Callable[[], None]) -> MarketListings:
         """Ask for all listings, those that no longer trade included."""
 
-        def read(answer: HttpAnswer, _: int) -> Market:
+        def read(answer: HttpAnswer, _: int) -> MarketListings:
             offset = _clock_offset_ms(answer)
             body = rows.read_listing_json(answer.body)
             limit, seconds = rows.read_weight_limit(body)
-            return Market(rows.read_listings(body), limit, seconds, offset)
+            return MarketListings(rows.read_listings(body), limit, seconds, offset)
 
         params = {"showPermissionSets": "false"}
         return self._ask_listing(_Request("/api/v3/exchangeInfo", params, read, _LISTING_BYTES, grant))

@@ -14,7 +14,7 @@ from candle_collector.adapters.dynamodb.item_table import ItemTable, translate_e
 from candle_collector.adapters.dynamodb.items import MarketClaimItem, MarketItem
 from candle_collector.domain.universe import Listing
 from candle_collector.errors import StaleTurnError
-from candle_collector.ports import Market, MarketAnswers
+from candle_collector.ports import MarketAnswers, MarketListings
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _unpack(packed: bytes, taken_at: datetime) -> MarketAnswers:
     listings = tuple(Listing(*listing) for listing in read["listings"])
     volumes = read["volumes"]
     return MarketAnswers(
-        market=Market(listings, read["weight_limit"], read["weight_seconds"], read["clock_offset_ms"]),
+        market=MarketListings(listings, read["weight_limit"], read["weight_seconds"], read["clock_offset_ms"]),
         volumes=None if volumes is None else {symbol: Decimal(volume) for symbol, volume in volumes.items()},
         taken_at=taken_at,
         at_par=frozenset(read.get("at_par", ())),

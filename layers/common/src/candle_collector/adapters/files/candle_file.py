@@ -13,13 +13,13 @@ from itertools import groupby, islice, pairwise
 from pathlib import Path
 
 from candle_collector.adapters.binance import rows as binance_rows
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.binance.rows import WrongAnswerError
 from candle_collector.adapters.files.columns import Row, answer_row
 from candle_collector.adapters.files.names import said_of, suffix_of
 from candle_collector.adapters.files.parquet_rows import parquet_rows
 from candle_collector.adapters.files.refusals import UNREADABLE, CandleFileError, WrongRowError
 from candle_collector.adapters.files.text_rows import csv_rows
-from candle_collector.domain import dates
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.series import Series
@@ -68,7 +68,7 @@ class CandleFile:
         try:
             for symbol, rows in self._rows():
                 read = self._candles(rows, start=next_slot.get(symbol, 0), closed_end=closed_end)
-                yield Series(symbol, self.interval), read
+                yield Series(symbol, self.interval, BINANCE.name), read
                 next_slot[symbol] = read[-1].slot + 1
                 at = rows[-1].number
         except WrongRowError as error:
@@ -132,7 +132,7 @@ class CandleFile:
             ).whole()
         except (WrongAnswerError, ValueError, TypeError, ArithmeticError) as error:
             raise self._first_wrong(rows, start, closed_end, reason=error) from error
-        earliest = self.interval.slot_from(dates.EARLIEST_MS)
+        earliest = self.interval.slot_from(BINANCE.earliest_ms)
         period = self.period or Window(earliest, closed_end)
         if read[0].slot < max(period.start, earliest) or read[-1].slot >= period.end:
             raise self._first_wrong(rows, start, closed_end, reason="it is outside of the file's period")
@@ -168,7 +168,7 @@ class CandleFile:
         interval = self.interval
         if slot >= closed_end:
             raise ValueError("its candle is of the future or still running")
-        if slot < interval.slot_from(dates.EARLIEST_MS):
+        if slot < interval.slot_from(BINANCE.earliest_ms):
             raise ValueError(
                 f"its candle is of {interval.moment_of(max(0, slot)):%Y}, before there was any; times are in ms or "
                 "microseconds since 1970, or ISO with a zone"

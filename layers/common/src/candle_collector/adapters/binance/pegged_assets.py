@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-FIAT, STABLECOIN = "fiat", "stablecoin"
+from candle_collector.domain.market import FIAT, STABLECOIN
 
 PEGGED_ASSETS: Mapping[str, str] = {
     **dict.fromkeys(("AUD", "BRL", "EUR", "GBP", "RUB", "TRY"), FIAT),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from candle_collector.domain import dates
-
-LISTED_DAYS = {
+LISTED_DAYS: Mapping[str, str] = {
     "ADAUSDT": "2018-04-17",
     "ATOMUSDT": "2019-04-29",
     "AVAXUSDT": "2020-09-22",
@@ -33,16 +31,3 @@ LISTED_DAYS = {
 The first rows of Binance's own 3d candles, as downloaded in January 2026: the files named _3d.csv of
 github.com/yanniedog/binance-historical-OHLCV-data at 1a00f07, read on 2026-11-26.
 """
-
-
-def listed_ms(symbol: str, proven: Callable[[], int | None]) -> int | None:
-    """Return a time, in ms since 1970 UTC, of the day on which a symbol was listed; None where that is not known.
-
-    Parameters
-    ----------
-    proven
-        Gives when the symbol's first candle began, where the archive has proof of it; called where the table has no
-        such symbol.
-    """
-    day = LISTED_DAYS.get(symbol)
-    return proven() if day is None else dates.start_of(day)
