@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
+from string import ascii_uppercase
+from typing import Any
 
 import boto3
 import pytest
+from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.failed_start_table import FailedStartTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
@@ -15,6 +19,9 @@ from candle_collector.adapters.dynamodb.rate_limiter_table import RateLimiterTab
 from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.run import SERIES_MOST, RunSeries
+from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.wording import split_reason
 from candle_collector.errors import CollectorError
@@ -25,7 +32,19 @@ from tests.port_contracts.lease_store import LeaseContract, UniverseContract
 from tests.port_contracts.listing_store import ListingStoreContract
 from tests.port_contracts.market_cache import MarketCacheContract
 from tests.port_contracts.rate_limiter import RateLimiterContract
-from tests.port_contracts.run_store import LATER, NOW, A, RunStoreContract, activate, begun, known, records, run
+from tests.port_contracts.run_store import (
+    LATER,
+    NOW,
+    SERIES,
+    A,
+    B,
+    RunStoreContract,
+    activate,
+    begun,
+    known,
+    records,
+    run,
+)
 from tests.port_contracts.series_store import SeriesStoreContract
 
 __all__ = ["begun"]
@@ -113,6 +132,38 @@ def test_a_run_and_its_symbols_age_and_series_and_the_lease_do_not() -> None:
     assert {key[0] for key in aging} == {f"RUN#{A}", "RUNS", "OCCURRENCE"}
     assert all(kept[key] in ends for key in aging)
     assert {key[0] for key in kept} - {key[0] for key in aging} == {"OPEN", "LEASE", "SERIES"}
+
+
+def item_bytes(item: dict[str, Any]) -> int:
+    """Return about what DynamoDB counts an item as: its names and values, a byte more for each member of a set."""
+    values = [value for typed in item.values() for value in typed.values()]
+    parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
+    return sum(map(len, item)) + sum(1 + len(part if isinstance(part, bytes) else str(part).encode()) for part in parts)
+
+
+@pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize(("series", "letters", "most_kb"), [(3500, 6, 40), (SERIES_MOST, 49, 200)])
+def test_the_largest_runs_fill_half_an_item_at_most(table: ItemTable, series: int, letters: int, most_kb: int) -> None:
+    chance = Random(series)
+    symbols = ["".join(chance.choices(ascii_uppercase, k=letters)) + "T" for _ in range(-(-series // len(Interval)))]
+    named = [Series(symbol, interval, BINANCE.name) for symbol in symbols for interval in Interval][:series]
+    runs = RunsTable(table)
+    runs.create(run(series=tuple(map(RunSeries, named)), open=frozenset(map(str, named))), [])
+    key = {"pk": {"S": f"RUN#{A}"}, "sk": {"S": "RUN"}}
+    assert item_bytes(boto3.client("dynamodb").get_item(TableName="runs", Key=key)["Item"]) < most_kb * 1000
+    left = runs.leave(A, *named[:-1])
+    assert left.open == {str(named[-1])}
+    assert left == runs.get(A)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_runs_table_that_has_read_one_runs_series_takes_those_of_another_out_of_it(table: ItemTable) -> None:
+    runs = RunsTable(table)
+    for run_id, series in ((A, SERIES), (B, SERIES[::-1])):
+        runs.create(run(run_id, series=tuple(map(RunSeries, series))), [])
+    for run_id in (A, B, A):
+        assert str(SERIES[0]) not in runs.leave(run_id, SERIES[0]).open
+        assert str(SERIES[1]) in runs.leave(run_id, SERIES[0]).open
 
 
 @pytest.mark.usefixtures("tables")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ RUN: dict[str, Any] = {
     "start_ms": {"N": "1735689600000"},
     "end_ms": {"N": "1735862400000"},
     "closed_ms": {"N": "1735862400000"},
-    "series": {"S": '[["binance:BTCUSDT#1h", true], ["binance:OLDUSDT#1h", false]]'},
+    "series": {"B": zlib.compress(b'[["binance:BTCUSDT#1h", true], ["binance:OLDUSDT#1h", false]]')},
     "batch_size": {"N": "1000"},
     "created_at": {"S": AT},
     "deadline": {"S": AT},
@@ -45,7 +46,7 @@ RUN: dict[str, Any] = {
     "clock_offset_ms": {"N": "-12"},
     "state": {"S": "active"},
     "started_at": {"S": AT},
-    "open_series": {"SS": ["binance:BTCUSDT#1h"]},
+    "open_numbers": {"SS": ["0"]},
     "note": {"S": "a note"},
     "expires_at": {"N": "1756555530"},
 }

@@ -207,7 +207,7 @@ class Turn:
         used.write_units += 2 + self._record_units()  # the coverage record and the series' own are below a KB
 
     def _write(self, items: int) -> Steps:
-        """Write days, and what the table did not take again, as `CandleItems.put_all` does."""
+        """Write blocks, and what the table did not take again, as `CandleItems.put_all` does."""
         shared, begun = self._shared, self._shared.env.now
         tries = sdk_tries = 0
         while True:

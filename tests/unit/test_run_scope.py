@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from candle_collector.collecting.control_run import retry_run
+from candle_collector.collecting.plan_run import plan_run
+from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import dates
-from candle_collector.domain.run import Failure, Outcome, RunSeries
+from candle_collector.domain.interval import Interval
+from candle_collector.domain.run import SERIES_MOST, Failure, Outcome, RunSeries
+from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import Window
-from candle_collector.errors import ExchangeUnavailableError
+from candle_collector.errors import ExchangeUnavailableError, InvalidRequestError
 
 from tests.fakes.exchange import Asked, listing
 from tests.fakes.world import World
@@ -96,3 +101,19 @@ def test_a_retry_of_a_forward_run_before_the_collection_start_date_keeps_its_sym
     counts = system.ended(again.run_id).counts
     assert counts is not None
     assert counts["complete"] == 1
+
+
+def test_a_run_of_more_series_than_its_record_holds_is_refused_before_anything_is_written() -> None:
+    quotes = ("USDT", "BTC", "EUR")
+    listed = tuple(Listing(f"A{n}{quote}", f"A{n}", quote, "TRADING") for quote in quotes for n in range(500))
+    system = World({}, listings=listed)
+    system.defaults = replace(system.defaults, intervals=tuple(Interval), quote_assets=quotes)
+    said = "top_n: the run would have 10,500 series, and takes 10,000 at most; take fewer symbols, intervals or quote"
+    for act in (
+        lambda: system.start(top_n=500),
+        lambda: plan_run(RunRequest("backward", top_n=500), system.defaults, system.run_ports(), system.candles),
+    ):
+        with pytest.raises(InvalidRequestError, match=said):
+            act()
+    assert (system.runs.runs(limit=1), system.leases.holder(system.clock.now())) == ([], None)
+    assert len(system.start(top_n=476).series) == 476 * 3 * len(Interval) < SERIES_MOST

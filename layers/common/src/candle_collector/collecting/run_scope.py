@@ -12,7 +12,7 @@ from candle_collector.domain import dates
 from candle_collector.domain.closing import closed_ms_by
 from candle_collector.domain.interval import DAY_MS, Interval, moment_at
 from candle_collector.domain.market import Market
-from candle_collector.domain.run import Mode, RunSeries
+from candle_collector.domain.run import SERIES_MOST, Mode, RunSeries
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.universe import QuoteRanking, note_on_universe, rank
@@ -155,6 +155,12 @@ def choose(request: RunRequest, defaults: RunDefaults, ports: RunPorts, *, dry_r
         series += _stored(request, defaults, market, listed, universe=series, records=ports.series)
     if not series:
         raise MarketUnavailableError("the exchange lists no symbol that can be collected")
+    if len(series) > SERIES_MOST:
+        raise InvalidRequestError(
+            "top_n" if request.is_ranked else "symbols",
+            f"the run would have {len(series):,} series, and takes {SERIES_MOST:,} at most; "
+            "take fewer symbols, intervals or quote assets",
+        )
     return RunScope(start, end, closed_ms, series, listed, rankings, note)
 
 

@@ -25,6 +25,9 @@ MAX_RESENDS = 5
 """How often the reconciler sends an open symbol's message again before it closes the symbol."""
 
 
+SERIES_MOST = 10_000
+"""How many series a run has at most: all of them stand in its record, which must stay far below 400 KB too."""
+
 KEPT_GIVEN_UP = 1000
 """How many windows that a run asks for no more a symbol's record names: of more, those that lie close are joined.
 

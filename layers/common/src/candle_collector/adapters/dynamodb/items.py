@@ -67,7 +67,7 @@ class RunItem(Item):
     started_at = MomentAttribute(null=True)
     ended_at = MomentAttribute(null=True)
     end_reason = UnicodeAttribute(null=True)
-    open = UnicodeSetAttribute(null=True, attr_name="open_series")
+    open_numbers = UnicodeSetAttribute(null=True)
     counts = JSONAttribute(null=True)
     note = UnicodeAttribute(null=True)
     write_id = UnicodeAttribute(null=True)

@@ -21,7 +21,7 @@ from candle_collector.adapters.dynamodb.items import (
     fields_of,
 )
 from candle_collector.adapters.dynamodb.lease_table import LEASE, NEVER
-from candle_collector.domain.run import Run, RunState, SymbolRecord
+from candle_collector.domain.run import Run, RunSeries, RunState, SymbolRecord
 from candle_collector.domain.series import Series, series_named
 from candle_collector.errors import StaleTurnError
 
@@ -48,12 +48,14 @@ class RunsTable:
         self._mark = table.model(MarkItem)
         self._lease = table.model(LeaseItem)
         self._now = now
+        self._numbers: tuple[str, dict[str, str]] = "", {}
 
     def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
         """Write the run, its places in history and among the open ones in one step, then its symbols in batches."""
         ends = run.created_at + KEEP_RUNS
         key = _run_key(run.run_id)
-        item = self._run(key, _RUN, expires_at=ends, write_id=new_revision(), **attributes_of(run, RunItem))
+        attributes = attributes_of(run, RunItem) | {"open_numbers": list(_numbers_of(run).values()) or None}
+        item = self._run(key, _RUN, expires_at=ends, write_id=new_revision(), **attributes)
 
         def save() -> None:
             with TransactWrite(connection=self._table.connection) as transaction:
@@ -158,8 +160,27 @@ class RunsTable:
         write(lambda: item.update(actions=[self._symbol.stopping.set(True)], condition=self._symbol.pk.exists()))
 
     def leave(self, run_id: str, *series: Series) -> Run:
-        """Delete the series from the run's set of open ones; deleting them again changes nothing."""
-        return self._update_run(run_id, [self._run.open.delete(list(map(str, series)))], self._run.pk.exists())
+        """Delete the series from the run's set of open ones, which has their places in its list, as those are short.
+
+        Deleting them again changes nothing. The list is read once: it never changes.
+        """
+        if self._numbers[0] != run_id:
+            self._numbers = run_id, {str(item.series): str(at) for at, item in enumerate(self._series_of(run_id))}
+        numbers = [self._numbers[1][name] for name in map(str, series)]
+        return self._update_run(run_id, [self._run.open_numbers.delete(numbers)], self._run.pk.exists())
+
+    def _series_of(self, run_id: str) -> Sequence[RunSeries]:
+        """Return the series of a run.
+
+        Raises
+        ------
+        StaleTurnError
+            There is no such run.
+        """
+        run = self.get(run_id)
+        if run is None:
+            raise StaleTurnError(f"there is not a run {run_id}")
+        return run.series
 
     def stop(self, run_id: str, reason: str) -> Run:
         """Set the reason, unless the run has ended; the first reason stays."""
@@ -173,7 +194,7 @@ class RunsTable:
             self._run.state.set(RunState.ENDED),
             self._run.ended_at.set(at),
             self._run.counts.set(dict(counts)),
-            self._run.open.remove(),
+            self._run.open_numbers.remove(),
             self._run.write_id.set(write_id),
         ]
 
@@ -248,8 +269,14 @@ def _series_key(series: Series) -> str:
 
 def _run_of(item: RunItem) -> Run:
     fields = fields_of(item)
-    fields["open"] = frozenset(fields.get("open", ()))
+    names = [str(item.series) for item in fields["series"]]
+    fields["open"] = frozenset(names[int(number)] for number in fields.pop("open_numbers", ()))
     return Run(run_id=item.pk.removeprefix("RUN#"), **fields)
+
+
+def _numbers_of(run: Run) -> dict[str, str]:
+    """Return the places of a run's open series in its list, by their names."""
+    return {str(item.series): str(at) for at, item in enumerate(run.series) if str(item.series) in run.open}
 
 
 def _record_of(item: SymbolItem) -> SymbolRecord:
