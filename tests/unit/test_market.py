@@ -76,6 +76,19 @@ def test_runs_and_dry_runs_keep_to_the_rows_and_the_weights_of_the_market() -> N
     assert {series for series, _ in system.candles.lines} == {series}
 
 
+def test_no_more_rows_are_asked_for_than_an_answer_has_where_wrong_ones_take_some_of_them() -> None:
+    system = world()
+    system.exchange.wrong_rows = {SYMBOL: dict.fromkeys(range(START + 5, START + 10), "a price is zero")}
+    system.collect(start=START, end=START + 10, symbols=(SYMBOL,))
+    system.exchange.requested.clear()
+    system.collect(start=START + 10, end=START + 10 + 498, symbols=(SYMBOL,))
+    assert [(request.start - START, request.limit) for request in system.exchange.requested] == [(3, 500), (501, 7)]
+    assert system.candles.slots(Series(SYMBOL, HOUR, "other")) == (
+        Window(START, START + 5),
+        Window(START + 10, START + 10 + 498),
+    )
+
+
 def test_a_smaller_batch_is_still_the_deployments_to_choose() -> None:
     system = world()
     system.defaults = replace(system.defaults, batch_size=100)
