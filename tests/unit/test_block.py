@@ -17,11 +17,12 @@ from candle_collector.adapters.dynamodb.block import (
     name_of,
     number_of,
     slots_of,
-    whole_block,
+    whole_item,
     windows_of,
 )
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.candle_columns import columns_of
 from candle_collector.domain.interval import HOUR, Interval
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
@@ -77,9 +78,49 @@ def test_what_a_block_holds_stays_and_a_candle_denies_that_it_was_never_printed(
     assert joined.joined(more, other.gone & full_mask(block.interval)) == joined
 
 
-def test_a_whole_block_is_that_of_its_candles_in_any_order() -> None:
-    candles = {slot: synthetic_candle("BTCUSDT", slot) for slot in reversed(range(48, 72))}
-    assert whole_block(HOUR, 2, candles) == Block(HOUR, 2).joined(candles, 0)
+def test_the_item_of_a_whole_block_is_that_of_its_candles() -> None:
+    candles = {slot: synthetic_candle("BTCUSDT", slot) for slot in range(48, 72)}
+    series = Series("BTCUSDT", HOUR)
+    assert whole_item(series, 2, columns_of(list(candles.values()))) == Block(HOUR, 2).joined(candles, 0).item(series)
+
+
+def priced(*prices: str) -> Block:
+    """Return a block of candles by their open, high, low and close."""
+    fields = [(*price.split(), "7.5", "8", 9, "1", "0.2") for price in prices]
+    return Block(HOUR, 2).joined({48 + at: Candle(48 + at, *field) for at, field in enumerate(fields)}, 0)
+
+
+def text_of(block: Block) -> str:
+    return zlib.decompress(block.item(Series("BTCUSDT", HOUR))["z"]["B"]).decode()
+
+
+@pytest.mark.parametrize(
+    ("prices", "lines"),
+    [
+        (["110.5 111.25 110 111", "111 112 110.4 111.5"], ["11", "0.5,", "1.25,2", "0,0.4", "1,1.5"]),
+        (["110.5 111.25 110 111", "111.5 112 110.4 111"], ["11", "0.5,1.5", "1.25,2", "0,0.4", "1,1"]),
+        (["1 1 1 1", "1 1 1 1"], ["", "1,", "1,1", "1,1", "1,1"]),
+        (["1.5 1.5 1.5 1.5", "1.5 1.55 1.5 1.5"], ["1.", "5,", "5,55", "5,5", "5,5"]),
+        (["9.5 10.5 9.5 10", "10 10.5 9 9.5"], ["", "9.5,", "10.5,10.5", "9.5,9", "10,9.5"]),
+        (["100 100 100 100", "10 10 10 10"], ["1", "00,0", "00,0", "00,0", "00,0"]),
+    ],
+)
+def test_prices_leave_out_what_all_begin_with_and_an_open_that_is_the_close_before_it(
+    prices: list[str], lines: list[str]
+) -> None:
+    block = priced(*prices)
+    rest = ["7.5,7.5", "8,8", "9,9", "1,1", "0.2,0.2"]
+    assert text_of(block).split("\n") == [*lines, *rest]
+    assert block_of(block.item(Series("BTCUSDT", HOUR)), HOUR, 2) == block
+
+
+PRICE = st.one_of(DECIMALS, st.sampled_from(["1", "11", "110", "110.5", "110.55", "1105.5"]))
+
+
+@given(prices=st.lists(st.tuples(PRICE, PRICE, PRICE, PRICE).map(" ".join), min_size=1, max_size=6))
+def test_prices_are_read_back_whatever_they_begin_with(prices: list[str]) -> None:
+    block = priced(*prices)
+    assert block_of(block.item(Series("BTCUSDT", HOUR)), HOUR, 2) == block
 
 
 def test_a_revised_candle_takes_the_place_of_the_other() -> None:
@@ -126,22 +167,28 @@ def packed(*lines: str) -> dict[str, Any]:
     [
         {"z": {"S": "1,2,3"}},
         {"z": {"B": b"1,2,3"}},
-        {"z": {"B": zlib.compress("\n".join("\uff11" * 9).encode())}},
+        {"z": {"B": zlib.compress("\n".join("\uff11" * 10).encode())}},
         packed(*"123"),
-        packed("NaN", *"11111111"),
-        packed("1.", *"11111111"),
-        packed("", *"11111111"),
-        packed("-1", *"11111111"),
-        packed(*["1,1"] * 9),
-        packed("1,1", *"11111111"),
-        packed(*"111111", "1.5", *"11"),
-        packed(*"1" * 11),
-        packed(*"1" * 9, "1,2"),
+        packed("", "NaN", *"11111111"),
+        packed("", "1.", *"11111111"),
+        packed("", "", *"11111111"),
+        packed("", "-1", *"11111111"),
+        packed("-", *"111111111"),
+        packed(".", *"111111111"),
+        packed("", *["1,1"] * 9),
+        packed("", "1,1", *"11111111"),
+        packed("", "1,", *"11111111"),
+        packed("", *"111111", "1.5", *"11"),
+        packed("", *"111111", "1_0", *"11"),
+        packed("", *"1" * 11),
+        packed(*"1" * 9),
+        packed("", *"1" * 9, "1,2"),
+        packed("", *"1" * 9, "+1"),
         {"m": {"N": "1"}},
         {"m": {"B": b"\x00\x00\x00\x01"}},
         {"m": {"B": b"\x00\x00\x00"}},
         {"g": {"B": b"\x01\x00\x00"}},
-        {"v": {"N": "2"}},
+        {"v": {"N": "1"}},
         {"v": None},
     ],
 )

@@ -44,8 +44,8 @@ class Interval(Enum):
         How many slots the candle table keeps in one item.
     """
 
-    MINUTE = ("1m", MINUTE_MS, 60)
-    MINUTES_3 = ("3m", 3 * MINUTE_MS, 60)
+    MINUTE = ("1m", MINUTE_MS, 48)
+    MINUTES_3 = ("3m", 3 * MINUTE_MS, 48)
     MINUTES_5 = ("5m", 5 * MINUTE_MS, 48)
     MINUTES_15 = ("15m", 15 * MINUTE_MS, 48)
     MINUTES_30 = ("30m", 30 * MINUTE_MS, 48)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
+from operator import lt
 from typing import Any
 
 from candle_collector.adapters.dynamodb import block as blocks
@@ -86,17 +86,18 @@ class CandlesTable:
     ) -> None:
         """Write whole blocks that have no item yet in batches, all others one by one, then the records."""
         size = series.interval.block_slots
-        by_block: dict[int, dict[int, Candle]] = defaultdict(dict)
-        for candle in candles:
-            by_block[candle.slot // size][candle.slot] = candle
+        parts = dict(_by_block(candles, size))
         gone = blocks.masks_by_block(never_printed, size)
-        whole = [number for number, slots in by_block.items() if number in absent_blocks and len(slots) == size]
-        written = [blocks.whole_block(series.interval, number, by_block[number]) for number in sorted(whole)]
-        self._items.put_all([block.item(series) for block in written], fence)
-        for number in sorted({*by_block, *gone}.difference(whole)):
-            more = by_block.get(number, {}), gone.get(number, 0)
-            written.append(self._add(series, number, *more, is_new=number in absent_blocks, fence=fence))
-        self._records.add(series, _union([_known(block) for block in written if block.is_complete]), fence)
+        whole = [number for number, part in parts.items() if number in absent_blocks and part.rows == size]
+        self._items.put_all([blocks.whole_item(series, number, parts[number]) for number in whole], fence)
+        known = [Known((Window(number * size, (number + 1) * size),)) for number in whole]
+        for number in sorted({*parts, *gone}.difference(whole)):
+            more = {candle.slot: candle for candle in parts[number].candles()} if number in parts else {}
+            is_new = number in absent_blocks
+            block = self._add(series, number, more, gone.get(number, 0), is_new=is_new, fence=fence)
+            if block.is_complete:
+                known.append(_known(block))
+        self._records.add(series, _union(known), fence)
 
     def _add(
         self,
@@ -228,6 +229,20 @@ class CandlesTable:
             return Block(series.interval, number)
         with _damage_named(series, read):
             return blocks.block_of(read, series.interval, number)
+
+
+def _by_block(candles: Sequence[Candle], size: int) -> Iterator[tuple[int, CandleColumns]]:
+    """Yield the number of each block of `size` slots with the columns of its candles, ascending."""
+    columns = columns_of(candles)
+    if not all(map(lt, columns.slot, columns.slot[1:])):
+        by_slot = {candle.slot: candle for candle in candles}
+        columns = columns_of([by_slot[slot] for slot in sorted(by_slot)])
+    start = 0
+    while start < columns.rows:
+        number = columns.slot[start] // size
+        end = bisect_left(columns.slot, (number + 1) * size, start)
+        yield number, columns.part(start, end)
+        start = end
 
 
 @contextmanager
