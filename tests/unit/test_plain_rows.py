@@ -16,8 +16,23 @@ from tests.unit.test_binance_rows import CORRUPTED_CASES, CORRUPTIONS, LIMIT, ST
 
 DECIMAL_COLUMNS = (1, 2, 3, 4, 5, 7, 9, 10)
 DECIMALS = st.integers(0, 3 * 10**8).map(lambda units: f"{units // 10**8}.{units % 10**8:08}") | st.sampled_from(
-    ["0.00000000", "1.00000000", "1.10000000", "100.00000000", "01.00000000", f"{'9' * 20}.12345678", "1", "1.5", "0"]
+    [
+        "0.00000000",
+        "1.00000000",
+        "00.00000000",
+        "1.10000000",
+        "100.00000000",
+        "01.00000000",
+        f"{'9' * 20}.12345678",
+        "1",
+        "1.5",
+        "0",
+    ]
 )
+
+ODD = ["", ".12345678", "+1.00000000", "-1.00000000", "1_0.00000000", " 1.00000000", "\uff11.00000000", "1,00000000"]
+ODD += ["1.0000.000", "1.0000,000", "11.0000000", "1.000000000", "1e1.00000000", f"1{'0' * 20}.00000000", "1.0000000\n"]
+"""Texts in the place of a decimal, some of them as long as one."""
 
 
 def one_by_one(answer: list[list[Any]]) -> tuple[Candle, ...] | None:
@@ -39,8 +54,41 @@ def test_right_rows_are_read_to_the_last_digit() -> None:
 
 @pytest.mark.parametrize("columns", WRONG_COLUMNS, ids=lambda columns: f"{columns!r:.60}")
 def test_a_wrong_row_is_left_to_be_looked_at_by_itself(columns: dict[str, Any]) -> None:
-    if "opened" not in columns:  # which is checked before
+    if "opened" not in columns:  # whose order is looked at behind it
         assert read_plain([*rows(), row(START + LIMIT, **columns)], HOUR) is None
+
+
+@pytest.mark.parametrize(
+    "opened", [-HOUR.length_ms, True, float(START * HOUR.length_ms), None, 10**17 - 10**17 % HOUR.length_ms]
+)
+def test_what_is_no_open_time_is_left_too(opened: Any) -> None:
+    assert read_plain([[opened, *row(START)[1:]]], HOUR) is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [tuple(row(START)), dict.fromkeys(map(str, range(12))), "x" * 12, 12, None, row(START)[:-1]]
+)
+def test_what_is_no_row_is_left_too(wrong: Any) -> None:
+    assert read_plain([wrong], HOUR) is None
+    assert read_plain([row(START - 1), wrong], HOUR) is None
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("column", DECIMAL_COLUMNS)
+def test_what_is_no_decimal_is_left_too(odd: str, column: int) -> None:
+    wrong = row(START)
+    wrong[column] = odd
+    for answer in ([wrong], [wrong, *rows()[1:]], [*rows()[:2], wrong, row(START + 3, volume="12345678.12000000")]):
+        assert read_plain(answer, HOUR) is None
+
+
+@pytest.mark.parametrize("column", DECIMAL_COLUMNS)
+def test_a_decimal_of_twenty_digits_before_its_point_is_one(column: int) -> None:
+    large = [row(START), row(START + 1)]
+    for at in DECIMAL_COLUMNS:
+        large[1][at] = f"{'9' * 20}.12345678"
+    large[1][column] = f"{'9' * 19}8.12345678"
+    assert read_plain(large, HOUR) == one_by_one(large)
 
 
 @pytest.mark.parametrize("digits", [7, 9])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from candle_collector.domain.candle import DECIMAL, Candle
@@ -35,7 +35,8 @@ class CandleColumns(NamedTuple):
 
     def candles(self) -> list[Candle]:
         """Return the candles."""
-        return list(map(Candle._make, zip(*self, strict=True)))
+        # `Candle._make` would count the fields of each once more: a third of the time
+        return list(map(tuple.__new__, repeat(Candle), zip(*self, strict=True)))
 
     def open_times_ms(self, interval: Interval) -> list[int]:
         """Return the exchange's open times, in ms since 1970 UTC."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import tenacity
@@ -181,7 +183,7 @@ class Binance:
                     found.whole()
             closed_end = interval.slot_at(closed_ms_at(min(exchange_ms, ms_of(self._now()))))
             return FetchedCandles(
-                candles=tuple(candle for candle in found.candles if candle.slot < closed_end),
+                candles=found.candles[: bisect_left(found.candles, closed_end, key=attrgetter("slot"))],
                 slots=found.slots,
                 closed_end=closed_end,
                 retries=retries,

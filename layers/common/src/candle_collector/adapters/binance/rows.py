@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from candle_collector.adapters.binance.plain_rows import COLUMNS, TRADES_MOST, read_plain
+from candle_collector.adapters.binance.plain_rows import COLUMNS, TIME_MOST, TRADES_MOST, read_plain
 from candle_collector.domain.candle import Candle, trim
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.universe import Listing, is_symbol
@@ -19,7 +19,6 @@ REJECTED_MOST = 10
 
 _CLOSE_TIME = 6
 _NUMBER_MOST = 10**9
-_TIME_MOST = 10**16
 _RESTART_LEAST_MS = 60_000
 """A candle that was cut at its start by less is more likely a wrong open time than a restart of the exchange."""
 
@@ -178,17 +177,13 @@ def read_candles(rows: Any, interval: Interval, *, start: int, limit: int, runni
     """
     if not isinstance(rows, list) or len(rows) > limit:
         raise WrongAnswerError("the body is not a list of at most as many rows as were asked for")
+    if plain := read_plain(rows, interval):
+        slots = tuple(candle.slot for candle in plain)
+        _check_order(slots, start, running)
+        return ReadCandles(plain, {}, slots, interval)
     opened = [_open_time(row) for row in rows]
     slots = tuple(interval.slot_at(time) for time in opened)
-    before = start - 1
-    for slot in slots:
-        if slot <= before:
-            raise WrongAnswerError(f"the row of slot {slot} is out of order, twice, or before the asked start")
-        before = slot
-    if before > running:
-        raise WrongAnswerError(f"the row of slot {before} is from the future")
-    if plain := read_plain(rows, interval):
-        return ReadCandles(plain, {}, slots, interval)
+    _check_order(slots, start, running)
     candles: list[Candle] = []
     rejected: dict[int, str] = {}
     for at, row in enumerate(rows):
@@ -203,9 +198,20 @@ def read_candles(rows: Any, interval: Interval, *, start: int, limit: int, runni
     return ReadCandles(tuple(candles), rejected, slots, interval)
 
 
+def _check_order(slots: Sequence[int], start: int, running: int) -> None:
+    """Refuse slots that do not ascend between the one that was asked from and the one that runs."""
+    before = start - 1
+    for slot in slots:
+        if slot <= before:
+            raise WrongAnswerError(f"the row of slot {slot} is out of order, twice, or before the asked start")
+        before = slot
+    if before > running:
+        raise WrongAnswerError(f"the row of slot {before} is from the future")
+
+
 def _open_time(row: Any) -> int:
     """Return a row's open time, in ms since 1970 UTC."""
-    if not isinstance(row, list) or not row or type(row[0]) is not int or not 0 <= row[0] <= _TIME_MOST:
+    if not isinstance(row, list) or not row or type(row[0]) is not int or not 0 <= row[0] <= TIME_MOST:
         raise WrongAnswerError("a row has no open time")
     return row[0]
 
