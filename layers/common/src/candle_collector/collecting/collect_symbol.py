@@ -232,7 +232,8 @@ class _CollectTurn(SymbolTurn):
         self._absent_blocks -= self._record.series.interval.blocks_in(windows.union(written))
         if learned.rejected:  # before the series' record, by which they are not asked for again
             self._save()
-        self._keep_series(self._progress.record)
+        if self._progress.record.says_more_than(self._kept_record):
+            self._keep_series(self._progress.record)
         if self._progress.to_ask:  # else the outcome follows
             self._save()
 

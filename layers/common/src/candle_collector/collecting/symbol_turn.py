@@ -237,7 +237,7 @@ class SymbolTurn(ABC):
 
     def _keep_series(self, record: SeriesRecord) -> None:
         """Write the series' record where it changed."""
-        if record != self._kept_record or record.revision is None:
+        if record != self._kept_record or self._kept_record.revision is None:
             self._check_claim()
             self._kept_record = self._ports.series.put(replace(record, revision=self._kept_record.revision))
 

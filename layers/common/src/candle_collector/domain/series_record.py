@@ -93,6 +93,14 @@ class SeriesRecord:
         """
         return self.first if self.absent is not None and self.absent.end == self.first else None
 
+    def says_more_than(self, kept: SeriesRecord) -> bool:
+        """Whether something is lost where this is not written: more than the hints, which are found by the candles.
+
+        That a series has candles is more than a hint, because one without them is not listed.
+        """
+        hints = {"first": self.first, "last": self.last, "years": self.years}
+        return (self.first is None) != (kept.first is None) or replace(kept, **hints) != self
+
     def coverage(self, stored: Windows, never_printed: Windows) -> Coverage:
         """Return what is known of the series, with the slots of a range that are stored or were never printed."""
         return Coverage(

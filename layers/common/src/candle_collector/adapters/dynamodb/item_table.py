@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import botocore
+from botocore.config import Config
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
@@ -18,6 +20,7 @@ from candle_collector.adapters.dynamodb.items import Item
 from candle_collector.adapters.dynamodb.refusals import refusal
 from candle_collector.errors import CollectorError, StaleTurnError
 
+_USER_AGENT = f"candle-collector Botocore/{botocore.__version__}"
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
 _CONFLICT_TRIES = 8
@@ -59,6 +62,8 @@ class ItemTable:
         }
         self._meta = type("Meta", (), options)
         self._table = self._bound(schema, {})._get_connection()  # noqa: SLF001 - PynamoDB has no public way to it
+        # botocore puts its own name together twice a call, a quarter of a small call's CPU (measured)
+        self.connection.session.set_default_client_config(Config(user_agent=_USER_AGENT))
 
     @property
     def connection(self) -> Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -49,6 +50,7 @@ class RunsTable:
         self._lease = table.model(LeaseItem)
         self._now = now
         self._numbers: tuple[str, dict[str, str]] = "", {}
+        self._last_written: tuple[str | None, Mapping[str, Any]] = (None, {})
 
     def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
         """Write the run, its places in history and among the open ones in one step, then its symbols in batches."""
@@ -143,7 +145,8 @@ class RunsTable:
         newest = known.does_not_exist() if record.revision is None else known == record.revision
         now = self._now()
         written = replace(record, revision=new_revision(), updated_at=now)
-        actions = [*self._all_of(written), self._symbol.expires_at.set(now + KEEP_RUNS)]
+        attributes = attributes_of(written, SymbolItem)
+        actions = [*self._changes(record.revision, attributes), self._symbol.expires_at.set(now + KEEP_RUNS)]
         item = self._symbol(_run_key(record.run_id), _series_key(record.series))
         try:
             write(lambda: item.update(actions=actions, condition=newest))
@@ -152,6 +155,7 @@ class RunsTable:
             if kept is None or kept.revision != written.revision:
                 raise
             return kept  # it was ours, and its reply was lost
+        self._last_written = written.revision, attributes
         return _record_of(item)
 
     def stop_symbol(self, run_id: str, series: Series) -> None:
@@ -248,11 +252,21 @@ class RunsTable:
             if kept is None or kept.write_id != write_id:
                 raise
 
-    def _all_of(self, record: SymbolRecord) -> list[Action]:
-        """Return the actions that write all attributes of a record."""
+    def _changes(self, revision: str | None, attributes: Mapping[str, Any]) -> list[Action]:
+        """Return the actions that write the attributes of a record: those that are not as this process wrote them.
+
+        Parameters
+        ----------
+        revision
+            The write that the record was read from.
+        """
+        last_revision, last = self._last_written
+        known = last if revision is not None and revision == last_revision else {}
         actions: list[Action] = []
-        for name, value in attributes_of(record, SymbolItem).items():
+        for name, value in attributes.items():
             if name == "stopping":  # whoever stops a worker sets it, and nobody takes it back
+                continue
+            if name in known and known[name] == value:
                 continue
             attribute = getattr(self._symbol, name)
             actions.append(attribute.remove() if value is None else attribute.set(value))
