@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from string import ascii_uppercase
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.adapters.dynamodb.failed_start_table import FailedStartTable
 from candle_collector.adapters.dynamodb.item_table import ItemTable
+from candle_collector.adapters.dynamodb.items import SymbolItem
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.dynamodb.listings_table import ListingsTable
 from candle_collector.adapters.dynamodb.market_table import MarketTable
@@ -20,9 +23,10 @@ from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.adapters.dynamodb.universe_table import UniverseTable
 from candle_collector.domain.interval import Interval
-from candle_collector.domain.run import SERIES_MOST, RunSeries
+from candle_collector.domain.run import SERIES_MOST, Failure, RunSeries
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
+from candle_collector.domain.windows import Window
 from candle_collector.domain.wording import split_reason
 from candle_collector.errors import CollectorError
 
@@ -164,6 +168,27 @@ def test_a_runs_table_that_has_read_one_runs_series_takes_those_of_another_out_o
     for run_id in (A, B, A):
         assert str(SERIES[0]) not in runs.leave(run_id, SERIES[0]).open
         assert str(SERIES[1]) in runs.leave(run_id, SERIES[0]).open
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_symbol_is_written_by_what_has_changed_of_it() -> None:
+    """Its first write by a process is whole, and so is one after somebody else's."""
+    ours, others = (RunsTable(ItemTable("runs"), now=lambda: LATER) for _ in range(2))
+    activate(ours, LeaseTable(ItemTable("runs")))
+    record = ours.put_symbol(replace(known(ours), records=5, missing=(Window(3, 4),), missing_slots=1))
+    with patch.object(SymbolItem, "update", autospec=True, side_effect=SymbolItem.update) as update:
+        record = ours.put_symbol(replace(record, records=7, missing=(), missing_slots=0))
+        assert known(others) == record
+        record = others.put_symbol(replace(known(others), records=9, asked_to=12))
+        record = ours.put_symbol(replace(record, records=7, asked_to=None, failure=Failure("differs", "text")))
+        assert known(others) == record
+        record = ours.put_symbol(replace(record, failure=None, requests=0))
+        assert known(others) == record
+        actions = [len(call.kwargs["actions"]) for call in update.call_args_list]
+    assert (record.records, record.asked_to, record.missing, record.failure) == (7, None, (), None)
+    assert actions[0] == 5  # records, missing, missing_slots, revision and when it is deleted
+    assert actions[1] == actions[2] > 20
+    assert actions[3] == 3
 
 
 @pytest.mark.usefixtures("tables")

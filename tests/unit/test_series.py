@@ -86,3 +86,15 @@ def test_a_proof_gives_way_to_a_candle() -> None:
     repaired = repair(series, START - 10, START + 29)
     assert repaired.is_repaired
     assert (repaired.record.absent, repaired.record.delisted) == (None, series.delisted)
+
+
+def test_a_record_that_only_has_later_hints_need_not_be_written() -> None:
+    empty = SeriesRecord(hourly("BTCUSDT"))
+    some = empty.updated((Window(START, START + 10),), WHOLE)
+    more = some.updated((Window(START, START + 50),), WHOLE)
+    assert more != some
+    assert not more.says_more_than(some)
+    assert some.says_more_than(empty)  # which is not listed
+    for proof in (Settlement(absent=Window(START - 9, START)), Settlement(delisted=Window(START + 50, START + 60))):
+        assert more.updated((), Window(START, START), proof).says_more_than(some)
+    assert more.rejecting({START + 60: "it is negative"}, ()).says_more_than(some)

@@ -640,3 +640,18 @@ def test_what_an_answer_counts_is_written_only_where_it_is_more_than_was_reserve
     system.exchange.used_weight = 4000
     system.collect(start=START, end=END + 48)
     assert observed == [4000]
+
+
+def test_the_hints_of_a_series_are_written_at_its_first_batch_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = world(batch_size=24)
+    written: list[int | None] = []
+    put = system.series.put
+
+    def noted(record: SeriesRecord) -> SeriesRecord:
+        written.append(record.last)
+        return put(record)
+
+    monkeypatch.setattr(system.series, "put", noted)
+    system.collect(start=START, end=START + 5 * 24)
+    assert written == [None, START + 23, START + 5 * 24 - 1]
+    assert system.series.get(hourly(SYMBOL)).years == {2025: 5 * 24}

@@ -49,6 +49,11 @@ def test_single_hours_join_into_windows_and_fall_apart_again(hour_set: frozenset
     assert windows.count(joined) == len(hour_set)
 
 
+@given(st.lists(HOURS))
+def test_hours_join_in_any_order_and_however_often_they_are_said(said: list[int]) -> None:
+    assert windows.from_slots(said) == windows.union(Window(hour, hour + 1) for hour in said)
+
+
 @given(HOUR_SETS, HOUR_SETS)
 def test_a_difference_is_that_of_the_sets(left: frozenset[int], right: frozenset[int]) -> None:
     rest = windows.subtract(ordered(left), ordered(right))

@@ -8,8 +8,10 @@ stored already, unchanged (`is_vouched`). What nothing vouches for is asked for 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from candle_collector.domain import windows
@@ -269,9 +271,11 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     return Learned(after, new, fresh, rejected, _left_out(progress, after), asked_to)
 
 
-def _news(request: Request, answer: Answer) -> list[int]:
+def _news(request: Request, answer: Answer) -> Sequence[int]:
     """Return the slots of the rows behind the anchor, without those before the window whose row is wrong again."""
-    behind = [slot for slot in answer.slots if slot >= request.anchor.end]
+    behind = answer.slots[bisect_left(answer.slots, request.anchor.end) :]
+    if not answer.rejected:
+        return behind
     return [slot for slot in behind if slot >= request.window.start or slot not in answer.rejected]
 
 
@@ -336,7 +340,7 @@ def _left_out(before: Progress, after: Progress) -> Windows:
 
 
 def _anchors(request: Request, answer: Answer) -> list[Candle]:
-    return [candle for candle in answer.candles if request.anchor.start <= candle.slot < request.anchor.end]
+    return list(_of_window(answer.candles, request.anchor))
 
 
 def _wanted(candles: Sequence[Candle], progress: Progress, request: Request, asked_to: int) -> list[Candle]:
@@ -349,5 +353,11 @@ def _wanted(candles: Sequence[Candle], progress: Progress, request: Request, ask
     absent = progress.coverage.absent
     silent = (absent,) if absent and progress.record.first is None else ()
     to_ask = windows.union([*progress.to_ask, *windows.clip(silent, progress.within)])
-    wanted = set(windows.slots_in(windows.union([*windows.clip(to_ask, reach), *between])))
-    return [candle for candle in candles if candle.slot in wanted]
+    wanted = windows.union([*windows.clip(to_ask, reach), *between])
+    return [candle for window in wanted for candle in _of_window(candles, window)]
+
+
+def _of_window(candles: Sequence[Candle], window: Window) -> Sequence[Candle]:
+    """Return the candles of a window; they ascend."""
+    slot = attrgetter("slot")
+    return candles[bisect_left(candles, window.start, key=slot) : bisect_left(candles, window.end, key=slot)]

@@ -6,6 +6,7 @@ Windows are half open, ``[start, end)``. What a slot is, an `Interval` says; win
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -46,18 +47,13 @@ def union(windows: Iterable[Window]) -> Windows:
 def from_slots(slots: Iterable[int]) -> Windows:
     """Join single slots, in any order, into windows."""
     # not by union: a window made for each of thousands of slots was a sixth of a worker's CPU
-    windows: list[Window] = []
-    start = end = None
-    for slot in sorted(slots):
-        if start is None or end is None:
-            start = slot
-        elif slot > end:
-            windows.append(Window(start, end))
-            start = slot
-        end = slot + 1
-    if start is not None and end is not None:
-        windows.append(Window(start, end))
-    return tuple(windows)
+    ordered = sorted(set(slots))
+    if not ordered:
+        return ()
+    if ordered[-1] - ordered[0] + 1 == len(ordered):  # as those of an answer mostly are
+        return (Window(ordered[0], ordered[-1] + 1),)
+    jumps = [at for at in range(1, len(ordered)) if ordered[at] > ordered[at - 1] + 1]
+    return tuple(Window(ordered[start], ordered[end - 1] + 1) for start, end in pairwise((0, *jumps, len(ordered))))
 
 
 def subtract(windows: Windows, gone: Windows) -> Windows:
