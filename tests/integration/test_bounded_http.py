@@ -42,3 +42,41 @@ def test_of_an_answer_that_is_too_large_its_status_is_known(trickling: str) -> N
         BoundedSession().get(trickling, {}, seconds=5, most_bytes=1)
     assert caught.value.begun is not None
     assert caught.value.begun.status == 200
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[bytes]]]:
+    """Serve a proxy that answers for whatever it is asked for, and notes what that was."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    if not (request := connection.recv(65_536)):
+                        return
+                    asked.append(request.partition(b"\r\n")[0])
+                    connection.sendall(WITHOUT_LENGTH + b"[]")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+        socket.create_connection(server.getsockname()).close()
+        thread.join()
+
+
+def test_the_proxy_that_the_environment_names_is_used_each_time(
+    proxy: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, asked = proxy
+    monkeypatch.setenv("http_proxy", address)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    session = BoundedSession()
+    for start in "12":
+        url = "http://exchange.invalid/api/v3/klines"
+        assert session.get(url, {"start": start}, seconds=5, most_bytes=1000).body == b"[]"
+    assert asked == [b"GET http://exchange.invalid/api/v3/klines?start=%d HTTP/1.1" % start for start in (1, 2)]
+    monkeypatch.setenv("no_proxy", "exchange.invalid")
+    with pytest.raises(BrokenAnswerError, match=r"name exchange\.invalid was not resolved"):
+        BoundedSession().get(url, {}, seconds=5, most_bytes=1000)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import ge
 from typing import Any, TypeVar
 
 from candle_collector.adapters.binance.plain_rows import COLUMNS, TIME_MOST, TRADES_MOST, read_plain
@@ -201,7 +202,7 @@ def read_candles(rows: Any, interval: Interval, *, start: int, limit: int, runni
 def _check_order(slots: Sequence[int], start: int, running: int) -> None:
     """Refuse slots that do not ascend between the one that was asked from and the one that runs."""
     before = start - 1
-    for slot in slots:
+    for slot in slots if any(map(ge, (before, *slots), slots)) else slots[-1:]:
         if slot <= before:
             raise WrongAnswerError(f"the row of slot {slot} is out of order, twice, or before the asked start")
         before = slot

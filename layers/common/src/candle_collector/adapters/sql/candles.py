@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table, func, select, update
@@ -75,16 +76,16 @@ class SqlCandles:
         def write(connection: Connection) -> None:
             fence()
             series_id, open_ms = _series_id(connection, series), series.interval.open_ms
+            columns = columns_of(candles)
             if candles:
-                rows = [(series_id, open_ms(slot), *fields, offset_ms) for slot, *fields, offset_ms in candles]
-                self._add_candles(connection, rows)
+                open_times = map(open_ms, columns.slot)
+                self._add_candles(connection, list(zip(repeat(series_id), open_times, *columns[1:], strict=False)))
             if never_printed:
                 self._add_never_printed(
                     connection, [(series_id, open_ms(slot)) for slot in windows.slots_in(never_printed)]
                 )
 
-            stored = windows.from_slots(candle.slot for candle in candles)
-            add_known(connection, series_id, series, stored, never_printed)
+            add_known(connection, series_id, series, windows.from_slots(columns.slot), never_printed)
 
         if candles or never_printed:
             self._database.transact(write)
