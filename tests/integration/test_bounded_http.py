@@ -46,8 +46,8 @@ def test_of_an_answer_that_is_too_large_its_status_is_known(trickling: str) -> N
 
 @pytest.fixture
 def proxy() -> Iterator[tuple[str, list[bytes]]]:
-    """Serve a proxy that answers for whatever it is asked for, and notes what that was."""
-    asked: list[bytes] = []
+    """Serve a proxy that answers for whatever is requested, and keep what that was."""
+    requested: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -56,12 +56,12 @@ def proxy() -> Iterator[tuple[str, list[bytes]]]:
                 with connection:
                     if not (request := connection.recv(65_536)):
                         return
-                    asked.append(request.partition(b"\r\n")[0])
+                    requested.append(request.partition(b"\r\n")[0])
                     connection.sendall(WITHOUT_LENGTH + b"[]")
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", requested
         socket.create_connection(server.getsockname()).close()
         thread.join()
 
@@ -69,14 +69,14 @@ def proxy() -> Iterator[tuple[str, list[bytes]]]:
 def test_the_proxy_that_the_environment_names_is_used_each_time(
     proxy: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, asked = proxy
+    address, requested = proxy
     monkeypatch.setenv("http_proxy", address)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     session = BoundedSession()
     for start in "12":
         url = "http://exchange.invalid/api/v3/klines"
         assert session.get(url, {"start": start}, seconds=5, most_bytes=1000).body == b"[]"
-    assert asked == [b"GET http://exchange.invalid/api/v3/klines?start=%d HTTP/1.1" % start for start in (1, 2)]
+    assert requested == [b"GET http://exchange.invalid/api/v3/klines?start=%d HTTP/1.1" % start for start in (1, 2)]
     monkeypatch.setenv("no_proxy", "exchange.invalid")
     with pytest.raises(BrokenAnswerError, match=r"name exchange\.invalid was not resolved"):
         BoundedSession().get(url, {}, seconds=5, most_bytes=1000)

@@ -86,8 +86,8 @@ def test_the_item_of_a_whole_block_is_that_of_its_candles() -> None:
 
 def priced(*prices: str) -> Block:
     """Return a block of candles by their open, high, low and close."""
-    fields = [(*price.split(), "7.5", "8", 9, "1", "0.2") for price in prices]
-    return Block(HOUR, 2).joined({48 + at: Candle(48 + at, *field) for at, field in enumerate(fields)}, 0)
+    made = [Candle(48 + at, *price.split(), "7.5", "8", 9, "1", "0.2") for at, price in enumerate(prices)]  # type: ignore[arg-type, call-arg] # four texts
+    return Block(HOUR, 2).joined({candle.slot: candle for candle in made}, 0)
 
 
 def text_of(block: Block) -> str:

@@ -61,21 +61,21 @@ def test_a_wrong_row_is_left_to_be_looked_at_by_itself(columns: dict[str, Any]) 
 @pytest.mark.parametrize(
     "opened", [-HOUR.length_ms, True, float(START * HOUR.length_ms), None, 10**17 - 10**17 % HOUR.length_ms]
 )
-def test_what_is_no_open_time_is_left_too(opened: Any) -> None:
+def test_a_wrong_open_time_is_left_too(opened: Any) -> None:
     assert read_plain([[opened, *row(START)[1:]]], HOUR) is None
 
 
 @pytest.mark.parametrize(
     "wrong", [tuple(row(START)), dict.fromkeys(map(str, range(12))), "x" * 12, 12, None, row(START)[:-1]]
 )
-def test_what_is_no_row_is_left_too(wrong: Any) -> None:
+def test_something_else_than_a_row_is_left_too(wrong: Any) -> None:
     assert read_plain([wrong], HOUR) is None
     assert read_plain([row(START - 1), wrong], HOUR) is None
 
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("column", DECIMAL_COLUMNS)
-def test_what_is_no_decimal_is_left_too(odd: str, column: int) -> None:
+def test_something_else_than_a_decimal_is_left_too(odd: str, column: int) -> None:
     wrong = row(START)
     wrong[column] = odd
     for answer in ([wrong], [wrong, *rows()[1:]], [*rows()[:2], wrong, row(START + 3, volume="12345678.12000000")]):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 
 from candle_collector.collecting.end_run import leave_run
 from candle_collector.collecting.series_range import stored_range
@@ -228,7 +229,7 @@ class _CollectTurn(SymbolTurn):
             absent_blocks=self._absent_blocks,
             fence=self._check_claim,
         )
-        written = [*windows.from_slots(candle.slot for candle in learned.candles), *learned.never_printed]
+        written = [*windows.from_slots(map(attrgetter("slot"), learned.candles)), *learned.never_printed]
         self._absent_blocks -= self._record.series.interval.blocks_in(windows.union(written))
         if learned.rejected:  # before the series' record, by which they are not asked for again
             self._save()

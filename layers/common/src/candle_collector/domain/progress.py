@@ -32,6 +32,8 @@ from candle_collector.domain.windows import Window, Windows
 SHORT_RANGE_DAYS = 7
 """A forward range up to this long is read alone, a longer one with the whole years that it touches."""
 
+_slot = attrgetter("slot")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -247,7 +249,7 @@ def learn(progress: Progress, request: Request, answer: Answer, *, vouched: bool
     proof = _proof(progress, request, answer, vouched=vouched)
     rejected = {slot: why for slot, why in answer.rejected.items() if windows.contains(progress.to_ask, slot)}
     new = _wanted(answer.candles, progress, request, asked_to)
-    stored = windows.union([*coverage.stored, *windows.from_slots(candle.slot for candle in new)])
+    stored = windows.union([*coverage.stored, *windows.from_slots(map(_slot, new))])
     if record.first is None and new:  # what silence alone has proven is asked for again, now that a candle vouches
         record = replace(record, absent=None)
     record = record.updated(stored, progress.read, proof).rejecting(rejected, stored)
@@ -359,5 +361,4 @@ def _wanted(candles: Sequence[Candle], progress: Progress, request: Request, ask
 
 def _of_window(candles: Sequence[Candle], window: Window) -> Sequence[Candle]:
     """Return the candles of a window; they ascend."""
-    slot = attrgetter("slot")
-    return candles[bisect_left(candles, window.start, key=slot) : bisect_left(candles, window.end, key=slot)]
+    return candles[bisect_left(candles, window.start, key=_slot) : bisect_left(candles, window.end, key=_slot)]

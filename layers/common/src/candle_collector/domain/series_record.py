@@ -98,8 +98,8 @@ class SeriesRecord:
 
         That a series has candles is more than a hint, because one without them is not listed.
         """
-        hints = {"first": self.first, "last": self.last, "years": self.years}
-        return (self.first is None) != (kept.first is None) or replace(kept, **hints) != self
+        with_our_hints = replace(kept, first=self.first, last=self.last, years=self.years)
+        return (self.first is None) != (kept.first is None) or with_our_hints != self
 
     def coverage(self, stored: Windows, never_printed: Windows) -> Coverage:
         """Return what is known of the series, with the slots of a range that are stored or were never printed."""

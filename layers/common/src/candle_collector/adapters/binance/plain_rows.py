@@ -52,8 +52,8 @@ def read_plain(rows: Sequence[Any], interval: Interval) -> tuple[Candle, ...] | 
     if tuple(map(mul, slots, repeat(interval.length_ms))) != opened:
         return None
     before = map(_trimmed, (open_, high, low, close, volume, quote_volume))
-    takers_trimmed = map(_trimmed, (taker_base, taker_quote))
-    return tuple(CandleColumns(slots, *before, trades, *takers_trimmed, (0,) * len(slots)).candles())
+    behind = map(_trimmed, (taker_base, taker_quote))
+    return tuple(CandleColumns._make((slots, *before, trades, *behind, (0,) * len(slots))).candles())
 
 
 def _comparable(columns: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from operator import ge
+from operator import attrgetter, ge
 from typing import Any, TypeVar
 
 from candle_collector.adapters.binance.plain_rows import COLUMNS, TIME_MOST, TRADES_MOST, read_plain
@@ -179,7 +179,7 @@ def read_candles(rows: Any, interval: Interval, *, start: int, limit: int, runni
     if not isinstance(rows, list) or len(rows) > limit:
         raise WrongAnswerError("the body is not a list of at most as many rows as were asked for")
     if plain := read_plain(rows, interval):
-        slots = tuple(candle.slot for candle in plain)
+        slots = tuple(map(attrgetter("slot"), plain))
         _check_order(slots, start, running)
         return ReadCandles(plain, {}, slots, interval)
     opened = [_open_time(row) for row in rows]

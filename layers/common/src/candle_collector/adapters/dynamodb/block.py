@@ -255,11 +255,11 @@ def masks_by_block(windows: Windows, size: int) -> dict[int, int]:
 
 
 def _packed(columns: CandleColumns) -> bytes:
-    opens, *others = prices = columns[1 : 1 + _PRICES]
+    prices = (columns.open, columns.high, columns.low, columns.close)
     begin = _beginning(prices)
-    pairs = zip(opens[1:], columns.close, strict=False)
-    changed = [opens[0], *["" if open_ == close else open_ for open_, close in pairs]]
-    lines = "\n".join(map(",".join, ("", changed, *others)))
+    pairs = zip(columns.open[1:], columns.close, strict=False)
+    opens = [columns.open[0], *["" if open_ == close else open_ for open_, close in pairs]]
+    lines = "\n".join(map(",".join, ("", opens, *prices[1:])))
     short = lines.replace(f",{begin}", ",").replace(f"\n{begin}", "\n")
     rest: list[Iterable[str]] = [*columns[5:7], map(str, columns.trade_count), *columns[8:10]]
     if any(columns.offset_ms):
