@@ -7,6 +7,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from background.exchange_choice import BINANCE, ExchangeChoice, binance_answers, choose
@@ -18,7 +19,8 @@ from background.progress import IS_CLONE, StackError, say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from background.kept_settings import KeptSettings
 
 STARTS_WITHIN_S = 60
 # A large state takes a while to save.
@@ -40,12 +42,22 @@ def running_home(places: Places) -> str | None:
 
 
 class Home(ABC):
-    """The processes and files of one home in its places."""
+    """The processes and files of one home in its places.
+
+    Parameters
+    ----------
+    places
+        Folders and ports.
+    environment
+        Where the settings are read that a person gives now, beside those that are kept.
+    """
 
     on: ClassVar[str]
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, *, environment: Mapping[str, str] = os.environ) -> None:
         self._places = places
+        self._given = environment
+        self._keeps = True
         self._program = program_of(self.on, places)
         self._exchange = Background("exchange", places.run_dir)
         self._last_exchange = places.local_dir / "last-exchange"
@@ -64,18 +76,97 @@ class Home(ABC):
             It cannot be brought up; what did start stays, and the next `up` goes on from there.
         """
         with self._alone():
-            choice = self._choose(asked_exchange)
-            state, url = self._prepared(choice)
-            # Whatever is wrong with settings, ports or the exchange stops here, before anything is stopped or started.
-            self._check(state)
-            self._check_exchange(choice, url)
-            self._require_free_ports(choice)
-            self._stop_other_home()
-            self._ensure_exchange(choice, url)
-            key = self._ensure_up(state, url)
-            self._describe(choice, state, url, key)
-            self._remember(asked_exchange, state)
+            self._bring_up(asked_exchange)
+
+    def _bring_up(self, asked_exchange: str) -> None:
+        choice = self._choose(asked_exchange)
+        state, url = self._prepared(choice)
+        # Whatever is wrong with settings, ports or the exchange stops here, before anything is stopped or started.
+        self._check(state)
+        self._check_exchange(choice, url)
+        self._require_free_ports(choice)
+        self._say_left(choice, state)
+        self._stop_other_home()
+        self._ensure_exchange(choice, url)
+        key = self._ensure_up(state, url)
+        self._describe(choice, state, url, key)
+        self._remember(asked_exchange, state)
+        if self._keeps:
             self._say_up(choice, state)
+
+    @contextmanager
+    def unchanged(self, asked_exchange: str) -> Iterator[None]:
+        """Have it answer for as long as this lasts, and leave everything as it was: for a plan.
+
+        What runs is asked as it is. Where nothing runs it is brought up, without its schedules, and stopped again; no
+        setting is kept of it, nor the exchange.
+
+        Raises
+        ------
+        StackError
+            What runs is another home, of another exchange, has other settings than are given, or does not answer; or
+            it cannot be brought up.
+        """
+        with self._alone():
+            other = running_home(self._places)
+            if other is None:
+                with self._brought_up_for_now(asked_exchange):
+                    yield
+                return
+            if other != self.on:
+                raise StackError(
+                    f"{capital(TITLES[other])} runs here, one home runs at a time, and a dry run stops nothing.",
+                    f"ask it with ON={other}, or stop it first: `make down`.",
+                )
+            self._require_as_it_runs(asked_exchange)
+        yield
+
+    @contextmanager
+    def _brought_up_for_now(self, asked_exchange: str) -> Iterator[None]:
+        self._keeps = False
+        try:
+            self._bring_up(asked_exchange)
+            yield
+        finally:
+            self._keeps = True
+            self._places.stack_file.unlink(missing_ok=True)
+            self._stop()
+            self._exchange.stop(STOPS_WITHIN_S)
+
+    def _require_as_it_runs(self, asked_exchange: str) -> None:
+        """Refuse a plan for what would have to be changed first.
+
+        Raises
+        ------
+        StackError
+        """
+        reported = self.description()
+        if reported is None or not self.answers():
+            raise StackError(f"{capital(TITLES[self.on])} runs and does not answer.", "`make up` looks after it.")
+        state = self._places.local_dir / Path(str(reported["state_dir"])).name
+        if asked_exchange and self._choose(asked_exchange).folder != state.name:
+            raise StackError(
+                f"{capital(TITLES[self.on])} runs with the exchange {reported['exchange']}, and a dry run changes "
+                "nothing.",
+                "leave EXCHANGE out, or stop what runs first: `make down`.",
+            )
+        if changed := self._kept(state).changed_by(self._given):
+            names = " and ".join(changed)
+            raise StackError(
+                f"A dry run changes no setting, and {TITLES[self.on]} runs with another {names}.",
+                f"leave {names} out, or give it to `make up` first.",
+            )
+
+    def _say_left(self, choice: ExchangeChoice, state: Path) -> None:
+        """Say what is collected no longer where what runs collects from another exchange."""
+        reported = self.description()
+        if reported is None or self._program.running() is None or reported.get("state_dir") == str(state):
+            return
+        left = reported["exchange"]
+        say(
+            f"What runs here collects from {left}; from now on it is {choice.name}, and nothing more of {left}. "
+            f"What is stored stays; `make up EXCHANGE={left}` goes back to it."
+        )
 
     def down(self) -> None:
         """Stop everything; what is stored is saved first."""
@@ -122,6 +213,10 @@ class Home(ABC):
 
     def save(self) -> None:  # noqa: B027 - nothing is to be done where each write is on the disk
         """Make sure that what was reported is on the disk."""
+
+    @abstractmethod
+    def _kept(self, state: Path) -> KeptSettings:
+        """Return the settings that were kept for a state."""
 
     @abstractmethod
     def _check(self, state: Path) -> None:
@@ -182,6 +277,8 @@ class Home(ABC):
             return "auto"
 
     def _remember(self, asked_exchange: str, state: Path) -> None:
+        if not self._keeps:
+            return
         write_private(self._last_exchange, (asked_exchange or self._last_asked()) + "\n")
         write_private(self._last_state, state.name + "\n")
 

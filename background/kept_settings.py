@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from candle_collector.domain.schedule import to_eventbridge
-from candle_collector.settings import given
+from candle_collector.settings import Settings, given
 
 from background.files import read_object, write_private
-from background.progress import StackError
+from background.progress import StackError, say
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,6 +19,9 @@ SCHEDULES = ("COLLECTION_SCHEDULE", "GAP_FILL_SCHEDULE")
 """The settings that may be written as five cron fields."""
 DEFAULT = "default"
 """The value that takes a kept setting back to its default."""
+INTERVALS = Settings.intervals.name
+"""Which intervals the schedules collect."""
+DEFAULT_INTERVALS = str(Settings.intervals.default)
 
 
 class KeptSettings:
@@ -42,9 +45,28 @@ class KeptSettings:
         changed = {name: text for name, text in given(environment).items() if name in self._names}
         return {name: text for name, text in {**kept, **changed}.items() if text != DEFAULT}
 
+    def changed_by(self, environment: Mapping[str, str]) -> list[str]:
+        """Return the names of the settings that an environment would change."""
+        kept, wanted = self.with_those_of({}), self.with_those_of(environment)
+        return sorted(name for name in kept.keys() | wanted.keys() if kept.get(name) != wanted.get(name))
+
     def keep(self, settings: Mapping[str, str]) -> None:
-        """Keep these, and no others."""
+        """Keep these, and no others; say which intervals are collected no longer."""
+        if self._file.exists():
+            before, after = (found.get(INTERVALS) or DEFAULT_INTERVALS for found in (self.with_those_of({}), settings))
+            _say_dropped(before, after)
         write_private(self._file, json.dumps(dict(settings), indent=1, sort_keys=True) + "\n")
+
+
+def _say_dropped(before: str, after: str) -> None:
+    """Say which of the intervals, as INTERVALS names them, are not collected any more."""
+    dropped = [name for name in before.split(",") if name not in after.split(",")]
+    if dropped:
+        say(
+            f"INTERVALS is {after} now, and was {before}: candles of {' and '.join(dropped)} are collected no longer "
+            f"by schedule. What is stored stays; `make up INTERVALS={','.join([*after.split(','), *dropped])}` "
+            "goes on with all of them."
+        )
 
 
 def as_expressions(settings: Mapping[str, str]) -> dict[str, str]:

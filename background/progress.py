@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 IS_CLONE = (Path(__file__).resolve().parents[1] / "template.yaml").is_file()
 """Whether this is a clone of the project, with its Makefile and its template, and not an installed wheel."""
 _TARGETS = "up|down|serve|collect|status|logs|coverage|verify|cancel|retry"
+_SET_UP, _OPTIONS = ("up", "serve"), ("EXCHANGE", "ON")
+"""The commands that take settings from the environment, and the two of their variables that are options instead."""
 
 
 def as_typed(text: str, *, is_clone: bool = IS_CLONE) -> str:
     """Return a text in which commands are written as they can be typed: make's in a clone, else those of `candles`."""
 
     def command(found: re.Match[str]) -> str:
-        words = [f"--{name.lower()} {value}" for name, value in re.findall(r"([A-Z]+)=([^\s`]+)", found[2])]
-        return " ".join(["candles", found[1], *words])
+        given = re.findall(r"([A-Z_]+)=([^\s`]+)", found[2])
+        settings = [f"{name}={value}" for name, value in given if found[1] in _SET_UP and name not in _OPTIONS]
+        options = [f"--{name.lower()} {value}" for name, value in given if f"{name}={value}" not in settings]
+        return " ".join([*settings, "candles", found[1], *options])
 
-    return text if is_clone else re.sub(rf"\bmake ({_TARGETS})\b((?: [A-Z]+=[^\s`]+)*)", command, text)
+    return text if is_clone else re.sub(rf"\bmake ({_TARGETS})\b((?: [A-Z_]+=[^\s`]+)*)", command, text)
 
 
 class StackError(Exception):

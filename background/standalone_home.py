@@ -18,7 +18,7 @@ from candle_collector.settings import Setting, Settings
 from background.files import digest_of, read_object, write_private
 from background.home import STANDALONE, STARTS_WITHIN_S, STOPS_WITHIN_S, TITLES, Home, running_home
 from background.http_status import OK, http_status
-from background.kept_settings import KeptSettings, as_expressions
+from background.kept_settings import DEFAULT_INTERVALS, INTERVALS, KeptSettings, as_expressions
 from background.places import PORT_VARIABLES, PROJECT, Places
 from background.progress import StackError, say, step
 
@@ -55,12 +55,21 @@ class StandaloneHome(Home):
         Whether it is started to go on by itself: then its schedules are on unless they were switched off.
     host
         The address that the server listens on.
+    environment
+        Where the settings are read that a person gives now, beside those that are kept.
     """
 
     on = STANDALONE
 
-    def __init__(self, places: Places, *, goes_on_by_itself: bool = False, host: str = LOCAL_HOST) -> None:
-        super().__init__(places)
+    def __init__(
+        self,
+        places: Places,
+        *,
+        goes_on_by_itself: bool = False,
+        host: str = LOCAL_HOST,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__(places, environment=environment)
         self._goes_on_by_itself = goes_on_by_itself
         self._host = host
 
@@ -124,7 +133,7 @@ class StandaloneHome(Home):
         return self._settings(state).get(DATABASE_URL) or f"sqlite:///{(state / 'candles.db').absolute()}"
 
     def _settings(self, state: Path) -> dict[str, str]:
-        return self._kept(state).with_those_of(os.environ)
+        return self._kept(state).with_those_of(self._given)
 
     def _kept(self, state: Path) -> KeptSettings:
         return KeptSettings(state / f"settings-{self.on}.json", SETTINGS)
@@ -180,9 +189,8 @@ class StandaloneHome(Home):
 
     def _start(self, state: Path, exchange_url: str, *, attached: bool = False) -> None:
         self._keep(state)
-        write_private(
-            self._databases, json.dumps(read_object(self._databases) | {self._database_id(state): state.name}) + "\n"
-        )
+        known = read_object(self._databases) | {self._database_id(state): state.name}
+        write_private(self._databases, json.dumps(known) + "\n")
         self._program.start(
             self._arguments(state),
             self._server_environment(state, exchange_url),
@@ -216,6 +224,8 @@ class StandaloneHome(Home):
             return ""
 
     def _keep(self, state: Path) -> None:
+        if not self._keeps:
+            return
         settings = self._settings(state)
         if self._goes_on_by_itself:
             settings.setdefault("SCHEDULES_ENABLED", "true")
@@ -225,6 +235,8 @@ class StandaloneHome(Home):
         """Return all that the server is set up with."""
         settings = as_expressions(self._settings(state))
         settings.setdefault("SCHEDULES_ENABLED", "true" if self._goes_on_by_itself else "false")
+        if not self._keeps:
+            settings["SCHEDULES_ENABLED"] = "false"
         return settings | {
             "STAGE": "local",
             "EXCHANGE_BASE_URL": exchange_url,
@@ -248,7 +260,8 @@ class StandaloneHome(Home):
 
     def _facts(self, state: Path) -> Mapping[str, object]:
         settings = self._settings(state)
-        in_force = {name: "***" if name in _SECRET else settings[name] for name in settings.keys() - {DATABASE_URL}}
+        shown = sorted(settings.keys() - {DATABASE_URL})
+        in_force = {name: "***" if name in _SECRET else settings[name] for name in shown}
         return {"database_url": without_password(self.database_url(state)), "settings": in_force}
 
     def _say_program(self, reported: Mapping[str, object], pid: int) -> None:
@@ -261,5 +274,7 @@ class StandaloneHome(Home):
     def _say_up(self, choice: ExchangeChoice, state: Path) -> None:
         database = without_password(self.database_url(state))
         say(f"{TITLES[self.on].capitalize()} is up: {self._places.api_url} (exchange: {choice.name}, {database})")
-        if self._in_force(state, "")["SCHEDULES_ENABLED"] == "true":
-            say("It goes on by itself, by COLLECTION_SCHEDULE. `make down` stops it.")
+        in_force = self._in_force(state, "")
+        if in_force["SCHEDULES_ENABLED"] == "true":
+            intervals = " and ".join((in_force.get(INTERVALS) or DEFAULT_INTERVALS).split(","))
+            say(f"It goes on by itself with candles of {intervals}, by COLLECTION_SCHEDULE. `make down` stops it.")

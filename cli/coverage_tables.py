@@ -23,8 +23,8 @@ def without_newest(coverage: SymbolCoverage, newest: int | None, now: datetime) 
 
     Those younger than a day may still come: the rule by which one is proven never to have been printed does not judge
     them either. Those after the newest candle of the whole archive nobody has asked for, if its last run had an end
-    or was long ago; where a run has asked for them in vain, they are missing. Of an interval that is no longer
-    collected a forward run brings none.
+    or was long ago; where a run has asked for them in vain, they are missing. Of an interval that the deployment does
+    not collect a forward run brings none.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def windows_table(coverage: SymbolCoverage, *, everything: bool) -> list[Table |
         Text(f"\n{coverage.symbol} {coverage.interval}: first candle {_short(coverage.first)}; {before}")
     ]
     if not coverage.is_kept:
-        lines.append(Text("the interval is no longer collected; what is stored stays"))
+        lines.append(Text("INTERVALS does not name it: no schedule collects it; what is stored stays"))
     if coverage.delisted_from:
         lines.append(Text(f"delisted: no candle from {_short(coverage.delisted_from)} on"))
     if len(coverage.segments) > 1:

@@ -7,6 +7,7 @@ import importlib
 import os
 
 from background.home import LOCAL_AWS, STANDALONE, TITLES, Home, capital, running_home
+from background.kept_settings import INTERVALS
 from background.places import Places
 from background.progress import IS_CLONE, StackError
 
@@ -47,17 +48,24 @@ def name_of(arguments: argparse.Namespace, places: Places) -> str:
 def home_of(arguments: argparse.Namespace, places: Places, *, goes_on_by_itself: bool = False) -> Home:
     """Return the home that is meant; each is loaded when it is meant, and so is what it needs.
 
+    Parameters
+    ----------
+    goes_on_by_itself
+        Whether it is started to go on by itself, which alone sets what its schedules collect.
+
     Raises
     ------
     StackError
         ON names another one, or one that is not a part of what is installed.
     """
+    # INTERVALS of any other command is of that command alone: make puts what it is given into the environment too
+    environment = {name: text for name, text in os.environ.items() if goes_on_by_itself or name != INTERVALS}
     if name_of(arguments, places) == STANDALONE:
         module = importlib.import_module("background.standalone_home")
-        home: Home = module.StandaloneHome(places, goes_on_by_itself=goes_on_by_itself)
+        home: Home = module.StandaloneHome(places, goes_on_by_itself=goes_on_by_itself, environment=environment)
         return home
     require_clone("the local AWS")
-    of_aws: Home = importlib.import_module("localstack.running").LocalStack(places)
+    of_aws: Home = importlib.import_module("localstack.running").LocalStack(places, environment=environment)
     return of_aws
 
 

@@ -47,7 +47,7 @@ class LocalStack(Home):
     def _deployment(self, state: Path, exchange_url: str) -> tuple[Deployment, dict[str, str]]:
         """Return the deployment to a state, and its parameters."""
         deployment = Deployment(self._places, state, exchange_url)
-        return deployment, deployment.parameters(self._kept(state).with_those_of(os.environ))
+        return deployment, deployment.parameters(self._kept(state).with_those_of(self._given))
 
     def _check(self, state: Path) -> None:
         self._deployment(state, "")
@@ -79,8 +79,9 @@ class LocalStack(Home):
         deployment, parameters = self._deployment(state, exchange_url)
         key = self._ensure_deployed(deployment, parameters)
         self._port_file(state).write_text(f"{self._places.aws_port}\n")
-        kept = self._kept(state)
-        kept.keep(kept.with_those_of(os.environ))
+        if self._keeps:
+            kept = self._kept(state)
+            kept.keep(kept.with_those_of(self._given))
         return key
 
     def _say_program(self, reported: Mapping[str, object], pid: int) -> None:
@@ -97,7 +98,7 @@ class LocalStack(Home):
             "aws_endpoint_url": self._places.aws_url,
             "region": REGION,
             "stack_name": stack_name(),
-            "settings": self._kept(state).with_those_of(os.environ),
+            "settings": self._kept(state).with_those_of(self._given),
         }
 
     def _ensure_aws(self, state: Path) -> None:

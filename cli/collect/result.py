@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from candle_collector.answers import OutcomeName, Results, SymbolResult
+from candle_collector.domain.interval import interval_named
 from candle_collector.domain.wording import counted
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from background.kept_settings import DEFAULT_INTERVALS, INTERVALS
 from background.progress import IS_CLONE
 from cli.collect.stack import Stack
 from cli.collect.wording import having, hour, moment, reason, requests_of, span, windows
@@ -183,11 +185,30 @@ def where_it_lies(stack: Stack, state_dir: str) -> str:
     return f"They came from {stack.exchange} and lie in {where}."
 
 
-def what_stays(stack: Stack) -> str:
-    """Write what goes on running after a collection."""
+def what_stays(stack: Stack, collected: Sequence[str]) -> str:
+    """Write what goes on running after a collection, and of which intervals.
+
+    Parameters
+    ----------
+    collected
+        The intervals of the run: its own, which change nothing in what the schedules collect.
+    """
+    kept = (stack.settings.get(INTERVALS) or DEFAULT_INTERVALS).split(",")
+    of_kept = f"with candles of {' and '.join(kept)} (INTERVALS)"
     if stack.settings.get("SCHEDULES_ENABLED") == "true":
-        return f"The server stays up at {stack.api_url} and goes on by itself; `make down` stops it."
-    return f"The server stays up at {stack.api_url}: `make down` stops it, `make up` has it go on by itself."
+        lines = [f"The server stays up at {stack.api_url} and goes on by itself {of_kept}; `make down` stops it."]
+    else:
+        lines = [
+            f"The server stays up at {stack.api_url}: `make down` stops it, `make up` has it go on by itself {of_kept}."
+        ]
+    by_hand = [name for name in dict.fromkeys(collected) if name not in kept]
+    if by_hand:
+        both = ",".join(map(str, sorted(map(interval_named, {*kept, *by_hand}))))
+        lines.append(
+            f"Candles of {' and '.join(by_hand)} were collected once, and stay; `make up INTERVALS={both}` has it go "
+            "on with all of them."
+        )
+    return "\n".join(lines)
 
 
 def how_to_see() -> str:

@@ -114,7 +114,8 @@ def report(ended: Ended, places: Places, console: Console, *, is_first_look: boo
         say(console, where_it_lies(stack, _from_here(stack.state_dir)))
         say(console, how_to_read(stack.api_url, stack_file, run_id, status.last_results.details[0]))
     if stack.database_url is not None:
-        say(console, what_stays(stack))
+        details = status.last_results.details if status.last_results is not None else []
+        say(console, what_stays(stack, [series.interval for series in details]))
     if is_first_look:
         say(console, how_to_go_on())
     say(console, how_to_see())

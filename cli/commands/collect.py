@@ -32,11 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(request: CollectionRequest, places: Places, home: Home, screen: Console) -> int:
-    """Show what would be requested; the API is brought up for it, and nothing else is started."""
-    home.up(request.exchange)
-    stack = read_stack(places.stack_file)
-    body = request.trigger_body(Exchange(stack.exchange_url).now(datetime.now(UTC)))
-    say(screen, f"Planning {request.describe(body)} ...")
-    plan = CollectorApi(stack.api_url, stack.api_key).plan(body)
+    """Show what would be requested; everything is as before when it has been shown."""
+    with home.unchanged(request.exchange):
+        stack = read_stack(places.stack_file)
+        body = request.trigger_body(Exchange(stack.exchange_url).now(datetime.now(UTC)))
+        say(screen, f"Planning {request.describe(body)} ...")
+        plan = CollectorApi(stack.api_url, stack.api_key).plan(body)
     show_plan(screen, plan, costs_money=stack.database_url is None)
     return 0

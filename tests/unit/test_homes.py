@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from background.exchange_choice import SIMULATED
 from background.home import LOCAL_AWS, STANDALONE, program_of
 from background.kept_settings import KeptSettings, as_expressions
 from background.places import Places, default_local_dir
@@ -69,6 +71,72 @@ def test_settings_are_kept_until_they_are_changed(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == 0o600
     assert kept.with_those_of({"MAX_RETRIES": "1"}) == {"TOP_N_CRYPTOS": "5", "MAX_RETRIES": "1"}
     assert kept.with_those_of({"TOP_N_CRYPTOS": "default"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "dropped"),
+    [
+        ({"INTERVALS": "1m,1h"}, {"INTERVALS": "1m"}, "1h"),
+        ({}, {"INTERVALS": "1m,1d"}, "1h"),
+        ({"INTERVALS": "5m,15m"}, {}, "5m and 15m"),
+        ({"INTERVALS": "1h"}, {"INTERVALS": "1m,1h"}, None),
+        ({"INTERVALS": "1h"}, {}, None),
+    ],
+)
+def test_intervals_that_are_collected_no_longer_are_named(
+    before: dict[str, str],
+    after: dict[str, str],
+    dropped: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept = KeptSettings(tmp_path / "settings.json", {"INTERVALS"})
+    kept.keep(before)
+    assert capsys.readouterr().out == "", "nothing was collected before"
+    kept.keep(after)
+    said = capsys.readouterr().out
+    assert (f"candles of {dropped} are collected no longer by schedule. What is stored stays" in said) == bool(dropped)
+    assert bool(said) == bool(dropped)
+
+
+def test_only_who_brings_it_up_sets_what_its_schedules_collect(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERVALS", "1m")
+    monkeypatch.setenv("TOP_N_CRYPTOS", "7")
+    for on in (STANDALONE, LOCAL_AWS):
+        by_up = home_of(words(on), places, goes_on_by_itself=True)
+        by_another = home_of(words(on), places)
+        state = places.local_dir
+        assert by_up._kept(state).changed_by(by_up._given) == ["INTERVALS", "TOP_N_CRYPTOS"]
+        assert by_another._kept(state).changed_by(by_another._given) == ["TOP_N_CRYPTOS"]
+
+
+def test_what_is_collected_no_longer_of_another_exchange_is_reported(
+    places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = StandaloneHome(places)
+    server = program_of(STANDALONE, places)
+    server.start(["-c", "import time; time.sleep(600)"], os.environ, "a test", places.local_dir)
+    try:
+        reported = {"state_dir": str(places.local_dir / "binance"), "exchange": "binance"}
+        places.stack_file.write_text(json.dumps(reported))
+        home._say_left(SIMULATED, places.local_dir / "binance")
+        assert capsys.readouterr().out == ""
+        home._say_left(SIMULATED, places.local_dir / "simulated")
+        said = capsys.readouterr().out
+        assert "from now on it is simulated, and nothing more of binance" in said
+        assert "`make up EXCHANGE=binance` goes back to it." in said
+    finally:
+        server.stop(within_s=10)
+
+
+@pytest.mark.usefixtures("emulator")
+def test_a_dry_run_stops_no_other_home(places: Places) -> None:
+    with (
+        pytest.raises(StackError, match=r"a dry run stops nothing(.|\n)*ON=local-aws"),
+        StandaloneHome(places).unchanged(""),
+    ):
+        pass
+    assert program_of(LOCAL_AWS, places).running() is not None
 
 
 def test_an_empty_gap_fill_schedule_is_kept_and_an_empty_variable_of_make_is_not(tmp_path: Path) -> None:

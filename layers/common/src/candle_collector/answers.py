@@ -320,7 +320,7 @@ class SymbolCoverage:
 
     symbol: Symbol
     interval: ReadIntervalName
-    is_kept: Annotated[bool, Schema(description="Whether the deployment still collects the interval.")]
+    is_kept: Annotated[bool, Schema(description="Whether INTERVALS names it, so that the schedules collect it.")]
     listing: Listing
     first: Moment | None
     last: Moment | None
