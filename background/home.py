@@ -187,6 +187,17 @@ class Home(ABC):
             return False
         return http_status(f"{reported['api_url']}/api/v3/ping", str(reported["api_key"]), within_s=5) == OK
 
+    def is_gone(self) -> bool:
+        """Return whether its program has ended, and no command is at work that may be starting it again."""
+        if self._program.running() is not None:
+            return False
+        try:
+            with self._lock.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return self._program.running() is None
+
     def status(self) -> bool:
         """Report what runs and where; answer whether all of it does."""
         reported = self.description()
@@ -262,13 +273,17 @@ class Home(ABC):
     @contextmanager
     def _alone(self) -> Iterator[None]:
         self._places.local_dir.mkdir(parents=True, exist_ok=True)
-        with (self._places.local_dir / "up.lock").open("w") as lock:
+        with self._lock.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 say("Another command is at work on this stack; waiting for it ...")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    @property
+    def _lock(self) -> Path:
+        return self._places.local_dir / "up.lock"
 
     def _last_asked(self) -> str:
         try:

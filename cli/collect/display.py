@@ -55,7 +55,7 @@ class Display(Protocol):
 def picture(
     status: Status, candles_per_second: float | None, seconds_left: float | None, warning: str | None = None
 ) -> RenderableType:
-    """Draw a status: the overall bar, the rate, the tally, the symbols now running."""
+    """Draw a status: the overall bar, the rate, the tally, the series now running."""
     parts: list[RenderableType] = []
     if status.progress is not None:
         progress = status.progress
@@ -64,7 +64,7 @@ def picture(
         share = share_done(status.last_results) if status.last_results is not None else progress.percent / 100
         bar.add_row(
             ProgressBar(total=1, completed=share, width=BAR_WIDTH, complete_style="green"),
-            Text(f"{progress.done}/{progress.total}", style="bold"),
+            Text(f"{progress.done}/{progress.total} series", style="bold"),
             f"{100 * share:.0f}%",
             Text(span(seconds_of(status) or 0), style="dim"),
             Text(left, style="dim"),

@@ -7,6 +7,7 @@ _VARIABLES = {
     "end_date": "END",
     "symbols": "SYMBOLS",
     "top_n": "TOP",
+    "intervals": "INTERVALS",
     "quote_assets": "QUOTES",
     "mode": "MODE",
     "sample": "SAMPLE",
@@ -15,6 +16,7 @@ _SERVER_ERROR = 500
 
 UNREACHABLE = "What collects is not there. Start it with `make up`, then ask again."
 UNANSWERED = "Look into logs/ for what was logged. `make down`, `make up` start afresh; nothing stored is lost."
+WHY_IT_ENDED = "Why it ended is at the end of its log, in logs/."
 KEY = "The key in .local/stack.json is not accepted. `make up` checks it and makes another where needed."
 EXCHANGE = "Nothing was started. Try again later; `make collect EXCHANGE=simulated` needs no network."
 _BY_STATUS = {

@@ -14,7 +14,7 @@ from rich.text import Text
 from background.kept_settings import DEFAULT_INTERVALS, INTERVALS
 from background.progress import IS_CLONE
 from cli.collect.stack import Stack
-from cli.collect.wording import having, hour, moment, reason, requests_of, span, windows
+from cli.collect.wording import having, moment, open_time, reason, requests_of, span, windows
 
 ENDED: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed")
 MEANINGS: dict[OutcomeName, str] = {
@@ -70,20 +70,19 @@ def _outcomes(results: Results) -> Table:
     meanings = MEANINGS_OF_VERIFYING if verifies else MEANINGS
     table = _table("Result", footer=True)
     table.add_column("outcome", footer="total")
-    table.add_column("cryptos", justify="right", footer=str(results.total_cryptos))
+    table.add_column("series", justify="right", footer=str(len(results.details)))
     table.add_column(
         "candles repaired" if verifies else "candles stored", justify="right", footer=f"{results.total_records:,}"
     )
     table.add_column("requests", justify="right", footer=f"{requests_of(results):,}")
     table.add_column("meaning", style="dim")
-    counts = (results.complete, results.skipped, results.partial, results.failed)
-    for name, count in zip(ENDED, counts, strict=True):
-        symbols = having(results, name)
+    for name in ENDED:
+        series = having(results, name)
         table.add_row(
-            Text(name, style=STYLES[name] if count else "dim"),
-            str(count),
-            f"{sum(symbol.records for symbol in symbols):,}",
-            f"{sum(symbol.requests for symbol in symbols):,}",
+            Text(name, style=STYLES[name] if series else "dim"),
+            str(len(series)),
+            f"{sum(item.records for item in series):,}",
+            f"{sum(item.requests for item in series):,}",
             meanings[name],
         )
     return table
@@ -106,7 +105,7 @@ def _symbols(symbols: Sequence[SymbolResult], candles: str) -> Table:
             f"{symbol.records:,}",
             f"{symbol.requests:,}",
             f"{symbol.retries:,}" if symbol.retries else "",
-            f"{hour(moment(symbol.first))} to {hour(moment(symbol.last))}" if symbol.first and symbol.last else "",
+            " to ".join(open_time(moment(end)) for end in (symbol.first, symbol.last) if end),
         )
     return table
 

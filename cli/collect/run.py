@@ -35,6 +35,8 @@ from cli.collect.wording import EXIT_INTERRUPTED, EXIT_NOT_DONE, MINUTE, exit_co
 LOOK_SECONDS = 1.0
 # A stack that is stopped and started again is back within this, and its run goes on.
 PATIENCE_SECONDS = 90.0
+# How often somebody who waits for it hears so.
+REMINDED_SECONDS = 10.0
 # A worker stores a batch in well under a second; after this it is asked why nothing comes.
 STALLED_SECONDS = 3.0
 MOST_RUNS_WAITED_FOR = 10
@@ -74,6 +76,19 @@ class Runs(Protocol):
 
     def save(self) -> None:
         """Make sure that what it stored is on the disk."""
+
+    def is_gone(self) -> bool:
+        """Return whether its program has ended, and nobody is starting it again."""
+
+
+class _Watch(NamedTuple):
+    """What following a run takes: the API, where to say it, how to wait, and what runs behind the API."""
+
+    api: CollectorApi
+    console: Console
+    stack_file: str
+    wait: Wait
+    home: Runs
 
 
 class Ended(NamedTuple):
@@ -191,8 +206,9 @@ def _followed(
             counted_before = exchange.candle_requests()
             return start()
 
-        run_id = _start(api, ask, console, stack_file, wait)
-        status = _follow(api, run_id, console, stack_file, wait)
+        watch = _Watch(api, console, stack_file, wait, home)
+        run_id = _start(watch, ask)
+        status = _follow(watch, run_id)
         home.save()
     except _StoppedError as stop:
         console.print()
@@ -214,8 +230,9 @@ def _up(exchange: str, stack_file: Path, home: Runs) -> Stack:
         raise _StoppedError(EXIT_NOT_DONE, str(error)) from error
 
 
-def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stack_file: str, wait: Wait) -> str:
+def _start(watch: _Watch, ask: Callable[[], Started]) -> str:
     """Start the run and give its id; where another one is active, that one is shown first."""
+    console = watch.console
     for _ in range(MOST_RUNS_WAITED_FOR):
         try:
             started = ask()
@@ -225,16 +242,16 @@ def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stac
                 raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
             say(console, f"Run {run_id} is active, and one runs at a time: yours starts when it has ended.", "yellow")
             say(console, "Ctrl-C ends the waiting; `make cancel` ends that run.", "yellow")
-            _follow(api, run_id, console, stack_file, wait, is_ours=False)
-            wait(LOOK_SECONDS)
+            _follow(watch, run_id, is_ours=False)
+            watch.wait(LOOK_SECONDS)
         except (ApiUnreachableError, ApiUnansweredError) as error:
             raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
         except KeyboardInterrupt as error:
-            look = how_to_look(api.url, stack_file, None)
+            look = how_to_look(watch.api.url, watch.stack_file, None)
             raise _StoppedError(EXIT_INTERRUPTED, "Stopped while asking; the run may have started:", look) from error
         else:
             days = f"{started.start_date} to {started.end_date}"
-            cryptos = counted(started.total_cryptos, "crypto")
+            cryptos = f"{counted(started.total_cryptos, 'crypto')}, candles of {' and '.join(started.intervals)}"
             takes = started.estimated_minutes * MINUTE
             about = f", about {span(takes)}" if takes >= MINUTE else ""
             say(console, f"Run {started.run_id}: {started.mode}, {days}, {cryptos}{about}.", "bold")
@@ -246,20 +263,24 @@ def _start(api: CollectorApi, ask: Callable[[], Started], console: Console, stac
     )
 
 
-def _follow(
-    api: CollectorApi, run_id: str, console: Console, stack_file: str, wait: Wait, *, is_ours: bool = True
-) -> Status:
+def _follow(watch: _Watch, run_id: str, *, is_ours: bool = True) -> Status:
     """Show the run until it ends; the run itself does not depend on being watched."""
-    stalled = Stalled(api)
+    stalled = Stalled(watch.api)
     try:
-        with display_for(console) as display:
+        with display_for(watch.console) as display:
             while True:
-                status = _look(api, run_id, display, wait)
+                status = _look(watch, run_id, display)
                 display.show(status, stalled.reason(status))
                 if not status.is_running:
                     return status
-                wait(LOOK_SECONDS)
+                watch.wait(LOOK_SECONDS)
     except ApiError as error:
+        if _was_killed(error, watch.home):
+            raise _StoppedError(
+                EXIT_NOT_DONE,
+                f"What collects has ended before run {run_id} did ({error}).",
+                f"`make up` starts it again, and `make status` shows the run. {remedies.WHY_IT_ENDED}",
+            ) from error
         raise _StoppedError(EXIT_NOT_DONE, f"{error}; run {run_id} may go on.", _remedy(error)) from error
     except KeyboardInterrupt as error:
         if not is_ours:
@@ -272,7 +293,7 @@ def _follow(
             "  make status    # how it is\n"
             "  make cancel    # end it; what it stored stays\n"
             "  make retry     # afterwards: ask again for what it could not get",
-            how_to_look(api.url, stack_file, run_id),
+            how_to_look(watch.api.url, watch.stack_file, run_id),
         ) from error
 
 
@@ -309,22 +330,38 @@ class Stalled:
         return f"The exchange at {exchange.base_url} does not answer; nothing was stored since {since:%H:%M:%S} UTC."
 
 
-def _look(api: CollectorApi, run_id: str, display: Display, wait: Wait) -> Status:
-    """Ask for the status; an API away for a while (a restart, a busy machine) is asked again."""
+def _look(watch: _Watch, run_id: str, display: Display) -> Status:
+    """Ask for the status; an API away for a while (a restart, a busy machine) is asked again.
+
+    One whose program has ended is not waited for.
+    """
+    noted_at = 0.0
 
     def note(look: RetryCallState) -> None:
-        if look.attempt_number == 1 and look.outcome is not None:
-            display.note(f"No status just now ({look.outcome.exception()}); looking again.")
+        nonlocal noted_at
+        error = look.outcome.exception() if look.outcome is not None else None
+        waited = max(look.seconds_since_start or 0.0, (look.attempt_number - 1) * LOOK_SECONDS)
+        if look.attempt_number == 1:
+            display.note(f"No status just now ({error}); looking again, for up to {PATIENCE_SECONDS:.0f} s.")
+        elif waited - noted_at >= REMINDED_SECONDS:
+            noted_at = waited
+            display.note(
+                f"No status for {waited:.0f} s ({error}); looking again until {PATIENCE_SECONDS:.0f} s are over."
+            )
 
     patiently = Retrying(
-        retry=retry_if_exception(_passes),
+        retry=retry_if_exception(lambda error: _passes(error) and not _was_killed(error, watch.home)),
         wait=wait_fixed(LOOK_SECONDS),
         stop=stop_after_delay(PATIENCE_SECONDS) | stop_after_attempt(round(PATIENCE_SECONDS / LOOK_SECONDS)),
-        sleep=wait,
+        sleep=watch.wait,
         before_sleep=note,
         reraise=True,
     )
-    return patiently(api.status, run_id)
+    return patiently(watch.api.status, run_id)
+
+
+def _was_killed(error: BaseException, home: Runs) -> bool:
+    return isinstance(error, ApiUnreachableError | ApiUnansweredError) and home.is_gone()
 
 
 def _passes(error: BaseException) -> bool:

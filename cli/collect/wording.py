@@ -20,7 +20,7 @@ PACE_SECONDS = 15
 
 
 def having(results: Results, *names: OutcomeName) -> list[SymbolResult]:
-    """Return the symbols whose outcome is one of `names`, in the order of the answer."""
+    """Return the series whose outcome is one of `names`, in the order of the answer."""
     return [symbol for symbol in results.details if symbol.status in names]
 
 
@@ -52,7 +52,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def hour(opened: datetime) -> str:
+def open_time(opened: datetime) -> str:
     """Write an open time in UTC to the minute."""
     return opened.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
@@ -60,7 +60,7 @@ def hour(opened: datetime) -> str:
 def window(missing: Window) -> str:
     """Write a missing window by the open times of its first and its last candle."""
     start, end = moment(missing.start), moment(missing.end)
-    first, last = hour(start), hour(end - (end - start) / missing.candles)
+    first, last = open_time(start), open_time(end - (end - start) / missing.candles)
     return f"{first} (1 candle)" if missing.candles == 1 else f"{first} to {last} ({missing.candles:,} candles)"
 
 
@@ -85,21 +85,18 @@ def reason(error: Failure | None) -> str:
     return f"{error.message} [{', '.join(marks)}]"
 
 
+STATES: tuple[OutcomeName, ...] = ("complete", "skipped", "partial", "failed", "running", "pending")
+"""Those in which a series can be, the ended ones first."""
+
+
 def states(results: Results) -> list[tuple[int, OutcomeName]]:
-    """Count the symbols in each state that has any, the ended ones first."""
-    counts: list[tuple[int, OutcomeName]] = [
-        (results.complete, "complete"),
-        (results.skipped, "skipped"),
-        (results.partial, "partial"),
-        (results.failed, "failed"),
-        (len(having(results, "running")), "running"),
-        (len(having(results, "pending")), "pending"),
-    ]
+    """Count the series in each state that has any: the answer's own counts are by crypto, whatever its intervals."""
+    counts = ((len(having(results, name)), name) for name in STATES)
     return [(number, name) for number, name in counts if number]
 
 
 def tally(results: Results) -> str:
-    """Write how many symbols are in each state."""
+    """Write how many series are in each state."""
     return ", ".join(f"{number} {name}" for number, name in states(results))
 
 
@@ -140,7 +137,7 @@ def progress_line(
     if status.progress is not None:
         progress = status.progress
         share = 100 * share_done(status.last_results) if status.last_results else progress.percent
-        parts.append(f"{progress.done}/{progress.total} cryptos ({share:.0f}%)")
+        parts.append(f"{progress.done}/{progress.total} series ({share:.0f}%)")
     if status.last_results is not None:
         parts.append(counted(status.last_results.total_records, "candle"))
         if candles_per_second is not None:

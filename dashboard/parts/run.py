@@ -48,9 +48,7 @@ def run_bar(status: Status) -> None:
     share = share_done(results) if status.is_running else 1.0
     st.markdown(f"**{plain(results.mode)}** · {_days(results)} · {_headline(status, results)}")
     if status.is_running:
-        st.progress(
-            share, text=f"{progress.done} of {counted(progress.total, 'crypto')} done, {share:.0%} of the candles"
-        )
+        st.progress(share, text=f"{progress.done} of {progress.total} series done, {share:.0%} of the candles")
     if status.waiting_for_exchange_until:
         until = moment(status.waiting_for_exchange_until)
         st.warning(

@@ -7,7 +7,6 @@ from datetime import date
 
 import streamlit as st
 from candle_collector.answers import SeriesByMonth
-from candle_collector.domain.wording import counted
 
 from dashboard.charts.matrix import months_matrix
 from dashboard.charts.palette import LEGEND, legend_html
@@ -103,7 +102,7 @@ def _matrix(series: Sequence[SeriesByMonth]) -> None:
             alt="All cryptos by month. What they lack is listed below.",
         )
     st.caption(
-        f"{counted(len(series), 'crypto')}, the least covered first; {len(incomplete)} of them incomplete. "
+        f"{len(series)} series, the least covered first; {len(incomplete)} of them incomplete. "
         "A month has the mark of its worst candle; clicking a mark opens its crypto and month."
     )
     if incomplete:

@@ -102,7 +102,7 @@ def test_a_collection_is_previewed_started_and_seen_to_its_end(visit: Visit) -> 
     visit.show("preview")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("button", name="Cancel the run")).to_be_visible()
-    bar = page.get_by_text(re.compile(r"\d+ of 20 cryptos done, \d+% of the candles"))
+    bar = page.get_by_text(re.compile(r"\d+ of 20 series done, \d+% of the candles"))
     shares = set[int]()
     until = time.monotonic() + 240
     while (len(shares) < 3 or max(shares) < SEEN_AT) and time.monotonic() < until:
@@ -152,7 +152,7 @@ def test_all_cryptos_by_month(visit: Visit) -> None:
     visit.page.get_by_role("radio", name="All by month").or_(visit.page.get_by_text("All by month")).first.click()
     visit.settle()
     visit.page.locator(".st-key-months-matrix .heatmaplayer image").wait_for()
-    expect(visit.page.get_by_text("20 cryptos, the least covered first")).to_be_visible()
+    expect(visit.page.get_by_text("20 series, the least covered first")).to_be_visible()
     visit.show("months")
 
 

@@ -42,7 +42,7 @@ def run_active(archive: FakeArchive) -> None:
     """Let a run be active."""
     line = run_line(state="active", ended_at=None, complete=None, partial=None, failed=None, skipped=None)
     archive.system = replace(
-        system("running", "Running: 1 of 3 cryptos done."), collection=CollectionInfo("running", line, None, None)
+        system("running", "Running: 1 of 3 series done."), collection=CollectionInfo("running", line, None, None)
     )
     archive.status = running_status()
 
@@ -248,7 +248,7 @@ def test_a_run_that_is_active(archive: FakeArchive) -> None:
     assert "1,116 candles" in said
     assert "Start" in {button.label for button in page.button if button.disabled}
     (bar,) = page.get("progress")
-    assert (bar.proto.value, bar.proto.text) == (50, "1 of 3 cryptos done, 50% of the candles")
+    assert (bar.proto.value, bar.proto.text) == (50, "1 of 3 series done, 50% of the candles")
     rows = table(page, "retries")
     assert [row["symbol"] for row in rows] == ["BTCUSDT", "ETHUSDT", "ADAUSDT"]
     assert (rows[0]["status"], rows[0]["progress"], rows[0]["missing"], rows[0]["retries"]) == (

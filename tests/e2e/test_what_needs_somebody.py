@@ -183,7 +183,7 @@ def test_a_worker_is_killed_in_mid_run(owner: Owner, exchange: StackExchange) ->
         assert owner.state("worker-errors", killed) is State.ALARM
         health = owner.health
         assert (health["state"], health["remedy"]) == ("running", None), "it goes on by itself"
-        assert re.fullmatch(r"Running: [01] of 2 cryptos done by the backward run of .*\.", str(health["sentence"]))
+        assert re.fullmatch(r"Running: [01] of 2 series done by the backward run of .*\.", str(health["sentence"]))
         assert owner.api.result(run_id)["complete"] == 2
     assert owner.health["state"] != "running"
 

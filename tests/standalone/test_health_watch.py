@@ -74,12 +74,12 @@ def test_each_change_is_logged_once_as_a_warning_where_somebody_is_needed(
     watch: HealthWatch, stand: Stand, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    running = Health("running", "Running: 1 of 2 cryptos done.")
+    running = Health("running", "Running: 1 of 2 series done.")
     for health in (
         OK,
         OK,
         running,
-        Health("running", "Running: 2 of 2 cryptos done."),
+        Health("running", "Running: 2 of 2 series done."),
         needs_you("stale"),
         needs_you("refused"),
     ):

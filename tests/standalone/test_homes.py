@@ -151,7 +151,7 @@ def test_a_collection_starts_what_it_needs_reports_its_result_and_leaves_the_api
     health, run = person.info()["health"], person.info()["collection"]["last_run"]["run_id"]
     assert status.splitlines()[:2] == [
         health["sentence"],
-        f"run       {run} (backward): 1/1 cryptos (100%) | 0 candles | 0 requests | 1 skipped",
+        f"run       {run} (backward): 1/1 series (100%) | 0 candles | 0 requests | 1 skipped",
     ]
     assert health["sentence"].startswith("OK: 1 crypto stored, the newest candle is of ")
     assert "240 candles of 1 symbol" in status
@@ -308,6 +308,30 @@ def test_serving_in_a_terminal_ends_with_its_signal_and_can_be_used_meanwhile(pe
     assert process.wait(timeout=30) == 0
     assert not (person.folder / "data" / "stack.json").exists()
     assert "is down" in person.candles("status").stdout
+
+
+def test_who_watches_a_run_hears_at_once_that_the_server_was_killed(person: Person) -> None:
+    person.done("up", "--exchange", "simulated")
+    server = person.stack["pids"]["server"]
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "cli", "collect", "--intervals", "1m", "--top", "20", "--start", "2025-01-01"],
+        env=person.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    person.started.append(watching)
+    assert watching.stdout is not None
+    while "series (" not in watching.stdout.readline():
+        assert watching.poll() is None
+    os.kill(server, signal.SIGKILL)
+    killed = time.monotonic()
+    said = " ".join(watching.communicate(timeout=60)[0].split())
+    assert watching.returncode == 2
+    assert time.monotonic() - killed < 20, "it waits for a server that is up again in 90 s"
+    assert "What collects has ended before run" in said
+    assert "`make up` starts it again, and `make status` shows the run." in said
+    person.done("up")
+    person.done("cancel")
 
 
 def test_a_run_is_cancelled_and_retried_at_the_terminal(running: Person) -> None:

@@ -81,7 +81,7 @@ def test_two_collections_at_once_have_each_its_intervals_and_change_none(person:
     assert kept(person) == before
 
 
-def test_who_switches_an_interval_off_is_told(person: Person) -> None:
+def test_an_interval_that_is_switched_off_is_named(person: Person) -> None:
     person.done("up", "--exchange", "simulated", INTERVALS="1m,1h")
     text = person.done("up", INTERVALS="1m")
     assert "INTERVALS is 1m now, and was 1m,1h: candles of 1h are collected no longer by schedule." in text

@@ -34,7 +34,7 @@ def test_the_picture_shows_the_bar_the_pace_the_tally_and_the_first_running_cryp
         picture(running(done=10, records=12000), candles_per_second=1200.4, seconds_left=75)
     )
     lines = [line.rstrip() for line in screen.getvalue().splitlines()]
-    assert lines[0].endswith("10/20 50% 10 s about 1 min 15 s left")
+    assert lines[0].endswith("10/20 series 50% 10 s about 1 min 15 s left")
     assert lines[1] == "12,000 candles  1,200 candles/s  10 requests"
     assert lines[2] == "10 complete  10 running"
     assert [line.split()[0] for line in lines[3:11]] == [f"C{number}USDT" for number in range(8)]
@@ -75,7 +75,7 @@ def test_progress_moves_inside_a_crypto_and_the_time_left_comes_from_it() -> Non
         plain.show(at(now, records))
     plain.show(at(21.0, 1200), "The exchange does not answer.")
     lines = screen.getvalue().splitlines()
-    assert lines[2].startswith("0/1 cryptos (50%) | ")
+    assert lines[2].startswith("0/1 series (50%) | ")
     assert lines[2].endswith("| about 20 s left")
     assert lines[3].endswith("| The exchange does not answer.")
 

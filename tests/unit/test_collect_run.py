@@ -51,6 +51,7 @@ class Home:
 
     def __init__(self, bring_up: Callable[[], None] | None = None) -> None:
         self.saved = 0
+        self.has_ended = False
         self._bring_up = bring_up
 
     def up(self, asked_exchange: str) -> None:  # noqa: ARG002 - the tests' homes have one exchange
@@ -61,6 +62,10 @@ class Home:
     def save(self) -> None:
         """Count."""
         self.saved += 1
+
+    def is_gone(self) -> bool:
+        """Say what the test wants."""
+        return self.has_ended
 
 
 def do_not_wait(_seconds: float) -> None:
@@ -86,7 +91,7 @@ def test_a_run_that_ends_complete_is_reported_with_its_totals_and_how_to_read_it
     ]
     code, screen = ran(root)
     assert code == 0
-    assert "0/2 cryptos (23%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
+    assert "0/2 series (23%) | 1,000 candles | 2 requests | 1 running, 1 pending | about 3 s left" in screen
     assert "4,320 candles stored in 4 s (1,080 candles/s), the exchange counted 6 candle requests." in screen
     assert "They came from simulated and lie in the local DynamoDB (http://127.0.0.1:1), kept in" in screen
     assert f'curl -s "{api.url}/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"' in screen
@@ -319,6 +324,26 @@ def test_an_api_that_stays_away_ends_the_display_and_says_that_the_run_may_go_on
     code, screen = ran(root)
     assert code == 2
     assert f"run {RUN} may go on" in screen
+    assert [f"No status for {seconds} s (500: Internal server error)" in screen for seconds in range(10, 90, 10)] == [
+        True
+    ] * 8
+    assert screen.count("looking again") == 9
+
+
+def test_a_server_that_was_killed_is_known_at_once_with_what_to_do(root: Path, api: FakeApi) -> None:
+    home, waits = Home(), []
+
+    def kill(seconds: float) -> None:
+        waits.append(seconds)
+        api.server.shutdown()
+        api.server.server_close()
+        home.has_ended = True
+
+    api.statuses = [(200, status(symbol("BTCUSDT", "running", 1), running=True))]
+    code, screen = ran(root, home=home, wait=kill)
+    assert (code, len(waits)) == (2, 1), "nothing is waited for after it is gone"
+    assert f"What collects has ended before run {RUN} did (nothing listens at {api.url})." in screen
+    assert "`make up` starts it again, and `make status` shows the run." in screen
 
 
 def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_at_it(root: Path, api: FakeApi) -> None:

@@ -1,16 +1,19 @@
 """How figures, outcomes and errors are put into words, and what the exit code is."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from candle_collector.answers import Results, Window
+from candle_collector.answers import Progress, Results, Window
 from candle_collector.domain.dates import format_moment
 from candle_collector.domain.interval import HOUR_MS
 from candle_collector.domain.run import Failure
 from candle_collector.domain.wording import counted
+from rich.console import Console
 
 from cli.client import Refusal
 from cli.collect.remedies import remedy
+from cli.collect.result import show_result
 from cli.collect.wording import Pace, exit_code, part_done, progress_line, reason, span, tally, windows
 from tests.unit.api_answers import results, status, symbol_result
 
@@ -57,10 +60,26 @@ def test_a_reason_carries_what_the_exchange_said() -> None:
     assert reason(None) == "no reason given"
 
 
-def test_the_tally_leaves_out_states_without_symbols() -> None:
-    details = [symbol_result("AUSDT", "running"), symbol_result("BUSDT", "pending")]
-    held = results(details, complete=2, failed=1, total_cryptos=5)
+def test_the_tally_counts_series_and_leaves_out_states_without_any() -> None:
+    details = [
+        *(symbol_result("AUSDT", "complete", interval=name) for name in ("1m", "1h")),
+        *(symbol_result("BUSDT", name, interval=interval) for name, interval in (("failed", "1m"), ("running", "1h"))),
+        symbol_result("CUSDT", "pending"),
+    ]
+    held = results(details, complete=1, total_cryptos=3)  # the answer's counts are by crypto
     assert tally(held) == "2 complete, 1 failed, 1 running, 1 pending"
+
+
+def test_progress_and_result_count_series_not_cryptos() -> None:
+    details = [symbol_result("AUSDT", "complete", interval=name) for name in ("1m", "1h")]
+    of_two = results([*details, symbol_result("BUSDT", "running")], total_cryptos=2)
+    shown = status(progress=Progress(2, 3, 66.7, eta_seconds=None), last_results=of_two)
+    assert progress_line(shown, None, None).startswith("2/3 series (67%) | ")
+    screen = io.StringIO()
+    show_result(Console(file=screen, width=100), results(details, complete=1, total_cryptos=1))
+    lines = [line.split() for line in screen.getvalue().splitlines() if line.strip()]
+    assert lines[1][:2] == ["outcome", "series"]
+    assert [words[:2] for words in lines if words[0] in {"complete", "total"}] == [["complete", "2"], ["total", "2"]]
 
 
 @pytest.mark.parametrize(

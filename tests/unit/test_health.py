@@ -84,16 +84,16 @@ def test_a_run_that_found_nothing_to_store_leaves_nothing_to_do() -> None:
 
 
 def test_a_run_at_work_says_how_far_it_is() -> None:
-    sentence = "Running: 3 of 20 cryptos done by the forward run of 2025-06-01 12:05 UTC."
+    sentence = "Running: 3 of 20 series done by the forward run of 2025-06-01 12:05 UTC."
     assert said(run=ACTIVE) == ("running", sentence, None)
-    assert said(run=replace(ACTIVE, done=0, total=1))[1].startswith("Running: 0 of 1 crypto done")
+    assert said(run=replace(ACTIVE, done=0, total=1))[1].startswith("Running: 0 of 1 series done")
 
 
 def test_a_run_that_the_exchange_asked_to_wait_says_until_when() -> None:
     assert said(run=ACTIVE, blocked_until=NOW + timedelta(minutes=2)) == (
         "waiting",
         (
-            "Waiting: the exchange wants no requests until 2025-06-01 12:32 UTC; 3 of 20 cryptos done. "
+            "Waiting: the exchange wants no requests until 2025-06-01 12:32 UTC; 3 of 20 series done. "
             "The run goes on then."
         ),
         None,

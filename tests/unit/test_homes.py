@@ -129,6 +129,17 @@ def test_what_is_collected_no_longer_of_another_exchange_is_reported(
         server.stop(within_s=10)
 
 
+def test_a_home_is_gone_when_its_program_has_ended_and_nobody_starts_it_again(
+    places: Places, emulator: Background
+) -> None:
+    home = LocalStack(places)
+    assert not home.is_gone()
+    emulator.stop(within_s=10)
+    assert home.is_gone()
+    with home._alone():
+        assert not LocalStack(places).is_gone(), "a command is at work that may start it"
+
+
 @pytest.mark.usefixtures("emulator")
 def test_a_dry_run_stops_no_other_home(places: Places) -> None:
     with (

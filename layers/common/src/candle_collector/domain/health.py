@@ -38,7 +38,7 @@ class RunFacts:
     Attributes
     ----------
     done, total
-        How many of its symbols have ended, and how many it has.
+        How many of its series have ended, and how many it has.
     ended_at
         None while it is open.
     expected
@@ -249,7 +249,7 @@ def _overdue(run: RunFacts, now: datetime) -> Health:
 
 
 def _at_work(run: RunFacts, facts: HealthFacts) -> Health:
-    far = f"{run.done:,} of {counted(run.total, 'crypto')} done"
+    far = f"{run.done:,} of {run.total:,} series done"
     if facts.blocked_until is not None:
         until = _time(facts.blocked_until)
         return Health("waiting", f"Waiting: the exchange wants no requests until {until}; {far}. The run goes on then.")
