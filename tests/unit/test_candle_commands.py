@@ -176,7 +176,7 @@ def test_candles_of_futures_and_of_another_interval_are_not_taken_for_spot_hours
     assert main(["import", str(folder.parent.parent.parent.parent.parent), str(tmp_path), "--symbol", "btcusdt"]) == 2
     assert archive.candles.lines == {}
     said = capsys.readouterr().err
-    for words in ("of Binance's futures", "holds candles of 2h", "are 12 times 1h apart"):
+    for words in ("of Binance's futures", "'2h' is not an interval that is collected", "are 12h apart"):
         assert words in said
 
 

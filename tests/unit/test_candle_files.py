@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from candle_collector.adapters.files.candle_file import candle_file
 from candle_collector.adapters.files.columns import COLUMNS
 from candle_collector.adapters.files.refusals import CandleFileError
 from candle_collector.domain.candle import Candle
+from candle_collector.domain.interval import interval_named
 from candle_collector.domain.windows import Window
 
 from tests.exchange import KLINES, needs_recordings
@@ -249,14 +251,6 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("hours", [12, 24, 168])
-def test_candles_of_a_longer_interval_are_refused(tmp_path: Path, hours: int) -> None:
-    path = tmp_path / "BTCUSDT.csv"
-    path.write_text(text([HEADER, *(row(number * hours) for number in range(4))]))
-    with pytest.raises(CandleFileError, match=f"are {hours} times 1h apart"):
-        candle_file(path, symbol="BTCUSDT").check(closed_ms=CLOSED_MS)
-
-
 def test_a_zip_of_another_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2024-01.zip"
     with zipfile.ZipFile(path, "w") as file:
@@ -331,3 +325,71 @@ def test_the_recorded_archive_is_read_to_the_last_digit(symbol: str, year: int) 
     file = candle_file(KLINES / f"{symbol}-1h-{year}.csv.gz")
     found = [item for _, batch in file.batches(closed_ms=ms_of_hour(year_window(2026).start)) for item in batch]
     assert tuple(found) == recorded_rows(symbol, year)
+
+
+MINUTE_MS = 60_000
+
+
+def apart(path: Path, minutes: int, *, rows: int = 30) -> Path:
+    """Write rows that are so many minutes apart, from 2024-01-01 on."""
+    written = [row(0) for _ in range(rows)]
+    for number, values in enumerate(written):
+        values[0] = str(START * HOUR_MS + number * minutes * MINUTE_MS)
+    path.write_text(text(written))
+    return path
+
+
+def refusal(path: Path, interval: str | None = None) -> str:
+    """Return why the file is refused."""
+    named = interval_named(interval) if interval else None
+    with pytest.raises(CandleFileError) as refused:
+        candle_file(path, symbol="BTCUSDT", interval=named).check(closed_ms=CLOSED_MS)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "interval", "minutes", "remedy"),
+    [
+        ("mine.csv", None, 5, "taken for 1h. Give their own interval: --interval 5m"),
+        ("mine.csv", "15m", 5, "taken for 15m. Give their own interval: --interval 5m"),
+        ("mine.csv", "1d", 60, "taken for 1d. Give their own interval: --interval 1h"),
+        ("mine.csv", "1m", 60, "taken for 1m. Give their own interval: --interval 1h"),
+        ("BTCUSDT-1h-2024-01.csv", None, 5, "only another name says otherwise: rename it BTCUSDT-5m-2024-01.csv"),
+        ("BTCUSDT-5m-2024-01.csv", None, 60, "only another name says otherwise: rename it BTCUSDT-1h-2024-01.csv"),
+        ("mine.csv", None, 1440, "taken for 1h. Give their own interval: --interval 1d"),
+        ("mine.csv", None, 10_080, "The archive stores none of that length: fetch them as one of 1m, 3m, 5m"),
+        ("mine.csv", None, 120, "The archive stores none of that length: fetch them as one of 1m, 3m, 5m"),
+        ("BTCUSDT-1h-2024-01.csv", None, 7, "The archive stores none of that length: fetch them as one of 1m, 3m, 5m"),
+    ],
+)
+def test_rows_of_another_interval_than_they_are_taken_for_are_refused_with_what_helps(
+    tmp_path: Path, name: str, interval: str | None, minutes: int, remedy: str
+) -> None:
+    """Doing what the refusal says takes the file."""
+    path = apart(tmp_path / name, minutes)
+    said = refusal(path, interval)
+    lengths = {5: "5m", 7: "7m", 60: "1h", 120: "2h", 1440: "1d", 10_080: "7d"}
+    assert f"{lengths[minutes]} a" in said, "apart, or after the one before it"
+    assert remedy in said
+    if helped := re.search(r"--interval (\w+)", remedy):
+        file = candle_file(path, symbol="BTCUSDT", interval=interval_named(helped[1]))
+        assert file.check(closed_ms=CLOSED_MS) == 30
+    if renamed := re.search(r"rename it (\S+)", remedy):
+        assert candle_file(path.rename(tmp_path / renamed[1])).check(closed_ms=CLOSED_MS) == 30
+
+
+def test_a_row_too_many_among_hours_is_a_row_to_remove(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    extra = row(1)
+    extra[0] = str((START + 1) * HOUR_MS + 10 * MINUTE_MS)
+    path.write_text(text([row(0), row(1), extra, row(2), row(3)]))
+    assert "at row 3: its candle of 2024-01-01T01:00:00Z is there twice or out of order. Correct or remove" in refusal(
+        path
+    )
+
+
+def test_a_name_that_says_otherwise_than_the_arguments_is_refused_with_both_ways_out(tmp_path: Path) -> None:
+    path = apart(tmp_path / "BTCUSDT-5m-2024-01.csv", 60)
+    assert "Leave --interval out, or rename the file where its name is wrong" in refusal(path, "1h")
+    assert "'1H' is not an interval that is collected" in (said := refusal(apart(tmp_path / "BTCUSDT-1H-2024.csv", 60)))
+    assert "perhaps 1h is meant. Fetch one of these, or rename it" in said

@@ -11,6 +11,7 @@ from enum import Enum
 from functools import total_ordering
 from typing import Self
 
+from candle_collector.domain.interval_names import meant
 from candle_collector.domain.windows import Window, Windows
 
 MINUTE_MS = 60_000
@@ -174,5 +175,7 @@ def interval_named(name: str) -> Interval:
     try:
         return _BY_NAME[name]
     except KeyError:
-        known = ", ".join(map(str, Interval))
-        raise ValueError(f"{name!r:.40} is not an interval that is collected: {known}") from None
+        known = ", ".join(_BY_NAME)
+        raise ValueError(
+            f"{name!r:.40} is not an interval that is collected: {known}{meant(name, list(_BY_NAME))}"
+        ) from None

@@ -7,6 +7,8 @@ leaves out proves something only if a checksum beside it says that it is as the 
 from __future__ import annotations
 
 import math
+import re
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
@@ -21,7 +23,7 @@ from candle_collector.adapters.files.parquet_rows import parquet_rows
 from candle_collector.adapters.files.refusals import UNREADABLE, CandleFileError, WrongRowError
 from candle_collector.adapters.files.text_rows import csv_rows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.interval import Interval
+from candle_collector.domain.interval import DAY_MS, HOUR_MS, MINUTE_MS, Interval
 from candle_collector.domain.series import Series
 from candle_collector.domain.universe import is_symbol
 from candle_collector.domain.windows import Window
@@ -42,12 +44,15 @@ class CandleFile:
         Whose candles these are; None where the rows say it in a column of their own.
     period
         The slots of the year, month or day that its name says it is about, as the archive names its files.
+    is_named
+        Whether its name says the interval, which nothing but another name changes then.
     """
 
     path: Path
     symbol: str | None
     interval: Interval
     period: Window | None
+    is_named: bool = False
 
     def batches(self, *, closed_ms: int) -> Iterator[tuple[Series, tuple[Candle, ...]]]:
         """Yield series and their candles in the order of the file; those of a series are ascending.
@@ -72,7 +77,7 @@ class CandleFile:
                 next_slot[symbol] = read[-1].slot + 1
                 at = rows[-1].number
         except WrongRowError as error:
-            raise CandleFileError(f"{self.path}: {error}. Correct or remove the row") from error
+            raise CandleFileError(f"{self.path}: {error}. {error.remedy or 'Correct or remove the row'}") from error
         except UNREADABLE as error:
             where = f"behind row {at}: " if at else ""
             raise CandleFileError(f"{self.path}: {where}{error}. Fetch or write the file again") from error
@@ -95,13 +100,24 @@ class CandleFile:
             last[series] = slots[-1]
         for series, step in steps.items():
             if step > 1 and counts[series] >= _INTERVAL_ROWS:
+                apart_ms = step * self.interval.length_ms
                 raise CandleFileError(
-                    f"{self.path}: its candles of {series.symbol} are {step} times {self.interval} apart, and are "
-                    f"taken for {self.interval}. Say their own with --interval, or fetch them as {self.interval}"
+                    f"{self.path}: its candles of {series.symbol} are {_length(apart_ms)} apart, and are taken for "
+                    f"{self.interval}. {self._remedy(apart_ms)}"
                 )
         if not counts:
             raise CandleFileError(f"{self.path}: it holds no candle. Fetch or write the file again")
         return sum(counts.values())
+
+    def _remedy(self, apart_ms: int) -> str:
+        """Return what to do about candles that are another time apart than those of the interval they are taken for."""
+        own = next((interval for interval in Interval if interval.length_ms == apart_ms), None)
+        if own is None:
+            return f"The archive stores none of that length: fetch them as one of {', '.join(map(str, Interval))}"
+        if not self.is_named:
+            return f"Give their own interval: --interval {own}"
+        renamed = re.sub(r"^([^-]+)-[^-]+-", rf"\1-{own}-", self.path.name)
+        return f"Its name says {self.interval}, and only another name says otherwise: rename it {renamed}"
 
     def _rows(self) -> Iterator[tuple[str, list[Row]]]:
         """Yield the rows in batches of one symbol."""
@@ -146,17 +162,32 @@ class CandleFile:
         reason
             What is wrong with all of them together, where each by itself is right.
         """
-        after = start
+        after, opened = start, -1
         for row in rows:
             try:
                 values = answer_row(row.values, self.interval)
                 slot = self.interval.slot_at(values[0])
+                if slot == after - 1 and 0 <= opened < values[0] and (apart_ms := self._usual_ms(rows)):
+                    problem = f"its candle is {_length(values[0] - opened)} after the one before it, and is taken for "
+                    return WrongRowError(row.number, f"{problem}{self.interval}", self._remedy(apart_ms))
+                opened = values[0]
                 self._check_slot(slot, after, closed_end)
                 binance_rows.read_candles([values], self.interval, start=slot, limit=1, running=slot).whole()
             except (WrongAnswerError, ValueError, TypeError, ArithmeticError) as error:
                 return WrongRowError(row.number, error)
             after = slot + 1
         return WrongRowError(rows[0].number, f"or one behind it: {reason}")
+
+    def _usual_ms(self, rows: Sequence[Row]) -> int | None:
+        """Return how many ms most rows are apart, where that is less than the interval: then no row is wrong."""
+        times: list[int] = []
+        for row in rows:
+            try:
+                times.append(answer_row(row.values, self.interval)[0])
+            except (ValueError, TypeError, ArithmeticError):
+                break
+        usual = statistics.mode(after - before for before, after in pairwise(times))
+        return usual if 0 < usual < self.interval.length_ms else None
 
     def _check_slot(self, slot: int, after: int, closed_end: int) -> None:
         """Refuse a slot that no row of the file may be of.
@@ -181,6 +212,12 @@ class CandleFile:
             )
 
 
+def _length(ms: int) -> str:
+    """Return a time as intervals are named, in its largest whole unit: ``5m``, ``2h``, ``7d``; else in ms."""
+    units = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"))
+    return next((f"{ms // unit_ms}{name}" for unit_ms, name in units if ms % unit_ms == 0), f"{ms:,} ms")
+
+
 def candle_file(path: Path, *, symbol: str | None = None, interval: Interval | None = None) -> CandleFile:
     """Return what a file's name says of it: ``BTCUSDT-1h-2025-01.zip`` holds BTCUSDT's hours of January 2025.
 
@@ -196,4 +233,4 @@ def candle_file(path: Path, *, symbol: str | None = None, interval: Interval | N
     """
     said = said_of(path, symbol, interval)
     period = None if said.period is None else said.interval.slots_within(said.period)
-    return CandleFile(path, said.symbol, said.interval, period)
+    return CandleFile(path, said.symbol, said.interval, period, said.is_named)

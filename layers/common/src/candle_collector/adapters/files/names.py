@@ -36,11 +36,14 @@ class Said(NamedTuple):
         Whose candles it holds; None where the rows say it.
     period
         The time that it is about, in ms since 1970 UTC; None where nothing says it.
+    is_named
+        Whether its name says the interval, which no argument changes then.
     """
 
     symbol: str | None
     interval: Interval
     period: Window | None
+    is_named: bool
 
 
 def said_of(path: Path, symbol: str | None, interval: Interval | None) -> Said:
@@ -67,13 +70,13 @@ def said_of(path: Path, symbol: str | None, interval: Interval | None) -> Said:
     try:
         length = interval_named(named["interval"])
     except ValueError as error:
-        stored = ", ".join(map(str, Interval))
-        raise CandleFileError(
-            f"{path}: holds candles of {named['interval']}, and the archive stores {stored}"
-        ) from error
+        raise CandleFileError(f"{path}: by its name, {error}. Fetch one of these, or rename it") from error
     if interval not in {None, length}:
-        raise CandleFileError(f"{path}: its name says that it holds {length}, and --interval says {interval}")
-    return Said(_same(path, symbol, named["symbol"]), length, _period_of(path, named["period"]))
+        raise CandleFileError(
+            f"{path}: its name says that it holds {length}, and --interval says {interval}. Leave --interval out, or "
+            "rename the file where its name is wrong"
+        )
+    return Said(_same(path, symbol, named["symbol"]), length, _period_of(path, named["period"]), is_named=True)
 
 
 def _said_by_folders(path: Path, symbol: str | None, interval: Interval | None) -> Said:
@@ -81,13 +84,16 @@ def _said_by_folders(path: Path, symbol: str | None, interval: Interval | None) 
     said = dict(part.split("=", 1) for part in path.resolve().parts[-3:-1] if "=" in part)
     period = _period_of(path, said["month"]) if "month" in said else None
     named = _same(path, symbol, said["symbol"]) if "symbol" in said else symbol
-    return Said(named, interval or HOUR, period)
+    return Said(named, interval or HOUR, period, is_named=False)
 
 
 def _same(path: Path, given: str | None, named: str) -> str:
     """Return the symbol that a name says, which is also the one that was given."""
     if given not in {None, named}:
-        raise CandleFileError(f"{path}: its name says that it holds {named}, and --symbol says {given}")
+        raise CandleFileError(
+            f"{path}: its name says that it holds {named}, and --symbol says {given}. Leave --symbol out, or rename "
+            "the file where its name is wrong"
+        )
     return named
 
 

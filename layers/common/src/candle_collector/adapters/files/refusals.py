@@ -22,7 +22,8 @@ class CandleFileError(CollectorError):
 
 
 class WrongRowError(Exception):
-    """A row that refuses its file."""
+    """A row that refuses its file; `remedy` says what helps, where it is not the row that is wrong."""
 
-    def __init__(self, number: int, reason: object) -> None:
+    def __init__(self, number: int, reason: object, remedy: str | None = None) -> None:
         super().__init__(f"at row {number}: {reason}")
+        self.remedy = remedy
