@@ -17,6 +17,7 @@ from candle_collector.domain import dates
 from candle_collector.domain.aggregate import AS_STORED, INTERVALS
 from candle_collector.domain.ids import is_run_id
 from candle_collector.domain.interval import Interval, ms_of
+from candle_collector.domain.interval_names import meant
 from candle_collector.domain.run import KEPT_WINDOWS
 from candle_collector.domain.series import Series, series_named
 from candle_collector.domain.universe import is_symbol
@@ -80,13 +81,33 @@ def universe() -> Response[str]:
 @app.get(routes.COVERAGE.path)
 def coverage() -> Response[str]:
     """Report how complete every series is, page by page."""
-    return answer(200, report_coverage(_coverage_ports(), after=_after()))
+    return answer(200, report_coverage(_coverage_ports(), after=_after(), intervals=_intervals()))
 
 
 @app.get(routes.COVERAGE_BY_MONTH.path)
 def coverage_by_month() -> Response[str]:
     """Report how many candles of every series are stored, missing and so on by month, page by page."""
-    return answer(200, report_months(_coverage_ports(), after=_after()))
+    return answer(200, report_months(_coverage_ports(), after=_after(), intervals=_intervals()))
+
+
+def _intervals() -> frozenset[Interval] | None:
+    """Return the intervals that a list is about, from the query; None where it names none.
+
+    Raises
+    ------
+    InvalidRequestError
+        One of them is not collected.
+    """
+    text = app.current_event.query_string_parameters.get("intervals")
+    if text is None:
+        return None
+    collected = {str(interval): interval for interval in Interval}
+    names = text.split(",")
+    for name in names:
+        if name not in collected:
+            takes = f"takes some of {', '.join(collected)}, with commas between"
+            raise InvalidRequestError("intervals", f"{takes}{meant(name, list(collected))}")
+    return frozenset(collected[name] for name in names)
 
 
 def _after() -> str | None:
@@ -137,7 +158,7 @@ def _source(symbol: str) -> tuple[str, CandleSource]:
     container = bootstrap.container()
     name = app.current_event.query_string_parameters.get("interval", str(min(container.settings.intervals)))
     if name not in INTERVALS:
-        raise InvalidRequestError("interval", f"takes one of {', '.join(INTERVALS)}")
+        raise InvalidRequestError("interval", f"takes one of {', '.join(INTERVALS)}{meant(name, INTERVALS)}")
     own = next(
         (Series(symbol, interval, container.market.name) for interval in Interval if str(interval) == name), None
     )

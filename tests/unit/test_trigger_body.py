@@ -16,6 +16,8 @@ from candle_collector.domain.run import COLLECTING_MODES
 from candle_collector.domain.universe import SYMBOLS_MOST
 from candle_collector.errors import InvalidRequestError, RequestTooLargeError
 
+THE_INTERVALS = "the intervals are 1m, 3m, 5m, 15m, 30m, 1h, 1d"
+
 
 def read(**fields: Any) -> RunRequest:
     return read_trigger(json.dumps({"mode": "backward", **fields}))[0]
@@ -57,12 +59,15 @@ def test_a_symbol_is_understood_as_people_write_it() -> None:
         ({"recheck": 1}, "recheck: must be true or false"),
         ({"symbols": []}, "symbols: must name at least one"),
         ({"symbols": "BTCUSDT"}, 'symbols: must be a list, such as ["BTCUSDT"]'),
-        ({"symbols": [5]}, "symbols: must be a text"),
+        ({"symbols": [5]}, 'symbols: each must be a text, as in ["BTCUSDT"]'),
         ({"start_date": 5}, "start_date: must be a text"),
         ({"quote_assets": []}, "quote_assets: must name at least one"),
-        ({"intervals": "1h"}, 'intervals: must be a list, such as ["1h"]'),
+        ({"intervals": "1h"}, f'intervals: must be a list, such as ["1h"]; {THE_INTERVALS}'),
+        ({"intervals": []}, f"intervals: must name at least one; {THE_INTERVALS}"),
+        ({"intervals": [5]}, f'intervals: each must be a text, as in ["1h"]; {THE_INTERVALS}'),
+        ({"intervals": ["1h", None]}, f'intervals: each must be a text, as in ["1h"]; {THE_INTERVALS}'),
         ({"quote_assets": "USDT"}, 'quote_assets: must be a list, such as ["USDT"]'),
-        ({"quote_assets": [5]}, "quote_assets: must be a text"),
+        ({"quote_assets": [5]}, 'quote_assets: each must be a text, as in ["USDT"]'),
         ({"quote_assets": [f"Q{number}" for number in range(21)]}, "quote_assets: must name at most 20"),
         (
             {"quote_assets": ["USDT", "btc"]},

@@ -21,13 +21,11 @@ from candle_collector.api.binance_parameters import (
 from candle_collector.domain.aggregate import AS_STORED, INTERVALS, AnyGrid
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.interval import HOUR_MS, Interval
+from candle_collector.domain.interval_names import meant
 from candle_collector.domain.universe import is_symbol
 from candle_collector.reading.read_candles import LIMIT_DEFAULT, LIMIT_MOST
 
 _KLINES_PARAMETERS = frozenset({"symbol", "interval", "startTime", "endTime", "timeZone", "limit", "api_key"})
-_INTERVALS = frozenset(
-    ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
-)
 _TIME_ZONE = re.compile(r"([+-]?)(\d{1,2})(?::(\d{2}))?", re.ASCII)
 
 
@@ -61,11 +59,8 @@ def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
     symbol, interval = (mandatory(parameters, name) for name in ("symbol", "interval"))
     if not is_symbol(symbol):
         raise illegal("symbol", "^[A-Z0-9-_.]{1,50}$")
-    if interval not in _INTERVALS:
-        raise BinanceError("INVALID_INTERVAL", "Invalid interval.")
     if interval not in INTERVALS:
-        served = ", ".join(INTERVALS)
-        raise BinanceError("INVALID_INTERVAL", f"Invalid interval. This archive serves {served}.")
+        raise interval_not_served(f"This archive serves {', '.join(INTERVALS)}{meant(interval, INTERVALS)}")
     start, end = (microseconds(parameters, name) for name in ("startTime", "endTime"))
     limit = number(parameters, "limit")
     if limit == 0:
@@ -81,7 +76,7 @@ def read_klines_query(parameters: Mapping[str, str]) -> KlinesQuery:
 
 
 def interval_not_served(text: str) -> BinanceError:
-    """Return the error for an interval that what is stored does not make up."""
+    """Return the error for an interval that there is not, or that what is stored does not make up."""
     return BinanceError("INVALID_INTERVAL", f"Invalid interval. {text}.")
 
 

@@ -135,6 +135,11 @@ def schema_of(annotation: Any) -> JsonSchema:
 
 _RUN_ID = Parameter("run_id", schema_of(answers.RunId), "The id of a run.", place="path", required=True)
 _SYMBOL = schema_of(answers.Symbol)
+_OF_INTERVALS = Parameter(
+    "intervals",
+    {"type": "string", "examples": ["1m,1h"]},
+    "Only series of these, with commas between; all if not given.",
+)
 _TIME_UNIT = Parameter(
     "X-MBX-TIME-UNIT",
     {"enum": ["MILLISECOND", "millisecond", "MICROSECOND", "microsecond"], "default": "MILLISECOND"},
@@ -221,6 +226,7 @@ OPERATIONS = (
         "How complete every series is.",
         {200: answers.Coverage},
         parameters=(
+            _OF_INTERVALS,
             Parameter("after", schema_of(answers.SeriesName), "Only series after this one: `next` of the page before."),
         ),
     ),
@@ -230,6 +236,7 @@ OPERATIONS = (
         "How many candles of every series are stored, never were, or are missing, by month.",
         {200: answers.CoverageByMonth},
         parameters=(
+            _OF_INTERVALS,
             Parameter("after", schema_of(answers.SeriesName), "Only series after this one: `next` of the page before."),
         ),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from candle_collector.api import routes
 from candle_collector.api.errors import HTTP_ERRORS, INTERNAL, error_body
+from candle_collector.api.query import check_query
 from candle_collector.domain.ids import is_run_id
 from candle_collector.errors import NotFoundError, RefusedError
 
@@ -141,6 +143,15 @@ def answer(status: int, body: Any) -> Response[str]:
 def resolver(dashboard_origin: str) -> AuditedResolver:
     """Return a router of a function behind the API, which answers every error."""
     app = AuditedResolver(dashboard_origin)
+
+    def with_checked_query(_: Any, following: Callable[[Any], Any]) -> Any:
+        event = app.current_event
+        route = routes.find_route(event.http_method, event.resource)
+        if route is not None:
+            check_query(route, event.get("multiValueQueryStringParameters") or {})
+        return following(app)
+
+    app.use([with_checked_query])
 
     def error_answer(status: int, error: dict[str, str]) -> Response[str]:
         app.note(**{name: error[name] for name in ("code", "run_id") if name in error})

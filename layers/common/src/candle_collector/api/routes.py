@@ -15,11 +15,18 @@ ADMIN = "/api/admin/"
 
 @dataclass(frozen=True)
 class Route:
-    """A route, its path as API Gateway and OpenAPI write it: ``/api/admin/coverage/{symbol}``."""
+    """A route, its path as API Gateway and OpenAPI write it: ``/api/admin/coverage/{symbol}``.
+
+    Attributes
+    ----------
+    query
+        The parameters that one of our own routes reads; those of Binance's shape say themselves what they take.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     scope: Scope = Scope.ADMIN
+    query: tuple[str, ...] = ()
 
     @property
     def pattern(self) -> str:
@@ -35,12 +42,12 @@ class Route:
 TRIGGER = Route("POST", "/api/admin/collect/trigger")
 RETRY = Route("POST", "/api/admin/collect/runs/{run_id}/retry")
 CANCEL = Route("POST", "/api/admin/collect/runs/{run_id}/cancel")
-STATUS = Route("GET", "/api/admin/collect/status")
-RUNS = Route("GET", "/api/admin/collect/runs")
-UNIVERSE = Route("GET", "/api/admin/universe")
-COVERAGE = Route("GET", "/api/admin/coverage", Scope.READ)
-COVERAGE_BY_MONTH = Route("GET", "/api/admin/coverage/months", Scope.READ)
-SYMBOL_COVERAGE = Route("GET", "/api/admin/coverage/{symbol}", Scope.READ)
+STATUS = Route("GET", "/api/admin/collect/status", query=("run_id", "windows"))
+RUNS = Route("GET", "/api/admin/collect/runs", query=("limit", "before"))
+UNIVERSE = Route("GET", "/api/admin/universe", query=("date",))
+COVERAGE = Route("GET", "/api/admin/coverage", Scope.READ, ("intervals", "after"))
+COVERAGE_BY_MONTH = Route("GET", "/api/admin/coverage/months", Scope.READ, ("intervals", "after"))
+SYMBOL_COVERAGE = Route("GET", "/api/admin/coverage/{symbol}", Scope.READ, ("interval", "start_date", "end_date"))
 SYSTEM_INFO = Route("GET", "/api/admin/system/info")
 OPENAPI = Route("GET", "/openapi.json", Scope.READ)
 KLINES = Route("GET", "/api/v3/klines", Scope.READ)

@@ -132,6 +132,8 @@ def _refusal(error: ValidationError) -> InvalidRequestError:
             return InvalidRequestError(field, "is missing; it takes backward, forward, gap_fill or verify")
         case "json_invalid":
             return InvalidRequestError("body", "is not JSON")
+        case _ if len(first["loc"]) > 1:
+            return InvalidRequestError(field, f"each must be a text, as in {_example(field)}{_TAKEN.get(field, '')}")
         case _:
             return InvalidRequestError(field, _sentence(field, first["type"], first.get("ctx") or {}))
 
@@ -142,7 +144,7 @@ _SENTENCES = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "bool_type": "must be true or false",
-    "list_type": 'must be a list, such as ["{example}"]',
+    "list_type": "must be a list, such as {example}",
     "too_short": "must name at least one",
     "too_long": "must name at most {max_length}",
     "string_type": "must be a text",
@@ -151,8 +153,13 @@ _SENTENCES = {
 """What a field takes, by the kinds of pydantic's complaints and the bounds that these name."""
 
 _EXAMPLES = {"quote_assets": "USDT", "intervals": "1h"}
+_TAKEN = {"intervals": f"; the intervals are {', '.join(map(str, Interval))}"}
+
+
+def _example(field: str) -> str:
+    return f'["{_EXAMPLES.get(field, "BTCUSDT")}"]'
 
 
 def _sentence(field: str, kind: str, bounds: Mapping[str, Any]) -> str:
-    example = _EXAMPLES.get(field, "BTCUSDT")
-    return _SENTENCES.get(kind, "is not valid").format_map({**bounds, "example": example})
+    sentence = _SENTENCES.get(kind, "is not valid").format_map({**bounds, "example": _example(field)})
+    return f"{sentence}{_TAKEN.get(field, '')}"

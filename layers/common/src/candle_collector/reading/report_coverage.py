@@ -91,15 +91,19 @@ def report_series_coverage(
     return _report(known, within, read, is_kept=is_kept, interval=interval, grid=grid)
 
 
-def report_coverage(ports: CoveragePorts, *, after: str | None = None) -> answers.Coverage:
+def report_coverage(
+    ports: CoveragePorts, *, after: str | None = None, intervals: Collection[Interval] | None = None
+) -> answers.Coverage:
     """Return the coverage of all series that have a record, by symbol and interval; ``next`` continues a full page.
 
     Parameters
     ----------
     after
         Leave out the series up to the one of this name.
+    intervals
+        Leave out those of others.
     """
-    reports, following = page_of_series(ports, _reporter(ports), _bytes, after=after)
+    reports, following = page_of_series(ports, _reporter(ports), _bytes, after=after, intervals=intervals)
     return answers.Coverage(reports, next=following)
 
 
@@ -109,6 +113,7 @@ def page_of_series(
     size_of: Callable[[Report], int],
     *,
     after: str | None,
+    intervals: Collection[Interval] | None,
 ) -> tuple[list[Report], str | None]:
     """Return reports on the series after the one of a name, and the name that continues a page that was full.
 
@@ -128,6 +133,8 @@ def page_of_series(
     seen = None
     for noted in ports.series.all():
         if last is not None and noted.series <= last:
+            continue
+        if intervals is not None and noted.series.interval not in intervals:
             continue
         if reads >= READS_A_PAGE:
             return reports, seen

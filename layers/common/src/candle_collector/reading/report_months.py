@@ -5,10 +5,11 @@ It reads what the list of coverage reads, and answers a few numbers a month in p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from candle_collector import answers
 from candle_collector.domain.coverage import percent
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.windows import Window
 from candle_collector.reading.report_coverage import CoveragePorts, Read, page_of_series, slots_of
@@ -17,15 +18,19 @@ _SERIES_BYTES, _MONTH_BYTES = 500, 160
 """The most bytes of a series without its months, and of a month."""
 
 
-def report_months(ports: CoveragePorts, *, after: str | None = None) -> answers.CoverageByMonth:
+def report_months(
+    ports: CoveragePorts, *, after: str | None = None, intervals: Collection[Interval] | None = None
+) -> answers.CoverageByMonth:
     """Return the counts of all series that have a record, by symbol and interval; ``next`` continues a full page.
 
     Parameters
     ----------
     after
         Leave out the series up to the one of this name.
+    intervals
+        Leave out those of others.
     """
-    series, following = page_of_series(ports, _reporter(ports), _bytes, after=after)
+    series, following = page_of_series(ports, _reporter(ports), _bytes, after=after, intervals=intervals)
     return answers.CoverageByMonth(series, next=following)
 
 
