@@ -65,8 +65,8 @@ verify: setup ## Compare what is stored with the exchange's: [SYMBOLS= INTERVALS
 		--exchange "$(EXCHANGE)" $(if $(REPAIR),--repair)
 
 .PHONY: coverage
-coverage: setup ## Show how complete the archive is: [SYMBOLS= START= END= ON=]
-	@$(VENV)/candles coverage --symbols "$(SYMBOLS)" --start "$(START)" --end "$(END)"
+coverage: setup ## Show how complete the archive is: [SYMBOLS= INTERVALS=1m,1h START= END= ON=]
+	@$(VENV)/candles coverage --symbols "$(SYMBOLS)" --intervals "$(INTERVALS)" --start "$(START)" --end "$(END)"
 
 .PHONY: serve
 serve: setup ## Run the server in this terminal, with its schedules, until Ctrl-C: [EXCHANGE=]

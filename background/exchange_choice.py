@@ -85,12 +85,12 @@ def _replay(folder: str, working_folder: Path) -> ExchangeChoice:
     if not folder or not path.is_dir():
         raise StackError(
             f"EXCHANGE=replay:{folder}: there is no folder {path}.",
-            "name a folder of SYMBOL-1h-*.csv or .csv.gz files.",
+            "name a folder of SYMBOL-INTERVAL-*.csv or .csv.gz files, such as BTCUSDT-1h-2025.csv.",
         )
     if not any(path.glob("*.csv*")):
         raise StackError(
             f"EXCHANGE=replay:{folder}: {path} holds no .csv or .csv.gz files.",
-            "name a folder of candles in the format of Binance's archive, named SYMBOL-1h-YEAR.csv[.gz].",
+            "name a folder of candles in the format of Binance's archive, named SYMBOL-INTERVAL-YEAR.csv[.gz].",
         )
     # Two folders of the same name are two exchanges.
     reported_apart = hashlib.sha256(str(path).encode()).hexdigest()[:8]

@@ -1,6 +1,6 @@
 """The client of the HTTP API, for all commands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -163,8 +163,13 @@ class CollectorApi:
         """
         return _read(SystemInfo, self._ask(routes.SYSTEM_INFO))
 
-    def series(self) -> Iterator[tuple[str, str]]:
+    def series(self, intervals: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
         """Yield the symbol and the interval of all series of which something was collected.
+
+        Parameters
+        ----------
+        intervals
+            Those of these alone, where any are named.
 
         Raises
         ------
@@ -172,7 +177,11 @@ class CollectorApi:
         """
         after: str | None = None
         while True:
-            page = _read(Coverage, self._ask(routes.COVERAGE, params={"after": after} if after else {}))
+            params = {
+                **({"intervals": ",".join(intervals)} if intervals else {}),
+                **({"after": after} if after else {}),
+            }
+            page = _read(Coverage, self._ask(routes.COVERAGE, params=params))
             yield from ((series.symbol, series.interval) for series in page.symbols)
             after = page.next
             if after is None:

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-NOT_DONE = 2
+from cli.parser import NOT_DONE, Parser
+
 INTERRUPTED = 130
 
 
@@ -57,9 +58,9 @@ COMMANDS = {
 }
 
 
-def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+def parser_for(words: Sequence[str]) -> Parser:
     """Return the parser; only the subcommand that is called is loaded."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "candles",
         description="Your own archive of exchange candles.",
         epilog="Exit codes: 0 done; 1 done, but something is missing, differs or is down; 2 not done; 130 interrupted.",
@@ -71,6 +72,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
             name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
         )
         if name == called:
+            parser.called = subparser
             _module(name).add_arguments(subparser)
     return parser
 

@@ -96,9 +96,17 @@ def _top(text: str) -> int:
     return int(text)
 
 
+def _separated(text: str, example: str) -> list[str]:
+    """Return what commas separate, each without the spaces around it."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"a comma has nothing beside it: write them as {example}")
+    return names
+
+
 def symbols(text: str) -> tuple[str, ...]:
     """Take names separated by commas."""
-    named = tuple(as_symbol(symbol) for symbol in text.split(","))
+    named = tuple(as_symbol(symbol) for symbol in _separated(text, "BTCUSDT,ETHUSDT"))
     for symbol in named:
         if not is_symbol(symbol):
             raise argparse.ArgumentTypeError(f"{symbol!r} is not a symbol: write them as BTCUSDT,ETHUSDT")
@@ -108,7 +116,8 @@ def symbols(text: str) -> tuple[str, ...]:
 def intervals(text: str) -> tuple[str, ...]:
     """Take the names of intervals separated by commas."""
     try:
-        return tuple(str(interval) for interval in sorted({interval_named(name) for name in text.split(",")}))
+        named = {interval_named(name) for name in _separated(text, "1m,1h")}
+        return tuple(str(interval) for interval in sorted(named))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -116,7 +125,7 @@ def intervals(text: str) -> tuple[str, ...]:
 def quotes(text: str) -> tuple[str, ...]:
     """Take quote assets separated by commas."""
     try:
-        return as_quote_assets(text.split(","))
+        return as_quote_assets(_separated(text, "USDT,BTC"))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -13,7 +13,7 @@ from candle_collector.domain.aggregate import INTERVALS
 from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.universe import as_symbol
 from candle_collector.domain.windows import Window
-from candle_collector.errors import CollectorError, NotFoundError
+from candle_collector.errors import CollectorError, IntervalNotServedError, NotFoundError
 from candle_collector.reading.candle_source import CandleSource, source_of
 from candle_collector.reading.export_candles import export
 from candle_collector.reading.stored_series import stored_series
@@ -23,9 +23,15 @@ from rich.progress import Progress
 from background.progress import StackError
 from cli.archives import add_stack_arguments, archive_of
 
+PARTIAL = 1
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `candles export` takes."""
+    parser.epilog = (
+        "Exit code 1: written, but some of the symbols are left out, as what is stored of them does not make up the "
+        "interval; they are named. A symbol that --symbols names is not left out: then nothing is written."
+    )
     parser.add_argument("target", type=Path, help="NAME.csv, NAME.parquet, or a folder: Parquet by symbol and month")
     parser.add_argument("--symbols", default="", help="separated by commas (default: all that are stored)")
     parser.add_argument("--start", help="the first day or moment, such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC)")
@@ -49,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise StackError(f"--start, --end: {error}") from error
     began = time.monotonic()
     try:
-        series, lost = _series(arguments.symbols, arguments.interval, archive)
+        series, lost, left_out = _series(arguments.symbols, arguments.interval, archive)
         slots = sum(slots_to_stream(known, within, source.grid).slots for known, source in series)
         with Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
             task = bar.add_task("Exporting", total=slots)
@@ -73,16 +79,23 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for correction in [*exported.corrections.values(), *lost]:
         print(f"{correction}. The export follows what is stored")
-    return 0
+    if left_out:
+        print(
+            f"Left out, {len(left_out)} of {len(series) + len(left_out)} symbols: {', '.join(left_out)}. "
+            f"{next(iter(left_out.values()))}",
+            file=sys.stderr,
+        )
+    return PARTIAL if left_out else 0
 
 
 def _series(
     text: str, interval: str, archive: Container
-) -> tuple[list[tuple[RepairedSeries, CandleSource]], list[str]]:
+) -> tuple[list[tuple[RepairedSeries, CandleSource]], list[str], dict[str, str]]:
     """Return the series that are meant and stored, by symbol, and a sentence for each whose candles are gone.
 
     A symbol that is named is looked up in the candle table, whether it has a record or not. Where none is named, all
-    symbols that have a record are meant: no query lists what the candle table holds.
+    symbols that have a record are meant: no query lists what the candle table holds. Last come those among all of
+    which what is stored does not make up the interval, each with a sentence on why.
 
     Raises
     ------
@@ -94,11 +107,17 @@ def _series(
     stored: list[tuple[RepairedSeries, CandleSource]] = []
     unknown: list[str] = []
     lost: list[str] = []
+    left_out: dict[str, str] = {}
     for symbol in symbols:
         try:
             source = source_of(symbol, interval, archive.market, archive.series, archive.candles)
         except NotFoundError:
             unknown.append(symbol)
+            continue
+        except IntervalNotServedError as error:
+            if named:
+                raise
+            left_out[symbol] = f"{error}."
             continue
         known = stored_series(archive.series.get(source.series), archive.candles)
         if known.life.slots:
@@ -108,9 +127,11 @@ def _series(
             lost += [known.correction] if known.correction else []
     if named and unknown:
         raise StackError(f"Not stored: {', '.join(unknown)}.", "`make coverage` shows what is.")
+    if not stored and left_out:
+        raise StackError(f"Nothing is exported: {next(iter(left_out.values()))}", "ask for one that can be had.")
     if not stored:
         raise StackError("Nothing is stored yet.", "`make collect` collects.")
-    return stored, lost
+    return stored, lost, left_out
 
 
 def _months(archive: Container, series: list[tuple[RepairedSeries, CandleSource]], within: Window) -> Iterator[Month]:

@@ -123,7 +123,23 @@ def verify(
         say(screen, f"Run {ended.run_id} ended without results. Look into {places.logs_dir} for why.", "red")
         return EXIT_INCOMPLETE
     _report(screen, results)
+    if without := _without_candles(request, results):
+        say(screen, f"Nothing is stored there of {', '.join(without)}, so nothing was compared of it.", "yellow")
+        say(screen, "  make coverage    # what is stored")
+        return EXIT_INCOMPLETE
     return exit_code(results)
+
+
+def _without_candles(request: VerificationRequest, results: Results) -> list[str]:
+    """Return what was asked for by name, symbols or intervals or both, of which nothing is stored."""
+    found = [item for item in results.details if item.status != "skipped"]
+    if request.symbols and request.intervals:
+        named = [f"{symbol} {interval}" for symbol in request.symbols for interval in request.intervals]
+        stored = {f"{item.symbol} {item.interval}" for item in found}
+    else:
+        named = [*request.symbols, *request.intervals]
+        stored = {name for item in found for name in (item.symbol, item.interval)}
+    return [name for name in named if name not in stored]
 
 
 def _report(screen: Console, results: Results) -> None:

@@ -23,11 +23,11 @@ def ask() -> Iterator[Ask]:
     """Return what asks the API with an admin key, and returns the status and the body."""
     with in_process() as (gateway, keys):
 
-        def asked(method: str, path: str, *query: tuple[str, str]) -> tuple[int, Any]:
+        def answer_to(method: str, path: str, *query: tuple[str, str]) -> tuple[int, Any]:
             answer = gateway.ask(method, path, query=query, headers=[("X-API-Key", keys[Scope.ADMIN])])
             return answer.status, json.loads(answer.body)
 
-        yield asked
+        yield answer_to
 
 
 def path_of(route: Route) -> str:

@@ -77,6 +77,10 @@ def test_two_collections_at_once_have_each_its_intervals_and_change_none(person:
     assert kept(person) == before
     assert {(item["interval"], item["stored"]) for item in series(person)} == {("5m", 2880), ("15m", 960)}
     assert "INTERVALS does not name it: no schedule collects it" in person.done("coverage", "--symbols", "BTCUSDT")
+    assert "BTCUSDT 15m" not in (shown := person.done("coverage", "--symbols", "BTCUSDT", "--intervals", "5m"))
+    assert "BTCUSDT 5m: first candle" in shown
+    ended = person.candles("coverage", "--intervals", "5m,1d")
+    assert (ended.returncode, "Nothing was collected of 1d." in ended.stderr) == (2, True)
     person.done("verify", "--intervals", "5m", "--exchange", "simulated", INTERVALS="5m")
     assert kept(person) == before
 

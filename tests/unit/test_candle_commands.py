@@ -291,3 +291,27 @@ def test_an_export_of_what_is_not_there_is_refused(tmp_path: Path, words: list[s
     main(["import", write(tmp_path, "BTCUSDT-1h-2024-01.csv", range(START, START + 10))])
     assert main(["export", *words, str(tmp_path / "all.csv")]) == 2
     assert not (tmp_path / "all.csv").exists()
+
+
+def test_an_export_of_all_does_those_that_can_be_had_and_names_the_others(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [
+        write(tmp_path, "BTCUSDT-1h-2024.csv", range(START, START + 48)),
+        write(tmp_path, "ETHUSDT-1d-2024.csv", range(START, START + 240, 24), "ETHUSDT"),
+    ]
+    assert main(["import", *files]) == 0
+    assert len(archive.candles.lines) == 58
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "all.csv"), "--interval", "1h"]) == 1
+    said = capsys.readouterr()
+    assert "48 candles of 1 symbols" in said.out
+    assert "Left out, 1 of 2 symbols: ETHUSDT. 1h of ETHUSDT cannot be made of what is stored, 1d" in said.err
+    assert set(pd.read_csv(tmp_path / "all.csv")["symbol"]) == {"BTCUSDT"}
+    assert main(["export", str(tmp_path / "days.csv"), "--interval", "1d"]) == 0
+    # one that is named is not left out, and where none can be had nothing is written
+    assert main(["export", str(tmp_path / "named.csv"), "--symbols", "BTCUSDT,ETHUSDT", "--interval", "1h"]) == 2
+    assert main(["export", str(tmp_path / "none.csv"), "--interval", "1m"]) == 2
+    assert "Nothing is exported: 1m of BTCUSDT cannot be made" in capsys.readouterr().err
+    assert not (tmp_path / "named.csv").exists()
+    assert not (tmp_path / "none.csv").exists()

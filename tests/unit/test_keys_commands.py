@@ -187,7 +187,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as ended:
         main(["keys", *words])
     assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert "  Remedy: `candles keys" in capsys.readouterr().err
 
 
 def test_the_local_aws_sees_no_credentials_of_a_person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def test_what_nobody_set_is_left_to_the_api(root: Path, api: FakeApi) -> None:
 
 
 def test_what_is_given_is_sent(root: Path, api: FakeApi) -> None:
-    api.statuses = [(200, status(symbol("BTCUSDT", "complete", **differing(repaired=1)), mode="verify"))]
+    details = [symbol("BTCUSDT", "complete", **differing(repaired=1)), symbol("ETHUSDT", "complete", compared=9)]
+    api.statuses = [(200, status(*details, mode="verify"))]
     words = ["--symbols", "BTCUSDT,ETHUSDT", "--start", "2025-01-01", "--end", "2025-02-01", "--sample", "10"]
     code, screen = ran(root, *words, "--repair")
     assert api.bodies_triggered() == [
@@ -76,7 +77,7 @@ def test_what_is_given_is_sent(root: Path, api: FakeApi) -> None:
         }
     ]
     assert "verify with repair, BTCUSDT, ETHUSDT, from 2025-01-01, to 2025-02-01, 10% of the windows" in screen
-    assert "500 candles compared, 1 different, 1 repaired." in screen
+    assert "509 candles compared, 1 different, 1 repaired." in screen
     assert "candles revisions SYMBOL" in screen
     assert "REPAIR=1" not in screen
     assert code == 0
@@ -93,6 +94,29 @@ def test_what_differs_is_listed_with_how_to_repair_it_and_ends_non_zero(root: Pa
     assert f"close {STORED.close} -> 1, trades 7 -> 9" in line
     assert "and 22 more" in screen
     assert "  make verify REPAIR=1 SYMBOLS=BTCUSDT\n" in screen
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--symbols", "BTCUSDT", "--intervals", "1m"], "BTCUSDT 1m"),
+        (["--symbols", "BTCUSDT,ETHUSDT", "--intervals", "1h,1d"], "BTCUSDT 1d, ETHUSDT 1h, ETHUSDT 1d"),
+        (["--intervals", "1h,5m"], "5m"),
+        (["--symbols", "BTCUSDT,ETHUSDT"], "ETHUSDT"),
+        (["--intervals", "1h"], ""),
+        ([], ""),
+    ],
+)
+def test_what_was_asked_for_by_name_and_is_not_stored_is_not_taken_for_right(
+    root: Path, api: FakeApi, words: list[str], named: str
+) -> None:
+    found = {"compared": 500, "different": 0, "repaired": 0}
+    details = [symbol("BTCUSDT", "complete", **found), symbol("ETHUSDT", "skipped"), symbol("BTCUSDT", "skipped")]
+    details[2]["interval"] = "1m"
+    api.statuses = [(200, status(*details, mode="verify"))]
+    code, screen = ran(root, *words)
+    assert code == bool(named)
+    assert (f"Nothing is stored there of {named}, so nothing was compared of it." in screen) == bool(named)
 
 
 def test_a_run_without_results_is_not_a_success(root: Path, api: FakeApi) -> None:

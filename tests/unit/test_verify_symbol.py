@@ -14,6 +14,7 @@ from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.comparison import Comparison, Difference
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Failure, Outcome, Run
 from candle_collector.domain.series import Series
@@ -312,6 +313,8 @@ def test_all_that_is_stored_is_verified_whatever_the_exchange_lists() -> None:
 def test_where_nothing_is_stored_nothing_can_be_verified() -> None:
     with pytest.raises(InvalidRequestError, match="nothing is stored"):
         World({SYMBOL: range(START, NOW)}).start("verify")
+    with pytest.raises(InvalidRequestError, match="intervals: nothing is stored of 1m, 5m"):
+        collected().start("verify", intervals=(Interval.MINUTES_5, Interval.MINUTE))
 
 
 def test_a_sample_takes_some_of_the_windows_and_at_least_one() -> None:

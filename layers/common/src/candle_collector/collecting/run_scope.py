@@ -330,6 +330,8 @@ def _with_candles(
         stored = [
             series for symbol, found in by_symbol.items() for series in found or [Series(symbol, longest, market.name)]
         ]
+    if not stored and wanted is not None and any(record.last is not None for record in records.all()):
+        raise InvalidRequestError("intervals", f"nothing is stored of {', '.join(map(str, sorted(wanted)))}")
     if not stored:
         raise InvalidRequestError("mode", "nothing is stored yet that could be verified")
     return tuple(RunSeries(series, trading.get(series.symbol, False)) for series in stored)
