@@ -54,17 +54,17 @@ class KeptSettings:
         """Keep these, and no others; say which intervals are collected no longer."""
         if self._file.exists():
             before, after = (found.get(INTERVALS) or DEFAULT_INTERVALS for found in (self.with_those_of({}), settings))
-            _say_dropped(before, after)
+            say_dropped(before, after, "make up")
         write_private(self._file, json.dumps(dict(settings), indent=1, sort_keys=True) + "\n")
 
 
-def _say_dropped(before: str, after: str) -> None:
-    """Say which of the intervals, as INTERVALS names them, are not collected any more."""
+def say_dropped(before: str, after: str, command: str) -> None:
+    """Say which of the intervals, as INTERVALS names them, are not collected any more, and what keeps them."""
     dropped = [name for name in before.split(",") if name not in after.split(",")]
     if dropped:
         say(
             f"INTERVALS is {after} now, and was {before}: candles of {' and '.join(dropped)} are collected no longer "
-            f"by schedule. What is stored stays; `make up INTERVALS={','.join([*after.split(','), *dropped])}` "
+            f"by schedule. What is stored stays; `{command} INTERVALS={','.join([*after.split(','), *dropped])}` "
             "goes on with all of them."
         )
 

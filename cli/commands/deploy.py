@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from background.kept_settings import say_dropped
 from background.places import PROJECT
 from background.progress import StackError, say
 from cli.commands.destroy import is_confirmed
@@ -49,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             return NOTHING_DEPLOYED
         left.delete()
     check_access_log(stack, parameters)
+    if "Intervals" in settings and (deployed := deployed_intervals(stack)):
+        say_dropped(deployed, settings["Intervals"], f"make deploy STAGE={arguments.stage}")
     for command in commands(stack, parameters, overrides=bool(settings), unasked=arguments.yes):
         ended = subprocess.run(command, env=environment_of(stack, parameters), cwd=PROJECT, check=False)
         if ended.returncode:
@@ -83,6 +86,16 @@ def environment_of(stack: AwsStack, parameters: Mapping[str, str]) -> dict[str, 
         "LAYER_PLATFORM": WHEELS[_architecture(parameters)],
         "LAYER_PIP": f"{shlex.quote(str(MAIN_ENVIRONMENT.python))} -m pip",
     }
+
+
+def deployed_intervals(stack: AwsStack) -> str | None:
+    """Return the intervals that a stack collects; None where it is not deployed yet."""
+    try:
+        (described,) = stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
+    except (BotoCoreError, ClientError):
+        return None  # whatever is wrong, the deployment says it
+    found = {item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])}
+    return found.get("Intervals")
 
 
 def check_name(stack: AwsStack) -> None:

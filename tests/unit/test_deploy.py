@@ -53,7 +53,8 @@ class Account:
             raise self.error
         if self.status is None:
             raise refused(f"Stack with id {StackName} does not exist")
-        return {"Stacks": [{"StackStatus": self.status, "Outputs": []}]}
+        parameters = [{"ParameterKey": "Intervals", "ParameterValue": "1m,1h"}]
+        return {"Stacks": [{"StackStatus": self.status, "Outputs": [], "Parameters": parameters}]}
 
     def _describe_stack_resource(self, **_: str) -> dict[str, Any]:
         if self.own_role is None:
@@ -158,6 +159,25 @@ def test_it_goes_with_its_empty_tables_and_the_deployment_follows(account: Accou
     assert deploy.run(arguments(yes=True)) == 0
     assert account.done == [f"deleted {NAME}", "unprotected kept-runs", "deleted kept-runs"]
     assert [command[0] for command, _ in called] == ["build", "deploy"]
+
+
+@pytest.mark.parametrize(("given", "is_dropped"), [("1m", True), ("1m,5m,1h", False), ("", False)])
+def test_intervals_that_a_deployment_switches_off_are_named(
+    account: Account,
+    called: list[Any],
+    given: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_dropped: bool,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("background.kept_settings.say", said.append)
+    monkeypatch.setenv("INTERVALS", given)
+    account.status = "UPDATE_COMPLETE"
+    assert deploy.run(arguments()) == 0
+    assert len(called) == 2
+    assert ["candles of 1h are collected no longer" in line for line in said] == [True] * is_dropped
+    assert all("`make deploy STAGE=dev INTERVALS=1m,1h` goes on with all of them" in line for line in said)
 
 
 def test_destroy_takes_away_what_is_left_of_it(account: Account) -> None:
