@@ -80,7 +80,7 @@ def test_what_a_block_holds_stays_and_a_candle_denies_that_it_was_never_printed(
 
 def test_the_item_of_a_whole_block_is_that_of_its_candles() -> None:
     candles = {slot: synthetic_candle("BTCUSDT", slot) for slot in range(48, 72)}
-    series = Series("BTCUSDT", HOUR)
+    series = Series("BTCUSDT", HOUR, BINANCE.name)
     assert whole_item(series, 2, columns_of(list(candles.values()))) == Block(HOUR, 2).joined(candles, 0).item(series)
 
 
@@ -91,7 +91,7 @@ def priced(*prices: str) -> Block:
 
 
 def text_of(block: Block) -> str:
-    return zlib.decompress(block.item(Series("BTCUSDT", HOUR))["z"]["B"]).decode()
+    return zlib.decompress(block.item(Series("BTCUSDT", HOUR, BINANCE.name))["z"]["B"]).decode()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_prices_leave_out_what_all_begin_with_and_an_open_that_is_the_close_befo
     block = priced(*prices)
     rest = ["7.5,7.5", "8,8", "9,9", "1,1", "0.2,0.2"]
     assert text_of(block).split("\n") == [*lines, *rest]
-    assert block_of(block.item(Series("BTCUSDT", HOUR)), HOUR, 2) == block
+    assert block_of(block.item(Series("BTCUSDT", HOUR, BINANCE.name)), HOUR, 2) == block
 
 
 PRICE = st.one_of(DECIMALS, st.sampled_from(["1", "11", "110", "110.5", "110.55", "1105.5"]))
@@ -120,7 +120,7 @@ PRICE = st.one_of(DECIMALS, st.sampled_from(["1", "11", "110", "110.5", "110.55"
 @given(prices=st.lists(st.tuples(PRICE, PRICE, PRICE, PRICE).map(" ".join), min_size=1, max_size=6))
 def test_prices_are_read_back_whatever_they_begin_with(prices: list[str]) -> None:
     block = priced(*prices)
-    assert block_of(block.item(Series("BTCUSDT", HOUR)), HOUR, 2) == block
+    assert block_of(block.item(Series("BTCUSDT", HOUR, BINANCE.name)), HOUR, 2) == block
 
 
 def test_a_revised_candle_takes_the_place_of_the_other() -> None:
