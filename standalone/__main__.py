@@ -6,7 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from standalone.server import leave, serve
+from standalone.ending import leave
+from standalone.server import serve
 
 
 def main() -> None:

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 NAME = "standalone"
 """One for all functions, as Powertools puts what stands here onto the lines of all threads."""
 
+KEYS_OF_LINES: dict[str, object] = {
+    "cold_start": False,
+    "function_memory_size": 0,
+    **dict.fromkeys(("function_name", "function_arn", "function_request_id"), NAME),
+}
+"""What a function's first call adds to the lines of all threads: there before any thread goes through them."""
+
 
 @dataclass(frozen=True)
 class Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -38,7 +39,7 @@ def function_environment(environment: Mapping[str, str]) -> dict[str, str]:
     variables = given(environment)
     if "DATABASE_URL" not in variables:
         raise SettingError("DATABASE_URL is not set; it takes sqlite:////folder/candles.db or a postgresql:// URL")
-    variables = {**DEFAULTS, **variables}
+    variables = {**DEFAULTS, Settings.worker_processes.name: _worker_processes(), **variables}
     for name in SCHEDULES:
         if schedule := variables.get(name):
             try:
@@ -55,6 +56,13 @@ def function_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if isinstance(setting, Setting) and (setting.default is not None or setting.name in DEFAULTS):
             setting.read(variables)
     return variables
+
+
+def _worker_processes() -> str:
+    """Return in how many processes the workers run where nobody says so: no more than there are cores for them."""
+    of_us = getattr(os, "sched_getaffinity", None)  # macOS knows no such limit
+    cores = len(of_us(0)) if of_us else os.cpu_count() or 1
+    return str(min(cores, int(Settings.worker_processes.default or 1)))
 
 
 def reconciled_every(environment: Mapping[str, str]) -> timedelta:

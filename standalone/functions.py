@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from standalone.gateway import ApiFunctions
+if TYPE_CHECKING:
+    from standalone.gateway import ApiFunctions
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -33,7 +34,20 @@ def load() -> Functions:
     from functions.reconciler.app import handler as reconciler
     from functions.status.app import handler as status
     from functions.trigger.app import handler as trigger
-    from functions.worker.app import handler as worker
+    from standalone.gateway import ApiFunctions
 
     api = ApiFunctions(authorizer=authorizer, trigger=trigger, status=status, candles=candles)
-    return Functions(api=api, worker=worker, reconciler=reconciler)
+    return Functions(api=api, worker=worker(), reconciler=reconciler)
+
+
+def worker() -> Handler:
+    """Import the worker function alone: a process that only works needs no other.
+
+    Raises
+    ------
+    SettingError
+        A setting is wrong.
+    """
+    from functions.worker.app import handler
+
+    return handler

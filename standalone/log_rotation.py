@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,11 @@ class LogRotation:
         self._path = path
         self._most = most
 
-    def watch(self, stopping: threading.Event) -> None:
-        """Look now and then until the process stops."""
+    def watch(self, stopping: threading.Event, renewed: Callable[[], None] = lambda: None) -> None:
+        """Look now and then until the process stops; `renewed` is called when others are to write to a new file."""
         while not stopping.wait(EVERY_SECONDS):
-            self.look()
+            if self.look():
+                renewed()
 
     def look(self) -> bool:
         """Put the log aside if it is large, and return whether it was."""
@@ -60,12 +62,23 @@ class LogRotation:
             newer = self._part(number - 1) if number > 1 else self._path
             if newer.exists():
                 newer.replace(self._part(number))
-        new = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            for number in _STANDARD:
-                os.dup2(new, number)
-        finally:
-            os.close(new)
+        write_to(self._path)
 
     def _part(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def write_to(log_file: Path) -> None:
+    """Let what this process writes to its standard output and error be added to a file, which is made if need be.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened.
+    """
+    new = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        for number in _STANDARD:
+            os.dup2(new, number)
+    finally:
+        os.close(new)

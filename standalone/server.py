@@ -1,4 +1,4 @@
-"""The whole archive in one process: API, workers and schedules over one database, from its start to its end."""
+"""The whole archive: API, workers and schedules over one database, from its start to its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +24,21 @@ from candle_collector.settings import Settings, without_proxies
 
 from standalone import functions, http_server, runtime_lock
 from standalone.admin_key import ensure_key
-from standalone.context import NAME
+from standalone.context import KEYS_OF_LINES
+from standalone.ending import DIED, REFUSED, SIGNALS, STOP_SECONDS
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
 from standalone.health_watch import HealthWatch
 from standalone.log_rotation import LogRotation
 from standalone.metrics import PrometheusMetrics
-from standalone.recovery import recover, send_again
+from standalone.recovery import recover
 from standalone.runtime_lock import RuntimeLock
 from standalone.schedules import Schedules
 from standalone.threads import Threads
-from standalone.workers import AnnouncingQueue, TurnClock, Workers
+from standalone.worker_processes import Server, WorkerProcesses, shares
+from standalone.workers import workers_of
 
 log = logging.getLogger(__name__)
-
-STOP_SECONDS = 10.0
-"""How long the turns in hand have to end."""
-
-REFUSED, DIED = 2, 1
-"""What the process exits with where it cannot start, and where a part of it died."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _API_THREADS = 16
@@ -78,20 +73,10 @@ def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Pat
         return REFUSED
 
 
-def leave(code: int) -> None:
-    """End the process at once."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 def _serve(
     rounds: timedelta, listening: socket.socket, wanted: tuple[str, int], key_file: Path, log_file: Path | None
 ) -> int:
-    main = logger(*_LOGGERS)
-    # The keys that a function's first call adds for all threads, there before any thread goes through them.
-    main.append_keys(cold_start=False, **dict.fromkeys(("function_name", "function_arn", "function_request_id"), NAME))
-    main.append_keys(function_memory_size=0)
+    logger(*_LOGGERS).append_keys(**KEYS_OF_LINES)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # else two lines for each job
     container = bootstrap.container()
     if not isinstance(container, bootstrap.SqlContainer):
@@ -102,7 +87,7 @@ def _serve(
         _listen(listening, wanted)
         lock.announce(_address(listening))
         is_new = _ensure_key(key_file, container)
-        runtime = _Runtime(container, lock, rounds, LogRotation(log_file) if log_file else None)
+        runtime = _Runtime(container, lock, rounds, log_file)
     except BaseException:
         lock.release()
         raise
@@ -134,61 +119,69 @@ class _Runtime:
     """
 
     def __init__(
-        self, container: bootstrap.SqlContainer, lock: RuntimeLock, rounds: timedelta, rotation: LogRotation | None
+        self, container: bootstrap.SqlContainer, lock: RuntimeLock, rounds: timedelta, log_file: Path | None
     ) -> None:
-        self._settings = container.settings
-        self._rotation = rotation
+        settings = container.settings
+        self._log_file = log_file
         self._lock = lock
         self._stopping, self._arrived = threading.Event(), threading.Event()
         self._is_stopped, self._stop_until = False, 0.0
+        self._own_share, *others = shares(settings.worker_concurrency, settings.worker_processes)
         queue = container.queue
-        container.monotonic = TurnClock(self._stopping)
-        container.queue = AnnouncingQueue(queue, self._arrived)  # type: ignore[assignment] # the functions only send
+        self._metrics = container.metrics = PrometheusMetrics(
+            version=__version__, stage=settings.stage, health=lambda: self._watch.latest
+        )
         loaded = functions.load()
-        self._workers = Workers(
-            queue,
+        self._workers = workers_of(
+            container,
             loaded.worker,
-            timeout=self._settings.worker_timeout,
-            visibility=timedelta(seconds=self._settings.queue_visibility),
             arrived=self._arrived,
             stopping=self._stopping,
-            outages=container.database.outages,
-            send_again=partial(send_again, container, queue),
+            announce=self._announce,
+            taken=lambda _: self._processes.want(),
+        )
+        self._processes = WorkerProcesses(
+            others,
+            Server(self._metrics, sent=self._arrived.set, send_again=self._workers.send_again),
+            outages=container.database.outages.of_another_process,
+            stopping=self._stopping,
+            log_file=log_file,
         )
         self._watch = HealthWatch(
             container.health,
             container.outage,
             container.notifier,
-            stage=self._settings.stage,
+            stage=settings.stage,
             now=container.clock.now,
         )
-        self._metrics = PrometheusMetrics(
-            version=__version__, stage=self._settings.stage, health=lambda: self._watch.latest
-        )
-        container.metrics = self._metrics
         self.schedules = Schedules(
             loaded.api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._start_failed
         )
         self._threads = Threads(self._stopping, on_death=self._stop)
-        gateway = Gateway(
-            loaded.api, self._settings.dashboard_origin, metrics=self._metrics.text, outage=container.outage
-        )
+        gateway = Gateway(loaded.api, settings.dashboard_origin, metrics=self._metrics.text, outage=container.outage)
         self._server = _Server(_http(gateway), self._stop)
         recover(container, queue)
 
     def run(self, listening: socket.socket) -> int:
         """Serve until the process is to stop, and return what to exit with."""
-        for end in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has ended
+        for end in SIGNALS:  # uvicorn raises them once more when it has ended
             signal.signal(end, lambda *_: self._stop())
-        for number in range(self._settings.worker_concurrency):
+        for number in range(self._own_share):
             self._threads.start(f"worker-{number}", self._workers.work)
+        for number, process in enumerate(self._processes.each):
+            self._threads.start(f"workers-{number}", process.run)
         self._threads.start("schedules", self.schedules.run)
         self._threads.start("lock", lambda: self._lock.watch(self._stopping))
         self._threads.start("health", lambda: self._watch.run(self._stopping))
-        if rotation := self._rotation:
-            self._threads.start("log", lambda: rotation.watch(self._stopping))
+        if self._log_file:
+            rotation = LogRotation(self._log_file)
+            self._threads.start("log", lambda: rotation.watch(self._stopping, self._processes.renew_log))
         self._server.run(sockets=[listening])
         return self._end(died=not self._stopping.is_set())
+
+    def _announce(self) -> None:
+        self._arrived.set()
+        self._processes.announce()
 
     def _start_failed(self, mode: Mode) -> None:
         self._metrics.start_failed(mode)
@@ -201,6 +194,7 @@ class _Runtime:
         self._is_stopped, self._stop_until = True, time.monotonic() + STOP_SECONDS
         self._stopping.set()
         self._arrived.set()
+        self._processes.stop()
         self._watch.wake()
         self._server.should_exit = True
 
@@ -211,6 +205,7 @@ class _Runtime:
         self.schedules.stop()
         if not self._threads.join(self._stop_until - 1):
             log.warning("turns did not end in time", extra={"returned": self._workers.return_messages()})
+            self._processes.kill()
         return DIED if died or self._threads.died else 0
 
 

@@ -10,11 +10,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from candle_collector import bootstrap
 from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import MessageQueue, ReceivedMessage
 
 from standalone.context import Context
+from standalone.recovery import send_again
 
 log = logging.getLogger(__name__)
 
@@ -41,22 +43,22 @@ class TurnClock:
 
 
 class AnnouncingQueue:
-    """The way to the workers, which wakes those of this process when something was sent.
+    """The way to the workers, which wakes them when something was sent.
 
     Parameters
     ----------
-    arrived
-        Set after each sending.
+    announce
+        Called after each sending.
     """
 
-    def __init__(self, queue: MessageQueue, arrived: threading.Event) -> None:
+    def __init__(self, queue: MessageQueue, announce: Callable[[], None]) -> None:
         self._queue = queue
-        self._arrived = arrived
+        self._announce = announce
 
     def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
         """Send messages."""
         self._queue.enqueue(messages, delay_seconds=delay_seconds)
-        self._arrived.set()
+        self._announce()
 
     def waiting(self) -> int:
         """Return about how many messages lie there for a worker to take."""
@@ -74,7 +76,7 @@ class Outages(Protocol):
 
 
 class Workers:
-    """What the worker threads share.
+    """What the worker threads of a process share.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ class Workers:
         The database's.
     send_again
         Lets another turn do what a message's turn did not end.
+    taken, done
+        Called when a turn begins, and when it has ended, with its message.
     """
 
     def __init__(
@@ -105,6 +109,8 @@ class Workers:
         stopping: threading.Event,
         outages: Outages,
         send_again: Callable[[ReceivedMessage], None],
+        taken: Callable[[ReceivedMessage], None] = lambda _: None,
+        done: Callable[[ReceivedMessage], None] = lambda _: None,
     ) -> None:
         self._queue = queue
         self._handler = handler
@@ -114,6 +120,7 @@ class Workers:
         self._arrived = arrived
         self._outages = outages
         self._send_again = send_again
+        self._taken, self._done = taken, done
         self._receiving = threading.Lock()
         self._in_hand: set[str] = set()
 
@@ -122,6 +129,7 @@ class Workers:
         wait = POLL_SECONDS
         while message := self._receive():
             self._in_hand.add(message.receipt)
+            self._taken(message)
             begun = time.monotonic()
             done = self._call(message)
             if (
@@ -133,6 +141,12 @@ class Workers:
                 self._outages.over()
                 self._quietly(partial(self._queue.delete, message.receipt))
             self._in_hand.discard(message.receipt)
+            self._done(message)
+
+    def send_again(self, message: ReceivedMessage) -> None:
+        """Let another turn do what the turn of a process that is dead did not end."""
+        self._quietly(partial(self._send_again, message))
+        self._arrived.set()
 
     def return_messages(self) -> int:
         """Let the next process receive what is still in hand, and return how many messages that is."""
@@ -201,6 +215,41 @@ class Workers:
             step()
         except CollectorError as error:
             log.warning("the queue did not take it", extra={"reason": str(error)})
+
+
+def workers_of(
+    container: bootstrap.SqlContainer,
+    handler: Callable[[dict[str, Any], Any], Any],
+    *,
+    arrived: threading.Event,
+    stopping: threading.Event,
+    announce: Callable[[], None],
+    taken: Callable[[ReceivedMessage], None],
+    done: Callable[[ReceivedMessage], None] = lambda _: None,
+) -> Workers:
+    """Return the workers over a process's adapters, whose queue announces what is sent from now on.
+
+    Parameters
+    ----------
+    announce
+        Called after each sending.
+    """
+    queue, settings = container.queue, container.settings
+    container.database.are_followed = True
+    container.monotonic = TurnClock(stopping)
+    container.queue = AnnouncingQueue(queue, announce)  # type: ignore[assignment] # the functions only send
+    return Workers(
+        queue,
+        handler,
+        timeout=settings.worker_timeout,
+        visibility=timedelta(seconds=settings.queue_visibility),
+        arrived=arrived,
+        stopping=stopping,
+        outages=container.database.outages,
+        send_again=partial(send_again, container, queue),
+        taken=taken,
+        done=done,
+    )
 
 
 def _of_wait(reason: str, seconds: float) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from candle_collector.domain.series import series_named
 from sqlalchemy import NullPool, create_engine, text
 
 from tests.kills.server import Aim, Start
-from tests.standalone.running import ROOT, environment
+from tests.standalone.running import ROOT, environment, worker_pids
 
 
 class Archive:
@@ -55,6 +55,17 @@ class Archive:
             os.killpg(self.pid, signal.SIGKILL)
         assert self.is_dead(10)
 
+    def kill_server(self) -> None:
+        """Kill the server alone: its worker processes have to end by themselves."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def kill_worker(self) -> None:
+        """Kill a worker process, if there is one."""
+        for pid in worker_pids(self.pid)[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def end(self) -> None:
         """Let it end by itself."""
         with suppress(ProcessLookupError):
@@ -62,9 +73,15 @@ class Archive:
         assert self.is_dead(15)
 
     def close(self) -> None:
-        """Forget it."""
+        """Forget it, when no process of it is left."""
         if not self.is_dead():
             self.kill()
+        until = time.monotonic() + 15
+        with suppress(ProcessLookupError):
+            while True:
+                os.killpg(self.pid, 0)
+                assert time.monotonic() < until, "a worker process outlives its server"
+                time.sleep(0.02)
         if self._alive is not None:
             os.close(self._alive)
             self._alive = None

@@ -173,18 +173,31 @@ class WentOn:
             self.seconds = time.monotonic() - archive.began
 
 
-def live(archive: Archive, collection: Collection, *, kill_after: float | None, most: float = 60) -> float | None:
+def live(
+    archive: Archive,
+    collection: Collection,
+    *,
+    kill_after: float | None,
+    kill: Callable[[], None] | None = None,
+    kill_worker_after: float | None = None,
+    most: float = 60,
+) -> float | None:
     """Look after a process until it is dead or the collection finished; return how long it took to go on.
 
     Parameters
     ----------
-    kill_after
-        When it is killed, in seconds from its start.
+    kill_after, kill_worker_after
+        When it is killed, and one of its worker processes alone, in seconds from its start.
+    kill
+        Kills it; the whole group if it is None.
     """
     went_on = WentOn(collection)
-    timer = None
-    if kill_after is not None:
-        timer = threading.Timer(max(0, archive.began + kill_after - time.monotonic()), archive.kill)
+    timers = [
+        threading.Timer(max(0, archive.began + after - time.monotonic()), step)
+        for after, step in ((kill_after, kill or archive.kill), (kill_worker_after, archive.kill_worker))
+        if after is not None
+    ]
+    for timer in timers:
         timer.start()
     try:
         while not archive.is_dead(0.04) and not collection.is_finished:
@@ -192,7 +205,7 @@ def live(archive: Archive, collection: Collection, *, kill_after: float | None, 
             collection.look(archive)
             went_on.look(archive)
     finally:
-        if timer:
+        for timer in timers:
             timer.cancel()
             timer.join()
     return went_on.seconds

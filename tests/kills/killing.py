@@ -16,6 +16,14 @@ from tests.kills.server import Aim
 AIMED_WAIT = 3.0
 """How long an aimed kill is waited for, before the process is killed all the same."""
 
+OF_THE_SERVER = 0.4
+"""How often not the whole group is killed, but the server alone."""
+
+OF_A_WORKER = (0.5, 2.5)
+"""When a worker process is killed alone, in seconds from the start of the server."""
+
+WORKER_ENDED = "a worker process ended; others do what it had in hand, and it is started again"
+
 _SQL = "candle_collector.adapters.sql"
 _STEPS: tuple[tuple[str, int], ...] = (
     # its message is deleted after the commit
@@ -57,6 +65,8 @@ class Tally:
     """What was done, over all runs."""
 
     kills: int = 0
+    of_workers: int = 0
+    of_servers: int = 0
     starts: int = 0
     runs: int = 0
     aimed: Counter[str] = field(default_factory=Counter)
@@ -65,8 +75,9 @@ class Tally:
     def line(self) -> str:
         slowest = max(self.went_on, default=0)
         return (
-            f"{self.kills} kills ({sum(self.aimed.values())} at {len(self.aimed)} chosen calls), {self.starts} starts, "
-            f"{self.runs} runs, went on after {slowest:.1f} s at most"
+            f"{self.kills} kills ({sum(self.aimed.values())} at {len(self.aimed)} chosen calls, "
+            f"{self.of_servers} of the server alone), {self.of_workers} of a worker process alone, "
+            f"{self.starts} starts, {self.runs} runs, went on after {slowest:.1f} s at most"
         )
 
 
@@ -80,7 +91,7 @@ def draw(source: random.Random, kill_of_run: int, latest: float) -> Aim | float:
     elif kill_of_run > 4:
         known = [aim for aim in AIMS if any(step in aim.where for step in _OF_THE_END)] or AIMS
     aim = source.choice(known)
-    return Aim(aim.where, source.randint(1, aim.number), aim.after)
+    return Aim(aim.where, source.randint(1, aim.number), aim.after, of_a_worker=source.random() < 0.25)
 
 
 def kill_until_complete(
@@ -110,17 +121,30 @@ def kill_until_complete(
         after = AIMED_WAIT if aim else plan
         archive = launch(aim=aim)
         tally.starts += 1
-        seconds = live(archive, collection, kill_after=after if isinstance(after, float) else None)
+        is_of_server = plan is not None and not aim and source.random() < OF_THE_SERVER
+        seconds = live(
+            archive,
+            collection,
+            kill=archive.kill_server if is_of_server else archive.kill,
+            kill_after=after if isinstance(after, float) else None,
+            kill_worker_after=source.uniform(*OF_A_WORKER) if source.random() < 0.5 else None,
+        )
         if seconds is not None:
             tally.went_on.append(seconds)
+        tally.of_workers += len(archive.logged(WORKER_ENDED))
         if collection.is_finished:
             archive.end()
         else:
             lived = time.monotonic() - archive.began
-            unwanted = [line for line in archive.lines() if line.get("level") in {"ERROR", "CRITICAL"}]
+            unwanted = [
+                line
+                for line in archive.lines()
+                if line.get("level") in {"ERROR", "CRITICAL"} and line["message"] != WORKER_ENDED
+            ]
             assert not unwanted, unwanted[0]
             assert may_kill, archive.lines()[-1:]
             tally.kills += 1
+            tally.of_servers += is_of_server
             killed += 1
             if aim and lived < AIMED_WAIT:
                 tally.aimed[str(aim)] += 1

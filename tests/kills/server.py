@@ -1,4 +1,4 @@
-"""Starts the standalone runtime again and again, each time as a process that may kill itself at a chosen call.
+"""Starts the standalone runtime again and again, each time as processes that may kill themselves at a chosen call.
 
 ``python -m tests.kills.server`` reads a start from each line of its input and answers with the process's id. It has the
 libraries loaded, and each start is a fork of it: a whole process of its own group, two thirds of a second sooner than
@@ -19,6 +19,8 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from candle_collector.adapters.sql.database import Database
+
+from standalone import worker_processes
 
 _LOADED = (
     "sqlalchemy.dialects.sqlite",
@@ -44,6 +46,9 @@ _LOADED = (
 
 _PR_SET_PDEATHSIG = 1
 
+START = "KILLS_START"
+"""The variable by which worker processes know what they were started with."""
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -54,17 +59,21 @@ class Aim:
     where
         ``module:Class.method`` or ``module:function``.
     number
-        At which call, counted from 1.
+        At which call of a process, counted from 1.
     after
         Whether the call has its effect before.
+    of_a_worker
+        Whether it is a worker process that kills itself, and nobody else.
     """
 
     where: str
     number: int = 1
     after: bool = False
+    of_a_worker: bool = False
 
     def __str__(self) -> str:
-        return f"{'after' if self.after else 'before'} call {self.number} of {self.where.rpartition(':')[2]}"
+        when = f"{'after' if self.after else 'before'} call {self.number} of {self.where.rpartition(':')[2]}"
+        return f"a worker process {when}" if self.of_a_worker else when
 
 
 @dataclass(frozen=True)
@@ -90,19 +99,28 @@ class Start:
     def line(self) -> str:
         return json.dumps(asdict(self))
 
+    def prepare(self, *, is_worker: bool) -> None:
+        """Bring a process of the runtime to kill itself, and to wait no longer."""
+        if self.busy_seconds is not None:
+            patient = partialmethod(Database.__init__, busy_seconds=self.busy_seconds)
+            Database.__init__ = patient  # type: ignore[assignment, method-assign] # in this process alone
+        if self.aim and (is_worker or not self.aim.of_a_worker):
+            _arm(self.aim)
 
-def _read(line: str) -> Start:
-    read = json.loads(line)
-    aim = read.pop("aim")
-    return Start(**read, aim=Aim(**aim) if aim else None)
 
-
-def die() -> None:
-    """Kill this process and whatever it started."""
-    os.killpg(0, signal.SIGKILL)
+def read(line: str) -> Start:
+    """Return what `line` wrote."""
+    fields = json.loads(line)
+    aim = fields.pop("aim")
+    return Start(**fields, aim=Aim(**aim) if aim else None)
 
 
 def _arm(aim: Aim) -> None:
+    def die() -> None:
+        if aim.of_a_worker:
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.killpg(0, signal.SIGKILL)
+
     module, _, path = aim.where.partition(":")
     *owners, name = path.split(".")
     owner: Any = import_module(module)
@@ -135,13 +153,10 @@ def _become(start: Start) -> NoReturn:
         os.dup2(log.fileno(), 2)
         os.dup2(nothing.fileno(), 0)
     os.environ.clear()
-    os.environ.update(start.environment)
+    os.environ.update(start.environment | {START: start.line()})
     sys.argv = ["standalone", *start.arguments]
-    if start.busy_seconds is not None:
-        patient = partialmethod(Database.__init__, busy_seconds=start.busy_seconds)
-        Database.__init__ = patient  # type: ignore[assignment, method-assign] # in this process alone
-    if start.aim:
-        _arm(start.aim)
+    start.prepare(is_worker=False)
+    worker_processes.MODULE = "tests.kills.worker"
     import_module("standalone.__main__").main()
     os._exit(70)  # main ends the process itself
 
@@ -154,7 +169,7 @@ def serve() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            _become(_read(line))
+            _become(read(line))
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,15 @@ def eventually(look: Callable[[], Any], seconds: float = _SECONDS) -> Any:
     while not (found := look()):
         assert time.monotonic() < until
         time.sleep(0.05)
+    return found
+
+
+def worker_pids(server: int) -> list[int]:
+    """Return the ids of a server's worker processes."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        for task in Path(f"/proc/{server}/task").iterdir():
+            found += map(int, (task / "children").read_text(encoding="utf-8").split())
     return found
 
 

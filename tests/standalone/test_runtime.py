@@ -209,10 +209,10 @@ def test_it_starts_where_nothing_of_aws_is_installed(tmp_path: Path) -> None:
 def test_a_worker_that_dies_ends_the_process_and_says_so(tmp_path: Path) -> None:
     code = (
         "import os, pathlib, sys\n"
-        "from standalone import server, workers\n"
+        "from standalone import ending, server, workers\n"
         "def die(self):\n    raise RuntimeError('broken')\n"
         "workers.Workers.work = die\n"
-        "server.leave(server.serve(os.environ, host='127.0.0.1', port=0, key_file=pathlib.Path(sys.argv[1])))\n"
+        "ending.leave(server.serve(os.environ, host='127.0.0.1', port=0, key_file=pathlib.Path(sys.argv[1])))\n"
     )
     ended = subprocess.run(  # noqa: S603 - the project's own program
         [command(tmp_path)[0], "-c", code, str(tmp_path / "key")],
@@ -233,11 +233,11 @@ def test_a_scheduled_start_that_fails_is_logged_with_its_reason(tmp_path: Path) 
     due = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
     code = (
         "import datetime, os, pathlib, sys\n"
-        "from standalone import schedules, server\n"
+        "from standalone import ending, schedules, server\n"
         f"due = iter([datetime.datetime.fromisoformat({due.isoformat()!r})])\n"
         "real = schedules.next_time\n"
         "schedules.next_time = lambda expression, after: next(due, None) or real(expression, after)\n"
-        "server.leave(server.serve(os.environ, host='127.0.0.1', port=0, key_file=pathlib.Path(sys.argv[1])))\n"
+        "ending.leave(server.serve(os.environ, host='127.0.0.1', port=0, key_file=pathlib.Path(sys.argv[1])))\n"
     )
     variables = environment(tmp_path, "http://127.0.0.1:19", GAP_FILL_SCHEDULE="", MAX_RETRIES="0")
     with subprocess.Popen(  # noqa: S603 - the project's own program

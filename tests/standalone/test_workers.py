@@ -119,7 +119,7 @@ def test_a_message_whose_work_failed_stays_hidden_for_its_visibility(queue: SqlQ
 
 def test_each_message_is_worked_on_once_however_many_workers_there_are(queue: SqlQueue) -> None:
     running = Running(queue, lambda _: DONE, threads=5)
-    sending = AnnouncingQueue(queue, running.arrived)
+    sending = AnnouncingQueue(queue, running.arrived.set)
     for start in range(0, 40, 10):
         sending.enqueue([message(f"S{number}USDT") for number in range(start, start + 10)])
     eventually(lambda: queue.next_visible_in() is None)
@@ -145,7 +145,7 @@ def test_idle_workers_wake_when_something_is_sent_and_else_look_once_a_second(qu
     time.sleep(1.3)
     assert counting.looks <= 3
     begun = time.monotonic()
-    AnnouncingQueue(queue, running.arrived).enqueue([message("BTCUSDT")])
+    AnnouncingQueue(queue, running.arrived.set).enqueue([message("BTCUSDT")])
     eventually(lambda: bool(running.events))
     assert time.monotonic() - begun < 0.9
     queue.enqueue([message("ETHUSDT")])  # as another process does

@@ -134,9 +134,10 @@ class Setting(Generic[T]):
         return self.pattern is None or re.fullmatch(self.pattern, text) is not None
 
 
-def _number(name: str, least: int, most: int, default: int | None = None) -> Setting[int]:
+def _number(name: str, least: int, most: int, default: int | None = None, *, at_home: bool = False) -> Setting[int]:
     takes = f"a whole number from {least} to {most}"
-    return Setting(name, int, takes, None if default is None else str(default), least=least, most=most)
+    text = None if default is None else str(default)
+    return Setting(name, int, takes, text, least=least, most=most, at_home=at_home)
 
 
 def _seconds(name: str, choices: tuple[int, ...], default: int) -> Setting[int]:
@@ -206,6 +207,8 @@ class Settings:
     # Where an archive at home keeps everything; empty on AWS. The database refuses what it cannot use itself, as the
     # text may hold a password, which a message of `read` would repeat.
     database_url = Setting("DATABASE_URL", str, "the URL of a database", "", at_home=True)
+    # In how many processes they run: a process has one core's worth of Python. Where one core only may be used, 1.
+    worker_processes = _number("WORKER_PROCESSES", 1, 16, default=2, at_home=True)
 
     # What is collected
     top_n = _number("TOP_N_CRYPTOS", 1, 500, default=100)

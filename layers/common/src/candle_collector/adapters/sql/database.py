@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from candle_collector.adapters.sql.migrations import STEPS, Migration, is_current, migrate
 from candle_collector.adapters.sql.refusals import RepeatableError, explain
+from candle_collector.adapters.sql.sqlite_writing import SqliteWriting
 from candle_collector.errors import DatabaseError, DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -46,13 +47,17 @@ class Outages:
         In seconds of `time.monotonic`.
     reason
         The sentence that says why.
+    report
+        Called with the reason of each, and with None when they are over: a process may report them to another one.
     """
 
     def __init__(self) -> None:
         self.at = float("-inf")
         self.reason = ""
+        self.report: Callable[[str | None], None] = lambda _: None
         self._since = float("-inf")
         self._over_at = float("-inf")
+        self._of_others: list[Outages] = []
 
     def note(self, error: DatabaseError) -> None:
         """Note one."""
@@ -61,15 +66,26 @@ class Outages:
             if now - self.at > FORGOTTEN_SECONDS:
                 self._since = now
             self.at, self.reason = now, str(error)
+            self.report(self.reason)
 
     def over(self) -> None:
         """Note that what it refused was done after all."""
+        if self.at > self._over_at:
+            self.report(None)
         self._over_at = time.monotonic()
 
     def current(self) -> str | None:
         """Return why the database stores nothing now; None where it does, or refused something but for a moment."""
         is_over = self.at <= self._over_at or time.monotonic() - self.at > FORGOTTEN_SECONDS
-        return None if is_over or self.at - self._since < LASTING_SECONDS else self.reason
+        if not is_over and self.at - self._since >= LASTING_SECONDS:
+            return self.reason
+        return next((reason for others in self._of_others if (reason := others.current())), None)
+
+    def of_another_process(self) -> Outages:
+        """Return those that another process reports: while one of them lasts, it is current here too."""
+        others = Outages()
+        self._of_others.append(others)
+        return others
 
 
 class Database:
@@ -92,6 +108,9 @@ class Database:
     ----------
     outages
         When it failed last; of all threads.
+    are_followed
+        Whether each transaction that says it is followed is: so it is for a worker, who says of nothing that it is
+        stored before the record of its symbol is.
 
     Raises
     ------
@@ -112,31 +131,41 @@ class Database:
         self._busy_seconds = busy_seconds
         self._patience_seconds = patience_seconds
         self.outages = Outages()
-        # threads of one process wait for each other without asking the file again and again
-        self._turn: AbstractContextManager[Any] = threading.RLock() if self._is_sqlite else nullcontext()
+        self.are_followed = False
+        self._turns = SqliteWriting(str(self._url.database), busy_seconds) if self._is_sqlite else None
         self.engine = self._sqlite() if self._is_sqlite else self._postgresql()
         self._reading = self.engine.execution_options(
             **({} if self._is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
         )
         self._writing = self.engine.execution_options(is_writing=True)
+        self._followed = self.engine.execution_options(is_writing=True, is_followed=True)
         self._open(steps)
 
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+        if self._turns:
+            self._turns.close()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, followed: bool = False) -> Iterator[Connection]:
         """Begin a transaction that writes: all of it is kept at the end, or nothing where an error leaves it.
 
         In SQLite no other writes meanwhile; in PostgreSQL rows are locked by ``SELECT ... FOR UPDATE``.
+
+        Parameters
+        ----------
+        followed
+            Whether it may reach the disk with the next transaction that is not followed, where `are_followed` is set:
+            a power cut between them undoes it, the end of the process does not.
 
         Raises
         ------
         DatabaseError
             The database refused something, or the end of it.
         """
-        with self._turn, self._explained(), self._writing.begin() as connection:
+        engine = self._followed if followed and self.are_followed else self._writing
+        with self._turns or nullcontext(), self._explained(), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -151,17 +180,22 @@ class Database:
         with self._explained(), self._reading.begin() as connection:
             yield connection
 
-    def transact(self, step: Callable[[Connection], T]) -> T:
+    def transact(self, step: Callable[[Connection], T], *, followed: bool = False) -> T:
         """Do a step in a transaction that writes, and again where its connection is lost, even at its very end.
 
         So a step must know what it wrote itself: it may have been kept, and only the reply lost.
+
+        Parameters
+        ----------
+        followed
+            As of `write`.
 
         Raises
         ------
         DatabaseError
             As `write` does.
         """
-        return self._repeated(self.write, step)
+        return self._repeated(partial(self.write, followed=followed), step)
 
     def query(self, step: Callable[[Connection], T]) -> T:
         """Do a step in a transaction that reads, and again where its connection is lost.
@@ -216,11 +250,11 @@ class Database:
             hide_parameters=True,
         )
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", self._begin)
         return engine
 
     def _postgresql(self) -> Engine:
-        return create_engine(
+        engine = create_engine(
             self._url,
             connect_args={"connect_timeout": 5, "application_name": "candle-collector"} | _NOTICE_A_LOST_SERVER,
             isolation_level="READ COMMITTED",
@@ -229,6 +263,17 @@ class Database:
             max_overflow=8,
             hide_parameters=True,
         )
+        event.listen(engine, "begin", _of_followed)
+        return engine
+
+    def _begin(self, connection: Connection) -> None:
+        sqlite: Any = connection.connection.dbapi_connection
+        options = connection.get_execution_options()
+        if self._turns is None or not options.get("is_writing"):
+            sqlite.execute("BEGIN")
+            return
+        sqlite.execute(f"PRAGMA synchronous = {'normal' if options.get('is_followed') else 'full'}")
+        self._turns.begin(sqlite)
 
     def _prepare(self, connection: Any, _record: Any) -> None:
         """Let readers and a writer work at once, and let a commit be on the disk when it is reported."""
@@ -251,9 +296,10 @@ class Database:
         cursor.close()
 
 
-def _begin(connection: Connection) -> None:
-    is_writing = connection.get_execution_options().get("is_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+def _of_followed(connection: Connection) -> None:
+    """Let the server answer to a commit before it is on its disk."""
+    if connection.get_execution_options().get("is_followed"):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off").close()
 
 
 def _parsed(text: str) -> URL:

@@ -98,12 +98,12 @@ class SqlQueue:
             return None
 
         # a queue without anything to receive is looked at often, and nobody needs to wait for that
-        return self._database.transact(write) if self.waiting() else None
+        return self._database.transact(write, followed=True) if self.waiting() else None
 
     def delete(self, receipt: str) -> None:
         """Delete the message that this receipt is the newest of."""
         statement = delete(_TABLE).where(_COLUMNS.receipt == receipt)
-        self._database.transact(lambda connection: connection.execute(statement).close())
+        self._database.transact(lambda connection: connection.execute(statement).close(), followed=True)
 
     def make_visible(self, receipt: str) -> None:
         """Let others receive the message that this receipt is the newest of."""

@@ -44,7 +44,7 @@ class SqlSeries:
             if kept is None or kept.revision != written.revision:
                 raise StaleTurnError(f"the record of {record.series} was written by somebody else meanwhile")
 
-        self._database.transact(write)
+        self._database.transact(write, followed=True)
         return written
 
     def all(self) -> Iterator[SeriesRecord]:
