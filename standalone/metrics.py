@@ -52,6 +52,7 @@ class PrometheusMetrics:
         self._ended = Counter("symbols_ended", "Series of runs that ended, by outcome.", ["outcome"], **made)
         self._refused = Counter("keys_refused", "Calls of the API whose key was refused or missing.", **made)
         self._starts = Counter("scheduled_starts_failed", "Starts by a schedule that failed.", ["mode"], **made)
+        self._died = Counter("worker_processes_ended", "Worker processes that ended before the server did.", **made)
         self._degraded = Gauge(
             "last_run_degraded_percent", "Percent of the last run's symbols that failed or are partial.", **made
         )
@@ -89,6 +90,10 @@ class PrometheusMetrics:
     def start_failed(self, mode: str) -> None:
         """Count a start by a schedule that failed."""
         self._starts.labels(mode).inc()
+
+    def worker_process_ended(self) -> None:
+        """Count a worker process that died."""
+        self._died.inc()
 
     def text(self) -> str:
         """Return all of it as Prometheus reads it."""

@@ -20,9 +20,10 @@ from typing import Protocol
 
 from candle_collector import __version__
 from candle_collector.errors import DatabaseUnavailableError
-from candle_collector.ports import Metrics, ReceivedMessage
+from candle_collector.ports import ReceivedMessage
 
 from standalone.ending import SIGNALS
+from standalone.metrics import PrometheusMetrics
 from standalone.reports import LOG, LOOK, Done, Measured, Orders, Outage, Report, Sent, Taken, received
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Server:
         Lets another turn do what the turn of a dead process did not end.
     """
 
-    metrics: Metrics
+    metrics: PrometheusMetrics
     sent: Callable[[], None]
     send_again: Callable[[ReceivedMessage], None]
 
@@ -128,6 +129,7 @@ class WorkerProcess:
                 "a worker process ended; others do what it had in hand, and it is started again",
                 extra={"exit_code": code, "in_hand": len(self._in_hand), "again_in_seconds": wait},
             )
+            self._server.metrics.worker_process_ended()
             self._send_again()
             self._stopping.wait(wait)
 

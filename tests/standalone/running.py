@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,18 @@ class Archive:
         What it has logged so far.
     """
 
-    def __init__(self, process: subprocess.Popen[str], key_file: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], key_file: Path, log: Path | None = None) -> None:
         self.process = process
         self._key_file = key_file
-        self.lines: list[str] = []
+        self._log = log
+        self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = ""
+
+    @property
+    def lines(self) -> list[str]:
+        return list(self._lines) if self._log is None else self._log.read_text().splitlines()
 
     @property
     def key(self) -> str:
@@ -68,7 +73,13 @@ class Archive:
 
     def logged(self, message: str) -> list[dict[str, Any]]:
         """Return the lines so far that say it; every line is JSON."""
-        return [line for line in map(json.loads, list(self.lines)) if line["message"] == message]
+        return [line for line in map(json.loads, self.lines) if line["message"] == message]
+
+    def metrics(self) -> dict[str, float]:
+        """Return the metrics by their names, without what all of ours begin with."""
+        text = requests.get(f"{self.url}/metrics", headers={"X-API-Key": self.key}, timeout=_SECONDS).text
+        lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+        return {name.removeprefix("candle_collector_"): float(value) for name, _, value in lines}
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and return what the process exited with."""
@@ -78,9 +89,10 @@ class Archive:
         return code
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
+        if self.process.stdout is None:
+            return
         for line in self.process.stdout:
-            self.lines.append(line)
+            self._lines.append(line)
 
 
 def eventually(look: Callable[[], Any], seconds: float = _SECONDS) -> Any:
@@ -112,17 +124,38 @@ def environment(folder: Path, exchange_url: str, **settings: str) -> dict[str, s
 
 
 @contextmanager
-def running_archive(folder: Path, exchange_url: str, **settings: str) -> Iterator[Archive]:
-    """Start the archive, wait until it answers, and kill it in the end if it still runs."""
-    with subprocess.Popen(  # noqa: S603 - the project's own program
-        command(folder),
-        cwd=ROOT,
-        env=environment(folder, exchange_url, **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        archive = Archive(process, folder / "key")
+def running_archive(
+    folder: Path,
+    exchange_url: str,
+    *,
+    log: Path | None = None,
+    port: str = "0",
+    own_group: bool = False,
+    **settings: str,
+) -> Iterator[Archive]:
+    """Start the archive, wait until it answers, and kill it in the end if it still runs.
+
+    Parameters
+    ----------
+    log
+        A file that gets what it writes, and is put aside when it is large.
+    own_group
+        Whether it gets a process group of its own.
+    """
+    with ExitStack() as stack:
+        output = subprocess.PIPE if log is None else stack.enter_context(log.open("ab"))
+        process = stack.enter_context(
+            subprocess.Popen(  # noqa: S603 - the project's own program
+                [*command(folder), "--port", port, *(["--log-file", str(log)] if log else [])],
+                cwd=ROOT,
+                env=environment(folder, exchange_url, **settings),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                process_group=0 if own_group else None,
+            )
+        )
+        archive = Archive(process, folder / "key", log)
         try:
             (started,) = eventually(lambda: archive.logged("started"))
             archive.url = started["address"]

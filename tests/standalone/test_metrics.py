@@ -60,7 +60,7 @@ def test_every_name_has_a_help_text_and_the_fields_form(stand: Stand) -> None:
     assert own == {
         *("build_info", "health", "database_failing", "newest_candle_lag_hours", "open_run_overdue_seconds"),
         *("exchange_blocked_seconds", "candles_stored", "exchange_requests", "symbols_ended", "keys_refused"),
-        *("scheduled_starts_failed", "last_run_degraded_percent", "last_run_missing_candles"),
+        *("scheduled_starts_failed", "last_run_degraded_percent", "last_run_missing_candles", "worker_processes_ended"),
     }
     assert all(family.documentation and family.type in {"gauge", "counter"} for family in families.values())
     assert {name for name in families if not name.startswith("candle_collector_")} >= {"process_resident_memory_bytes"}
