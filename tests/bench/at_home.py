@@ -1,6 +1,7 @@
 """What the archive at home takes: `python -m tests.bench.at_home` prints time, memory, file and requests.
 
-The server is a process of its own over an SQLite file, as `make collect` starts it, and the exchange another one.
+The server runs over an SQLite file, as `make collect` starts it, its worker processes beside it, and the exchange is a
+process of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.table import Table
 from cli.client import CollectorApi
 from tests.bench.job import SYMBOL_COUNT, YEAR, listings
 from tests.exchange import RunningExchange, running_exchange
-from tests.standalone.running import Archive, running_archive
+from tests.standalone.running import Archive, running_archive, worker_pids
 
 _LOOK_SECONDS = 0.2
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -34,7 +35,9 @@ class Collected(NamedTuple):
     Attributes
     ----------
     cpu_seconds
-        Of the server.
+        Of the server and its worker processes.
+    memory
+        The most that they had at once, in MB; what they share is counted once.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Collected(NamedTuple):
     requests: int
     seconds: float
     cpu_seconds: float
+    memory: float
 
 
 @contextmanager
@@ -56,16 +60,18 @@ def collect(archive: Archive, exchange: RunningExchange, name: str, **requested:
     """Collect, from the trigger to the run's end."""
     exchange.reset()
     api = CollectorApi(archive.url, archive.key)
-    cpu, begun = _cpu(archive), time.monotonic()
+    cpu, memory, begun = _cpu(archive), _memory(archive), time.monotonic()
     started = api.trigger({"mode": "backward", **requested})
     while (status := api.status(started.run_id)).is_running:
         time.sleep(_LOOK_SECONDS)
+        memory = max(memory, _memory(archive))
     seconds = time.monotonic() - begun
     results = status.last_results
     if results is None or results.partial or results.failed:
         raise RuntimeError(f"the run has not collected all: {results}")
     requests = exchange.stats(0)["by_path"].get("/api/v3/klines", 0)
-    return Collected(name, results.total_records, results.complete, requests, seconds, _cpu(archive) - cpu)
+    cpu, memory = _cpu(archive) - cpu, max(memory, _memory(archive))
+    return Collected(name, results.total_records, results.complete, requests, seconds, cpu, memory)
 
 
 def year_of_fifty(archive: Archive, exchange: RunningExchange) -> tuple[float, int]:
@@ -91,7 +97,7 @@ def main() -> None:
             [("25 symbols x 44 months", {"top_n": 25, **FOUR_TIMES})],
             [("1 symbol x 8 years", {"symbols": ["BTCUSDT"], "start_date": "2018-01-01", "end_date": "2025-12-31"})],
         ):
-            # a set of its own for each: the most memory of a process is that of all that it has done
+            # a server of its own for each: a process keeps the memory that it has once had
             with server(exchange.url) as (archive, file):
                 for name, requested in runs:
                     row = collect(archive, exchange, name, **requested)
@@ -102,21 +108,34 @@ def main() -> None:
                         f"{row.requests:,}",
                         f"{row.seconds:.1f}",
                         f"{row.cpu_seconds:.1f}",
-                        f"{_most_memory(archive):.0f}",
+                        f"{row.memory:.0f}",
                         f"{size:.1f}",
                     )
     console.print(table)
 
 
+def _processes(archive: Archive) -> list[int]:
+    server = archive.process.pid
+    return [server, *worker_pids(server)]
+
+
 def _cpu(archive: Archive) -> float:
-    fields = Path(f"/proc/{archive.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """Return the seconds that the server and its worker processes have used."""
+    ticks = 0
+    for pid in _processes(archive):
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS
 
 
-def _most_memory(archive: Archive) -> float:
-    """Return the most memory that the server had so far, in MB."""
-    lines = Path(f"/proc/{archive.process.pid}/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+def _memory(archive: Archive) -> float:
+    """Return the memory that they have now, in MB: of what several share, each has its part."""
+    lines = [
+        line
+        for pid in _processes(archive)
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    ]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 if __name__ == "__main__":

@@ -46,17 +46,17 @@ class SearchedDatabase(Database):
         """Lose the reply to the transaction of that number from now on."""
         self.left, self.lost = number, None
 
-    def transact(self, step: Callable[[Connection], T]) -> T:
+    def transact(self, step: Callable[[Connection], T], *, followed: bool = False) -> T:
         """Do a step, and again where its reply is lost."""
         self.left -= 1
         if self.left != 0:
-            return super().transact(step)
+            return super().transact(step, followed=followed)
         self.lost = step.__qualname__
         write, lost = self.write, [self.lost]
 
         @contextmanager
         def losing() -> Iterator[Connection]:
-            with write() as connection:
+            with write(followed=followed) as connection:
                 yield connection
             if lost:
                 raise RepeatableError(f"the server went away after {lost.pop()}")

@@ -63,14 +63,14 @@ class LosingDatabase(Database):
 
     loses = 0
 
-    def transact(self, step: Callable[[Connection], T]) -> T:
+    def transact(self, step: Callable[[Connection], T], *, followed: bool = False) -> T:
         left = self.loses
         write = super().write
 
         @contextmanager
         def losing() -> Iterator[Connection]:
             nonlocal left
-            with write() as connection:
+            with write(followed=followed) as connection:
                 yield connection
             if left:
                 left -= 1

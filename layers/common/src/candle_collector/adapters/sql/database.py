@@ -132,7 +132,8 @@ class Database:
         self._patience_seconds = patience_seconds
         self.outages = Outages()
         self.are_followed = False
-        self._turns = SqliteWriting(str(self._url.database), busy_seconds) if self._is_sqlite else None
+        path = None if self._url.query.get("uri") else self._url.database
+        self._turns = SqliteWriting(path, busy_seconds) if self._is_sqlite else None
         self.engine = self._sqlite() if self._is_sqlite else self._postgresql()
         self._reading = self.engine.execution_options(
             **({} if self._is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
@@ -272,7 +273,9 @@ class Database:
         if self._turns is None or not options.get("is_writing"):
             sqlite.execute("BEGIN")
             return
-        sqlite.execute(f"PRAGMA synchronous = {'normal' if options.get('is_followed') else 'full'}")
+        if (is_followed := options.get("is_followed", False)) != connection.info.get("is_followed", False):
+            sqlite.execute(f"PRAGMA synchronous = {'normal' if is_followed else 'full'}")
+            connection.info["is_followed"] = is_followed
         self._turns.begin(sqlite)
 
     def _prepare(self, connection: Any, _record: Any) -> None:

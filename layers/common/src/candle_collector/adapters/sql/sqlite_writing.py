@@ -24,13 +24,13 @@ class SqliteWriting:
     Parameters
     ----------
     path
-        The database's file.
+        The database's file; None where it is not known as one, and processes pass each other as SQLite has it.
     busy_seconds
         How long to wait while others write into it.
     """
 
-    def __init__(self, path: str, busy_seconds: float) -> None:
-        self._path = f"{path}.turn"
+    def __init__(self, path: str | None, busy_seconds: float) -> None:
+        self._path = f"{path}.turn" if path else None
         self._busy_seconds = busy_seconds
         # threads of one process wait for each other without asking the file again and again
         self._thread = threading.RLock()
@@ -70,9 +70,9 @@ class SqliteWriting:
         """Be the process that is next to write; where the file cannot be used, or not in time, whoever is quickest."""
         is_held = False
         try:
-            if self._file is None:
+            if self._file is None and self._path:
                 self._file = os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o644)
-            while not (is_held := _is_locked(self._file)) and time.monotonic() < until:
+            while self._file is not None and not (is_held := _is_locked(self._file)) and time.monotonic() < until:
                 time.sleep(_LOOK_SECONDS)
         except OSError:
             pass
