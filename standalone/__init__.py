@@ -1,1 +1,1 @@
-"""The archive on one machine: the functions, their queue, schedules and API in one process, without AWS."""
+"""The archive on one machine: the functions, their queue, schedules and API in one server, without AWS."""

@@ -191,7 +191,7 @@ def _sentence(written: str) -> str:
         pid, url = None, None
     named = f" (pid {pid})" if pid else ""
     where = f" and answers at {url}" if url else ""
-    return f"The archive is running already{named}{where}: one process works on a database. Use that one, or end it."
+    return f"The archive is running already{named}{where}: one server works on a database. Use that one, or end it."
 
 
 def _explained(step: Callable[[], None]) -> None:

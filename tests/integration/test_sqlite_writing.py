@@ -106,7 +106,7 @@ def test_a_process_that_is_stuck_while_it_is_next_holds_nobody_up_for_ever(tmp_p
     database.close()
 
 
-def test_where_no_file_can_be_made_for_turns_there_are_none(tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_file_for_turns_takes_writes(tmp_path: Path) -> None:
     (tmp_path / "candles.db.turn").mkdir()
     database = opened(tmp_path)
     write(database)

@@ -16,6 +16,7 @@ from tests.exchange import RunningExchange
 from tests.kills.archives import Launcher, copied
 from tests.kills.collection import Collection, Rows
 from tests.kills.outages import collect_with_outages
+from tests.standalone.running import worker_pids
 
 _SIZE = 64 << 20
 
@@ -63,7 +64,7 @@ class Disk:
 
 
 class Quota:
-    """A limit on the size of a process's files, as a quota is."""
+    """A limit on the size of the files of a server and its worker processes, as a quota is."""
 
     def __init__(self, pid: int, folder: Path) -> None:
         self._pid = pid
@@ -72,11 +73,15 @@ class Quota:
     def fill(self, left: int) -> None:
         """Let its largest file grow by so many bytes."""
         largest = max((path.stat().st_size for path in self._folder.glob("candles.db*")), default=0)
-        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (largest + left, resource.RLIM_INFINITY))
+        self._limit(largest + left)
 
     def clear(self) -> None:
         """Lift the limit."""
-        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self._limit(resource.RLIM_INFINITY)
+
+    def _limit(self, size: int) -> None:
+        for pid in (self._pid, *worker_pids(self._pid)):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def test_a_full_disk_costs_nothing_and_the_run_goes_on_by_itself(
