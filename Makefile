@@ -122,6 +122,10 @@ setup-dev: check-names
 check-names:
 	@$(if $(UNKNOWN),sh scripts/refuse_unknown.sh $(UNKNOWN) -- $(KNOWN) $(SETTINGS),:)
 
+# Tests start hundreds of processes. Each would compile all that it imports where compiled code is not kept, as images of
+# Python often have it set: seconds of each, and twice the time of all (measured).
+test e2e-all faults kills mutants: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: test
 test: lint template ## Run every check and every test, as CI does
 	@mkdir -p .local

@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
+from tests.explore import quick_moto
 from tests.integration.databases import database, module_database, new_postgres_url, postgres_server, postgres_url
 
 __all__ = ["database", "module_database", "new_postgres_url", "postgres_server", "postgres_url"]
@@ -30,6 +31,7 @@ def aws() -> Iterator[None]:
         for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
             patch.setenv(name, "eu-central-1")
         _make_writes_atomic(patch)
+        quick_moto.install(patch)
         with mock_aws():
             yield
         client.cache_clear()

@@ -42,6 +42,11 @@ def parameter_defaults() -> dict[str, str]:
 
 def translated(parameters: dict[str, str]) -> dict[str, Any]:
     """Return what SAM makes of the template, as if its code were built and uploaded."""
+    return copy.deepcopy(_translated(tuple(sorted(parameters.items()))))
+
+
+@cache
+def _translated(parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     template = source()
     for resource in template["Resources"].values():
         for uri in resource["Properties"].keys() & {"CodeUri", "ContentUri"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,25 +67,20 @@ def status(symbols: int, *, message: str, differences: int = 0) -> Any:
         *BINANCE.limit,
         open=frozenset(str(hourly(name)) for name in names),
     )
-    records = [
-        with_missing(
-            SymbolRecord(
-                run.run_id,
-                hourly(name),
-                outcome=Outcome.PARTIAL,
-                records=3,
-                failure=Failure("unavailable", message, 503, -1000, 4),
-                first=START,
-                last=NOW,
-                comparison=Comparison(compared=70_000, left=differences, differences=different)
-                if differences
-                else None,
-            ),
-            lacking,
-        )
-        for name in names
-    ]
-    runs.create(run, records)
+    record = with_missing(
+        SymbolRecord(
+            run.run_id,
+            hourly(names[0]),
+            outcome=Outcome.PARTIAL,
+            records=3,
+            failure=Failure("unavailable", message, 503, -1000, 4),
+            first=START,
+            last=NOW,
+            comparison=Comparison(compared=70_000, left=differences, differences=different) if differences else None,
+        ),
+        lacking,
+    )
+    runs.create(run, [replace(record, series=hourly(name)) for name in names])
     return report_status(run.run_id, runs=runs, leases=leases, rate_limiter=FakeRateLimiter(), clock=clock)
 
 

@@ -20,6 +20,7 @@ SOURCES = {
     for path in sorted((root / folder).rglob("*.py"))
 }
 KNOWN = frozenset(SOURCES)
+IMPORTS = {module: frozenset(imports(module, source, known=KNOWN)) for module, source in SOURCES.items()}
 
 
 def test_all_parts_are_looked_at() -> None:
@@ -35,13 +36,13 @@ def test_imports_point_the_right_way(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(SOURCES))
 def test_no_module_depends_on_itself_in_a_circle(module: str) -> None:
     seen: set[str] = set()
-    following = list(imports(module, SOURCES[module], known=KNOWN))
+    following = list(IMPORTS[module])
     while following:
         imported = following.pop()
         assert imported != module
         if imported in SOURCES and imported not in seen:
             seen.add(imported)
-            following += imports(imported, SOURCES[imported], known=KNOWN)
+            following += IMPORTS[imported]
 
 
 @pytest.mark.parametrize(
