@@ -146,8 +146,8 @@ e2e-all: setup-dev ## Run the end-to-end tests on every runtime that each can ru
 
 .PHONY: faults
 faults: setup-dev ## Run the longer tests of what can go wrong
-	@CORRUPTED_CASES=5000 READING_CASES=3000 $(VENV)/python -m pytest \
-		tests/unit/test_binance_rows.py tests/unit/test_reading_model.py tests/faults
+	@CORRUPTED_CASES=5000 READING_CASES=3000 CRASHED_CASES=200 $(VENV)/python -m pytest tests/unit/test_binance_rows.py \
+		tests/unit/test_reading_model.py tests/integration/test_candles_table_crashes.py tests/faults
 
 .PHONY: kills
 kills: setup-dev ## Kill the archive at home 200 times, fill its disk, lock its file, kill its server: [KILLS=200 KILLS_SEED=]

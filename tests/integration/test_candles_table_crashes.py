@@ -5,6 +5,7 @@ Whatever happens, the table ends with all that was stored, exactly, and coverage
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from tests.port_contracts.candle_store import AT, NONE, Slots
 
 MINUTES = Slots.of(Interval.MINUTE)
 DAYS = Slots.of(Interval.DAY)
+CASES = int(os.environ.get("CRASHED_CASES", "30"))
+"""`make faults` tries 200."""
 SPAN = 600
 """More than the blocks that are read without a look at the records."""
 
@@ -213,6 +216,14 @@ REVISIONS = st.builds(Revise, st.integers(0, SPAN), st.sampled_from(["36", "48.5
 STEPS = st.lists(st.one_of(stores(trusting=True), stores(trusting=True), REVISIONS), min_size=1, max_size=5)
 
 
+SERIES = st.sampled_from([MINUTES, DAYS])
+UNTIMED = settings(
+    max_examples=CASES,
+    phases=[phase for phase in Phase if phase is not Phase.shrink],  # on moto it takes minutes
+    suppress_health_check=list(HealthCheck),
+)
+
+
 @pytest.fixture(scope="module")
 def client(aws: None) -> Any:
     assert aws is None
@@ -243,11 +254,6 @@ def new_table(client: Any) -> Iterator[Callable[[], None]]:
     drop()
 
 
-def untimed(examples: int) -> settings:
-    phases = [phase for phase in Phase if phase is not Phase.shrink]  # on moto it takes minutes
-    return settings(max_examples=examples, phases=phases, suppress_health_check=list(HealthCheck))
-
-
 def table_on(wire: Any) -> CandlesTable:
     return CandlesTable("candles", client=wire, sleep=lambda _: None)
 
@@ -259,9 +265,8 @@ FAULTS = st.builds(
 )
 
 
-@pytest.mark.parametrize("of", [MINUTES, DAYS], ids=["1m", "1d"])
-@given(work=STEPS, fault=FAULTS)
-@untimed(25)
+@given(of=SERIES, work=STEPS, fault=FAULTS)
+@UNTIMED
 def test_a_process_that_dies_anywhere_and_comes_back_ends_with_all_of_it(
     client: Any, new_table: Callable[[], None], of: Slots, work: list[Store | Revise], fault: Fault
 ) -> None:
@@ -319,12 +324,12 @@ def interleaved(of: Slots, client: Any, mine: Sequence[Store], steps: Sequence[S
             truth.check(reader)
 
 
-@pytest.mark.parametrize("of", [MINUTES, DAYS], ids=["1m", "1d"])
 @given(
+    of=SERIES,
     mine=st.lists(stores(trusting=True), min_size=1, max_size=3),
     work=st.tuples(st.lists(stores(trusting=True), min_size=1, max_size=5), st.integers(1, 12)),
 )
-@untimed(20)
+@UNTIMED
 def test_two_writers_end_with_what_both_have_whoever_comes_between(
     client: Any, new_table: Callable[[], None], of: Slots, mine: list[Store], work: tuple[list[Store], int]
 ) -> None:
@@ -332,12 +337,12 @@ def test_two_writers_end_with_what_both_have_whoever_comes_between(
     interleaved(of, client, mine, *work)
 
 
-@pytest.mark.parametrize("of", [MINUTES, DAYS], ids=["1m", "1d"])
 @given(
+    of=SERIES,
     mine=st.lists(stores(trusting=False), min_size=1, max_size=3),
     work=st.tuples(st.lists(st.one_of(stores(trusting=False), REVISIONS), min_size=1, max_size=6), st.integers(1, 12)),
 )
-@untimed(20)
+@UNTIMED
 def test_a_writer_and_one_that_revises_undo_nothing_of_each_other(
     client: Any, new_table: Callable[[], None], of: Slots, mine: list[Store], work: tuple[list[Store | Revise], int]
 ) -> None:

@@ -31,7 +31,7 @@ from tests.cloudwatch import Alarm, State
 from tests.emf import emitted
 from tests.fakes.exchange import Asked
 from tests.fakes.watched import WatchedWorld
-from tests.hourly import first_hour_of
+from tests.hourly import first_hour_of, ms_of_hour
 from tests.template.stack import PROJECT, Stack
 
 OK, ALARM, UNKNOWN = State.OK, State.ALARM, State.UNKNOWN
@@ -57,7 +57,7 @@ def system() -> WatchedWorld:
     hours = range(NOW - 48, NOW + 400)
     watched = WatchedWorld(dict.fromkeys(SYMBOLS, hours))
     watched.defaults = watched.defaults.__class__(
-        **{**vars(watched.defaults), "collection_start": NOW - 48, "top_n": len(SYMBOLS)}
+        **{**vars(watched.defaults), "collection_start": ms_of_hour(NOW - 48), "top_n": len(SYMBOLS)}
     )
     watched.pass_hours(24)
     return watched
