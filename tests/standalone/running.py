@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,15 +123,20 @@ def environment(folder: Path, exchange_url: str, **settings: str) -> dict[str, s
     return {**known, **where, **settings}
 
 
+def running_archive(folder: Path, exchange_url: str, **settings: str) -> AbstractContextManager[Archive]:
+    """Start the archive at a free port, and kill it in the end if it still runs."""
+    return started_archive(folder, exchange_url, settings)
+
+
 @contextmanager
-def running_archive(
+def started_archive(
     folder: Path,
     exchange_url: str,
+    settings: Mapping[str, str],
     *,
     log: Path | None = None,
     port: str = "0",
     own_group: bool = False,
-    **settings: str,
 ) -> Iterator[Archive]:
     """Start the archive, wait until it answers, and kill it in the end if it still runs.
 

@@ -15,7 +15,7 @@ import pytest
 
 from standalone.log_rotation import BYTES, EVERY_SECONDS
 from tests.exchange import RunningExchange, running_exchange
-from tests.standalone.running import Archive, eventually, running_archive, worker_pids
+from tests.standalone.running import Archive, eventually, running_archive, started_archive, worker_pids
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT")
 TWO = {"WORKER_PROCESSES": "2"}
@@ -109,7 +109,7 @@ def test_a_worker_process_does_not_outlive_its_server_and_keeps_nothing_of_it(
         os.kill(worker, signal.SIGSTOP)  # so that it is still there when the next server starts
         archive.process.kill()
         archive.process.wait()
-        with running_archive(tmp_path, exchange.url, port=port, **TWO) as following:
+        with started_archive(tmp_path, exchange.url, TWO, port=port) as following:
             os.kill(worker, signal.SIGCONT)
             eventually(lambda: not is_alive(worker), 10)
             exchange.settings(latency_ms=0)
@@ -123,7 +123,7 @@ def test_a_worker_process_does_not_outlive_its_server_and_keeps_nothing_of_it(
 def test_a_signal_to_the_server_or_to_its_group_ends_all_of_it_in_order(
     exchange: RunningExchange, tmp_path: Path, number: int, *, to_group: bool
 ) -> None:
-    with running_archive(tmp_path, exchange.url, own_group=True, **TWO) as archive:
+    with started_archive(tmp_path, exchange.url, TWO, own_group=True) as archive:
         run_id = archive.trigger(*SYMBOLS, start=START)
         worker = worker_of(archive)
         begun = time.monotonic()
@@ -143,13 +143,13 @@ def test_both_processes_go_on_in_the_new_log_when_the_old_one_is_put_aside(
     exchange: RunningExchange, tmp_path: Path
 ) -> None:
     log = tmp_path / "server.log"
-    with running_archive(tmp_path, exchange.url, log=log, **TWO) as archive:
+    with started_archive(tmp_path, exchange.url, TWO, log=log) as archive:
         archive.trigger(*SYMBOLS, start=START)
         worker = worker_of(archive)
         assert Path(f"/proc/{worker}/fd/1").readlink() == log
         with log.open("a") as large:
             large.write("{}\n" * (BYTES // 3 + 1))
         eventually((tmp_path / "server.log.1").exists, 3 * EVERY_SECONDS)
-        for number in (1, 2):
-            eventually(lambda number=number: Path(f"/proc/{worker}/fd/{number}").readlink() == log)
+        outputs = [Path(f"/proc/{worker}/fd/{number}") for number in (1, 2)]
+        eventually(lambda: all(output.readlink() == log for output in outputs))
         assert archive.end() == 0

@@ -157,8 +157,10 @@ class Database:
         Parameters
         ----------
         followed
-            Whether it may reach the disk with the next transaction that is not followed, where `are_followed` is set:
-            a power cut between them undoes it, the end of the process does not.
+            Whether it may reach the disk with the next transaction that is not followed, in SQLite and where
+            `are_followed` is set: a power cut between them undoes it, the end of the process does not. A PostgreSQL
+            may end between them and be back while this process lives on and believes what it wrote, so there
+            everything is on the disk.
 
         Raises
         ------
@@ -255,7 +257,7 @@ class Database:
         return engine
 
     def _postgresql(self) -> Engine:
-        engine = create_engine(
+        return create_engine(
             self._url,
             connect_args={"connect_timeout": 5, "application_name": "candle-collector"} | _NOTICE_A_LOST_SERVER,
             isolation_level="READ COMMITTED",
@@ -264,8 +266,6 @@ class Database:
             max_overflow=8,
             hide_parameters=True,
         )
-        event.listen(engine, "begin", _of_followed)
-        return engine
 
     def _begin(self, connection: Connection) -> None:
         sqlite: Any = connection.connection.dbapi_connection
@@ -297,12 +297,6 @@ class Database:
                 break
         cursor.execute("PRAGMA synchronous = full")
         cursor.close()
-
-
-def _of_followed(connection: Connection) -> None:
-    """Let the server answer to a commit before it is on its disk."""
-    if connection.get_execution_options().get("is_followed"):
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off").close()
 
 
 def _parsed(text: str) -> URL:
