@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import prometheus_client
 from candle_collector.domain.health import Health, State
-from candle_collector.domain.run import SymbolRecord, degraded_percent
+from candle_collector.domain.run import RunSeriesRecord, degraded_percent
 from candle_collector.ports import ArchiveFigures
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -67,7 +67,7 @@ class PrometheusMetrics:
         ProcessCollector(registry=self.registry)
         self.registry.register(_OfTheArchive(self))
 
-    def symbol_ended(self, record: SymbolRecord) -> None:
+    def symbol_ended(self, record: RunSeriesRecord) -> None:
         """Count a symbol, its candles and its requests."""
         self._candles.inc(record.records)
         self._requests.inc(record.requests)

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Protocol
 
 from candle_collector.domain.ids import is_run_id
-from candle_collector.domain.run import Run, RunState, SymbolRecord
-from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.domain.run import Run, RunSeriesRecord, RunState
+from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import Clock, LeaseStore, MessageQueue, ReceivedMessage, RunStore
 
@@ -109,11 +109,11 @@ def _release_lease(ports: RecoveryPorts, now: datetime) -> None:
             ports.leases.release(holder)
 
 
-def _free(record: SymbolRecord, runs: RunStore, now: datetime) -> SymbolRecord | None:
+def _free(record: RunSeriesRecord, runs: RunStore, now: datetime) -> RunSeriesRecord | None:
     return _requeue(record, runs) if record.is_claimed(now) else record
 
 
-def _requeue(record: SymbolRecord, runs: RunStore) -> SymbolRecord | None:
+def _requeue(record: RunSeriesRecord, runs: RunStore) -> RunSeriesRecord | None:
     try:
         return runs.put_symbol(record.requeued())
     except StaleTurnError:
@@ -121,14 +121,14 @@ def _requeue(record: SymbolRecord, runs: RunStore) -> SymbolRecord | None:
         return None
 
 
-def _send(run: Run, records: Iterable[SymbolRecord | None], queue: MessageQueue, now: datetime) -> int:
+def _send(run: Run, records: Iterable[RunSeriesRecord | None], queue: MessageQueue, now: datetime) -> int:
     """Send the symbols' messages, those that wait for the exchange when they are due; return how many."""
-    by_delay: dict[int, list[SymbolMessage]] = {}
+    by_delay: dict[int, list[SeriesMessage]] = {}
     for record in records:
         if record is not None:
             left = (record.due_at - now).total_seconds() if record.due_at else 0
             delay = min(_MOST_DELAY_SECONDS, max(0, math.ceil(left)))
-            by_delay.setdefault(delay, []).append(SymbolMessage(run.run_id, record.series, record.turn))
+            by_delay.setdefault(delay, []).append(SeriesMessage(run.run_id, record.series, record.turn))
     for delay, messages in by_delay.items():
         queue.enqueue(messages, delay_seconds=delay)
     return sum(map(len, by_delay.values()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from candle_collector.domain.run import SymbolRecord
+from candle_collector.domain.run import RunSeriesRecord
 from candle_collector.ports import ArchiveFigures, ReceivedMessage
 
 
@@ -84,7 +84,7 @@ class ReportedMetrics:
     def __init__(self, report: Callable[[Report], None]) -> None:
         self._report = report
 
-    def symbol_ended(self, record: SymbolRecord) -> None:
+    def symbol_ended(self, record: RunSeriesRecord) -> None:
         """Report it to the server's."""
         self._report(Measured("symbol_ended", (record,)))
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from candle_collector import bootstrap
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import MessageQueue, ReceivedMessage
 
@@ -55,7 +55,7 @@ class AnnouncingQueue:
         self._queue = queue
         self._announce = announce
 
-    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SeriesMessage], *, delay_seconds: int = 0) -> None:
         """Send messages."""
         self._queue.enqueue(messages, delay_seconds=delay_seconds)
         self._announce()

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from candle_collector import bootstrap
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.failed_turn import keep_failed_turn
-from candle_collector.domain.symbol_message import read_message
+from candle_collector.domain.series_message import read_message
 from candle_collector.observability import logger
 
 log = logger()

@@ -14,7 +14,7 @@ from candle_collector.domain.candle_columns import CandleColumns, columns_of
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.run import Outcome
 from candle_collector.domain.series import Series
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import Revised, StoredBlocks
 
@@ -137,6 +137,6 @@ def _collect(symbol: str) -> bool:
         runs=runs,
         rate_limiter=FakeRateLimiter(),
     )
-    collect_symbol(SymbolMessage(RUN_ID, hourly(symbol), 1), turn)
+    collect_symbol(SeriesMessage(RUN_ID, hourly(symbol), 1), turn)
     record = runs.symbol(RUN_ID, hourly(symbol))
     return record is not None and record.outcome is Outcome.COMPLETE

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from candle_collector import bootstrap
 from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, SymbolRecord
+from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, RunSeriesRecord
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.reading.report_coverage import READS_A_PAGE
@@ -147,7 +147,7 @@ def _fill(archive: bootstrap.Container) -> None:
     )
     failure = Failure("unavailable", "the exchange answered 503: Service Unavailable", 503, None, 4)
     records = [
-        SymbolRecord(
+        RunSeriesRecord(
             RUN,
             hourly(symbol),
             outcome=Outcome.PARTIAL,

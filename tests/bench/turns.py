@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.run import Run, RunSeries, RunState, SymbolRecord
+from candle_collector.domain.run import Run, RunSeries, RunSeriesRecord, RunState
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window
 from candle_collector.ports import CandleStore, Exchange, LeaseStore, RateLimiter, RunStore, SeriesStore
@@ -49,7 +49,7 @@ def begin_run(
         open=frozenset(map(str, listed)),
     )
     leases.take(RUN_ID, now=NOW, expires=NOW + timedelta(minutes=1))
-    runs.create(run, [SymbolRecord(RUN_ID, series) for series in listed])
+    runs.create(run, [RunSeriesRecord(RUN_ID, series) for series in listed])
     runs.activate(RUN_ID, NOW)
 
 

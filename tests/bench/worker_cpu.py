@@ -24,7 +24,7 @@ from candle_collector.adapters.dynamodb.runs_table import RunsTable
 from candle_collector.adapters.dynamodb.series_table import SeriesTable
 from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.worker_ports import WorkerPorts
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.windows import Window
 from candle_collector.ports import Exchange
 from moto import mock_aws
@@ -39,7 +39,7 @@ from tests.plans import spans_of
 SYMBOL = "BTCUSDT"
 YEAR = year_window(2025)
 SPANS = spans_of((YEAR,), BATCH, HOUR.block_slots)
-MESSAGE = SymbolMessage(RUN_ID, hourly(SYMBOL), 1)
+MESSAGE = SeriesMessage(RUN_ID, hourly(SYMBOL), 1)
 REPEATS = 15
 TABLES = {"bench-candles": ("series", "block"), "bench-runs": ("pk", "sk")}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import ReceivedMessage
 
@@ -22,7 +22,7 @@ KEPT = timedelta(hours=24)
 class Queued:
     """A message in the queue."""
 
-    message: SymbolMessage
+    message: SeriesMessage
     visible_at: datetime
     receives: int = 0
     receipt: str = ""
@@ -45,10 +45,10 @@ class FakeQueue:
         self._lock = threading.RLock()
         self.entries: list[Queued] = []
         self.dead: list[Queued] = []
-        self.sent: list[tuple[SymbolMessage, int]] = []
+        self.sent: list[tuple[SeriesMessage, int]] = []
         self.refuse = False
 
-    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SeriesMessage], *, delay_seconds: int = 0) -> None:
         """Take messages."""
         if not 0 <= delay_seconds <= 900:
             raise CollectorError("SQS takes no delay longer than 900 s")

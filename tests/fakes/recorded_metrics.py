@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 
 from candle_collector.adapters.emf_metrics import EmfMetrics
-from candle_collector.domain.run import SymbolRecord
+from candle_collector.domain.run import RunSeriesRecord
 from candle_collector.ports import ArchiveFigures
 
 from tests.emf import Emitted, emitted
@@ -32,7 +32,7 @@ class RecordedMetrics:
         self.lines = 0
         self.bytes = 0
 
-    def symbol_ended(self, record: SymbolRecord) -> None:
+    def symbol_ended(self, record: RunSeriesRecord) -> None:
         """Keep a symbol's line."""
         self._keep(lambda: self._printed.symbol_ended(record))
 

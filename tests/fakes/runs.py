@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from candle_collector.domain.run import Run, RunState, SymbolRecord
+from candle_collector.domain.run import Run, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import Clock
@@ -25,10 +25,10 @@ class FakeRunStore:
         self._lock = threading.RLock()
         self._runs: dict[str, Run] = {}
         self._open: set[str] = set()
-        self._symbols: dict[str, dict[Series, SymbolRecord]] = {}
+        self._symbols: dict[str, dict[Series, RunSeriesRecord]] = {}
         self._occurrences: set[str] = set()
 
-    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
+    def create(self, run: Run, records: Iterable[RunSeriesRecord]) -> None:
         """Write a run, then its symbols one by one."""
         with self._lock:
             if run.run_id in self._runs:
@@ -70,16 +70,16 @@ class FakeRunStore:
         with self._lock:
             return sorted(self._open)
 
-    def symbols(self, run_id: str) -> list[SymbolRecord]:
+    def symbols(self, run_id: str) -> list[RunSeriesRecord]:
         """Return a run's records."""
         with self._lock:
             return [record for _, record in sorted(self._symbols.get(run_id, {}).items())]
 
-    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> RunSeriesRecord | None:
         """Return one record."""
         return self._symbols.get(run_id, {}).get(series)
 
-    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
         """Write a record under its revision."""
         with self._lock:
             kept = self.symbol(record.run_id, record.series)

@@ -15,9 +15,9 @@ from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequ
 from candle_collector.collecting.start_run import start_run
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.interval import HOUR, Interval
-from candle_collector.domain.run import Mode, Run, RunState, SymbolRecord
+from candle_collector.domain.run import Mode, Run, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.ports import Metrics
 
 from tests.fakes.clock import FakeClock
@@ -90,7 +90,7 @@ class Crashing:
         return call
 
 
-def _dying(records: Iterable[SymbolRecord]) -> Iterator[SymbolRecord]:
+def _dying(records: Iterable[RunSeriesRecord]) -> Iterator[RunSeriesRecord]:
     for number, record in enumerate(records):
         if number == 1:
             raise Crash
@@ -209,7 +209,7 @@ class World:
         """Let the reconciler look after the runs."""
         return reconcile_runs(self.closing_ports(countdown), _wrapper(countdown)(self.queue), visibility=VISIBILITY)
 
-    def work(self, message: SymbolMessage) -> None:
+    def work(self, message: SeriesMessage) -> None:
         """Let a worker work on a message."""
         collect_symbol(message, self.turn())
 
@@ -255,7 +255,7 @@ class World:
         assert sum(run.counts[name] for name in outcomes) == len(run.symbols)
         return run
 
-    def record(self, run: Run, symbol: str = "BTCUSDT") -> SymbolRecord:
+    def record(self, run: Run, symbol: str = "BTCUSDT") -> RunSeriesRecord:
         """Return the record of a symbol's series."""
         record = self.runs.symbol(run.run_id, Series(symbol, self.interval, self.exchange.market.name))
         assert record is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from candle_collector.domain.run import MAX_RESENDS
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 
 from tests.e2e.conftest import StackUnderTest
 from tests.e2e.driving import Api, StackExchange, assert_exact, hour, until
@@ -94,7 +94,7 @@ def test_each_message_delivered_three_times_in_random_order_is_worked_on_once(
     exchange.settings(latency_ms=2000)
     run_id = api.start(top_n=SYMBOLS, start_date="2025-02-01", end_date="2025-02-28")
     symbols = [item["symbol"] for item in api.status(run_id)["last_results"]["details"]]
-    again = [SymbolMessage(run_id, hourly(symbol), 1).body() for symbol in symbols] * 2
+    again = [SeriesMessage(run_id, hourly(symbol), 1).body() for symbol in symbols] * 2
     random.Random(3).shuffle(again)
     queue.send(again)
     exchange.settings(latency_ms=0)

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from candle_collector.adapters.sqs import SqsCollectQueue
-from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.errors import CollectorError
 
 from tests.port_contracts.collect_queue import MESSAGES, CollectQueueContract, Received
@@ -22,7 +22,7 @@ def queue(queue_url: str) -> SqsCollectQueue:
 
 @pytest.fixture
 def received(queue_url: str) -> Received:
-    def receive() -> list[SymbolMessage]:
+    def receive() -> list[SeriesMessage]:
         client, found = boto3.client("sqs"), []
         while messages := client.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:

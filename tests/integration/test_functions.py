@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from candle_collector import bootstrap
 from candle_collector.domain.series import Series
-from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.errors import CollectorError, RefusedError
 from candle_collector.observability import logger
 
@@ -332,7 +332,7 @@ def test_a_batch_of_which_all_fails_is_answered_and_not_raised(stack: str) -> No
 
 def test_a_message_of_a_run_that_nobody_knows_is_taken_and_dropped(stack: str) -> None:
     assert stack
-    assert work(SymbolMessage(NO_RUN, hourly("BTCUSDT"), 1).body()) == {"batchItemFailures": []}
+    assert work(SeriesMessage(NO_RUN, hourly("BTCUSDT"), 1).body()) == {"batchItemFailures": []}
 
 
 def test_a_worker_without_time_requeues_its_symbol(stack: str) -> None:

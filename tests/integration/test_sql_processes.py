@@ -15,7 +15,7 @@ from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.queue import SqlQueue
 from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
-from candle_collector.domain.symbol_message import read_message
+from candle_collector.domain.series_message import read_message
 from candle_collector.errors import DatabaseUnavailableError
 
 from tests.fakes.clock import FakeClock

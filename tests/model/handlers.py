@@ -27,7 +27,7 @@ from candle_collector.adapters.dynamodb.lease_table import LeaseTable
 from candle_collector.adapters.no_metrics import NoMetrics
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.rate_limiter import SqlRateLimiter
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window
 from candle_collector.settings import Settings
@@ -161,9 +161,9 @@ class _OwnQueue:
     """Keeps what this process is to go on with."""
 
     def __init__(self) -> None:
-        self._due: list[tuple[float, SymbolMessage]] = []
+        self._due: list[tuple[float, SeriesMessage]] = []
 
-    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SeriesMessage], *, delay_seconds: int = 0) -> None:
         """Take messages that are to be worked on later."""
         self._due += [(time.monotonic() + delay_seconds, message) for message in messages]
         self._due.sort(key=lambda item: item[0])
@@ -173,7 +173,7 @@ class _OwnQueue:
         """Whether nothing waits."""
         return not self._due
 
-    def take(self) -> SymbolMessage | None:
+    def take(self) -> SeriesMessage | None:
         """Return the first message that is due, if one is."""
         return self._due.pop(0)[1] if self._due and self._due[0][0] <= time.monotonic() else None
 
@@ -210,7 +210,7 @@ class _Worker:
         self.container.rate_limiter = _SlowLimiter(SqlRateLimiter(Database(database)), self._call_seconds)
         self._exchange.sent = self.turns = 0
 
-    def turn(self, message: SymbolMessage) -> None:
+    def turn(self, message: SeriesMessage) -> None:
         """Deliver a message to the handler."""
         context = functions.Context(remaining_ms=round(self._place.turn_seconds * 1000))
         # the function itself: what is measured has no check of the role's rights between it and the tables
@@ -279,7 +279,7 @@ def _work(shared: _Shared) -> None:
         patched.setattr(bootstrap, "container", lambda: worker.container)
         patched.setattr(BotocoreStubber, "__call__", lambda *call, **options: worker.answer(answered, *call, **options))
         try:
-            worker.turn(SymbolMessage(RUN_ID, hourly(WARM_UP), 1))
+            worker.turn(SeriesMessage(RUN_ID, hourly(WARM_UP), 1))
         except AssertionError:
             shared.ready.abort()
             raise
@@ -299,7 +299,7 @@ def _take_all(worker: _Worker, queue: Any) -> None:
         if message is None and more:
             name = queue.get()
             more = bool(name)
-            message = SymbolMessage(RUN_ID, hourly(name), 1) if name else None
+            message = SeriesMessage(RUN_ID, hourly(name), 1) if name else None
         if message:
             worker.turn(message)
         else:

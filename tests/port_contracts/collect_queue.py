@@ -8,17 +8,17 @@ from collections.abc import Callable
 from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.series import Series
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.ports import CollectQueue
 
 from tests.hourly import hourly
 
 MESSAGES = [
-    SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", Series(f"S{turn:02}USDT", interval, BINANCE.name), turn)
+    SeriesMessage("01JWNP30F0AAAAAAAAAAAAAAAA", Series(f"S{turn:02}USDT", interval, BINANCE.name), turn)
     for turn, interval in zip(range(1, 26), itertools.cycle([Interval.HOUR, Interval.MINUTE]), strict=False)
 ]
 
-Received = Callable[[], list[SymbolMessage]]
+Received = Callable[[], list[SeriesMessage]]
 
 
 class CollectQueueContract:
@@ -40,6 +40,6 @@ class CollectQueueContract:
         assert received() == []
 
     def test_a_symbol_in_letters_beyond_ascii_arrives(self, queue: CollectQueue, received: Received) -> None:
-        message = SymbolMessage("01JWNP30F0AAAAAAAAAAAAAAAA", hourly("\u5e01\u5b89\u4eba\u751fUSDT"), 1)
+        message = SeriesMessage("01JWNP30F0AAAAAAAAAAAAAAAA", hourly("\u5e01\u5b89\u4eba\u751fUSDT"), 1)
         queue.enqueue([message])
         assert received() == [message]

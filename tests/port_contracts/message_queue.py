@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.errors import CollectorError
 from candle_collector.ports import MessageQueue, ReceivedMessage
 
@@ -23,7 +23,7 @@ def receive(queue: MessageQueue) -> ReceivedMessage:
     return received
 
 
-def message_of(received: ReceivedMessage) -> SymbolMessage:
+def message_of(received: ReceivedMessage) -> SeriesMessage:
     return read_message(received.body)
 
 
@@ -32,7 +32,7 @@ class MessageQueueContract(CollectQueueContract):
 
     @pytest.fixture
     def received(self, queue: MessageQueue) -> Received:
-        def all_of_them() -> list[SymbolMessage]:
+        def all_of_them() -> list[SeriesMessage]:
             found = []
             while taken := queue.receive(visibility=VISIBILITY):
                 found.append(message_of(taken))

@@ -11,7 +11,7 @@ import pytest
 from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.interval import Interval
-from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunState, SymbolRecord
+from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
@@ -48,11 +48,11 @@ def run(run_id: str = A, **changes: object) -> Run:
     return replace(made, **changes)  # type: ignore[arg-type] # the fields' own types
 
 
-def records(run_id: str = A) -> list[SymbolRecord]:
-    return [SymbolRecord(run_id, series, trading=series != ETH) for series in SERIES]
+def records(run_id: str = A) -> list[RunSeriesRecord]:
+    return [RunSeriesRecord(run_id, series, trading=series != ETH) for series in SERIES]
 
 
-FULL = SymbolRecord(
+FULL = RunSeriesRecord(
     A,
     BTC,
     outcome=Outcome.RUNNING,
@@ -89,7 +89,7 @@ def activate(runs: RunStore, leases: LeaseStore, occurrence: str | None = None) 
     runs.activate(A, LATER, occurrence=occurrence)
 
 
-def known(store: RunStore, series: Series = BTC) -> SymbolRecord:
+def known(store: RunStore, series: Series = BTC) -> RunSeriesRecord:
     record = store.symbol(A, series)
     assert record is not None
     return record
@@ -131,7 +131,7 @@ class RunContract:
             for interval in (Interval.MINUTE, Interval.HOUR)
         ]
         big = run(series=tuple(map(RunSeries, many)), open=frozenset(map(str, many)))
-        runs.create(big, [SymbolRecord(A, series) for series in many])
+        runs.create(big, [RunSeriesRecord(A, series) for series in many])
         assert [record.series for record in runs.symbols(A)] == many
         assert runs.get(A) == big
 

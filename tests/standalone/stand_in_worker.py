@@ -13,7 +13,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from candle_collector.domain.run import Outcome, SymbolRecord
+from candle_collector.domain.run import Outcome, RunSeriesRecord
 from candle_collector.ports import ReceivedMessage
 
 from standalone.reports import Done, Outage, ReportedMetrics, Reporter, Sent, Taken, orders_from
@@ -24,8 +24,10 @@ def message(name: str) -> ReceivedMessage:
     return ReceivedMessage(name, f"body of {name}", f"receipt of {name}", 1)
 
 
-def record(symbol: str) -> SymbolRecord:
-    return SymbolRecord("01J00000000000000000000000", hourly(symbol), outcome=Outcome.COMPLETE, records=7, requests=2)
+def record(symbol: str) -> RunSeriesRecord:
+    return RunSeriesRecord(
+        "01J00000000000000000000000", hourly(symbol), outcome=Outcome.COMPLETE, records=7, requests=2
+    )
 
 
 def life_of(folder: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from candle_collector.domain.health import Health, State, cannot_store
-from candle_collector.domain.run import Outcome, SymbolRecord
+from candle_collector.domain.run import Outcome, RunSeriesRecord
 from candle_collector.ports import ArchiveFigures
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -75,7 +75,7 @@ def test_symbols_are_summed_by_outcome(stand: Stand) -> None:
         (Outcome.FAILED, 0, 9),
     ):
         stand.metrics.symbol_ended(
-            SymbolRecord("run", hourly("BTCUSDT"), outcome=outcome, records=records, requests=requests)
+            RunSeriesRecord("run", hourly("BTCUSDT"), outcome=outcome, records=records, requests=requests)
         )
     assert (stand["candles_stored_total"], stand["exchange_requests_total"]) == (105, 18)
     ended = {name: stand[f"symbols_ended_total {name}"] for name in ("complete", "partial", "failed", "skipped")}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from candle_collector.bootstrap import SqlContainer
-from candle_collector.domain.run import Outcome, Run, RunSeries, RunState, SymbolRecord
-from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.domain.run import Outcome, Run, RunSeries, RunSeriesRecord, RunState
+from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.ports import ReceivedMessage
 from candle_collector.settings import Settings
 
@@ -50,12 +50,12 @@ def create(container: SqlContainer, *, activate: bool = True) -> None:
         open=frozenset(map(str, SERIES)),
     )
     assert container.leases.take(RUN, now=now(), expires=now() + timedelta(seconds=60)) is None
-    container.runs.create(run, [SymbolRecord(RUN, hourly(symbol)) for symbol in SYMBOLS])
+    container.runs.create(run, [RunSeriesRecord(RUN, hourly(symbol)) for symbol in SYMBOLS])
     if activate:
         container.runs.activate(RUN, now())
 
 
-def claim(container: SqlContainer, symbol: str) -> SymbolRecord:
+def claim(container: SqlContainer, symbol: str) -> RunSeriesRecord:
     record = container.runs.symbol(RUN, hourly(symbol))
     assert record is not None
     claimed = record.claimed(record.turn, now=now(), until=now() + timedelta(seconds=90))
@@ -76,7 +76,7 @@ def test_a_symbol_that_was_held_can_be_worked_on_at_once_and_its_old_message_is_
     container: SqlContainer,
 ) -> None:
     create(container)
-    container.queue.enqueue([SymbolMessage(RUN, hourly(symbol), 1) for symbol in SYMBOLS])
+    container.queue.enqueue([SeriesMessage(RUN, hourly(symbol), 1) for symbol in SYMBOLS])
     for _ in range(2):
         container.queue.receive(visibility=VISIBILITY)
     claim(container, "AUSDT")
@@ -97,7 +97,9 @@ def test_messages_that_were_lost_between_two_steps_are_sent(container: SqlContai
 def test_a_symbol_that_waits_for_the_exchange_goes_on_waiting(container: SqlContainer) -> None:
     create(container)
     waiting = claim(container, "AUSDT").requeued()
-    container.runs.put_symbol(SymbolRecord(**{**vars(waiting), "due_at": datetime.now(UTC) + timedelta(seconds=300)}))
+    container.runs.put_symbol(
+        RunSeriesRecord(**{**vars(waiting), "due_at": datetime.now(UTC) + timedelta(seconds=300)})
+    )
     recover(container, container.queue)
     assert sorted(received(container)) == [("BUSDT", 1), ("CUSDT", 1)]
     left = container.queue.next_visible_in()
@@ -148,7 +150,7 @@ def test_a_symbol_whose_turn_met_an_outage_gets_the_next_turn_as_a_new_message(
     container: SqlContainer, *, is_claimed: bool
 ) -> None:
     create(container)
-    container.queue.enqueue([SymbolMessage(RUN, hourly("AUSDT"), 1)])
+    container.queue.enqueue([SeriesMessage(RUN, hourly("AUSDT"), 1)])
     if is_claimed:
         claim(container, "AUSDT")
     message = received_one(container)
@@ -162,7 +164,7 @@ def test_a_symbol_whose_turn_met_an_outage_gets_the_next_turn_as_a_new_message(
 
 def test_an_outage_before_the_last_steps_of_a_symbol_lets_them_be_done_again(container: SqlContainer) -> None:
     create(container)
-    container.queue.enqueue([SymbolMessage(RUN, hourly("AUSDT"), 1), SymbolMessage(RUN, hourly("BUSDT"), 1)])
+    container.queue.enqueue([SeriesMessage(RUN, hourly("AUSDT"), 1), SeriesMessage(RUN, hourly("BUSDT"), 1)])
     container.runs.put_symbol(claim(container, "AUSDT").ended(Outcome.COMPLETE))
     container.runs.put_symbol(claim(container, "BUSDT").requeued())
     for _ in range(2):
@@ -171,7 +173,7 @@ def test_an_outage_before_the_last_steps_of_a_symbol_lets_them_be_done_again(con
 
 
 def test_an_outage_sends_nothing_of_a_run_that_is_over_nor_of_what_is_not_a_message(container: SqlContainer) -> None:
-    container.queue.enqueue([SymbolMessage(RUN, hourly("AUSDT"), 1)])
+    container.queue.enqueue([SeriesMessage(RUN, hourly("AUSDT"), 1)])
     message = received_one(container)
     send_again(container, container.queue, message)
     send_again(container, container.queue, message._replace(body="no message"))

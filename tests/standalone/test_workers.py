@@ -13,7 +13,7 @@ import pytest
 from candle_collector.adapters.sql.database import Database, Outages
 from candle_collector.adapters.sql.queue import SqlQueue
 from candle_collector.bootstrap import SystemClock
-from candle_collector.domain.symbol_message import SymbolMessage, read_message
+from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.errors import DatabaseError, DatabaseUnavailableError
 from candle_collector.ports import ReceivedMessage
 
@@ -26,8 +26,8 @@ VISIBILITY = timedelta(seconds=30)
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
-def message(symbol: str) -> SymbolMessage:
-    return SymbolMessage("01J00000000000000000000000", hourly(symbol), 1)
+def message(symbol: str) -> SeriesMessage:
+    return SeriesMessage("01J00000000000000000000000", hourly(symbol), 1)
 
 
 def eventually(condition: Callable[[], bool]) -> None:

@@ -16,7 +16,7 @@ from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison, Difference
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, SymbolRecord, with_missing
+from candle_collector.domain.run import KEPT_WINDOWS, Failure, Outcome, Run, RunSeries, RunSeriesRecord, with_missing
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
@@ -68,7 +68,7 @@ def status(symbols: int, *, message: str, differences: int = 0) -> Any:
         open=frozenset(str(hourly(name)) for name in names),
     )
     record = with_missing(
-        SymbolRecord(
+        RunSeriesRecord(
             run.run_id,
             hourly(names[0]),
             outcome=Outcome.PARTIAL,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from candle_collector.collecting.control_run import cancel_run
-from candle_collector.domain.run import Outcome, RunState, SymbolRecord
+from candle_collector.domain.run import Outcome, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
@@ -30,10 +30,10 @@ NOW = first_hour_of("2025-06-01") + 12
 def world_that_requeues(times: int) -> World:
     """Return a world in which a worker requeues a symbol, so many times, just before it is closed."""
     system = World({"BTCUSDT": range(START, NOW), "ETHUSDT": range(START, NOW)})
-    put: Callable[[SymbolRecord], SymbolRecord] = system.runs.put_symbol
+    put: Callable[[RunSeriesRecord], RunSeriesRecord] = system.runs.put_symbol
     left = [times]
 
-    def close_symbol(record: SymbolRecord) -> SymbolRecord:
+    def close_symbol(record: RunSeriesRecord) -> RunSeriesRecord:
         if left[0] > 0 and not record.outcome.open:
             left[0] -= 1
             now = system.runs.symbol(record.run_id, record.series)
@@ -67,10 +67,10 @@ def test_a_symbol_among_many_that_is_worked_on_meanwhile_is_closed_by_what_is_st
     names = tuple(f"S{number:02}USDT" for number in range(20))
     system = World(dict.fromkeys(names, range(START, NOW)))
     run = system.start(start=START, end=START + 24, symbols=names)
-    put: Callable[[SymbolRecord], SymbolRecord] = system.runs.put_symbol
+    put: Callable[[RunSeriesRecord], RunSeriesRecord] = system.runs.put_symbol
     worked: list[str] = []
 
-    def close_symbol(record: SymbolRecord) -> SymbolRecord:
+    def close_symbol(record: RunSeriesRecord) -> RunSeriesRecord:
         if not record.outcome.open and not worked:
             worked.append(record.symbol)
             candle = synthetic_candle(record.symbol, START + 3)

@@ -15,9 +15,9 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.coverage import Silence
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.progress import Revision
-from candle_collector.domain.run import Failure, Mode, Outcome, SymbolRecord
+from candle_collector.domain.run import Failure, Mode, Outcome, RunSeriesRecord
 from candle_collector.domain.series import Series
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
     ExchangeBlockedError,
@@ -667,7 +667,7 @@ def another(symbol: str, hour: int) -> Candle:
     return synthetic_candle(f"{symbol}X", hour)
 
 
-def differs(record: SymbolRecord) -> bool:
+def differs(record: RunSeriesRecord) -> bool:
     return record.failure is not None and record.failure.kind == "differs"
 
 
@@ -726,10 +726,10 @@ def test_a_message_of_another_turn_or_of_nothing_known_does_nothing() -> None:
     system = world()
     run = system.start(start=START, end=END)
     for message in (
-        SymbolMessage(run.run_id, hourly(SYMBOL), 0),
-        SymbolMessage(run.run_id, hourly(SYMBOL), 2),
-        SymbolMessage(run.run_id, hourly("ETHUSDT"), 1),
-        SymbolMessage("01ARZ3NDEKTSV4RRFFQ69G5FAV", hourly(SYMBOL), 1),
+        SeriesMessage(run.run_id, hourly(SYMBOL), 0),
+        SeriesMessage(run.run_id, hourly(SYMBOL), 2),
+        SeriesMessage(run.run_id, hourly("ETHUSDT"), 1),
+        SeriesMessage("01ARZ3NDEKTSV4RRFFQ69G5FAV", hourly(SYMBOL), 1),
     ):
         system.work(message)
     assert system.record(run).outcome is Outcome.PENDING

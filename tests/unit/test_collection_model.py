@@ -10,7 +10,7 @@ from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import windows
-from candle_collector.domain.run import MODES, Failure, Outcome, RunState, SymbolRecord
+from candle_collector.domain.run import MODES, Failure, Outcome, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -59,7 +59,7 @@ class Collection(RuleBasedStateMachine):
         self.system.prefetch = ahead
         self.system.exchange.before = self.answer
         self.faults: list[str] = []
-        self.ended: dict[tuple[str, str], SymbolRecord] = {}
+        self.ended: dict[tuple[str, str], RunSeriesRecord] = {}
         self.lines: dict[tuple[Series, int], str] = {}
         self.blocked_until = self.system.clock.now()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from candle_collector import bootstrap
 from candle_collector.api.responses import AuditedResolver, answer, resolver
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.settings import Settings
 
 from functions.worker import app as worker
@@ -108,7 +108,7 @@ def test_the_lines_of_a_message_carry_its_own_keys_and_fail_by_name(monkeypatch:
     made = bootstrap.Container(Settings({}), clock=world.clock, queue=world.queue, **ports)
     monkeypatch.setattr(bootstrap, "container", lambda: made)
 
-    def turn(message: SymbolMessage, _: object) -> None:
+    def turn(message: SeriesMessage, _: object) -> None:
         both.wait()
         for number in range(50):
             worker.log.info("in hand", extra={"of": message.series.symbol, "number": number})
@@ -119,7 +119,7 @@ def test_the_lines_of_a_message_carry_its_own_keys_and_fail_by_name(monkeypatch:
     monkeypatch.setattr(worker, "collect_symbol", turn)
 
     def call(symbol: str) -> Any:
-        body = SymbolMessage("run-of-" + symbol, hourly(symbol), 1).body()
+        body = SeriesMessage("run-of-" + symbol, hourly(symbol), 1).body()
         record = {"messageId": symbol, "receiptHandle": "r", "body": body, "attributes": {}, "eventSource": "aws:sqs"}
         handler: Any = worker.handler
         return handler({"Records": [record]}, Context())

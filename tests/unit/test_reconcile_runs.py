@@ -10,7 +10,7 @@ from candle_collector.collecting.collect_symbol import collect_symbol
 from candle_collector.collecting.end_run import end_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain.run import MAX_RESENDS, Outcome, RunState, SymbolRecord
+from candle_collector.domain.run import MAX_RESENDS, Outcome, RunSeriesRecord, RunState
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import InvalidRequestError
@@ -125,7 +125,7 @@ def test_a_closed_symbol_that_is_all_stored_is_complete() -> None:
     ((message, _),) = system.queue.sent
     put_symbol = system.runs.put_symbol
 
-    def die(record: SymbolRecord) -> SymbolRecord:
+    def die(record: RunSeriesRecord) -> RunSeriesRecord:
         if record.outcome is Outcome.COMPLETE:
             raise Crash
         return put_symbol(record)

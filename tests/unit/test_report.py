@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from candle_collector.collecting.run_scope import RunPorts, RunRequest
 from candle_collector.collecting.start_run import start_run
-from candle_collector.domain.run import Failure, Outcome, Run, SymbolRecord
+from candle_collector.domain.run import Failure, Outcome, Run, RunSeriesRecord
 from candle_collector.errors import ExchangeUnavailableError, NotFoundError
 from candle_collector.reading.report_runs import report_runs, report_status
 
@@ -251,7 +251,7 @@ def _dying_while_writing(system: World) -> RunPorts:
     """Return ports whose process dies when it has written the run and one symbol."""
     create = system.runs.create
 
-    def die(run: Run, records: Iterable[SymbolRecord]) -> None:
+    def die(run: Run, records: Iterable[RunSeriesRecord]) -> None:
         create(run, list(records)[:1])
         raise Crash
 

@@ -12,7 +12,7 @@ from candle_collector.collecting.scheduled_start import keeping_failure
 from candle_collector.domain import windows
 from candle_collector.domain.failed_window import FailedWindow
 from candle_collector.domain.run import Failure
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectionInProgressError, CollectorError, MarketUnavailableError
 from candle_collector.reading.report_health import Schedules, look, report_health
 
@@ -181,7 +181,7 @@ def test_a_failure_that_cannot_be_kept_is_still_the_one_that_is_raised(world: Wo
 
 def fail_turn(world: World, run_id: str, *, receives: int = 2, symbol: str = "BTCUSDT") -> None:
     error = CollectorError("the candle table refused it")
-    message = SymbolMessage(run_id, hourly(symbol), 1)
+    message = SeriesMessage(run_id, hourly(symbol), 1)
     keep_failed_turn(message, error, world.failed_starts, world.clock, receives=receives)
 
 
@@ -216,7 +216,7 @@ def test_a_failed_turn_that_cannot_be_kept_raises_nothing(world: World, monkeypa
 
 
 def test_a_bug_is_kept_by_the_name_of_its_error(world: World) -> None:
-    message = SymbolMessage("01KBSM0000ABCDEFGHJKMNPQRS", hourly("BTCUSDT"), 1)
+    message = SeriesMessage("01KBSM0000ABCDEFGHJKMNPQRS", hourly("BTCUSDT"), 1)
     keep_failed_turn(message, KeyError("x"), world.failed_starts, world.clock, receives=5)
     kept = world.failed_starts.turn()
     assert kept is not None

@@ -9,7 +9,7 @@ from candle_collector.domain.run import (
     KEPT_REJECTED,
     KEPT_WINDOWS,
     Outcome,
-    SymbolRecord,
+    RunSeriesRecord,
     count_outcomes,
     judge,
     with_missing,
@@ -49,13 +49,13 @@ def test_open_outcomes_are_not_counted_and_all_others_are(outcomes: list[Outcome
 
 def test_a_record_names_the_first_windows_that_are_missing_and_counts_them_all() -> None:
     missing = tuple(Window(hour, hour + 1) for hour in range(0, 500, 2))
-    record = with_missing(SymbolRecord("run", hourly("BTCUSDT")), missing)
+    record = with_missing(RunSeriesRecord("run", hourly("BTCUSDT")), missing)
     assert record.missing == missing[:KEPT_WINDOWS]
     assert record.missing_slots == 250
 
 
 def test_a_record_stays_small_however_much_a_run_gives_up_or_finds_wrong() -> None:
-    record = SymbolRecord("R", hourly("BTCUSDT"))
+    record = RunSeriesRecord("R", hourly("BTCUSDT"))
     for hour in range(0, 60_000, 2000):
         windows_ = [Window(hour + number, hour + number + 1) for number in range(0, 2000, 2)]
         record = record.giving_up(*windows_).rejecting(tuple(windows_))

@@ -16,7 +16,7 @@ from candle_collector.collecting.start_run import start_run
 from candle_collector.domain import dates
 from candle_collector.domain.closing import CLOSE_MARGIN_MS
 from candle_collector.domain.ids import new_run_id
-from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunState, SymbolRecord
+from candle_collector.domain.run import Failure, Outcome, Run, RunSeries, RunSeriesRecord, RunState
 from candle_collector.domain.universe import Listing
 from candle_collector.domain.windows import Window
 from candle_collector.errors import (
@@ -269,8 +269,8 @@ def test_a_run_that_is_cancelled_while_it_is_written_leaves_nothing_pending() ->
     system = world(*names)
     create = system.runs.create
 
-    def creating(run: Run, records: Iterable[SymbolRecord]) -> None:
-        def slowly() -> Iterator[SymbolRecord]:
+    def creating(run: Run, records: Iterable[RunSeriesRecord]) -> None:
+        def slowly() -> Iterator[RunSeriesRecord]:
             for number, record in enumerate(records):
                 if number == 30:
                     cancel_run(run.run_id, system.closing_ports())
@@ -293,8 +293,8 @@ def test_a_slow_trigger_writes_no_symbol_that_the_reconciler_may_be_closing() ->
     system = world(*names)
     create = system.runs.create
 
-    def creating(run: Run, records: Iterable[SymbolRecord]) -> None:
-        def slowly() -> Iterator[SymbolRecord]:
+    def creating(run: Run, records: Iterable[RunSeriesRecord]) -> None:
+        def slowly() -> Iterator[RunSeriesRecord]:
             for record in records:
                 yield record
                 system.clock.advance(2)

@@ -10,7 +10,7 @@ from candle_collector.adapters.sqs import SqsCollectQueue
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
 from candle_collector.domain.run import RunState
-from candle_collector.domain.symbol_message import read_message
+from candle_collector.domain.series_message import read_message
 
 from tests.fakes.clock import NOON
 from tests.fakes.queue import FakeQueue

@@ -18,7 +18,7 @@ from candle_collector.collecting.symbol_requests import FINISH_SECONDS
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
 from candle_collector.domain.failed_window import FailedWindow
-from candle_collector.domain.run import MAX_RESENDS, Failure, Outcome, Run, RunState, SymbolRecord
+from candle_collector.domain.run import MAX_RESENDS, Failure, Outcome, Run, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.weight_limit import WeightLimit
@@ -76,7 +76,7 @@ def test_a_symbol_is_sent_again_five_times_at_most() -> None:
 
 
 def test_a_claim_is_over_at_its_end() -> None:
-    record = SymbolRecord("run", hourly(SYMBOL), claimed_until=NOON)
+    record = RunSeriesRecord("run", hourly(SYMBOL), claimed_until=NOON)
     assert record.is_claimed(NOON - timedelta(seconds=1))
     assert not record.is_claimed(NOON)
 
@@ -218,7 +218,7 @@ def died_before_it_noted_what_it_stored(system: World) -> Run:
     run = system.start(start=START, end=END)
     put, left = system.runs.put_symbol, [2]
 
-    def die(record: SymbolRecord) -> SymbolRecord:
+    def die(record: RunSeriesRecord) -> RunSeriesRecord:
         left[0] -= 1
         if left[0] < 0:
             raise Crash

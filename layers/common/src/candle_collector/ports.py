@@ -16,10 +16,10 @@ from candle_collector.domain.market import Market
 from candle_collector.domain.notice import Notice
 from candle_collector.domain.progress import Revision
 from candle_collector.domain.rate_limit import RateLimiterState, Reservation
-from candle_collector.domain.run import Failure, Run, SymbolRecord
+from candle_collector.domain.run import Failure, Run, RunSeriesRecord
 from candle_collector.domain.series import Series
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.series_record import SeriesRecord
-from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.universe import Listing, Ranking
 from candle_collector.domain.weight_limit import WeightLimit
 from candle_collector.domain.windows import Window, Windows
@@ -240,7 +240,7 @@ class RunStore(Protocol):
     A step whose reply was lost on the way back is known as the caller's own, however often it was sent.
     """
 
-    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
+    def create(self, run: Run, records: Iterable[RunSeriesRecord]) -> None:
         """Write a run, then its symbols."""
 
     def activate(self, run_id: str, started_at: datetime, *, occurrence: str | None = None) -> None:
@@ -266,13 +266,13 @@ class RunStore(Protocol):
     def open_runs(self) -> list[str]:
         """Return the ids of the runs that have not ended, or whose end was not reported yet."""
 
-    def symbols(self, run_id: str) -> list[SymbolRecord]:
+    def symbols(self, run_id: str) -> list[RunSeriesRecord]:
         """Return the records of all series of a run, by symbol and interval."""
 
-    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> RunSeriesRecord | None:
         """Return the record of one series of a run."""
 
-    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
         """Write a record, if its revision is the newest, and return it under its new one.
 
         `stopping` is not written: the record that is returned says what has been set meanwhile.
@@ -346,7 +346,7 @@ def find_run(run_id: str, runs: RunStore) -> Run:
 class CollectQueue(Protocol):
     """The way to the workers."""
 
-    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SeriesMessage], *, delay_seconds: int = 0) -> None:
         """Send messages, resending those that the queue refused; duplicates are harmless.
 
         Raises
@@ -585,7 +585,7 @@ class Metrics(Protocol):
     once, and the sum over a run is what its record says. No method raises.
     """
 
-    def symbol_ended(self, record: SymbolRecord) -> None:
+    def symbol_ended(self, record: RunSeriesRecord) -> None:
         """Report the outcome of a run's symbol."""
 
     def run_ended(self, run_id: str, counts: Mapping[str, int], missing_slots: int) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from candle_collector.domain.run import Outcome, SymbolRecord, degraded_percent
+from candle_collector.domain.run import Outcome, RunSeriesRecord, degraded_percent
 from candle_collector.ports import ArchiveFigures
 
 
@@ -25,7 +25,7 @@ class EmfMetrics:
     CloudWatch's ten metrics that are free each month are all used: docs/operations.md lists them.
     """
 
-    def symbol_ended(self, record: SymbolRecord) -> None:
+    def symbol_ended(self, record: RunSeriesRecord) -> None:
         """Print what a run did for one symbol."""
         _print(
             _Metric("CandlesStored", MetricUnit.Count, record.records),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from candle_collector.domain.run import SymbolRecord
+from candle_collector.domain.run import RunSeriesRecord
 from candle_collector.ports import ArchiveFigures
 
 
 class NoMetrics:
     """The `Metrics` of an archive at home."""
 
-    def symbol_ended(self, record: SymbolRecord) -> None:
+    def symbol_ended(self, record: RunSeriesRecord) -> None:
         """Leave it to the record."""
 
     def run_ended(self, run_id: str, counts: Mapping[str, int], missing_slots: int) -> None:

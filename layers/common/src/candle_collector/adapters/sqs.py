@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class SqsCollectQueue:
         self._client: Any = client or boto3.client("sqs", config=Config(connect_timeout=2, read_timeout=5))
         self._sleep = sleep
 
-    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SeriesMessage], *, delay_seconds: int = 0) -> None:
         """Send in batches; a message of which it is not known that it was sent is sent again."""
         for start in range(0, len(messages), _BATCH_MOST):
             left = {str(number): message.body() for number, message in enumerate(messages[start : start + _BATCH_MOST])}

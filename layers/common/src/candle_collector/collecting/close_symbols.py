@@ -10,7 +10,7 @@ from candle_collector.collecting.end_run import end_run, end_symbol, leave_run
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
-from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
+from candle_collector.domain.run import Failure, Run, RunSeriesRecord, RunState, judge, with_missing
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.verdict import explain, judge_comparison
@@ -49,11 +49,12 @@ def past_deadline(run: Run) -> Failure:
     )
 
 
-def open_records(run: Run, runs: RunStore) -> list[SymbolRecord]:
+def open_records(run: Run, runs: RunStore) -> list[RunSeriesRecord]:
     """Return the open records of a run, those that a dead trigger never wrote included."""
     written = {record.series: record for record in runs.symbols(run.run_id)}
     records = [
-        written.get(item.series) or SymbolRecord(run.run_id, item.series, trading=item.trading) for item in run.series
+        written.get(item.series) or RunSeriesRecord(run.run_id, item.series, trading=item.trading)
+        for item in run.series
     ]
     return [record for record in records if record.outcome.open]
 
@@ -69,7 +70,7 @@ def close_run(run: Run, failure: Failure, ports: ClosingPorts, *, closed_by: str
 
 
 def close_symbols(
-    run: Run, records: Sequence[SymbolRecord], failure: Failure, ports: ClosingPorts, *, closed_by: str
+    run: Run, records: Sequence[RunSeriesRecord], failure: Failure, ports: ClosingPorts, *, closed_by: str
 ) -> int:
     """Give open symbols the outcome that what is stored of them deserves, and return how many workers still hold.
 
@@ -86,7 +87,7 @@ def close_symbols(
     if len(records) >= _MANY_SYMBOLS:
         known = {record.series: SeriesRecord(record.series) for record in records}
         known |= {item.series: item for item in ports.series.all()}
-    closed: list[SymbolRecord] = []
+    closed: list[RunSeriesRecord] = []
     held = 0
     try:
         for record in records:
@@ -100,8 +101,14 @@ def close_symbols(
 
 
 def _close(
-    run: Run, record: SymbolRecord, noted: SeriesRecord | None, failure: Failure, ports: ClosingPorts, *, closed_by: str
-) -> SymbolRecord | None:
+    run: Run,
+    record: RunSeriesRecord,
+    noted: SeriesRecord | None,
+    failure: Failure,
+    ports: ClosingPorts,
+    *,
+    closed_by: str,
+) -> RunSeriesRecord | None:
     """Return the record of one symbol, closed by us or ended by its worker meanwhile; None where a worker holds it.
 
     Parameters
@@ -129,7 +136,9 @@ def _close(
     raise CollectorError(f"{record.symbol} was requeued {_CLOSE_TRIES} times while it was being closed; ask again")
 
 
-def _closed(run: Run, record: SymbolRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+def _closed(
+    run: Run, record: RunSeriesRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts
+) -> RunSeriesRecord:
     """Return the record closed; where what is stored cannot be read, by what was written of it, so that runs end."""
     try:
         return _judged(run, record, noted, failure, ports)
@@ -141,7 +150,7 @@ def _closed(run: Run, record: SymbolRecord, noted: SeriesRecord, failure: Failur
         return with_missing(replace(record, range=within, outcome=outcome, failure=reported), (within,))
 
 
-def _compared(run: Run, record: SymbolRecord, within: Window, failure: Failure) -> SymbolRecord:
+def _compared(run: Run, record: RunSeriesRecord, within: Window, failure: Failure) -> RunSeriesRecord:
     """Return a verification's record closed, by what it says: it lacks at most the last window of a dead worker."""
     left = Window(within.start if record.asked_to is None else record.asked_to, within.end)
     missing = windows.union([*record.given_up, *windows.clip((left,), within)])
@@ -156,7 +165,9 @@ def _compared(run: Run, record: SymbolRecord, within: Window, failure: Failure) 
     return with_missing(closed, missing)
 
 
-def _judged(run: Run, record: SymbolRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts) -> SymbolRecord:
+def _judged(
+    run: Run, record: RunSeriesRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts
+) -> RunSeriesRecord:
     """Read what is stored now, and judge by it: the record of a worker that died may be behind."""
     within = record.range or stored_range(run.mode, run.window(record.series.interval), noted, ports.candles)
     if run.mode == "verify":

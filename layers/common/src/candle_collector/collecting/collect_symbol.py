@@ -29,9 +29,9 @@ from candle_collector.domain.progress import (
     revisions,
     window_to_read,
 )
-from candle_collector.domain.run import Failure, Run, RunState, SymbolRecord, judge, with_missing
+from candle_collector.domain.run import Failure, Run, RunSeriesRecord, RunState, judge, with_missing
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.series_record import SeriesRecord
-from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import FetchedCandles
@@ -45,7 +45,7 @@ _NO_CANDLE = "the exchange has no candle for these slots yet"
 _DIFFERS = "the exchange's answer does not fit the candles that are stored beside it; `candles verify` compares them"
 
 
-def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
+def collect_symbol(message: SeriesMessage, ports: WorkerPorts) -> None:
     """Do the work of a message; a message that comes too late or twice does nothing.
 
     Raises
@@ -77,7 +77,7 @@ def collect_symbol(message: SymbolMessage, ports: WorkerPorts) -> None:
 class _CollectTurn(SymbolTurn):
     """Read what is stored, request what is missing, store after each answer."""
 
-    def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
+    def __init__(self, ports: WorkerPorts, run: Run, record: RunSeriesRecord) -> None:
         super().__init__(ports, run, record)
         noted, interval = self._kept_record, record.series.interval
         if record.trading and noted.delisted:  # it is listed again: what follows its delisting is requested
@@ -255,7 +255,7 @@ class _CollectTurn(SymbolTurn):
 
     # end
 
-    def _noted(self) -> SymbolRecord:
+    def _noted(self) -> RunSeriesRecord:
         """Note what stays missing, on the series' record and on the run's."""
         missing, within = self._progress.missing, self._progress.within
         failed = renew(self._progress.record.failed_windows, self._failed_windows, missing, within)
@@ -270,7 +270,7 @@ class _CollectTurn(SymbolTurn):
         """Return the slots whose row was wrong in this run; of those that earlier runs found wrong, it says nothing."""
         return windows.subtract(self._record.rejected, self._progress.coverage.stored)
 
-    def _judged(self) -> SymbolRecord:
+    def _judged(self) -> RunSeriesRecord:
         """Return the record with the outcome that what is missing deserves."""
         record = self._noted()
         outcome = judge(missing=record.missing, records=record.records, worked=record.stored_before is not None)

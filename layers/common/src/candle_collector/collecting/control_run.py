@@ -6,7 +6,7 @@ from candle_collector.collecting.ask_market import ask_market
 from candle_collector.collecting.close_symbols import CANCELLED, ClosingPorts, close_run
 from candle_collector.collecting.run_scope import RunDefaults, RunPorts, RunRequest, RunScope
 from candle_collector.collecting.start_run import lease_for_new_run, new_run, send_messages, write_run
-from candle_collector.domain.run import Outcome, Run, RunSeries, RunState, SymbolRecord
+from candle_collector.domain.run import Outcome, Run, RunSeries, RunSeriesRecord, RunState
 from candle_collector.errors import CollectionInProgressError, NothingToRetryError, RunEndedError, StaleTurnError
 from candle_collector.ports import find_run
 
@@ -66,7 +66,7 @@ def retry_run(run_id: str, defaults: RunDefaults, ports: RunPorts) -> Run:
         request = RunRequest(old.mode, symbols=scope.symbols, recheck=old.recheck, repair=old.repair, sample=old.sample)
         run = new_run(new_id, now, request, scope, defaults, ports=ports)
         records = [
-            SymbolRecord(new_id, item.series, trading=item.trading, range=left[item.series].range)
+            RunSeriesRecord(new_id, item.series, trading=item.trading, range=left[item.series].range)
             for item in run.series
         ]
         write_run(run, records, ports)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from candle_collector.domain.run import Run, RunState, SymbolRecord, count_outcomes, outcomes_of_symbols
+from candle_collector.domain.run import Run, RunSeriesRecord, RunState, count_outcomes, outcomes_of_symbols
 from candle_collector.errors import CollectorError
 from candle_collector.ports import Clock, EventBus, Metrics, RunStore, SeriesStore, find_run
 
@@ -37,7 +37,7 @@ class EndPorts(Protocol):
         """Our clock."""
 
 
-def end_symbol(record: SymbolRecord, ports: EndPorts) -> SymbolRecord:
+def end_symbol(record: RunSeriesRecord, ports: EndPorts) -> RunSeriesRecord:
     """Write a symbol's outcome, report its figures, and return the record as it was written.
 
     Raises
@@ -50,7 +50,7 @@ def end_symbol(record: SymbolRecord, ports: EndPorts) -> SymbolRecord:
     return ended
 
 
-def leave_run(records: Sequence[SymbolRecord], ports: EndPorts) -> None:
+def leave_run(records: Sequence[RunSeriesRecord], ports: EndPorts) -> None:
     """Take ended symbols of a run out of it, and end the run if they were the last. Repeating it changes nothing."""
     run = ports.runs.leave(records[0].run_id, *(record.series for record in records))
     if not run.open and run.state is not RunState.ENDED:

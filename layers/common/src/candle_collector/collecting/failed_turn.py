@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from candle_collector.domain.health import FailedTurn
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError, reason_of
 from candle_collector.ports import Clock, FailedStartStore
 
@@ -16,7 +16,7 @@ KEPT_FROM = 2
 
 
 def keep_failed_turn(
-    message: SymbolMessage, error: Exception, failures: FailedStartStore, clock: Clock, *, receives: int
+    message: SeriesMessage, error: Exception, failures: FailedStartStore, clock: Clock, *, receives: int
 ) -> None:
     """Keep why a turn fails, if it is not the first time; nothing is raised.
 

@@ -16,8 +16,8 @@ from candle_collector.collecting.close_symbols import (
     past_deadline,
 )
 from candle_collector.collecting.end_run import end_run
-from candle_collector.domain.run import MAX_RESENDS, Failure, Run, RunState, SymbolRecord
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.run import MAX_RESENDS, Failure, Run, RunSeriesRecord, RunState
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError, StaleTurnError
 from candle_collector.ports import CollectQueue
 
@@ -94,7 +94,7 @@ def _reason_to_close(run: Run, now: datetime) -> Failure | None:
 
 
 def _look_after(
-    run: Run, records: Sequence[SymbolRecord], ports: ClosingPorts, queue: CollectQueue, silence: timedelta
+    run: Run, records: Sequence[RunSeriesRecord], ports: ClosingPorts, queue: CollectQueue, silence: timedelta
 ) -> Reconciled:
     """Send symbols again of which nothing was heard for so long, and close those that were sent often enough."""
     now = ports.clock.now()
@@ -111,12 +111,12 @@ def _look_after(
     return replace(closed, resent=_resend(again, ports, queue))
 
 
-def _last_heard(record: SymbolRecord, run: Run) -> datetime:
+def _last_heard(record: RunSeriesRecord, run: Run) -> datetime:
     """Return when something was last done for a symbol, or will be: its message may be delayed."""
     return max(moment for moment in (run.created_at, record.updated_at, record.due_at) if moment is not None)
 
 
-def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: CollectQueue) -> int:
+def _resend(records: Sequence[RunSeriesRecord], ports: ClosingPorts, queue: CollectQueue) -> int:
     """Send symbols again under a higher turn, so that an older message that turns up after all is dropped."""
     messages = []
     for record in records:
@@ -124,7 +124,7 @@ def _resend(records: Sequence[SymbolRecord], ports: ClosingPorts, queue: Collect
             raised = ports.runs.put_symbol(replace(record.requeued(), resends=record.resends + 1, due_at=None))
         except StaleTurnError:
             continue  # a worker has it after all
-        messages.append(SymbolMessage(raised.run_id, raised.series, raised.turn))
+        messages.append(SeriesMessage(raised.run_id, raised.series, raised.turn))
     queue.enqueue(messages)
     log.info("sent again", extra={"series": [str(message.series) for message in messages]})
     return len(messages)

@@ -21,8 +21,8 @@ from candle_collector.collecting.run_scope import (
 from candle_collector.domain import dates
 from candle_collector.domain.ids import new_run_id
 from candle_collector.domain.pace import time_allowed
-from candle_collector.domain.run import Run, SymbolRecord
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.run import Run, RunSeriesRecord
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.universe import ranking_of
 from candle_collector.errors import (
     CollectionInProgressError,
@@ -67,7 +67,7 @@ def start_run(request: RunRequest, defaults: RunDefaults, ports: RunPorts) -> Ru
             if ranking.ranked:
                 ports.universes.put(day, ranking.quote_asset, ranking_of(ranking), run_id=run_id)
         run = new_run(run_id, now, request, scope, defaults, ports=ports)
-        records = [SymbolRecord(run_id, item.series, trading=item.trading) for item in run.series]
+        records = [RunSeriesRecord(run_id, item.series, trading=item.trading) for item in run.series]
         if not write_run(run, records, ports, occurrence=request.occurrence):
             return None
     send_messages(run, ports)
@@ -98,7 +98,7 @@ def lease_for_new_run(ports: RunPorts) -> Iterator[tuple[str, datetime]]:
         raise
 
 
-def _while_leased(records: Sequence[SymbolRecord], until: datetime, clock: Clock) -> Iterator[SymbolRecord]:
+def _while_leased(records: Sequence[RunSeriesRecord], until: datetime, clock: Clock) -> Iterator[RunSeriesRecord]:
     """Yield records as long as the lease of a run that is being written lasts: afterwards the reconciler closes it."""
     for record in records:
         if clock.now() >= until - WRITE_TIME:
@@ -133,7 +133,7 @@ def new_run(
     )
 
 
-def write_run(run: Run, records: Sequence[SymbolRecord], ports: RunPorts, *, occurrence: str | None = None) -> bool:
+def write_run(run: Run, records: Sequence[RunSeriesRecord], ports: RunPorts, *, occurrence: str | None = None) -> bool:
     """Write a run and its symbols, and mark it ready to be worked on; False where its occurrence has started another.
 
     Raises
@@ -159,6 +159,6 @@ def write_run(run: Run, records: Sequence[SymbolRecord], ports: RunPorts, *, occ
 def send_messages(run: Run, ports: RunPorts) -> None:
     """Send a message for each series. What is not sent stays pending, and the reconciler sends it."""
     try:
-        ports.queue.enqueue([SymbolMessage(run.run_id, item.series, 1) for item in run.series])
+        ports.queue.enqueue([SeriesMessage(run.run_id, item.series, 1) for item in run.series])
     except CollectorError:
         log.exception("not all messages were sent; the reconciler sends the rest", extra={"run_id": run.run_id})

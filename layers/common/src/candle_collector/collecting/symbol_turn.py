@@ -18,9 +18,9 @@ from candle_collector.collecting.end_run import end_symbol, leave_run
 from candle_collector.collecting.symbol_requests import SymbolRequests
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain.plan import Request
-from candle_collector.domain.run import Failure, Run, SymbolRecord
+from candle_collector.domain.run import Failure, Run, RunSeriesRecord
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.domain.series_record import SeriesRecord
-from candle_collector.domain.symbol_message import SymbolMessage
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import (
     ExchangeBlockedError,
@@ -50,7 +50,7 @@ class Next(Enum):
 class SymbolTurn(ABC):
     """One turn, from top to bottom: read, ask, store, end."""
 
-    def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
+    def __init__(self, ports: WorkerPorts, run: Run, record: RunSeriesRecord) -> None:
         self._ports = ports
         self._run = run
         self._record = record
@@ -107,11 +107,11 @@ class SymbolTurn(ABC):
         """Request the window no more in this run."""
 
     @abstractmethod
-    def _noted(self) -> SymbolRecord:
+    def _noted(self) -> RunSeriesRecord:
         """Note what is missing so far, and return the record that says it."""
 
     @abstractmethod
-    def _judged(self) -> SymbolRecord:
+    def _judged(self) -> RunSeriesRecord:
         """Return the record with its outcome and the reason for it."""
 
     @abstractmethod
@@ -251,7 +251,7 @@ class SymbolTurn(ABC):
         due_at = self._ports.clock.now() + timedelta(seconds=min(MOST_DELAY_SECONDS, seconds))
         record = self._ports.runs.put_symbol(replace(self._noted().requeued(), due_at=due_at))
         self._ports.queue.enqueue(
-            [SymbolMessage(record.run_id, record.series, record.turn)],
+            [SeriesMessage(record.run_id, record.series, record.turn)],
             delay_seconds=min(MOST_DELAY_SECONDS, math.ceil(seconds)),
         )
         return Next.REQUEUED

@@ -19,7 +19,7 @@ from candle_collector.domain.failed_window import renew
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.plan import Request, unanchored, verified_slots
 from candle_collector.domain.progress import Answer, Revision, window_to_read
-from candle_collector.domain.run import Failure, Run, SymbolRecord, with_missing
+from candle_collector.domain.run import Failure, Run, RunSeriesRecord, with_missing
 from candle_collector.domain.verdict import (
     Part,
     Reading,
@@ -45,7 +45,7 @@ _DISAGREE = "the exchange's answers differ from each other"
 class VerifyTurn(SymbolTurn):
     """Ask for the windows of what is stored, compare, and repair."""
 
-    def __init__(self, ports: WorkerPorts, run: Run, record: SymbolRecord) -> None:
+    def __init__(self, ports: WorkerPorts, run: Run, record: RunSeriesRecord) -> None:
         super().__init__(ports, run, record)
         within = record.range or stored_range(
             run.mode, run.window(record.series.interval), self._kept_record, ports.candles
@@ -219,7 +219,7 @@ class VerifyTurn(SymbolTurn):
 
     # end
 
-    def _noted(self) -> SymbolRecord:
+    def _noted(self) -> RunSeriesRecord:
         """Note what was not compared on the run's record, and with repair what is missing on the series'."""
         if self._run.repair:
             coverage = self._noted_series.coverage(self._stored, self._never_printed)
@@ -231,7 +231,7 @@ class VerifyTurn(SymbolTurn):
             replace(self._record, first=self._noted_series.first, last=self._noted_series.last), missing
         )
 
-    def _judged(self) -> SymbolRecord:
+    def _judged(self) -> RunSeriesRecord:
         """Return the record with the outcome that the comparison deserves."""
         record = self._noted()
         failure = explain(

@@ -175,7 +175,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class SymbolRecord:
+class RunSeriesRecord:
     """What a run knows of one of its series.
 
     Attributes
@@ -254,25 +254,25 @@ class SymbolRecord:
         """Whether a worker may hold it at `now`."""
         return self.outcome.open and self.claimed_until is not None and self.claimed_until > now
 
-    def claimed(self, turn: int, *, now: datetime, until: datetime) -> SymbolRecord | None:
+    def claimed(self, turn: int, *, now: datetime, until: datetime) -> RunSeriesRecord | None:
         """Return the record held by a worker until then; None where the turn is over, or somebody has it."""
         if not self.outcome.open or self.turn != turn or self.is_claimed(now):
             return None
         return replace(self, outcome=Outcome.RUNNING, claimed_until=until)
 
-    def requeued(self) -> SymbolRecord:
+    def requeued(self) -> RunSeriesRecord:
         """Return the record for the next turn, held by nobody; messages of earlier turns are dropped."""
         return replace(self, turn=self.turn + 1, claimed_until=None)
 
-    def giving_up(self, *given_up: Window) -> SymbolRecord:
+    def giving_up(self, *given_up: Window) -> RunSeriesRecord:
         """Return the record with more windows that this run asks for no more."""
         return replace(self, given_up=windows.coarsened(windows.union([*self.given_up, *given_up]), KEPT_GIVEN_UP))
 
-    def rejecting(self, rejected: Windows) -> SymbolRecord:
+    def rejecting(self, rejected: Windows) -> RunSeriesRecord:
         """Return the record with more slots whose row is wrong; the oldest of too many are left to `missing`."""
         return replace(self, rejected=windows.union([*self.rejected, *rejected])[-KEPT_REJECTED:])
 
-    def ended(self, outcome: Outcome, *, closed_by: str | None = None) -> SymbolRecord:
+    def ended(self, outcome: Outcome, *, closed_by: str | None = None) -> RunSeriesRecord:
         """Return the record with its outcome, held by nobody."""
         return replace(self, outcome=outcome, claimed_until=None, closed_by=closed_by)
 
@@ -303,7 +303,7 @@ def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return counts
 
 
-def outcomes_of_symbols(records: Iterable[SymbolRecord]) -> list[Outcome]:
+def outcomes_of_symbols(records: Iterable[RunSeriesRecord]) -> list[Outcome]:
     """Return one outcome for each symbol of a run, by those of its series; it is open as long as one of them is.
 
     As of a series, partial says that something was stored and something is missing, and failed that nothing was stored.
@@ -343,6 +343,6 @@ KEPT_WINDOWS = 100
 """How many missing windows a symbol's record names; their slots are counted whole."""
 
 
-def with_missing(record: SymbolRecord, missing: Windows) -> SymbolRecord:
+def with_missing(record: RunSeriesRecord, missing: Windows) -> RunSeriesRecord:
     """Return the record with what is missing: the first windows by name, all of them by number."""
     return replace(record, missing=missing[:KEPT_WINDOWS], missing_slots=windows.count(missing))

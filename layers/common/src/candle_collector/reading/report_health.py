@@ -19,7 +19,7 @@ from candle_collector.domain.health import (
     judge_health,
 )
 from candle_collector.domain.rate_limit import RateLimiterState
-from candle_collector.domain.run import Outcome, Run, RunState, SymbolRecord
+from candle_collector.domain.run import Outcome, Run, RunSeriesRecord, RunState
 from candle_collector.domain.schedule import longest_pause, next_occurrence
 from candle_collector.domain.series import series_named
 from candle_collector.domain.series_record import SeriesRecord
@@ -182,7 +182,7 @@ def _stale_after(schedules: Schedules, now: datetime) -> int | None:
 
 def _facts_of(run: Run, runs: RunStore) -> RunFacts:
     counts = run.counts or {}
-    incomplete: list[SymbolRecord] = []
+    incomplete: list[RunSeriesRecord] = []
     if counts.get("partial") or counts.get("failed"):
         incomplete = [item for item in runs.symbols(run.run_id) if item.outcome in {Outcome.PARTIAL, Outcome.FAILED}]
     reasons = Counter(record.failure.message for record in incomplete if record.failure)

@@ -15,8 +15,8 @@ from candle_collector.domain.run import (
     KEPT_WINDOWS,
     Outcome,
     Run,
+    RunSeriesRecord,
     RunState,
-    SymbolRecord,
     count_outcomes,
     outcomes_of_symbols,
 )
@@ -81,7 +81,7 @@ def report_status(
     )
 
 
-def _waiting(records: Sequence[SymbolRecord], rate_limiter: RateLimiter, now: datetime) -> str | None:
+def _waiting(records: Sequence[RunSeriesRecord], rate_limiter: RateLimiter, now: datetime) -> str | None:
     """Return until when the run waits for the exchange: for a block to end, or for the next minute's budget."""
     if closed := rate_limiter.state().closed(now):
         return dates.format_moment(closed[0])
@@ -103,7 +103,7 @@ def current_run(runs: RunStore, leases: LeaseStore, now: datetime) -> Run | None
     return None
 
 
-def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answers.Progress:
+def _progress(run: Run, records: Sequence[RunSeriesRecord], now: datetime) -> answers.Progress:
     total = len(run.series)
     done = sum(not record.outcome.open for record in records)
     elapsed = (now - run.created_at).total_seconds()
@@ -112,7 +112,7 @@ def _progress(run: Run, records: Sequence[SymbolRecord], now: datetime) -> answe
     return answers.Progress(done, total, round(100 * done / total, 1), eta_seconds=0 if done == total else eta)
 
 
-def _results(run: Run, records: Sequence[SymbolRecord], most_windows: int) -> answers.Results:
+def _results(run: Run, records: Sequence[RunSeriesRecord], most_windows: int) -> answers.Results:
     most = answers.most_that_fit(most_windows, lambda most: sum(_bytes(record, most) for record in records))
     return answers.Results(
         **count_outcomes(outcomes_of_symbols(records)),
@@ -129,7 +129,7 @@ def _results(run: Run, records: Sequence[SymbolRecord], most_windows: int) -> an
     )
 
 
-def _bytes(record: SymbolRecord, most: int) -> int:
+def _bytes(record: RunSeriesRecord, most: int) -> int:
     """Return at least how many bytes a symbol's result takes that names so many windows and differences."""
     reason = answers.text_bytes(record.failure.message[: answers.MESSAGE_MOST]) if record.failure else 0
     differences = record.comparison.differences[:most] if record.comparison else ()
@@ -137,7 +137,7 @@ def _bytes(record: SymbolRecord, most: int) -> int:
     return _SYMBOL_BYTES + reason + lines + len(record.missing[:most]) * answers.WINDOW_BYTES
 
 
-def _symbol_result(record: SymbolRecord, most: int) -> answers.SymbolResult:
+def _symbol_result(record: RunSeriesRecord, most: int) -> answers.SymbolResult:
     """Return what became of a symbol, with so many windows and differences at most."""
     found = record.comparison
     failure, interval = record.failure, record.series.interval
@@ -161,7 +161,7 @@ def _symbol_result(record: SymbolRecord, most: int) -> answers.SymbolResult:
     )
 
 
-def _wanted(record: SymbolRecord) -> int | None:
+def _wanted(record: RunSeriesRecord) -> int | None:
     """Return how many candles the run came for: those not stored before, of a verification all; None where unknown."""
     if record.range is not None and record.comparison is not None:
         return record.range.slots

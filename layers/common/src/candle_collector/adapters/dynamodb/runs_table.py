@@ -22,7 +22,7 @@ from candle_collector.adapters.dynamodb.items import (
     fields_of,
 )
 from candle_collector.adapters.dynamodb.lease_table import LEASE, NEVER
-from candle_collector.domain.run import Run, RunSeries, RunState, SymbolRecord
+from candle_collector.domain.run import Run, RunSeries, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series, series_named
 from candle_collector.errors import StaleTurnError
 
@@ -52,7 +52,7 @@ class RunsTable:
         self._numbers: tuple[str, dict[str, str]] = "", {}
         self._last_written: tuple[str | None, Mapping[str, Any]] = (None, {})
 
-    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
+    def create(self, run: Run, records: Iterable[RunSeriesRecord]) -> None:
         """Write the run, its places in history and among the open ones in one step, then its symbols in batches."""
         ends = run.created_at + KEEP_RUNS
         key = _run_key(run.run_id)
@@ -124,13 +124,13 @@ class RunsTable:
         with translate_errors():
             return [mark.sk for mark in self._mark.query(_OPEN, consistent_read=True)]
 
-    def symbols(self, run_id: str) -> list[SymbolRecord]:
+    def symbols(self, run_id: str) -> list[RunSeriesRecord]:
         """Read a run's symbols, page after page."""
         with translate_errors():
             found = self._symbol.query(_run_key(run_id), self._symbol.sk.startswith(_SERIES), consistent_read=True)
             return sorted(map(_record_of, found), key=lambda record: record.series)
 
-    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> RunSeriesRecord | None:
         """Read one symbol."""
         with translate_errors():
             try:
@@ -139,7 +139,7 @@ class RunsTable:
             except self._symbol.DoesNotExist:
                 return None
 
-    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
         """Write a record's attributes while its revision is the newest."""
         known = self._symbol.revision
         newest = known.does_not_exist() if record.revision is None else known == record.revision
@@ -293,7 +293,7 @@ def _numbers_of(run: Run) -> dict[str, str]:
     return {str(item.series): str(at) for at, item in enumerate(run.series) if str(item.series) in run.open}
 
 
-def _record_of(item: SymbolItem) -> SymbolRecord:
-    return SymbolRecord(
+def _record_of(item: SymbolItem) -> RunSeriesRecord:
+    return RunSeriesRecord(
         run_id=item.pk.removeprefix("RUN#"), series=series_named(item.sk.removeprefix(_SERIES)), **fields_of(item)
     )

@@ -14,7 +14,7 @@ from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.rows import insert_all_if_absent
 from candle_collector.adapters.sql.schema import messages
 from candle_collector.domain.interval import ms_of
-from candle_collector.domain.symbol_message import SymbolMessage
+from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import Clock, ReceivedMessage
 
@@ -47,7 +47,7 @@ class SqlQueue:
         self._database = database
         self._clock = clock
 
-    def enqueue(self, messages: Sequence[SymbolMessage], *, delay_seconds: int = 0) -> None:
+    def enqueue(self, messages: Sequence[SeriesMessage], *, delay_seconds: int = 0) -> None:
         """Write the messages, all or nothing."""
         if not 0 <= delay_seconds <= DELAY_MOST_SECONDS:
             raise CollectorError(f"a message can be delayed by {DELAY_MOST_SECONDS} s at most, not {delay_seconds}")

@@ -15,7 +15,7 @@ from candle_collector.adapters.sql.records import Record, new_revision
 from candle_collector.adapters.sql.rows import insert_if_absent, put_row
 from candle_collector.adapters.sql.schema import occurrences, run_series, runs
 from candle_collector.domain.interval import ms_of
-from candle_collector.domain.run import Run, RunState, SymbolRecord
+from candle_collector.domain.run import Run, RunSeriesRecord, RunState
 from candle_collector.domain.series import Series
 from candle_collector.errors import StaleTurnError
 
@@ -23,7 +23,7 @@ KEEP_RUNS = timedelta(days=90)
 """How long an ended run is kept; series, universes and candles are kept for good."""
 
 _RUN = Record(Run, "a run")
-_SYMBOL = Record(SymbolRecord, "the record of a run's symbol")
+_SYMBOL = Record(RunSeriesRecord, "the record of a run's symbol")
 
 
 class SqlRuns:
@@ -39,7 +39,7 @@ class SqlRuns:
         self._database = database
         self._now = now
 
-    def create(self, run: Run, records: Iterable[SymbolRecord]) -> None:
+    def create(self, run: Run, records: Iterable[RunSeriesRecord]) -> None:
         """Write the run and its symbols, and forget the runs that are too old."""
         write_id = new_revision()
         symbols = [_row_of(replace(record, updated_at=run.created_at), new_revision()) for record in records]
@@ -99,24 +99,24 @@ class SqlRuns:
         """Read the open runs."""
         return [row.run_id for row in self._rows(select(runs.c.run_id).where(runs.c.is_open).order_by(runs.c.run_id))]
 
-    def symbols(self, run_id: str) -> list[SymbolRecord]:
+    def symbols(self, run_id: str) -> list[RunSeriesRecord]:
         """Read a run's symbols."""
         statement = select(run_series).where(run_series.c.run_id == run_id)
         return sorted(map(_record_of, self._rows(statement)), key=lambda record: record.series)
 
-    def symbol(self, run_id: str, series: Series) -> SymbolRecord | None:
+    def symbol(self, run_id: str, series: Series) -> RunSeriesRecord | None:
         """Read one symbol."""
         statement = select(run_series).where(run_series.c.run_id == run_id, run_series.c.series == str(series))
         return next((_record_of(row) for row in self._rows(statement)), None)
 
-    def put_symbol(self, record: SymbolRecord) -> SymbolRecord:
+    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
         """Write a record while its revision is the newest, and return what is there then."""
         row = _row_of(replace(record, updated_at=self._now()), new_revision())
         key = {name: row.pop(name) for name in ("run_id", "series")}
         if record.revision is not None:  # whoever stops a worker sets it, and nobody takes it back
             del row["stopping"]
 
-        def write(connection: Connection) -> SymbolRecord:
+        def write(connection: Connection) -> RunSeriesRecord:
             kept = put_row(connection, run_series, key, row, known=record.revision)
             if kept is None or kept.revision != row["revision"]:
                 raise StaleTurnError(f"the record of {record.series} was written by somebody else meanwhile")
@@ -219,7 +219,7 @@ def _forget_before(connection: Connection, moment: datetime) -> None:
         connection.execute(delete(table).where(table.c.run_id.in_(old)))
 
 
-def _row_of(record: SymbolRecord, revision: str) -> dict[str, Any]:
+def _row_of(record: RunSeriesRecord, revision: str) -> dict[str, Any]:
     """Return the row of a record; what has a column of its own is not in the body."""
     return {
         "run_id": record.run_id,
@@ -231,5 +231,5 @@ def _row_of(record: SymbolRecord, revision: str) -> dict[str, Any]:
     }
 
 
-def _record_of(row: Row[Any]) -> SymbolRecord:
+def _record_of(row: Row[Any]) -> RunSeriesRecord:
     return replace(_SYMBOL.read(row.body), stopping=row.stopping, revision=row.revision)

@@ -1,4 +1,4 @@
-"""The message that carries a symbol's turn to a worker: versioned when written, distrusted when read."""
+"""The message that carries a series' turn to a worker: versioned when written, distrusted when read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from candle_collector.domain.versions import RECORD_VERSION
 
 
 @dataclass(frozen=True)
-class SymbolMessage:
+class SeriesMessage:
     """The work on one series' turn."""
 
     run_id: str
@@ -24,7 +24,7 @@ class SymbolMessage:
         return json.dumps(written, ensure_ascii=False)
 
 
-def read_message(body: str) -> SymbolMessage:
+def read_message(body: str) -> SeriesMessage:
     """Read a message's text; this version and the one before are understood.
 
     Raises
@@ -42,4 +42,4 @@ def read_message(body: str) -> SymbolMessage:
     series = series_named(name)
     if not is_symbol(series.symbol):
         raise ValueError(f"{series.symbol!r:.60} is not a symbol")
-    return SymbolMessage(run_id, series, turn)
+    return SeriesMessage(run_id, series, turn)
