@@ -27,7 +27,9 @@ A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
 # The slow ones wait for processes and the emulator most of their time, so they run beside the quick ones.
 QUICK_TIERS := tests/unit tests/integration tests/template tests/api_contract
 SERVER_TIER := tests/e2e -k "not local-aws"
-EMULATOR_TIER := tests/e2e -k local-aws
+EMULATOR_TIER := tests/e2e -k "local-aws and not test_recorded"
+# Those have stacks of their own, so they run beside the others on the emulator.
+RECORDED_TIER := tests/e2e/test_recorded_candles.py tests/e2e/test_recorded_intervals.py -k local-aws
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -130,6 +132,7 @@ test e2e-all faults kills mutants: export PYTHONDONTWRITEBYTECODE :=
 test: lint template ## Run every check and every test, as CI does
 	@mkdir -p .local
 	@$(VENV)/python -m pytest $(EMULATOR_TIER) >.local/emulator-tier.log 2>&1 & emulator=$$!; \
+		$(VENV)/python -m pytest $(RECORDED_TIER) >.local/recorded-tier.log 2>&1 & recorded=$$!; \
 		$(VENV)/python -m pytest $(SERVER_TIER) >.local/server-tier.log 2>&1 & server=$$!; \
 		$(VENV)/python -m pytest tests/standalone >.local/standalone-tier.log 2>&1 & standalone=$$!; ended=0; \
 		$(VENV)/python -m pytest $(QUICK_TIERS) || ended=$$?; \
@@ -137,6 +140,7 @@ test: lint template ## Run every check and every test, as CI does
 		echo "waiting for the tests on servers and on the local AWS, which began beside the others"; \
 		wait $$standalone || ended=$$?; cat .local/standalone-tier.log; \
 		wait $$server || ended=$$?; cat .local/server-tier.log; \
+		wait $$recorded || ended=$$?; cat .local/recorded-tier.log; \
 		wait $$emulator || ended=$$?; cat .local/emulator-tier.log; \
 		exit $$ended
 
