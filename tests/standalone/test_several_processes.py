@@ -106,13 +106,14 @@ def test_a_worker_process_does_not_outlive_its_server_and_keeps_nothing_of_it(
     with running_archive(tmp_path, exchange.url, **TWO) as archive:
         run_id = archive.trigger(*SYMBOLS, start=START)
         worker, port = worker_of(archive), archive.url.rpartition(":")[2]
-        os.kill(worker, signal.SIGSTOP)  # so that it is still there when the next server starts
+        exchange.settings(latency_ms=4000)  # its answers in hand are under way while the next server starts
+        time.sleep(0.5)
         archive.process.kill()
         archive.process.wait()
+        assert is_alive(worker)
         with started_archive(tmp_path, exchange.url, TWO, port=port) as following:
-            os.kill(worker, signal.SIGCONT)
-            eventually(lambda: not is_alive(worker), 10)
             exchange.settings(latency_ms=0)
+            eventually(lambda: not is_alive(worker), 15)
             results = following.ended(run_id)
             assert (results["complete"], results["partial"], results["failed"]) == (len(SYMBOLS), 0, 0)
             assert following.end() == 0
