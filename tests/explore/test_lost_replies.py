@@ -20,7 +20,7 @@ from tests.explore.real_world import RealWorld, make_tables
 from tests.explore.sql_world import SearchedDatabase, SqlWorld
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import World
-from tests.hourly import first_hour_of, hourly
+from tests.hourly import first_hour_of, hourly, ms_of_hour
 
 START = first_hour_of("2025-01-01")
 END = START + 150
@@ -39,7 +39,7 @@ def requeueing(system: World) -> None:
 
 def scheduled(system: World) -> None:
     """Start by a schedule whose event is delivered twice."""
-    system.defaults = replace(system.defaults, collection_start=NOW - 50)
+    system.defaults = replace(system.defaults, collection_start=ms_of_hour(NOW - 50))
     system.collect("forward", occurrence="forward#1")
     again = start_run(RunRequest("forward", occurrence="forward#1"), system.defaults, system.run_ports())
     assert again is None
