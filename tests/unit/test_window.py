@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from candle_collector.domain import windows
 from candle_collector.domain.windows import Window, Windows
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hourly import (
@@ -49,6 +49,7 @@ def test_single_hours_join_into_windows_and_fall_apart_again(hour_set: frozenset
     assert windows.count(joined) == len(hour_set)
 
 
+@example([1, 1, 3])
 @given(st.lists(HOURS))
 def test_hours_join_in_any_order_and_however_often_they_are_said(said: list[int]) -> None:
     assert windows.from_slots(said) == windows.union(Window(hour, hour + 1) for hour in said)
