@@ -1,4 +1,4 @@
-# The archive's server in a container: one process, its data in the volume /data. docs/standalone.md says how to use it.
+# The archive's server in a container: API, workers and schedules, its data in the volume /data. docs/standalone.md says how to use it.
 
 FROM python:3.13-slim AS build
 WORKDIR /project

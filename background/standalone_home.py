@@ -1,4 +1,4 @@
-"""The archive in one process: its server, started in the background or in this terminal, and its database."""
+"""The archive as a server of this machine, started in the background or in this terminal, and its database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def without_password(url: str) -> str:
 
 
 class StandaloneHome(Home):
-    """The server of one process, and the database it keeps.
+    """The server, and the database it keeps.
 
     Parameters
     ----------

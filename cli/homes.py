@@ -1,4 +1,4 @@
-"""Which home of the archive on this machine a command means: `--on`, ON, what runs, else the server of one process."""
+"""Which home of the archive on this machine a command means: `--on`, ON, what runs, else the server at home."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_home_argument(parser: argparse.ArgumentParser) -> None:
         "--on",
         choices=HOMES,
         default="",
-        help=f"{STANDALONE}: one process and a database; {LOCAL_AWS}: the whole template on an emulator, for tests "
+        help=f"{STANDALONE}: a server and a database; {LOCAL_AWS}: the whole template on an emulator, for tests "
         f"(default: what runs, else {STANDALONE})",
     )
 

@@ -13,7 +13,7 @@ from candle_collector.settings import VISIBILITY_PER_TIMEOUT, Setting, Settings,
 
 DEFAULTS = {
     "STAGE": "local",
-    "WORKER_CONCURRENCY": "5",
+    "WORKER_CONCURRENCY": "8",
     "POWERTOOLS_SERVICE_NAME": "candle-collector",
     "POWERTOOLS_METRICS_NAMESPACE": "CandleCollector",
     "POWERTOOLS_METRICS_DISABLED": "true",  # nothing here reads them

@@ -18,11 +18,8 @@ COVERAGE = ("PutItem",)
 RESERVE = ("UpdateItem",)
 GRANT = ("GetItem",)
 
-NOTE = ("PutItem", "UpdateItem")
-"""The series' record and the symbol's, after a batch."""
-
-END = ("PutItem", "UpdateItem", "UpdateItem")
-"""The series' record, the outcome, and the run without the symbol."""
+END = ("PutItem", "UpdateItem", "GetItem", "UpdateItem")
+"""The series' record, the outcome, the run's list of series (read once a process), and the run without this one."""
 
 REQUEUE = ("UpdateItem", "SendMessage")
 
@@ -32,14 +29,19 @@ def batch_writes(days: int) -> int:
     return math.ceil(days / ITEMS_A_BATCH_WRITE)
 
 
-def store(days: int, *, is_last: bool) -> tuple[str, ...]:
-    """Return the calls that store a batch: the record read, days and coverage written, and how far the run is."""
-    return ("GetItem", *["BatchWriteItem"] * batch_writes(days), *COVERAGE, *NOTE[: 1 if is_last else 2])
+def store(days: int, *, is_first: bool, is_last: bool) -> tuple[str, ...]:
+    """Return the calls that store a batch.
+
+    The run's record of the series is read, blocks and coverage are written, the series' own record once it has candles,
+    and how far the run is.
+    """
+    noted = (*["PutItem"] * is_first, *["UpdateItem"] * (not is_last))
+    return ("GetItem", *["BatchWriteItem"] * batch_writes(days), *COVERAGE, *noted)
 
 
 def of_turn(days: list[int]) -> Counter[str]:
     """Return how often a turn makes each call that writes these batches, all under one reservation."""
     calls = Counter([*SETUP, *RESERVE, *END])
     for number, written in enumerate(days, start=1):
-        calls.update([*GRANT, *store(written, is_last=number == len(days))])
+        calls.update([*GRANT, *store(written, is_first=number == 1, is_last=number == len(days))])
     return calls

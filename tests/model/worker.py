@@ -142,7 +142,8 @@ class Turn:
                 symbol.left.insert(0, days)
                 raise
         yield from self._calls(steps.END)
-        self._shared.used.write_units += self._run_units() + self._record_units()
+        self._shared.used.write_units += self._run_units() + self._record_units() + 1  # and the series' own, below a KB
+        self._shared.used.read_units += math.ceil(self._shared.run_bytes / BYTES_A_READ_UNIT)
 
     @property
     def _is_granted(self) -> bool:
@@ -193,7 +194,8 @@ class Turn:
     def _store(self, days: int) -> Steps:
         """Write a batch; its own work is spread over the calls."""
         used = self._shared.used
-        calls = steps.store(days, is_last=not self._symbol.left)
+        is_first = not self._symbol.stored
+        calls = steps.store(days, is_first=is_first, is_last=not self._symbol.left)
         left = days
         for call in calls:
             yield from self._core.compute(self._shared.place.cpu.store / len(calls))
@@ -204,7 +206,7 @@ class Turn:
                 yield from self._calls([call])
         self._symbol.stored += days
         used.read_units += 1
-        used.write_units += 2 + self._record_units()  # the coverage record and the series' own are below a KB
+        used.write_units += 1 + is_first + self._record_units()  # coverage and the series' own record are below a KB
 
     def _write(self, items: int) -> Steps:
         """Write blocks, and what the table did not take again, as `CandleItems.put_all` does."""

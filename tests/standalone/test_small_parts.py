@@ -38,7 +38,7 @@ def test_the_functions_find_what_the_template_would_give_them() -> None:
     )
     settings = Settings(found)
     assert settings.stage == "local"
-    assert settings.worker_concurrency == 5
+    assert settings.worker_concurrency == 8
     assert settings.collection_schedule == "cron(0 0/6 * * ? *)"
     assert (settings.worker_timeout, settings.queue_visibility) == (60, 360)
     assert settings.top_n == 100
