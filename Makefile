@@ -24,8 +24,9 @@ DASHBOARD := .local/venvs/dashboard/bin
 COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
-# The slow ones wait for processes and the emulator most of their time, so they run beside the quick ones.
-QUICK_TIERS := tests/unit tests/integration tests/template tests/api_contract
+# All run beside each other: the slow ones wait for processes and the emulator most of their time, and Python uses one
+# core a process. Those that are printed as they run are the most.
+QUICK_TIERS := tests/integration tests/template tests/api_contract
 SERVER_TIER := tests/e2e -k "not local-aws"
 EMULATOR_TIER := tests/e2e -k "local-aws and not test_recorded"
 # Those have stacks of their own, so they run beside the others on the emulator.
@@ -132,15 +133,16 @@ test e2e-all faults kills mutants: export PYTHONDONTWRITEBYTECODE :=
 test: lint template ## Run every check and every test, as CI does
 	@mkdir -p .local
 	@$(VENV)/python -m pytest $(EMULATOR_TIER) >.local/emulator-tier.log 2>&1 & emulator=$$!; \
-		$(VENV)/python -m pytest $(RECORDED_TIER) >.local/recorded-tier.log 2>&1 & recorded=$$!; \
-		$(VENV)/python -m pytest $(SERVER_TIER) >.local/server-tier.log 2>&1 & server=$$!; \
-		$(VENV)/python -m pytest tests/standalone >.local/standalone-tier.log 2>&1 & standalone=$$!; ended=0; \
-		$(VENV)/python -m pytest $(QUICK_TIERS) || ended=$$?; \
+		(ended=0; $(VENV)/python -m pytest $(RECORDED_TIER) || ended=$$?; \
+			$(VENV)/python -m pytest $(SERVER_TIER) || ended=$$?; exit $$ended) >.local/server-tier.log 2>&1 & server=$$!; \
+		$(VENV)/python -m pytest tests/standalone >.local/standalone-tier.log 2>&1 & standalone=$$!; \
+		$(VENV)/python -m pytest $(QUICK_TIERS) >.local/quick-tiers.log 2>&1 & quick=$$!; ended=0; \
+		$(VENV)/python -m pytest tests/unit || ended=$$?; \
 		$(VENV)/python -m tests.mutants --sample 8 || ended=$$?; \
-		echo "waiting for the tests on servers and on the local AWS, which began beside the others"; \
+		echo "waiting for the other tests, which began beside these"; \
+		wait $$quick || ended=$$?; cat .local/quick-tiers.log; \
 		wait $$standalone || ended=$$?; cat .local/standalone-tier.log; \
 		wait $$server || ended=$$?; cat .local/server-tier.log; \
-		wait $$recorded || ended=$$?; cat .local/recorded-tier.log; \
 		wait $$emulator || ended=$$?; cat .local/emulator-tier.log; \
 		exit $$ended
 

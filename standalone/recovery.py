@@ -75,10 +75,10 @@ def recover(ports: RecoveryPorts, queue: MessageQueue) -> Recovered:
 
 
 def send_again(ports: RecoveryPorts, queue: MessageQueue, message: ReceivedMessage) -> None:
-    """Let another turn do what the turn of a message did not end, because the database failed under it.
+    """Let another turn do what the turn of a message did not end, as the database failed under it or its process died.
 
-    The claim of that turn goes with it: its worker is who calls this. Where somebody else has the symbol by now, it is
-    let be.
+    The claim of that turn goes with it: who calls this is its worker, or the server for a worker that is dead. Where
+    somebody else has the symbol by now, it is let be.
 
     Raises
     ------

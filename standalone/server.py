@@ -204,8 +204,8 @@ class _Runtime:
         self._stop()
         self.schedules.stop()
         if not self._threads.join(self._stop_until - 1):
+            self._processes.kill()  # first: one that is stopped while it writes would hold up what follows
             log.warning("turns did not end in time", extra={"returned": self._workers.return_messages()})
-            self._processes.kill()
         return DIED if died or self._threads.died else 0
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from candle_collector import __version__, bootstrap
+from candle_collector import bootstrap
 from candle_collector.errors import CollectorError
 from candle_collector.observability import logger
 
@@ -24,6 +24,7 @@ from standalone.context import KEYS_OF_LINES
 from standalone.ending import DIED, REFUSED, SIGNALS, STOP_SECONDS, leave
 from standalone.log_rotation import write_to
 from standalone.reports import LOG, Done, Outage, ReportedMetrics, Reporter, Sent, Taken, orders_from
+from standalone.sources import SOURCES
 from standalone.threads import Threads
 from standalone.workers import workers_of
 
@@ -36,15 +37,15 @@ _TURNS_SECONDS = STOP_SECONDS - 2
 def main() -> None:
     """Read the command line and work; the signals of `SIGNALS` are blocked from the process's beginning."""
     parser = argparse.ArgumentParser(prog="python -m standalone.worker_process", description=__doc__)
-    parser.add_argument("--version", required=True, help="the server's")
+    parser.add_argument("--sources", required=True, help="which sources the server runs")
     parser.add_argument("--threads", type=int, required=True, help="how many workers it has")
     parser.add_argument("--orders", type=int, required=True, help="the pipe of the server's orders")
     parser.add_argument("--reports", type=int, required=True, help="the pipe of reports to the server")
     parser.add_argument("--log-file", type=Path, help="the file that the output goes to")
     arguments = parser.parse_args()
     logger("standalone").append_keys(**KEYS_OF_LINES)
-    if arguments.version != __version__:
-        log.error("the installed version is not the server's; start the server again", extra={"version": __version__})
+    if arguments.sources != SOURCES:  # before the database is opened: newer ones would change its form under the server
+        log.error("the sources have changed since the server was started; start it again")
         leave(REFUSED)
     reporter = Reporter(Connection(arguments.reports, readable=False))
     try:

@@ -15,16 +15,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
-from candle_collector import __version__
 from candle_collector.errors import DatabaseUnavailableError
 from candle_collector.ports import ReceivedMessage
 
 from standalone.ending import SIGNALS
 from standalone.metrics import PrometheusMetrics
 from standalone.reports import LOG, LOOK, Done, Measured, Orders, Outage, Report, Sent, Taken, received
+from standalone.sources import SOURCES
 
 log = logging.getLogger(__name__)
 
@@ -120,14 +121,14 @@ class WorkerProcess:
         wait = 0.0
         while self.wanted.wait() and not self._stopping.is_set():
             begun = time.monotonic()
-            code = self._live()
+            ended_by = self._live()
             if self._stopping.is_set():
                 return
             has_lasted = time.monotonic() - begun > LASTING_SECONDS
             wait = FIRST_WAIT if has_lasted or not wait else min(2 * wait, MOST_WAIT)
             log.error(
                 "a worker process ended; others do what it had in hand, and it is started again",
-                extra={"exit_code": code, "in_hand": len(self._in_hand), "again_in_seconds": wait},
+                extra={"ended_by": ended_by, "in_hand": len(self._in_hand), "again_in_seconds": wait},
             )
             self._server.metrics.worker_process_ended()
             self._send_again()
@@ -138,19 +139,16 @@ class WorkerProcess:
         if self._process is not None:
             self._process.kill()
 
-    def _live(self) -> int:
-        """Start it, take its reports, and return what it exited with: the number of a signal is negative."""
-        orders = self.orders.open()
-        reports, reporting = multiprocessing.Pipe(duplex=False)
+    def _live(self) -> int | str:
+        """Start it, take its reports, and return what it exited with: the number of a signal is negative.
+
+        Where the system does not start it, as one without memory may not, the reason is returned: the server goes on.
+        """
         try:
-            process = self._process = subprocess.Popen(  # noqa: S603 - the project's own program
-                self._command(orders, reporting.fileno()),
-                stdin=subprocess.DEVNULL,
-                pass_fds=(orders, reporting.fileno()),
-            )
-        finally:
-            os.close(orders)
-            reporting.close()
+            process, reports = self._start()
+        except OSError as error:
+            self.orders.end()
+            return str(error)
         if self._stopping.is_set():  # `stop` may have come before the orders could be given
             self.orders.end()
         with reports:
@@ -159,8 +157,22 @@ class WorkerProcess:
         self.orders.end()
         return process.wait()
 
+    def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        reports, reporting = multiprocessing.Pipe(duplex=False)
+        with reporting:
+            orders = self.orders.open()
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - the project's own program
+                    self._command(orders, reporting.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(orders, reporting.fileno()),
+                )
+            finally:
+                os.close(orders)
+        return self._process, reports
+
     def _command(self, orders: int, reports: int) -> list[str]:
-        command = [sys.executable, "-m", MODULE, "--version", __version__]
+        command = [sys.executable, "-m", MODULE, "--sources", SOURCES]
         command += ["--threads", str(self._threads), "--orders", str(orders), "--reports", str(reports)]
         return command + (["--log-file", str(self._log_file)] if self._log_file else [])
 

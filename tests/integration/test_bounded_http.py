@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from candle_collector.adapters.binance.bounded_http import BoundedSession, BrokenAnswerError
@@ -56,7 +57,7 @@ def proxy() -> Iterator[tuple[str, list[bytes]]]:
                 with connection:
                     if not (request := connection.recv(65_536)):
                         return
-                    requested.append(request.partition(b"\r\n")[0])
+                    requested.append(request)
                     connection.sendall(WITHOUT_LENGTH + b"[]")
 
         thread = threading.Thread(target=serve)
@@ -76,7 +77,21 @@ def test_the_proxy_that_the_environment_names_is_used_each_time(
     for start in "12":
         url = "http://exchange.invalid/api/v3/klines"
         assert session.get(url, {"start": start}, seconds=5, most_bytes=1000).body == b"[]"
-    assert requested == [b"GET http://exchange.invalid/api/v3/klines?start=%d HTTP/1.1" % start for start in (1, 2)]
+    lines = [request.partition(b"\r\n")[0] for request in requested]
+    assert lines == [b"GET http://exchange.invalid/api/v3/klines?start=%d HTTP/1.1" % start for start in (1, 2)]
     monkeypatch.setenv("no_proxy", "exchange.invalid")
     with pytest.raises(BrokenAnswerError, match=r"name exchange\.invalid was not resolved"):
         BoundedSession().get(url, {}, seconds=5, most_bytes=1000)
+
+
+def test_what_a_netrc_has_for_a_host_goes_with_no_request(
+    proxy: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, requested = proxy
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    session = BoundedSession()
+    for _ in range(2):
+        session.get(url, {}, seconds=5, most_bytes=1000)
+    assert len(requested) == 2
+    assert b"authorization" not in b"".join(requested).lower()

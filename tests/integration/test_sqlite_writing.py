@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from candle_collector.adapters.sql import sqlite_writing
 from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.series import SqlSeries
 from candle_collector.domain.series_record import SeriesRecord
@@ -94,15 +95,32 @@ def test_a_program_that_knows_nothing_of_turns_is_waited_for(tmp_path: Path) -> 
     database.close()
 
 
-def test_a_process_that_is_stuck_while_it_is_next_holds_nobody_up_for_ever(tmp_path: Path) -> None:
-    database = opened(tmp_path, busy_seconds=0.2)
+def test_a_process_that_is_stopped_while_it_is_next_is_named_and_passed_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite_writing, "NEXT_SECONDS", 0.2)
+    database = opened(tmp_path)
     write(database)
     stuck = os.open(tmp_path / "candles.db.turn", os.O_RDONLY)
     fcntl.flock(stuck, fcntl.LOCK_EX)
     begun = time.monotonic()
-    write(database)
-    assert 0.2 <= time.monotonic() - begun < 5
+    for _ in range(100):
+        write(database)
+    assert 0.2 <= time.monotonic() - begun < 10  # were each to wait, 40 s
+    assert [line.levelname for line in caplog.records] == ["WARNING"]
     os.close(stuck)
+    database.close()
+
+
+def test_a_database_has_one_file_for_turns_by_whatever_name_it_is_opened(tmp_path: Path) -> None:
+    other_name = tmp_path / "link"
+    other_name.mkdir()
+    opened(tmp_path).close()
+    (other_name / "candles.db").symlink_to(tmp_path / "candles.db")
+    database = opened(other_name)
+    write(database)
+    assert not (other_name / "candles.db.turn").exists()
+    assert (tmp_path / "candles.db.turn").exists()
     database.close()
 
 

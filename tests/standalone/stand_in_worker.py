@@ -60,7 +60,7 @@ def take(step: str, report: Reporter, obey: Callable[[], None]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    for name in ("version", "threads", "orders", "reports", "log-file"):
+    for name in ("sources", "threads", "orders", "reports", "log-file"):
         parser.add_argument(f"--{name}")
     arguments = parser.parse_args()
     folder = Path(os.environ["STAND_IN"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +17,7 @@ import pytest
 
 from standalone.log_rotation import BYTES, EVERY_SECONDS
 from tests.exchange import RunningExchange, running_exchange
-from tests.standalone.running import Archive, eventually, running_archive, started_archive, worker_pids
+from tests.standalone.running import ROOT, Archive, eventually, running_archive, started_archive, worker_pids
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT")
 TWO = {"WORKER_PROCESSES": "2"}
@@ -88,7 +90,7 @@ def test_a_worker_process_that_is_killed_is_named_and_others_do_its_work_at_once
         eventually(lambda: exchange.stats(0)["by_path"].get("/api/v3/klines", 0) > 8)
         os.kill(worker, signal.SIGKILL)
         (ended,) = eventually(lambda: archive.logged(ENDED))
-        assert (ended["exit_code"], ended["level"]) == (-signal.SIGKILL, "ERROR")
+        assert (ended["ended_by"], ended["level"]) == (-signal.SIGKILL, "ERROR")
         assert ended["in_hand"] > 0
         exchange.settings(latency_ms=0)
         begun = time.monotonic()
@@ -154,3 +156,20 @@ def test_both_processes_go_on_in_the_new_log_when_the_old_one_is_put_aside(
         outputs = [Path(f"/proc/{worker}/fd/{number}") for number in (1, 2)]
         eventually(lambda: all(output.readlink() == log for output in outputs))
         assert archive.end() == 0
+
+
+def test_a_worker_process_of_other_sources_than_the_servers_leaves_the_database_alone(tmp_path: Path) -> None:
+    """Newer ones would bring it to a form that the server does not know."""
+    command = [sys.executable, "-m", "standalone.worker_process", "--sources", "others", "--threads", "1"]
+    database = tmp_path / "candles.db"
+    ended = subprocess.run(  # noqa: S603 - the project's own program
+        [*command, "--orders", "0", "--reports", "1"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, database.exists()) == (2, False), ended.stderr
+    assert "start it again" in ended.stdout

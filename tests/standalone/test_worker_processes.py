@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -128,8 +129,20 @@ def test_what_a_dead_one_had_in_hand_is_sent_again_and_it_is_started_again_after
     eventually(lambda: len(stand.begun) == 5)
     assert stand.sent_again == [message("B")] * 3
     said = [vars(line) for line in caplog.records if line.getMessage() == ENDED]
-    assert [(line["levelname"], line["exit_code"], line["in_hand"]) for line in said] == [("ERROR", -9, 1)] * 3
+    assert [(line["levelname"], line["ended_by"], line["in_hand"]) for line in said] == [("ERROR", -9, 1)] * 3
     assert [line["again_in_seconds"] for line in said] == [0.1, 0.2, 0.4]
+
+
+def test_one_that_the_system_does_not_start_is_started_later(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    executable = sys.executable
+    monkeypatch.setattr(sys, "executable", "/does/not/exist")
+    stand.start("obey", "obey")
+    eventually(lambda: len(caplog.records) >= 4)
+    monkeypatch.setattr(sys, "executable", executable)
+    eventually(lambda: len(stand.begun) == 2)
+    assert "No such file" in vars(caplog.records[0])["ended_by"]
 
 
 def test_one_that_ends_while_the_server_stops_is_not_started_again(stand: Stand) -> None:

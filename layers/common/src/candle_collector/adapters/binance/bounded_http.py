@@ -223,6 +223,7 @@ class BoundedSession:
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._session = requests.Session()
+        self._session.trust_env = False  # or what .netrc has for a host would go with a request
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
         self._session.mount("https://", _WatchedAdapter(max_retries=0))
         self._session.mount("http://", _WatchedAdapter(max_retries=0))

@@ -168,9 +168,11 @@ class RunsTable:
 
         Deleting them again changes nothing. The list is read once: it never changes.
         """
-        if self._numbers[0] != run_id:
-            self._numbers = run_id, {str(item.series): str(at) for at, item in enumerate(self._series_of(run_id))}
-        numbers = [self._numbers[1][name] for name in map(str, series)]
+        known_of, places = self._numbers
+        if known_of != run_id:
+            places = {str(item.series): str(at) for at, item in enumerate(self._series_of(run_id))}
+            self._numbers = run_id, places
+        numbers = [places[name] for name in map(str, series)]
         return self._update_run(run_id, [self._run.open_numbers.delete(numbers)], self._run.pk.exists())
 
     def _series_of(self, run_id: str) -> Sequence[RunSeries]:

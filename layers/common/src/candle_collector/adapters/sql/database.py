@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -133,7 +134,8 @@ class Database:
         self.outages = Outages()
         self.are_followed = False
         path = None if self._url.query.get("uri") else self._url.database
-        self._turns = SqliteWriting(path, busy_seconds) if self._is_sqlite else None
+        # by one name, as every process has to mean the same file
+        self._turns = SqliteWriting(path and str(Path(path).resolve()), busy_seconds) if self._is_sqlite else None
         self.engine = self._sqlite() if self._is_sqlite else self._postgresql()
         self._reading = self.engine.execution_options(
             **({} if self._is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})

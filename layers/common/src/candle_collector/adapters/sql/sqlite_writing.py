@@ -8,6 +8,7 @@ the next one needs to wait in its turn. A program that knows nothing of it is wa
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -15,7 +16,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+log = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.0005
+
+NEXT_SECONDS = 1.0
+"""How long to wait for one's turn: who is next for so long is stopped, or waits for a program that writes for long."""
+
+PASSED_SECONDS = 60.0
+"""How long turns are left alone after that, so that not every write waits so long; SQLite alone decides meanwhile."""
 
 
 class SqliteWriting:
@@ -35,6 +44,7 @@ class SqliteWriting:
         # threads of one process wait for each other without asking the file again and again
         self._thread = threading.RLock()
         self._file: int | None = None
+        self._passing_until = float("-inf")
 
     def __enter__(self) -> None:
         self._thread.acquire()
@@ -72,8 +82,8 @@ class SqliteWriting:
         try:
             if self._file is None and self._path:
                 self._file = os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o644)
-            while self._file is not None and not (is_held := _is_locked(self._file)) and time.monotonic() < until:
-                time.sleep(_LOOK_SECONDS)
+            if self._file is not None and time.monotonic() >= self._passing_until:
+                is_held = self._wait(self._file, min(until, time.monotonic() + NEXT_SECONDS))
         except OSError:
             pass
         try:
@@ -81,6 +91,19 @@ class SqliteWriting:
         finally:
             if is_held and self._file is not None:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _wait(self, file: int, until: float) -> bool:
+        """Wait for one's turn, and return whether it came."""
+        while not _is_locked(file):
+            if time.monotonic() >= until:
+                self._passing_until = time.monotonic() + PASSED_SECONDS
+                log.warning(
+                    "another process is next to write and does not: it may be stopped, or a program writes for long",
+                    extra={"file": self._path, "passed_for_seconds": PASSED_SECONDS},
+                )
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
 
 
 def _is_locked(file: int) -> bool:
