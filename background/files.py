@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from background.places import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 UNREAD = ("__pycache__", ".egg-info", ".pyc")
 """Written by tools into the sources' folders; nothing of it is run."""
@@ -24,6 +26,36 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     unfinished.replace(path)
+
+
+@contextmanager
+def left_as_it_was(path: Path) -> Iterator[None]:
+    """Have a file, which only its owner can read, be what it was before, or not be there, when this ends."""
+    before = path.read_text() if path.exists() else None
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_private(path, before)
+
+
+@contextmanager
+def without_new(folder: Path) -> Iterator[None]:
+    """Remove what is in a folder when this ends and was not when it began, and the folder itself if it is new."""
+    existed = folder.exists()
+    before = set(folder.iterdir()) if existed else set()
+    try:
+        yield
+    finally:
+        for path in set(folder.iterdir()) - before if folder.exists() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        if not existed and folder.exists():
+            folder.rmdir()
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from background.progress import IS_CLONE, StackError, say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from background.kept_settings import KeptSettings
 
@@ -76,10 +77,9 @@ class Home(ABC):
             It cannot be brought up; what did start stays, and the next `up` goes on from there.
         """
         with self._alone():
-            self._bring_up(asked_exchange)
+            self._bring_up(asked_exchange, self._choose(asked_exchange))
 
-    def _bring_up(self, asked_exchange: str) -> None:
-        choice = self._choose(asked_exchange)
+    def _bring_up(self, asked_exchange: str, choice: ExchangeChoice) -> None:
         state, url = self._prepared(choice)
         # Whatever is wrong with settings, ports or the exchange stops here, before anything is stopped or started.
         self._check(state)
@@ -98,19 +98,18 @@ class Home(ABC):
     def unchanged(self, asked_exchange: str) -> Iterator[None]:
         """Have it answer for as long as this lasts, and leave everything as it was: for a plan.
 
-        What runs is asked as it is. Where nothing runs it is brought up, without its schedules, and stopped again; no
-        setting is kept of it, nor the exchange.
+        What runs is asked as it is, else `_up_for_a_plan` says what is brought up, and what stays of it.
 
         Raises
         ------
         StackError
             What runs is another home, of another exchange, has other settings than are given, or does not answer; or
-            it cannot be brought up.
+            nothing runs, and it cannot be brought up for a plan.
         """
         with self._alone():
             other = running_home(self._places)
             if other is None:
-                with self._brought_up_for_now(asked_exchange):
+                with self._up_for_a_plan(asked_exchange):
                     yield
                 return
             if other != self.on:
@@ -120,18 +119,6 @@ class Home(ABC):
                 )
             self._require_as_it_runs(asked_exchange)
         yield
-
-    @contextmanager
-    def _brought_up_for_now(self, asked_exchange: str) -> Iterator[None]:
-        self._keeps = False
-        try:
-            self._bring_up(asked_exchange)
-            yield
-        finally:
-            self._keeps = True
-            self._places.stack_file.unlink(missing_ok=True)
-            self._stop()
-            self._exchange.stop(STOPS_WITHIN_S)
 
     def _require_as_it_runs(self, asked_exchange: str) -> None:
         """Refuse a plan for what would have to be changed first.
@@ -224,6 +211,15 @@ class Home(ABC):
 
     def save(self) -> None:  # noqa: B027 - nothing is to be done where each write is on the disk
         """Make sure that what was reported is on the disk."""
+
+    @abstractmethod
+    def _up_for_a_plan(self, asked_exchange: str) -> AbstractContextManager[None]:
+        """Have it answer where nothing runs, and do nothing else, for as long as this lasts.
+
+        Raises
+        ------
+        StackError
+        """
 
     @abstractmethod
     def _kept(self, state: Path) -> KeptSettings:
@@ -350,7 +346,8 @@ class Home(ABC):
 
     def _ensure_exchange(self, choice: ExchangeChoice, url: str) -> None:
         if not choice.is_ours:
-            self._exchange.stop(STOPS_WITHIN_S)
+            if self._keeps:
+                self._exchange.stop(STOPS_WITHIN_S)
             return
         port = self._places.exchange_port
         arguments = ["-m", "simulator", "--port", str(port), *choice.arguments]
@@ -358,6 +355,11 @@ class Home(ABC):
         running = self._exchange.running()
         if running is not None and running.purpose == purpose:
             return
+        if running is not None and not self._keeps:
+            raise StackError(
+                "The exchange that runs here is another one, and a dry run stops nothing.",
+                "stop it first: `make down`.",
+            )
         if running is not None:
             say("The exchange that runs is another one: stopping it.")
             self._exchange.stop(STOPS_WITHIN_S)

@@ -7,7 +7,8 @@ import json
 import os
 import re
 import signal
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import candle_collector
 from candle_collector.errors import SettingError
 from candle_collector.settings import Setting, Settings
 
-from background.files import digest_of, read_object, write_private
+from background.files import digest_of, left_as_it_was, read_object, without_new, write_private
 from background.home import STANDALONE, STARTS_WITHIN_S, STOPS_WITHIN_S, TITLES, Home, running_home
 from background.http_status import OK, http_status
 from background.kept_settings import DEFAULT_INTERVALS, INTERVALS, KeptSettings, as_expressions
@@ -23,7 +24,8 @@ from background.places import PORT_VARIABLES, PROJECT, Places
 from background.progress import StackError, say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from background.exchange_choice import ExchangeChoice
 
@@ -42,6 +44,23 @@ LOCAL_HOST = "127.0.0.1"
 def without_password(url: str) -> str:
     """Return a database's address with stars for its password."""
     return re.sub(r"([?&]password=)[^&]*", r"\1***", re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", url))
+
+
+@contextmanager
+def _on_signals(handle: Callable[[int, object], None], *numbers: signal.Signals) -> Iterator[None]:
+    """Have signals be handled so for as long as this lasts."""
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 class StandaloneHome(Home):
@@ -113,24 +132,42 @@ class StandaloneHome(Home):
         return code
 
     @contextmanager
-    def _stopped_by_signals(self) -> Iterator[None]:
+    def _up_for_a_plan(self, asked_exchange: str) -> Iterator[None]:
+        """Have a server answer that does nothing by itself, and take down what was brought up for it.
+
+        No setting is kept, nor the exchange. An exchange that ran goes on, and stack.json is what it was. Files that
+        had to be made where nothing was stored are removed. What stays is lines in the logs; where there was one, the
+        database, in its newest form; and where it knew none, its admin key.
+        """
+        choice = self._choose(asked_exchange)
+        state = self._places.local_dir / choice.folder
+        # Else other programs may have the database open, whose files must not be taken from under them.
+        is_fresh = not self._settings(state).get(DATABASE_URL) and not self._own_database(state).exists()
+        exchange_ran = self._exchange.running() is not None
+        self._keeps = False
+        with without_new(state) if is_fresh else nullcontext(), left_as_it_was(self._places.stack_file):
+            try:
+                with _on_signals(_exit, signal.SIGTERM, signal.SIGHUP):
+                    self._bring_up(asked_exchange, choice)
+                    yield
+            finally:
+                self._stop()
+                if not exchange_ran:
+                    self._exchange.stop(STOPS_WITHIN_S)
+                self._keeps = True
+
+    def _stopped_by_signals(self) -> AbstractContextManager[None]:
         """Hand what ends this program to the server, which ends cleanly."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-
-        def stop(*_: object) -> None:
-            self._program.signal(signal.SIGTERM)
-
-        for number in before:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return _on_signals(
+            lambda *_: self._program.signal(signal.SIGTERM), signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+        )
 
     def database_url(self, state: Path) -> str:
         """Return where the candles of a state folder are kept, its password included."""
-        return self._settings(state).get(DATABASE_URL) or f"sqlite:///{(state / 'candles.db').absolute()}"
+        return self._settings(state).get(DATABASE_URL) or f"sqlite:///{self._own_database(state)}"
+
+    def _own_database(self, state: Path) -> Path:
+        return (state / "candles.db").absolute()
 
     def _settings(self, state: Path) -> dict[str, str]:
         return self._kept(state).with_those_of(self._given)
@@ -189,8 +226,6 @@ class StandaloneHome(Home):
 
     def _start(self, state: Path, exchange_url: str, *, attached: bool = False) -> None:
         self._keep(state)
-        known = read_object(self._databases) | {self._database_id(state): state.name}
-        write_private(self._databases, json.dumps(known) + "\n")
         self._program.start(
             self._arguments(state),
             self._server_environment(state, exchange_url),
@@ -230,13 +265,13 @@ class StandaloneHome(Home):
         if self._goes_on_by_itself:
             settings.setdefault("SCHEDULES_ENABLED", "true")
         self._kept(state).keep(settings)
+        known = read_object(self._databases) | {self._database_id(state): state.name}
+        write_private(self._databases, json.dumps(known) + "\n")
 
     def _in_force(self, state: Path, exchange_url: str) -> dict[str, str]:
         """Return all that the server is set up with."""
         settings = as_expressions(self._settings(state))
         settings.setdefault("SCHEDULES_ENABLED", "true" if self._goes_on_by_itself else "false")
-        if not self._keeps:
-            settings["SCHEDULES_ENABLED"] = "false"
         return settings | {
             "STAGE": "local",
             "EXCHANGE_BASE_URL": exchange_url,
@@ -250,7 +285,7 @@ class StandaloneHome(Home):
     def _arguments(self, state: Path) -> list[str]:
         served = ["--host", self._host, "--port", str(self._places.api_port), "--key-file", str(self._key_file(state))]
         served += ["--log-file", str(self._program.log)]
-        return ["-m", "standalone", *served]
+        return ["-m", "standalone", *served, *([] if self._keeps else ["--only-answer"])]
 
     def _purpose(self, state: Path, exchange_url: str) -> str:
         """Describe what the server is started for, without what it must not show."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.request import Request, urlopen
 
 from candle_collector.settings import without_proxies
@@ -40,6 +40,19 @@ class LocalStack(Home):
         """Have MiniStack write its memory to the disk: until then a kill loses what it stored."""
         with urlopen(Request(self._places.aws_url + SNAPSHOT_ROUTE, method="POST"), timeout=STOPS_WITHIN_S):  # noqa: S310 - our own address
             pass
+
+    def _up_for_a_plan(self, asked_exchange: str) -> NoReturn:
+        """Refuse it: an emulator that is up delivers what its queues hold, so a run that was interrupted would go on.
+
+        Raises
+        ------
+        StackError
+        """
+        exchange = f" EXCHANGE={asked_exchange}" if asked_exchange else ""
+        raise StackError(
+            "The local AWS does not run, and a dry run starts none: a run that was interrupted would go on in it.",
+            f"`make up ON={self.on}{exchange}` first.",
+        )
 
     def _kept(self, state: Path) -> KeptSettings:
         return KeptSettings(state / f"settings-{self.on}.json", SETTINGS.keys() - AWS_ALONE)

@@ -17,6 +17,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000, help="0 takes a free one")
     parser.add_argument("--key-file", type=Path, required=True, help="holds the admin key; made if it does not exist")
     parser.add_argument("--log-file", type=Path, help="the file that the output goes to; put aside when it is large")
+    parser.add_argument(
+        "--only-answer",
+        action="store_true",
+        help="answer calls alone: no run goes on, and nothing is started or notified",
+    )
     arguments = parser.parse_args()
     code = serve(
         os.environ,
@@ -24,6 +29,7 @@ def main() -> None:
         port=arguments.port,
         key_file=arguments.key_file,
         log_file=arguments.log_file,
+        only_answers=arguments.only_answer,
     )
     leave(code)
 

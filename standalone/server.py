@@ -46,7 +46,15 @@ _OPEN_CALLS_SECONDS = 3
 _LOGGERS = ("apscheduler", "standalone", "uvicorn.error")
 
 
-def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Path, log_file: Path | None = None) -> int:
+def serve(
+    environment: Mapping[str, str],
+    *,
+    host: str,
+    port: int,
+    key_file: Path,
+    log_file: Path | None = None,
+    only_answers: bool = False,
+) -> int:
     """Run the archive until SIGTERM or SIGINT, and return what to exit with: 0, 1 where a part of it died, 2 refused.
 
     For the main thread, once a process: the functions read their environment when they are imported. A turn that did
@@ -62,19 +70,29 @@ def serve(environment: Mapping[str, str], *, host: str, port: int, key_file: Pat
         Holds the admin key. It is made where it does not exist, and where the database does not know its key.
     log_file
         Where the standard output goes, if it is a file that is to be kept small.
+    only_answers
+        Whether it answers the API's calls and does nothing by itself, as for a plan: what a run has in hand stays as
+        it is, no worker, schedule or reconciler is at work, and nobody is notified.
     """
     try:
         variables = function_environment(environment)
         os.environ.update(variables | without_proxies(variables))
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
-            return _serve(reconciled_every(variables), listening, (host, port), key_file, log_file)
+            rounds = reconciled_every(variables)
+            return _serve(rounds, listening, (host, port), key_file, log_file, only_answers=only_answers)
     except (CollectorError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
 
 
 def _serve(
-    rounds: timedelta, listening: socket.socket, wanted: tuple[str, int], key_file: Path, log_file: Path | None
+    rounds: timedelta,
+    listening: socket.socket,
+    wanted: tuple[str, int],
+    key_file: Path,
+    log_file: Path | None,
+    *,
+    only_answers: bool,
 ) -> int:
     logger(*_LOGGERS).append_keys(**KEYS_OF_LINES)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # else two lines for each job
@@ -87,7 +105,7 @@ def _serve(
         _listen(listening, wanted)
         lock.announce(_address(listening))
         is_new = _ensure_key(key_file, container)
-        runtime = _Runtime(container, lock, rounds, log_file)
+        runtime = _Runtime(container, lock, rounds, log_file, only_answers=only_answers)
     except BaseException:
         lock.release()
         raise
@@ -102,6 +120,7 @@ def _serve(
             "workers": container.settings.worker_concurrency,
             "key_file": str(key_file),
             "key_made": is_new,
+            "only_answers": only_answers,
         },
     )
     code = runtime.run(listening)
@@ -119,9 +138,16 @@ class _Runtime:
     """
 
     def __init__(
-        self, container: bootstrap.SqlContainer, lock: RuntimeLock, rounds: timedelta, log_file: Path | None
+        self,
+        container: bootstrap.SqlContainer,
+        lock: RuntimeLock,
+        rounds: timedelta,
+        log_file: Path | None,
+        *,
+        only_answers: bool,
     ) -> None:
         settings = container.settings
+        self._only_answers = only_answers
         self._log_file = log_file
         self._lock = lock
         self._stopping, self._arrived = threading.Event(), threading.Event()
@@ -160,24 +186,29 @@ class _Runtime:
         self._threads = Threads(self._stopping, on_death=self._stop)
         gateway = Gateway(loaded.api, settings.dashboard_origin, metrics=self._metrics.text, outage=container.outage)
         self._server = _Server(_http(gateway), self._stop)
-        recover(container, queue)
+        if not only_answers:
+            recover(container, queue)
 
     def run(self, listening: socket.socket) -> int:
         """Serve until the process is to stop, and return what to exit with."""
         for end in SIGNALS:  # uvicorn raises them once more when it has ended
             signal.signal(end, lambda *_: self._stop())
-        for number in range(self._own_share):
-            self._threads.start(f"worker-{number}", self._workers.work)
-        for number, process in enumerate(self._processes.each):
-            self._threads.start(f"workers-{number}", process.run)
-        self._threads.start("schedules", self.schedules.run)
         self._threads.start("lock", lambda: self._lock.watch(self._stopping))
-        self._threads.start("health", lambda: self._watch.run(self._stopping))
+        if not self._only_answers:
+            self._start_what_works_by_itself()
         if self._log_file:
             rotation = LogRotation(self._log_file)
             self._threads.start("log", lambda: rotation.watch(self._stopping, self._processes.renew_log))
         self._server.run(sockets=[listening])
         return self._end(died=not self._stopping.is_set())
+
+    def _start_what_works_by_itself(self) -> None:
+        for number in range(self._own_share):
+            self._threads.start(f"worker-{number}", self._workers.work)
+        for number, process in enumerate(self._processes.each):
+            self._threads.start(f"workers-{number}", process.run)
+        self._threads.start("schedules", self.schedules.run)
+        self._threads.start("health", lambda: self._watch.run(self._stopping))
 
     def _announce(self) -> None:
         self._arrived.set()

@@ -150,6 +150,17 @@ def test_a_dry_run_stops_no_other_home(places: Places) -> None:
     assert program_of(LOCAL_AWS, places).running() is not None
 
 
+def test_a_dry_run_starts_no_emulator_in_which_an_interrupted_run_would_go_on(places: Places) -> None:
+    home = LocalStack(places)
+    with (
+        pytest.raises(StackError, match=r"a dry run starts none(.|\n)*make up ON=local-aws EXCHANGE=simulated"),
+        home.unchanged("simulated"),
+    ):
+        pass
+    assert program_of(LOCAL_AWS, places).running() is None
+    assert {path.name for path in places.local_dir.iterdir()} == {"up.lock"}
+
+
 def test_an_empty_gap_fill_schedule_is_kept_and_an_empty_variable_of_make_is_not(tmp_path: Path) -> None:
     kept = KeptSettings(tmp_path / "settings.json", {"COLLECTION_SCHEDULE", "GAP_FILL_SCHEDULE"})
     kept.keep(kept.with_those_of({"COLLECTION_SCHEDULE": "", "GAP_FILL_SCHEDULE": ""}))
