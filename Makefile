@@ -6,11 +6,12 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 # What a person sets on the command line or in the environment reaches the programs by itself: PYTHON, ON, DATABASE_URL,
-# LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals).
+# LOCAL_DIR and the ports, and the settings (template.yaml's parameters in capitals, and a few of the server at home).
 STAGE ?= dev
 KNOWN := ON EXCHANGE MODE START END TOP QUOTES SYMBOLS DRY_RUN SAMPLE REPAIR STAGE STACK CONFIRM WITH ONLY RUN RUNTIME CONTRACT_CASES \
 	KILLS KILLS_SEED \
-	PYTHON DATABASE_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT LOCAL_DASHBOARD_PORT
+	PYTHON DATABASE_URL WORKER_PROCESSES NOTIFY_SMTP_URL NOTIFY_SMTP_URL_FILE NOTIFY_WEBHOOK_SECRET_FILE \
+	LOCAL_DIR LOCAL_API_PORT LOCAL_AWS_PORT LOCAL_EXCHANGE_PORT LOCAL_DASHBOARD_PORT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 # The settings are read only if a name is not one of the others.
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
@@ -46,6 +47,7 @@ help: ## Show this list
 	@echo "             DATABASE_URL=sqlite:////a/file.db|postgresql+psycopg://user:password@host/name"
 	@echo "             LOCAL_API_PORT=5000 LOCAL_AWS_PORT=4566 LOCAL_EXCHANGE_PORT=5050 LOCAL_DASHBOARD_PORT=8501 LOCAL_DIR=.local"
 	@echo "Settings:    TOP_N_CRYPTOS INTERVALS QUOTE_ASSETS COLLECTION_START_DATE BATCH_SIZE MAX_RETRIES API_KEY_REQUIRED"
+	@echo "             WORKER_CONCURRENCY WORKER_PROCESSES (at home)"
 	@echo "             COLLECTION_SCHEDULE='0 */6 * * *' (five cron fields, UTC) ...: they stay until they are changed"
 
 ##@ Use

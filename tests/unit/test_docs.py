@@ -19,6 +19,7 @@ import pytest
 import yaml
 from candle_collector.api.routes import ROUTES
 
+from background.standalone_home import SETTINGS as OF_THE_SERVER
 from cli.main import parser_for
 from localstack.parameters import SETTINGS
 
@@ -43,7 +44,7 @@ VARIABLES = {
     *SETTINGS,
 }
 VARIABLES |= {"SAMPLE", "REPAIR", "ON", "DRY_RUN", "WITH", "RUN", "ONLY", "DATABASE_URL"}
-VARIABLES |= {"NOTIFY_SMTP_URL_FILE", "NOTIFY_WEBHOOK_SECRET_FILE"}
+VARIABLES |= {"WORKER_PROCESSES", "NOTIFY_SMTP_URL", "NOTIFY_SMTP_URL_FILE", "NOTIFY_WEBHOOK_SECRET_FILE"}
 VARIABLES |= {
     "LOCAL_DIR",
     "LOCAL_API_PORT",
@@ -244,6 +245,14 @@ def test_a_variable_that_nothing_reads_is_refused_with_the_one_that_was_meant(wo
     assert ended.returncode == 2
     assert f"did you mean {meant}=?" in ended.stderr
     assert ended.stdout == ""
+
+
+def test_make_knows_each_setting_of_the_server_at_home() -> None:
+    page = (PROJECT / "docs" / "standalone.md").read_text()
+    assert {"WORKER_PROCESSES", "NOTIFY_SMTP_URL"} <= set(re.findall(r"[A-Z][A-Z_]+", page)) & OF_THE_SERVER
+    given = [f"{name}=1" for name in sorted(OF_THE_SERVER)]
+    ended = subprocess.run(["make", "check-names", *given], cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603, S607 - as above
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_the_settings_of_make_are_the_templates_parameters() -> None:
