@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from background.places import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 UNREAD = ("__pycache__", ".egg-info", ".pyc")
 """Written by tools into the sources' folders; nothing of it is run."""
@@ -42,19 +42,25 @@ def left_as_it_was(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def without_new(folder: Path) -> Iterator[None]:
-    """Remove what is in a folder when this ends and was not when it began, and the folder itself if it is new."""
+def without_new(folder: Path, *, unless: Callable[[], bool]) -> Iterator[None]:
+    """Remove what is in a folder when this ends and was not when it began, and the folder itself if it is new.
+
+    Parameters
+    ----------
+    unless
+        Returns at the end whether all of it stays.
+    """
     existed = folder.exists()
     before = set(folder.iterdir()) if existed else set()
     try:
         yield
     finally:
-        for path in set(folder.iterdir()) - before if folder.exists() else ():
+        for path in set(folder.iterdir()) - before if folder.exists() and not unless() else ():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        if not existed and folder.exists():
+        if not existed and folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
 
 

@@ -7,8 +7,9 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,17 @@ def _on_signals(handle: Callable[[int, object], None], *numbers: signal.Signals)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _has_series(database: Path) -> bool:
+    """Return whether a file holds anything, as it does where another program has written meanwhile."""
+    if not database.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as opened:
+            return opened.execute("SELECT 1 FROM series").fetchone() is not None
+    except sqlite3.Error:
+        return True
 
 
 def _exit(number: int, _: object) -> None:
@@ -145,7 +157,8 @@ class StandaloneHome(Home):
         is_fresh = not self._settings(state).get(DATABASE_URL) and not self._own_database(state).exists()
         exchange_ran = self._exchange.running() is not None
         self._keeps = False
-        with without_new(state) if is_fresh else nullcontext(), left_as_it_was(self._places.stack_file):
+        unused = without_new(state, unless=lambda: _has_series(self._own_database(state)))
+        with unused if is_fresh else nullcontext(), left_as_it_was(self._places.stack_file):
             try:
                 with _on_signals(_exit, signal.SIGTERM, signal.SIGHUP):
                     self._bring_up(asked_exchange, choice)
