@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -180,11 +181,12 @@ class _Runtime:
             stage=settings.stage,
             now=container.clock.now,
         )
+        api = replace(loaded.api, trigger=self._with_processes(loaded.api.trigger))
         self.schedules = Schedules(
-            loaded.api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._start_failed
+            api.trigger, loaded.reconciler, _expressions(container), rounds, on_failure=self._start_failed
         )
         self._threads = Threads(self._stopping, on_death=self._stop)
-        gateway = Gateway(loaded.api, settings.dashboard_origin, metrics=self._metrics.text, outage=container.outage)
+        gateway = Gateway(api, settings.dashboard_origin, metrics=self._metrics.text, outage=container.outage)
         self._server = _Server(_http(gateway), self._stop)
         if not only_answers:
             recover(container, queue)
@@ -209,6 +211,15 @@ class _Runtime:
             self._threads.start(f"workers-{number}", process.run)
         self._threads.start("schedules", self.schedules.run)
         self._threads.start("health", lambda: self._watch.run(self._stopping))
+
+    def _with_processes(self, trigger: functions.Handler) -> functions.Handler:
+        """Have worker processes start while a run is planned, as either takes some tenths of a second."""
+
+        def call(event: dict[str, Any], context: Any) -> Any:
+            self._processes.want()
+            return trigger(event, context)
+
+        return call
 
     def _announce(self) -> None:
         self._arrived.set()

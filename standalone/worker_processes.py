@@ -1,6 +1,6 @@
 """The processes beside the server's in which workers run: Python runs in one core a process.
 
-They are started when the first message is there, so that a server that only answers is one process.
+They are started when a run is asked for or there is a message, so that a server that only answers is one process.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _compare(exchange: RunningExchange) -> list[Row]:
                 exchange,
                 "our server at home, SQLite",
                 partial(at_home.year_of_fifty, archive, exchange),
-                partial(seconds_of, archive.process.pid),
+                partial(at_home.cpu_seconds, archive),
             )
         )
     with collector.local_stack("bench", url) as stack:

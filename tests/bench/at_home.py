@@ -6,7 +6,6 @@ process of its own.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,11 +18,11 @@ from rich.table import Table
 
 from cli.client import CollectorApi
 from tests.bench.job import SYMBOL_COUNT, YEAR, listings
+from tests.bench.process_cpu import seconds_of
 from tests.exchange import RunningExchange, running_exchange
 from tests.standalone.running import Archive, running_archive, worker_pids
 
 _LOOK_SECONDS = 0.2
-_TICKS = os.sysconf("SC_CLK_TCK")
 MONTHS = {"start_date": "2025-01-01", "end_date": "2025-11-30"}
 FOUR_TIMES = {"start_date": "2022-04-01", "end_date": "2025-11-30"}
 """1,340 days: four times the 334 of `MONTHS`, and one in a hundred more."""
@@ -60,7 +59,7 @@ def collect(archive: Archive, exchange: RunningExchange, name: str, **requested:
     """Collect, from the trigger to the run's end."""
     exchange.reset()
     api = CollectorApi(archive.url, archive.key)
-    cpu, memory, begun = _cpu(archive), _memory(archive), time.monotonic()
+    cpu, memory, begun = cpu_seconds(archive), _memory(archive), time.monotonic()
     started = api.trigger({"mode": "backward", **requested})
     while (status := api.status(started.run_id)).is_running:
         time.sleep(_LOOK_SECONDS)
@@ -70,7 +69,7 @@ def collect(archive: Archive, exchange: RunningExchange, name: str, **requested:
     if results is None or results.partial or results.failed:
         raise RuntimeError(f"the run has not collected all: {results}")
     requests = exchange.stats(0)["by_path"].get("/api/v3/klines", 0)
-    cpu, memory = _cpu(archive) - cpu, max(memory, _memory(archive))
+    cpu, memory = cpu_seconds(archive) - cpu, max(memory, _memory(archive))
     return Collected(name, results.total_records, results.complete, requests, seconds, cpu, memory)
 
 
@@ -119,13 +118,9 @@ def _processes(archive: Archive) -> list[int]:
     return [server, *worker_pids(server)]
 
 
-def _cpu(archive: Archive) -> float:
+def cpu_seconds(archive: Archive) -> float:
     """Return the seconds that the server and its worker processes have used."""
-    ticks = 0
-    for pid in _processes(archive):
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / _TICKS
+    return sum(map(seconds_of, _processes(archive)))
 
 
 def _memory(archive: Archive) -> float:

@@ -25,6 +25,7 @@ from candle_collector.domain.windows import Window
 
 from tests.bench.cold_starts import Layer
 from tests.bench.instant import InstantExchange, instant_binance
+from tests.bench.job import SYMBOL_COUNT, listings
 from tests.bench.turns import BATCH, begin_run
 from tests.bench.worker_cpu import MESSAGE, YEAR, dynamodb_in_memory, recorded_turn
 from tests.model.figures import FILE, Cpu, Sizes
@@ -36,7 +37,7 @@ BATCHES = 9
 ONE_BATCH = Window(YEAR.start, YEAR.start + BATCH - 40)
 """Whole days that one request asks for, as it does for each batch of the year."""
 
-SYMBOLS = 100
+SYMBOLS = 2 * SYMBOL_COUNT
 
 
 class _Taken(NamedTuple):
@@ -76,7 +77,7 @@ def sizes() -> Sizes:
     """Return the most bytes of a symbol's record in its turn, and those of a run by its number of symbols."""
     updates = recorded_turn(instant_binance(InstantExchange()))[1].only("UpdateItem")
     written = [answer.get("Attributes", {}) for answer in updates.answers]
-    record = max(_bytes(item) for item in written if item.get("sk", {}).get("S", "").startswith("SYM#"))
+    record = max(_bytes(item) for item in written if item.get("sk", {}).get("S", "").startswith("SERIES#"))
     few, many = _run_bytes(1), _run_bytes(SYMBOLS)
     each = (many - few) // (SYMBOLS - 1)
     return Sizes(record, few - each, each)
@@ -85,7 +86,8 @@ def sizes() -> Sizes:
 def _run_bytes(symbols: int) -> int:
     with dynamodb_in_memory():
         table = ItemTable("bench-runs")
-        begin_run(RunsTable(table), LeaseTable(table), [f"COIN{number:03}USDT" for number in range(symbols)], YEAR)
+        names = [item["symbol"] for item in (*listings(), *listings(SYMBOL_COUNT))]  # as they are, for how they pack
+        begin_run(RunsTable(table), LeaseTable(table), names[:symbols], YEAR)
         key = {"pk": {"S": f"RUN#{MESSAGE.run_id}"}, "sk": {"S": "RUN"}}
         return _bytes(boto3.client("dynamodb").get_item(TableName="bench-runs", Key=key)["Item"])
 
@@ -102,7 +104,7 @@ def _bytes(item: Mapping[str, Any]) -> int:
                 return 3 + sum(1 + of(part) for part in inner)
             case "SS" | "NS":
                 return sum(map(len, inner))
-            case "S" | "N":
+            case "S" | "N" | "B":
                 return len(inner)
             case _:
                 return 1
