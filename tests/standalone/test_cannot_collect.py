@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.exchange import RunningExchange, running_exchange
 from tests.integration.databases import PostgresServer, new_postgres_url, postgres_server, postgres_url
 from tests.receivers import WebhookReceiver, webhook_receiver
-from tests.standalone.running import Archive, eventually, running_archive
+from tests.standalone.running import Archive, eventually, running_archive, worker_pids
 
 __all__ = ["new_postgres_url", "postgres_server", "postgres_url"]  # fixtures
 
@@ -108,8 +108,10 @@ def test_a_disk_without_room_in_mid_run_is_said_everywhere_and_the_run_goes_on_a
     exchange.settings(latency_ms=100)
     with running_archive(tmp_path, exchange.url, **notifying(hook, NOTIFY_RUNS="all")) as archive:
         run_id = archive.trigger(*SYMBOLS, start=start())
+        writers = [archive.process.pid, *eventually(lambda: worker_pids(archive.process.pid))]
         largest = max(path.stat().st_size for path in tmp_path.glob("candles.db*"))
-        resource.prlimit(archive.process.pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+        for pid in writers:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
         body = notified(hook, "nothing can be stored")
         assert "the disk failed to read or write the file" in body["sentence"]
         assert body["remedy"].startswith("Look at the disk.")
@@ -117,7 +119,8 @@ def test_a_disk_without_room_in_mid_run_is_said_everywhere_and_the_run_goes_on_a
         assert health["state"] == "needs_you"
         assert any("nothing can be stored" in sentence for sentence in said(archive))
         assert eventually(lambda: metrics(archive)["database_failing", ""]) == 1
-        resource.prlimit(archive.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        for pid in [archive.process.pid, *worker_pids(archive.process.pid)]:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert archive.ended(run_id)["complete"] == len(SYMBOLS)
         ended = eventually(lambda: [item.body for item in hook.posted if item.body.get("run_id") == run_id])
         assert (ended[0]["outcome"], ended[0]["mode"]) == ("complete", "backward")

@@ -114,6 +114,8 @@ def test_a_dry_run_that_is_ended_leaves_nothing_running(person: Person, ended_by
         env=person.environment,
         cwd=person.folder,
         text=True,
+        # what a shell starts in the background ignores Ctrl-C, these tests where make starts them
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs here
     )
     person.started.append(process)
     record = person.folder / "data" / "run" / "server.json"
