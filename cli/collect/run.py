@@ -40,7 +40,7 @@ REMINDED_SECONDS = 10.0
 # A worker stores a batch in well under a second; after this it is asked why nothing comes.
 STALLED_SECONDS = 3.0
 MOST_RUNS_WAITED_FOR = 10
-_IN_PROGRESS, _TOO_MANY_REQUESTS, _SERVER_ERROR = "COLLECTION_IN_PROGRESS", 429, 500
+_IN_PROGRESS, _NOT_FOUND, _TOO_MANY_REQUESTS, _SERVER_ERROR = "COLLECTION_IN_PROGRESS", 404, 429, 500
 
 Wait = Callable[[float], None]
 
@@ -240,6 +240,9 @@ def _start(watch: _Watch, ask: Callable[[], Started]) -> str:
             run_id = error.refusal.run_id
             if error.refusal.code != _IN_PROGRESS or run_id is None:
                 raise _StoppedError(EXIT_NOT_DONE, str(error), _remedy(error)) from error
+            if not _is_known(watch.api, run_id):
+                watch.wait(LOOK_SECONDS)
+                continue
             say(console, f"Run {run_id} is active, and one runs at a time: yours starts when it has ended.", "yellow")
             say(console, "Ctrl-C ends the waiting; `make cancel` ends that run.", "yellow")
             _follow(watch, run_id, is_ours=False)
@@ -261,6 +264,17 @@ def _start(watch: _Watch, ask: Callable[[], Started]) -> str:
     raise _StoppedError(
         EXIT_NOT_DONE, "Other runs were active all the time; yours was not started.", "Ask again later."
     )
+
+
+def _is_known(api: CollectorApi, run_id: str) -> bool:
+    """Return whether the active run can be looked at: the moment it takes its lease it is not written down yet."""
+    try:
+        api.status(run_id)
+    except ApiRefusedError as error:
+        return error.http_status != _NOT_FOUND
+    except ApiError:
+        return True  # whoever looks next says what is wrong
+    return True
 
 
 def _follow(watch: _Watch, run_id: str, *, is_ours: bool = True) -> Status:

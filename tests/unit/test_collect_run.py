@@ -213,6 +213,22 @@ def test_a_run_starts_when_the_active_one_has_ended_and_reports_its_own_result(r
     assert "XUSDT" not in screen.partition("Result")[2]
 
 
+def test_an_active_run_that_is_not_written_down_yet_is_waited_for(root: Path, api: FakeApi) -> None:
+    started, api.trigger = api.trigger, in_progress()
+    api.statuses = [
+        (404, {"error": {"code": "NOT_FOUND", "message": "There is no run OTHER."}}),
+        (200, status(symbol("BTCUSDT", "complete", 24))),
+    ]
+
+    def wait(_seconds: float) -> None:
+        api.trigger = started
+
+    code, screen = ran(root, wait=wait)
+    assert code == 0
+    assert f"Run {RUN}: backward" in screen
+    assert "OTHER" not in screen
+
+
 def test_runs_that_are_active_all_the_time_end_with_2(root: Path, api: FakeApi) -> None:
     api.trigger = in_progress()
     api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
