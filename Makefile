@@ -25,13 +25,6 @@ DASHBOARD := .local/venvs/dashboard/bin
 COMPILE := $(VENV)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 A_LINE_A_PACKAGE := sed -e ':a' -e '/\\$$/{N; s/ *\\\n */ /; ta' -e '}'
-# All run beside each other: the slow ones wait for processes and the emulator most of their time, and Python uses one
-# core a process. Those that are printed as they run are the most.
-QUICK_TIERS := tests/integration tests/template tests/api_contract
-SERVER_TIER := tests/e2e -k "not local-aws"
-EMULATOR_TIER := tests/e2e -k "local-aws and not test_recorded"
-# Those have stacks of their own, so they run beside the others on the emulator.
-RECORDED_TIER := tests/e2e/test_recorded_candles.py tests/e2e/test_recorded_intervals.py -k local-aws
 # The Lambda runtime brings boto3 and what it needs. A layer without them starts faster.
 IN_THE_RUNTIME := boto3 botocore python-dateutil six
 
@@ -132,21 +125,8 @@ check-names:
 test e2e-all faults kills mutants: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
-test: lint template ## Run every check and every test, as CI does
-	@mkdir -p .local
-	@$(VENV)/python -m pytest $(EMULATOR_TIER) >.local/emulator-tier.log 2>&1 & emulator=$$!; \
-		(ended=0; $(VENV)/python -m pytest $(RECORDED_TIER) || ended=$$?; \
-			$(VENV)/python -m pytest $(SERVER_TIER) || ended=$$?; exit $$ended) >.local/server-tier.log 2>&1 & server=$$!; \
-		$(VENV)/python -m pytest tests/standalone >.local/standalone-tier.log 2>&1 & standalone=$$!; \
-		$(VENV)/python -m pytest $(QUICK_TIERS) >.local/quick-tiers.log 2>&1 & quick=$$!; ended=0; \
-		$(VENV)/python -m pytest tests/unit || ended=$$?; \
-		$(VENV)/python -m tests.mutants --sample 8 || ended=$$?; \
-		echo "waiting for the other tests, which began beside these"; \
-		wait $$quick || ended=$$?; cat .local/quick-tiers.log; \
-		wait $$standalone || ended=$$?; cat .local/standalone-tier.log; \
-		wait $$server || ended=$$?; cat .local/server-tier.log; \
-		wait $$emulator || ended=$$?; cat .local/emulator-tier.log; \
-		exit $$ended
+test: style ## Run every check and every test, as CI does
+	@$(VENV)/python -m tests.lanes
 
 .PHONY: e2e-all
 e2e-all: setup-dev ## Run the end-to-end tests on every runtime that each can run on: [RUNTIME=standalone|postgresql|local-aws]
@@ -198,10 +178,13 @@ test-dashboard: setup-dev ## Test the page: each page in each state, and in a re
 	@PYTHONPATH=.:layers/common/src $(DASHBOARD)/python -m pytest tests/dashboard --confcutdir=tests/dashboard
 
 .PHONY: lint
-lint: setup-dev ## Check style and types
+lint: style ## Check style and types
+	@$(VENV)/mypy
+
+.PHONY: style
+style: setup-dev
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
-	@$(VENV)/mypy
 
 .PHONY: template
 template: setup-dev ## Check template.yaml and samconfig.toml

@@ -18,9 +18,8 @@ __all__ = [
     "RUNTIMES",
     "STANDALONE",
     "aws_alone",
+    "aws_at_length",
     "core",
-    "databases",
-    "everywhere",
     "runtimes_of",
 ]
 
@@ -33,9 +32,8 @@ aws_alone = pytest.mark.runtimes(LOCAL_AWS)
 """What only AWS has."""
 core = pytest.mark.runtimes(STANDALONE, LOCAL_AWS, also=(POSTGRESQL,))
 """What proves, in `make test` already, that the template does what the standalone server does."""
-everywhere = pytest.mark.runtimes(*RUNTIMES)
-databases = pytest.mark.runtimes(STANDALONE, POSTGRESQL, also=(LOCAL_AWS,))
-"""What takes the emulator long and says nothing of the template."""
+aws_at_length = pytest.mark.runtimes(also=(LOCAL_AWS,))
+"""What only AWS has, and takes the emulator too long for `make test`."""
 _UNMARKED = pytest.mark.runtimes(STANDALONE, also=(POSTGRESQL, LOCAL_AWS)).mark
 
 

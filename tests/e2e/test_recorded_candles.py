@@ -12,11 +12,9 @@ from candle_collector.domain.windows import Window
 
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest
 from tests.e2e.driving import Api, StackExchange, hour, without_close_time
-from tests.e2e.runtimes import aws_alone, databases, everywhere
+from tests.e2e.runtimes import aws_at_length
 from tests.e2e.stored import StoredCandles, stored_candles
 from tests.hourly import day_of
-
-pytestmark = everywhere
 
 YEARS = {
     "BTCUSDT": range(2018, 2026),
@@ -104,7 +102,7 @@ def test_all_four_symbols_end_complete(collected: Collected) -> None:
     assert collected.results["total_records"] == 144_979
 
 
-@aws_alone
+@aws_at_length
 def test_eight_years_are_requeued_from_worker_to_worker(collected: Collected) -> None:
     log = collected.stack.local_dir / "logs" / f"{collected.stack.reported['stack_name']}-worker.log"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -138,7 +136,6 @@ def test_the_coverage_is_whole(collected: Collected) -> None:
     assert (asked_for["stored"], asked_for["never_printed_candles"]) == (70_008, 120)
 
 
-@databases
 def test_the_same_again_is_skipped_without_a_request(collected: Collected) -> None:
     collected.exchange.reset()
     results = collected.api.run(**ALL)
@@ -154,15 +151,10 @@ def scattered(first: str, *behind: int) -> list[int]:
     ("mode", "removed"),
     [
         pytest.param("gap_fill", scattered("2021-06-05T14", 0), id="one hour"),
-        pytest.param(
-            "gap_fill",
-            scattered("2022-03-01T05", 0, 30, 31, 200, 500, 700, 990),
-            id="seven scattered hours",
-            marks=databases,
-        ),
-        pytest.param("gap_fill", range(hour("2020-08-10"), hour("2020-08-13")), id="three days", marks=databases),
-        pytest.param("gap_fill", range(END - 100, END), id="the last hundred hours by gap_fill", marks=databases),
-        pytest.param("forward", range(END - 100, END), id="the last hundred hours by forward", marks=databases),
+        pytest.param("gap_fill", scattered("2022-03-01T05", 0, 30, 31, 200, 500, 700, 990), id="seven scattered hours"),
+        pytest.param("gap_fill", range(hour("2020-08-10"), hour("2020-08-13")), id="three days"),
+        pytest.param("gap_fill", range(END - 100, END), id="the last hundred hours by gap_fill"),
+        pytest.param("forward", range(END - 100, END), id="the last hundred hours by forward"),
     ],
 )
 def test_what_is_removed_comes_back_with_one_request_and_nothing_else_changes(

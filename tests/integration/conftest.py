@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -38,18 +39,22 @@ def aws() -> Iterator[None]:
 
 
 def _make_writes_atomic(patch: pytest.MonkeyPatch) -> None:
-    """Let moto's tables check and write in one step, as DynamoDB does: threads would else come in between."""
+    """Let moto's tables check and write in one step, as DynamoDB does: threads would else come in between.
+
+    What is read, or answered to an update, is a copy: moto gives the item itself, which others change meanwhile.
+    """
     lock = threading.RLock()
 
-    def locked(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def locked(operation: Callable[..., Any], copied: Callable[[Any], Any]) -> Callable[..., Any]:
         def one_at_a_time(*arguments: Any, **options: Any) -> Any:
             with lock:
-                return operation(*arguments, **options)
+                return copied(operation(*arguments, **options))
 
         return one_at_a_time
 
-    for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
-        patch.setattr(DynamoDBBackend, name, locked(getattr(DynamoDBBackend, name)))
+    for name in ("get_item", "put_item", "update_item", "delete_item", "transact_write_items"):
+        copied = deepcopy if name in {"get_item", "update_item"} else lambda answer: answer
+        patch.setattr(DynamoDBBackend, name, locked(getattr(DynamoDBBackend, name), copied))
 
 
 @cache

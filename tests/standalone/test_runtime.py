@@ -113,14 +113,14 @@ def test_a_process_that_is_killed_at_any_moment_goes_on_by_itself(exchange: Runn
     start = days_ago(350)
     exchange.settings(latency_ms=150)
     run_id, held = "", 0
-    for number, moment in enumerate((0.1, 0.4, 0.2, 0.5, 0.3, 0.35)):
+    for number, moment in enumerate((0.4, 0.2, 0.5)):
         with running_archive(tmp_path, exchange.url) as archive:
             if number == 0:
                 run_id = archive.trigger(*SYMBOLS, start=start)
             time.sleep(moment)
             assert archive.end(signal.SIGKILL) == -signal.SIGKILL
             held += sum(line["held"] for line in archive.logged("an open run goes on"))
-    assert held > 5  # it was killed in mid-run, several times
+    assert held > 2  # it was killed in mid-run
     exchange.settings(latency_ms=0)
     with running_archive(tmp_path, exchange.url) as archive:
         begun = time.monotonic()

@@ -122,8 +122,14 @@ def test_a_worker_process_does_not_outlive_its_server_and_keeps_nothing_of_it(
             assert following.end() == 0
 
 
-@pytest.mark.parametrize("to_group", [False, True])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "to_group"),
+    [
+        pytest.param(signal.SIGINT, True, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, True, id="systemd"),
+        pytest.param(signal.SIGTERM, False, id="docker stop"),
+    ],
+)
 def test_a_signal_to_the_server_or_to_its_group_ends_all_of_it_in_order(
     exchange: RunningExchange, tmp_path: Path, number: int, *, to_group: bool
 ) -> None:

@@ -91,9 +91,9 @@ def test_the_status_of_500_symbols_names_100_windows_of_each() -> None:
     assert {len(detail["missing"]) for detail in details} == {KEPT_WINDOWS}
 
 
-@pytest.mark.parametrize("symbols", [800, 1500])
-@pytest.mark.parametrize("message", ["503", HOSTILE])
-@pytest.mark.parametrize("differences", [0, 20])
+@pytest.mark.parametrize(
+    ("symbols", "message", "differences"), [(800, "503", 0), (800, HOSTILE, 20), (1500, HOSTILE, 0)]
+)
 def test_a_status_of_any_size_is_sent_and_counts_all(symbols: int, message: str, differences: int) -> None:
     answer = status(symbols, message=message, differences=differences)
     assert sent(answer) < LAMBDA_MOST

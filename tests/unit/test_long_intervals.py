@@ -169,10 +169,10 @@ def test_what_is_answered_is_what_a_plain_reading_of_every_hour_gives(
 
 
 def test_years_of_months_are_read_a_part_at_a_time() -> None:
-    start, end = first_hour_of("2018-01-01"), first_hour_of("2026-01-01")
+    start, end = first_hour_of("2022-01-01"), first_hour_of("2026-01-01")
     for bounds in ((start, None), (None, None)):
         found = read((Window(start, end),), (), MonthGrid(HOUR), bounds=bounds, limit=1000)
-        assert len(found) == 96
+        assert len(found) == 48
 
 
 def test_a_known_listing_is_the_midnight_of_its_day() -> None:
