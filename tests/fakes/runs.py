@@ -79,8 +79,9 @@ class FakeRunStore:
         """Return one record."""
         return self._symbols.get(run_id, {}).get(series)
 
-    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
+    def put_symbol(self, record: RunSeriesRecord, *, followed: bool = False) -> RunSeriesRecord:
         """Write a record under its revision."""
+        del followed
         with self._lock:
             kept = self.symbol(record.run_id, record.series)
             if (kept.revision if kept else None) != record.revision:

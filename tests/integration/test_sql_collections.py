@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
@@ -13,6 +17,7 @@ from candle_collector.adapters.sql.series import SqlSeries
 from candle_collector.adapters.sql.universes import SqlUniverses
 from candle_collector.domain.windows import Window
 from candle_collector.errors import StaleTurnError
+from sqlalchemy import Connection
 
 from tests.fakes.clock import NOON
 from tests.fakes.world import Crash, World
@@ -59,6 +64,26 @@ def test_a_collection_stores_what_the_exchange_has_and_a_second_one_asks_nothing
     again = system.collect(start=START, end=END)
     assert again.counts is not None
     assert again.counts["skipped"] == 2
+
+
+def test_a_batch_waits_for_the_disk_once_and_is_there_when_it_is_stored(
+    system: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is followed is on the disk with the next transaction that waits."""
+    system.defaults = replace(system.defaults, batch_size=48)
+    system.start(start=START, end=END)
+    waits: list[str] = []
+    transact = database.transact
+
+    def noting(step: Callable[[Connection], Any], *, followed: bool = False) -> Any:
+        if not followed:
+            waits.append(step.__qualname__.split(".")[1])
+        return transact(step, followed=followed)
+
+    monkeypatch.setattr(database, "transact", noting)
+    system.deliver()
+    assert len(system.exchange.requested) == 3
+    assert waits == ["put_symbol", "put_symbol", "reserve", "store", "store", "store", "put_symbol", "leave"]
 
 
 @pytest.mark.parametrize("moment", [0, 1], ids=["before", "after"])

@@ -29,19 +29,17 @@ def batch_writes(days: int) -> int:
     return math.ceil(days / ITEMS_A_BATCH_WRITE)
 
 
-def store(days: int, *, is_first: bool, is_last: bool) -> tuple[str, ...]:
+def store(days: int, *, is_first: bool) -> tuple[str, ...]:
     """Return the calls that store a batch.
 
-    The run's record of the series is read, blocks and coverage are written, the series' own record once it has candles,
-    and how far the run is.
+    How far the run is without it, its blocks and coverage, and the series' own record once it has candles.
     """
-    noted = (*["PutItem"] * is_first, *["UpdateItem"] * (not is_last))
-    return ("GetItem", *["BatchWriteItem"] * batch_writes(days), *COVERAGE, *noted)
+    return ("UpdateItem", *["BatchWriteItem"] * batch_writes(days), *COVERAGE, *["PutItem"] * is_first)
 
 
 def of_turn(days: list[int]) -> Counter[str]:
     """Return how often a turn makes each call that writes these batches, all under one reservation."""
     calls = Counter([*SETUP, *RESERVE, *END])
     for number, written in enumerate(days, start=1):
-        calls.update([*GRANT, *store(written, is_first=number == 1, is_last=number == len(days))])
+        calls.update([*GRANT, *store(written, is_first=number == 1)])
     return calls

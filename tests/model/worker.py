@@ -195,7 +195,7 @@ class Turn:
         """Write a batch; its own work is spread over the calls."""
         used = self._shared.used
         is_first = not self._symbol.stored
-        calls = steps.store(days, is_first=is_first, is_last=not self._symbol.left)
+        calls = steps.store(days, is_first=is_first)
         left = days
         for call in calls:
             yield from self._core.compute(self._shared.place.cpu.store / len(calls))
@@ -205,7 +205,6 @@ class Turn:
             else:
                 yield from self._calls([call])
         self._symbol.stored += days
-        used.read_units += 1
         used.write_units += 1 + is_first + self._record_units()  # coverage and the series' own record are below a KB
 
     def _write(self, items: int) -> Steps:

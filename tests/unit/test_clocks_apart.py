@@ -11,6 +11,7 @@ from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.exchange_time import ExchangeTime
 from candle_collector.collecting.import_candles import ImportPorts, import_series, importing
 from candle_collector.domain import windows
+from candle_collector.domain.candle import Candle
 from candle_collector.domain.windows import Window
 from candle_collector.ports import Clock
 
@@ -78,6 +79,27 @@ def test_a_worker_that_was_closed_replaces_nothing_of_an_import_that_came_after(
     system.exchange.before = cancel_and_import
     system.deliver()
     assert system.candles.candles(hourly("BTCUSDT"), Window(at, at + 96), limit=96) == mine
+
+
+def test_a_worker_that_was_closed_by_a_clock_ahead_revises_nothing() -> None:
+    system = World({"BTCUSDT": range(START, NOW + 1)})
+    system.collect(start=START, end=NOW - 5)
+    stored = dict(system.candles.lines)
+
+    def revised(symbol: str, hour: int) -> Candle:
+        made = synthetic_candle(symbol, hour)
+        return made._replace(volume="36", trade_count=9) if hour == NOW - 6 else made
+
+    system.exchange.candle = revised
+    run = system.start("forward")
+
+    def cancel(_: object) -> None:
+        cancel_run(run.run_id, replace(system.closing_ports(), clock=Ahead(system.clock, 180)))
+
+    system.exchange.before = cancel
+    system.deliver()
+    assert system.candles.revised(hourly("BTCUSDT")) == []
+    assert system.candles.lines == stored
 
 
 def test_a_process_without_an_answer_of_its_own_takes_the_time_that_others_measured() -> None:

@@ -30,16 +30,16 @@ NOW = first_hour_of("2025-06-01") + 12
 def world_that_requeues(times: int) -> World:
     """Return a world in which a worker requeues a symbol, so many times, just before it is closed."""
     system = World({"BTCUSDT": range(START, NOW), "ETHUSDT": range(START, NOW)})
-    put: Callable[[RunSeriesRecord], RunSeriesRecord] = system.runs.put_symbol
+    put: Callable[..., RunSeriesRecord] = system.runs.put_symbol
     left = [times]
 
-    def close_symbol(record: RunSeriesRecord) -> RunSeriesRecord:
+    def close_symbol(record: RunSeriesRecord, **options: Any) -> RunSeriesRecord:
         if left[0] > 0 and not record.outcome.open:
             left[0] -= 1
             now = system.runs.symbol(record.run_id, record.series)
             assert now is not None
             put(now.requeued())
-        return put(record)
+        return put(record, **options)
 
     system.runs.put_symbol = close_symbol  # type: ignore[method-assign] # on purpose, as said
     return system
@@ -67,10 +67,10 @@ def test_a_symbol_among_many_that_is_worked_on_meanwhile_is_closed_by_what_is_st
     names = tuple(f"S{number:02}USDT" for number in range(20))
     system = World(dict.fromkeys(names, range(START, NOW)))
     run = system.start(start=START, end=START + 24, symbols=names)
-    put: Callable[[RunSeriesRecord], RunSeriesRecord] = system.runs.put_symbol
+    put: Callable[..., RunSeriesRecord] = system.runs.put_symbol
     worked: list[str] = []
 
-    def close_symbol(record: RunSeriesRecord) -> RunSeriesRecord:
+    def close_symbol(record: RunSeriesRecord, **options: Any) -> RunSeriesRecord:
         if not record.outcome.open and not worked:
             worked.append(record.symbol)
             candle = synthetic_candle(record.symbol, START + 3)
@@ -79,7 +79,7 @@ def test_a_symbol_among_many_that_is_worked_on_meanwhile_is_closed_by_what_is_st
             now = system.runs.symbol(record.run_id, record.series)
             assert now is not None
             put(replace(now.requeued(), stored_before=0))
-        return put(record)
+        return put(record, **options)
 
     system.runs.put_symbol = close_symbol  # type: ignore[method-assign] # a worker comes between
     assert cancel_run(run.run_id, system.closing_ports()).state is RunState.ENDED

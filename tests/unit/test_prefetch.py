@@ -192,16 +192,12 @@ def test_requests_ahead_reserve_no_weight_one_by_one() -> None:
 def test_a_request_ahead_of_a_cancel_is_counted() -> None:
     system = AheadWorld({SYMBOL: DENSE})
     run = started(system)
-    stored, store = 0, system.candles.store
 
-    def cancel_at_the_second(*arguments: Any, **options: Any) -> None:
-        nonlocal stored
-        stored += 1
-        if stored == 2:
+    def cancel_at_the_third(_: object) -> None:  # which is sent before the second answer is stored
+        if len(system.exchange.requested) == 3:
             cancel_run(run.run_id, system.closing_ports())
-        store(*arguments, **options)
 
-    system.candles.store = cancel_at_the_second  # type: ignore[method-assign] # the same, and a cancel
+    system.exchange.before = cancel_at_the_third
     system.settle()
     assert system.record(run).outcome is Outcome.PARTIAL
     assert system.record(run).requests == len(system.exchange.requested) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from candle_collector.collecting.collect_symbol import collect_symbol
@@ -125,10 +126,10 @@ def test_a_closed_symbol_that_is_all_stored_is_complete() -> None:
     ((message, _),) = system.queue.sent
     put_symbol = system.runs.put_symbol
 
-    def die(record: RunSeriesRecord) -> RunSeriesRecord:
+    def die(record: RunSeriesRecord, **options: Any) -> RunSeriesRecord:
         if record.outcome is Outcome.COMPLETE:
             raise Crash
-        return put_symbol(record)
+        return put_symbol(record, **options)
 
     system.runs.put_symbol = die  # type: ignore[method-assign] # dies before the outcome is written
     with pytest.raises(Crash):

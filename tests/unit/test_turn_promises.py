@@ -143,6 +143,38 @@ def test_a_symbol_of_which_nothing_was_heard_has_a_record_all_the_same() -> None
     assert [series.symbol for series in system.series.all()] == [SYMBOL, "NEWUSDT"]
 
 
+@pytest.mark.parametrize("first", [["stored"], ["revised", "stored"]], ids=" and ".join)
+def test_the_record_is_written_once_for_each_answer_and_speaks_of_what_is_stored(first: list[str]) -> None:
+    system = collected(world(batch_size=24), NOW - 60)
+    if "revised" in first:
+        system.exchange.candle = lambda symbol, hour: (other if hour == NOW - 61 else synthetic_candle)(symbol, hour)
+    run = system.start("forward")
+    put, store, revise = system.runs.put_symbol, system.candles.store, system.candles.revise
+    steps: list[str] = []
+    before = windows.count(system.candles.slots(hourly(SYMBOL)))
+
+    def saved(record: RunSeriesRecord, **options: Any) -> RunSeriesRecord:
+        stored = windows.count(system.candles.slots(hourly(SYMBOL)))
+        assert record.records == stored - before
+        assert record.requests == len(system.exchange.requested)
+        steps.append("ended" if not record.outcome.open else "saved")
+        return put(record, **options)
+
+    def noting(name: str, work: Any) -> Any:
+        def done(*args: Any, **options: Any) -> None:
+            steps.append(name)
+            work(*args, **options)
+
+        return done
+
+    system.runs.put_symbol = saved  # type: ignore[method-assign] # the same, and looks
+    system.candles.store = noting("stored", store)  # type: ignore[method-assign] # the same
+    system.candles.revise = noting("revised", revise)  # type: ignore[method-assign] # the same
+    system.deliver()
+    assert system.record(run).outcome is Outcome.COMPLETE
+    assert steps == ["saved", "saved", "saved", *first, "saved", "stored", "saved", "stored", "ended"]
+
+
 # stopped runs
 
 
@@ -216,18 +248,16 @@ def test_a_symbol_that_is_listed_again_is_asked_for_behind_its_delisting() -> No
 def died_before_it_noted_what_it_stored(system: World) -> Run:
     """Return a run whose worker has stored the first 24 hours, and died before its record said so."""
     run = system.start(start=START, end=END)
-    put, left = system.runs.put_symbol, [2]
+    store = system.candles.store
 
-    def die(record: RunSeriesRecord) -> RunSeriesRecord:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Crash
-        return put(record)
+    def die(*args: Any, **options: Any) -> None:
+        store(*args, **options)
+        raise Crash
 
-    system.runs.put_symbol = die  # type: ignore[method-assign] # dies
+    system.candles.store = die  # type: ignore[method-assign] # dies
     with pytest.raises(Crash):
         system.deliver()
-    system.runs.put_symbol = put  # type: ignore[method-assign] # the others live
+    system.candles.store = store  # type: ignore[method-assign] # the others live
     assert (system.record(run).records, system.candles.slots(hourly(SYMBOL))) == (0, (Window(START, START + 24),))
     return run
 

@@ -272,10 +272,16 @@ class RunStore(Protocol):
     def symbol(self, run_id: str, series: Series) -> RunSeriesRecord | None:
         """Return the record of one series of a run."""
 
-    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
+    def put_symbol(self, record: RunSeriesRecord, *, followed: bool = False) -> RunSeriesRecord:
         """Write a record, if its revision is the newest, and return it under its new one.
 
         `stopping` is not written: the record that is returned says what has been set meanwhile.
+
+        Parameters
+        ----------
+        followed
+            Whether the caller writes something else before it reports anything: the record need not be durable before
+            that is.
         """
 
     def stop_symbol(self, run_id: str, series: Series) -> None:

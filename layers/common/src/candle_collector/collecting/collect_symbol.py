@@ -208,20 +208,14 @@ class _CollectTurn(SymbolTurn):
         return self._give_up(self._progress.stretch(request.window), failure)
 
     def _keep(self, learned: Learned) -> None:
-        """Store what an answer brings and proves, and write down how far the symbol is."""
+        """Write down how far the symbol is without an answer, and then store what it brings and proves."""
         self._progress = learned.progress
-        record = self._record.giving_up(*learned.left_out).rejecting(windows.from_slots(learned.rejected))
-        self._record = replace(
-            record,
-            attempts=0,
-            refused=0,
-            asked_to=max(record.asked_to or learned.asked_to, learned.asked_to),
-            records=self._progress.stored_slots - (record.stored_before or 0),
-        )
         self._known = {candle.slot: candle for candle in learned.candles}
         if self._progress.to_ask:
             self._requests.start_next(self._next_request)
-        self._check_record()
+        # before the series' record, by which they are not asked for again
+        self._record = self._record.rejecting(windows.from_slots(learned.rejected))
+        self._save_before_storing()
         self._ports.candles.store(
             self._record.series,
             learned.candles,
@@ -231,12 +225,16 @@ class _CollectTurn(SymbolTurn):
         )
         written = [*windows.from_slots(map(attrgetter("slot"), learned.candles)), *learned.never_printed]
         self._absent_blocks -= self._record.series.interval.blocks_in(windows.union(written))
-        if learned.rejected:  # before the series' record, by which they are not asked for again
-            self._save()
+        record = self._record.giving_up(*learned.left_out)
+        self._record = replace(  # saved before the next answer is stored, or with the end of the turn
+            record,
+            attempts=0,
+            refused=0,
+            asked_to=max(record.asked_to or learned.asked_to, learned.asked_to),
+            records=self._progress.stored_slots - (record.stored_before or 0),
+        )
         if self._progress.record.says_more_than(self._kept_record):
             self._keep_series(self._progress.record)
-        if self._progress.to_ask:  # else the outcome follows
-            self._save()
 
     def _revise(self, found: Sequence[Revision]) -> None:
         """Replace stored candles, of the newest, that the exchange has revised since; both values are kept."""
@@ -249,7 +247,7 @@ class _CollectTurn(SymbolTurn):
                 },
             )
         if found:
-            self._check_record()
+            self._save_before_storing()
             run_id, now = self._run.run_id, self._ports.clock.now()
             self._ports.candles.revise(self._record.series, found, run_id=run_id, at=now, fence=self._check_claim)
 

@@ -53,7 +53,7 @@ class SymbolTurn(ABC):
     def __init__(self, ports: WorkerPorts, run: Run, record: RunSeriesRecord) -> None:
         self._ports = ports
         self._run = run
-        self._record = record
+        self._record = self._saved_record = record
         self._kept_record = ports.series.get(record.series)
         self._requests = SymbolRequests(record.series, run, ports)
 
@@ -166,18 +166,6 @@ class SymbolTurn(ABC):
         if until is None or self._ports.clock.now() >= until:
             raise StaleTurnError("the worker was held up for longer than its claim")
 
-    def _check_record(self) -> None:
-        """Refuse to store an answer where another process has changed the record: its clock may be ahead of ours.
-
-        Raises
-        ------
-        StaleTurnError
-            The symbol was closed, or another worker has it.
-        """
-        kept = self._ports.runs.symbol(self._record.run_id, self._record.series)
-        if kept is None or kept.revision != self._record.revision:
-            raise StaleTurnError("another process has closed or claimed the symbol")
-
     def _count(self, attempts: int) -> None:
         """Count what was requested: every attempt is a request, every one after the first of its window a retry."""
         self._add_requests(attempts, retries=max(0, attempts - (0 if self._record.attempts else 1)))
@@ -241,8 +229,24 @@ class SymbolTurn(ABC):
             self._check_claim()
             self._kept_record = self._ports.series.put(replace(record, revision=self._kept_record.revision))
 
-    def _save(self) -> None:
-        self._record = self._ports.runs.put_symbol(self._record)
+    def _save(self, *, followed: bool = False) -> None:
+        """Write how far the symbol is."""
+        self._record = self._saved_record = self._ports.runs.put_symbol(self._record, followed=followed)
+
+    def _save_before_storing(self) -> None:
+        """Write how far the symbol is without the answer in hand, which is stored next, once for each answer.
+
+        That is the progress and the check in one: nothing is stored where another process has changed the record,
+        though its clock may be ahead of ours. After a crash the record may be behind what is stored, by this answer,
+        and never ahead of it.
+
+        Raises
+        ------
+        StaleTurnError
+            The symbol was closed, or another worker has it.
+        """
+        if self._record != self._saved_record:  # each answer is a request more
+            self._save(followed=True)
 
     def _requeue(self, seconds: float) -> Next:
         """Let another turn do the rest, `seconds` from now and a little more, so that not all come at once."""

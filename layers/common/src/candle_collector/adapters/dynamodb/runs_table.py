@@ -139,8 +139,9 @@ class RunsTable:
             except self._symbol.DoesNotExist:
                 return None
 
-    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
-        """Write a record's attributes while its revision is the newest."""
+    def put_symbol(self, record: RunSeriesRecord, *, followed: bool = False) -> RunSeriesRecord:
+        """Write a record's attributes while its revision is the newest; what follows it changes nothing."""
+        del followed
         known = self._symbol.revision
         newest = known.does_not_exist() if record.revision is None else known == record.revision
         now = self._now()

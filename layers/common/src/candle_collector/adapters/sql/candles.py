@@ -92,7 +92,7 @@ class SqlCandles:
             add_known(connection, series_id, series, windows.from_slots(columns.slot), never_printed)
 
         if candles or never_printed:
-            self._database.transact(write, followed=True)
+            self._database.transact(write)
 
     def revise(
         self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]

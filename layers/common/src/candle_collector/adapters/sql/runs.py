@@ -109,7 +109,7 @@ class SqlRuns:
         statement = select(run_series).where(run_series.c.run_id == run_id, run_series.c.series == str(series))
         return next((_record_of(row) for row in self._rows(statement)), None)
 
-    def put_symbol(self, record: RunSeriesRecord) -> RunSeriesRecord:
+    def put_symbol(self, record: RunSeriesRecord, *, followed: bool = False) -> RunSeriesRecord:
         """Write a record while its revision is the newest, and return what is there then."""
         row = _row_of(replace(record, updated_at=self._now()), new_revision())
         key = {name: row.pop(name) for name in ("run_id", "series")}
@@ -122,7 +122,7 @@ class SqlRuns:
                 raise StaleTurnError(f"the record of {record.series} was written by somebody else meanwhile")
             return _record_of(kept)
 
-        return self._database.transact(write)
+        return self._database.transact(write, followed=followed)
 
     def stop_symbol(self, run_id: str, series: Series) -> None:
         """Set the mark; setting it again changes nothing."""
