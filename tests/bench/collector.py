@@ -53,6 +53,9 @@ class NoCandleStore:
     ) -> None:
         """Take them."""
 
+    def write_coverage(self, series: Series, *, fence: Callable[[], None]) -> None:
+        """Write nothing."""
+
     def revise(
         self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:

@@ -165,6 +165,7 @@ def store_all(table: CandlesTable, series: Series, candles: Sequence[Candle]) ->
         end = start + size - candles[start].slot % series.interval.block_slots
         table.store(series, candles[start:end], (), absent_blocks=absent)
         start = end
+    table.write_coverage(series, fence=lambda: None)
 
 
 def covered(console: Console) -> None:
@@ -186,7 +187,8 @@ def covered(console: Console) -> None:
                 held = [item._replace(slot=hour + at) for at, item in enumerate(template) if at != 17]
                 table.store(series, held, (), absent_blocks=frozenset())
             known = windows.subtract((whole,), windows.union([*gone, *open_]))
-            table._records.add(series, Known(known, tuple(gone)), lambda: None)
+            table._records.add(series, Known(known, tuple(gone)))
+            table.write_coverage(series, fence=lambda: None)
         within = Window(minutes.year_window(FIVE_YEARS[0]).start, minutes.year_window(FIVE_YEARS[-1]).end)
         for name, window, reader in (
             (f"five years of 1m, {OUTAGES} outages and {OUTAGES} hours with a gap in each", within, table),

@@ -27,11 +27,14 @@ class FakeCandleStore:
         The stored text by series and slot.
     writes
         The items that were written, in order, as series and block.
+    unfinished
+        The series of which something was stored since their coverage was written.
     """
 
     def __init__(self) -> None:
         self.lines: dict[tuple[Series, int], str] = {}
         self.writes: list[tuple[Series, int]] = []
+        self.unfinished: set[Series] = set()
         self._never: dict[Series, set[int]] = defaultdict(set)
         self._revised: dict[Series, list[Revised]] = defaultdict(list)
 
@@ -75,6 +78,12 @@ class FakeCandleStore:
         self._never[series] |= set(gone)
         touched = set(by_block) | {slot // size for slot in gone}
         self.writes += [(series, block) for block in sorted(touched)]
+        self.unfinished.add(series)
+
+    def write_coverage(self, series: Series, *, fence: Callable[[], None]) -> None:
+        """Note that it was called; a process may die here."""
+        fence()
+        self.unfinished.discard(series)
 
     def revise(
         self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]

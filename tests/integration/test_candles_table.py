@@ -30,6 +30,7 @@ from tests.port_contracts.candle_store import (
     CandleStoreContract,
     Slots,
     candles,
+    unfenced,
     within,
 )
 from tests.recorded import recorded_rows
@@ -122,7 +123,7 @@ def test_whole_blocks_that_have_no_item_go_in_batches_and_others_one_by_one(
     recorder: Recorder, table: CandlesTable
 ) -> None:
     table.store(HOURS, candles(*range(5, 24 * 30 + 3)), (), absent_blocks=ALL_DAYS)
-    assert recorder.calls == ["batch_write_item"] * 2 + ["put_item"] * 2 + ["query", "put_item"]
+    assert recorder.calls == ["batch_write_item"] * 2 + ["put_item"] * 2
 
 
 def test_a_block_that_may_have_an_item_is_read_and_never_replaced_without_a_look(
@@ -145,10 +146,15 @@ def test_storing_what_is_stored_writes_nothing(recorder: Recorder, table: Candle
     assert recorder.calls == ["query"]
 
 
-def test_a_record_takes_one_call_for_each_batch_and_is_read_once(recorder: Recorder, table: CandlesTable) -> None:
-    for start in range(0, 24 * 40, 24 * 10):
-        table.store(HOURS, candles(*range(start, start + 24 * 10)), (), absent_blocks=ALL_DAYS)
-    assert recorder.calls == ["batch_write_item", "query", "put_item", *["batch_write_item", "put_item"] * 3]
+def test_a_record_is_written_where_a_series_is_done_and_read_once(recorder: Recorder, table: CandlesTable) -> None:
+    for turn in range(2):
+        for start in range(960 * turn, 960 * (turn + 1), 240):
+            days = days_in((within(start, start + 240),))
+            table.store(HOURS, candles(*range(start, start + 240)), (), absent_blocks=days)
+        table.write_coverage(HOURS, fence=unfenced)
+        table.write_coverage(HOURS, fence=unfenced)  # there is nothing to write any more
+    batches = ["batch_write_item"] * 4
+    assert recorder.calls == [*batches, "query", "put_item", *batches, "put_item"]
 
 
 def test_a_stored_item_is_small(store: CandlesTable, stored: StoredBlocks) -> None:
@@ -166,6 +172,7 @@ def test_a_stored_item_is_small(store: CandlesTable, stored: StoredBlocks) -> No
 def test_coverage_of_years_costs_two_queries_whatever_is_stored(recorder: Recorder, table: CandlesTable) -> None:
     end = 60 * 24 * 50
     table.store(MINUTES.series, MINUTES.candles(*range(end)), (), absent_blocks=MINUTES.blocks(*range(30 * 50)))
+    table.write_coverage(MINUTES.series, fence=unfenced)
     recorder.calls.clear()
     years = MINUTES.within(-2_000_000, 600_000)
     for reader in (table, CandlesTable("candles", client=recorder)):
@@ -179,6 +186,7 @@ def test_coverage_of_years_costs_two_queries_whatever_is_stored(recorder: Record
 def test_a_missing_slot_costs_the_look_at_its_block(recorder: Recorder, table: CandlesTable) -> None:
     hours = [hour for hour in range(24 * 300) if hour not in {24 * 100 + 3, 24 * 200 + 3, 24 * 202 + 3}]
     table.store(HOURS, candles(*hours), (), absent_blocks=days_in((within(0, 24 * 300),)))
+    table.write_coverage(HOURS, fence=unfenced)
     recorder.calls.clear()
     assert windows.count(table.coverage(HOURS, within(0, 24 * 300)).stored) == len(hours)
     assert recorder.calls == ["query"] * 3  # near ones by one
@@ -345,17 +353,52 @@ def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: 
 # the coverage records: they lag, and never lead
 
 
-def test_without_records_all_is_read_from_the_blocks_and_recorded_with_the_next_candles(
-    store: CandlesTable, stored: StoredBlocks
+def test_what_was_not_written_is_read_from_the_blocks_and_written_by_whoever_has_read_it(
+    store: CandlesTable, stored: StoredBlocks, client: Any
 ) -> None:
     store.store(HOURS, candles(*range(24 * 50)), (within(24 * 50, 24 * 52),), absent_blocks=ALL_DAYS)
+    assert stored.coverage_records(HOURS) == []
+    other = CandlesTable("candles", client=client)  # as the one that comes after a process that died
+    expected = other.coverage(HOURS, YEARS)
+    assert (expected.stored, expected.never_printed) == ((within(0, 24 * 50),), (within(24 * 50, 24 * 52),))
+    assert stored.coverage_records(HOURS) == []
+    other.write_coverage(HOURS, fence=unfenced)
     before = stored.coverage_records(HOURS)
-    expected = store.coverage(HOURS, YEARS)
+    store.write_coverage(HOURS, fence=unfenced)
+    assert stored.coverage_records(HOURS) == before
     stored.forget_coverage(HOURS)
     assert store.coverage(HOURS, YEARS) == expected
-    assert stored.coverage_records(HOURS) == []
-    store.store(HOURS, candles(24 * 55), (), absent_blocks=NONE)
+    store.write_coverage(HOURS, fence=unfenced)
     assert stored.coverage_records(HOURS) == before
+
+
+def test_what_a_turn_did_not_come_to_write_is_not_written_over_what_others_have_stored_since(
+    store: CandlesTable, stored: StoredBlocks, client: Any
+) -> None:
+    """A slot was never printed by what one process knew, another has stored it, and neither wrote a record."""
+    for whole in (YEARS, within(0, 48)):  # by the records, and so few blocks that they are read themselves
+        stored.remove(HOURS, windows.slots_in((within(0, 48),)))
+        store.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
+        CandlesTable("candles", client=client).store(HOURS, candles(23), (), absent_blocks=NONE)
+        assert store.coverage(HOURS, whole).stored == (within(0, 24),)
+        store.write_coverage(HOURS, fence=unfenced)
+        found = CandlesTable("candles", client=client).coverage(HOURS, YEARS)
+        assert (found.stored, found.never_printed) == ((within(0, 24),), ())
+
+
+def test_what_is_to_be_written_of_many_series_is_bounded_and_found_again(
+    store: CandlesTable, stored: StoredBlocks
+) -> None:
+    """As where the turns of each of them fail."""
+    many = [hourly(f"S{number:03}USDT") for number in range(70)]
+    for series in many:
+        store.store(series, candles(*range(24)), (), absent_blocks=ALL_DAYS)
+    assert len(store._records._unwritten) <= 64
+    for series in many:
+        assert store.coverage(series, YEARS).stored == (within(0, 24),)
+        store.write_coverage(series, fence=unfenced)
+        assert len(stored.coverage_records(series)) == 1
+    assert store._records._unwritten == {}
 
 
 @pytest.mark.parametrize("damage", [{"s": {"B": b"nonsense"}}, {"s": {"S": "nonsense"}}, {"v": {"N": "2"}}])
@@ -363,18 +406,21 @@ def test_a_record_that_cannot_be_read_is_made_again(
     store: CandlesTable, stored: StoredBlocks, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     store.store(HOURS, candles(*range(24 * 50)), (), absent_blocks=ALL_DAYS)
+    store.write_coverage(HOURS, fence=unfenced)
     (before,) = stored.coverage_records(HOURS)
     stored.put(before | damage)
     assert store.coverage(HOURS, YEARS).stored == (within(0, 24 * 50),)
     assert "the coverage record of binance:BTCUSDT#1h 2025 cannot be read" in caplog.text
-    store.store(HOURS, candles(24 * 55), (), absent_blocks=NONE)
+    store.write_coverage(HOURS, fence=unfenced)
     assert stored.coverage_records(HOURS) == [before]
 
 
 def test_a_block_with_a_missing_slot_is_not_in_the_record(store: CandlesTable, stored: StoredBlocks) -> None:
     store.store(HOURS, candles(*range(23)), (), absent_blocks=NONE)
+    store.write_coverage(HOURS, fence=unfenced)
     assert stored.coverage_records(HOURS) == []
     store.store(HOURS, [], (within(23, 24),), absent_blocks=NONE)
+    store.write_coverage(HOURS, fence=unfenced)
     assert len(stored.coverage_records(HOURS)) == 1
     assert store.coverage(HOURS, YEARS).never_printed == (within(23, 24),)
 
@@ -384,17 +430,11 @@ def test_a_candle_that_was_thought_never_printed_is_not_said_to_be_so_even_after
 ) -> None:
     """The record that says so is changed first."""
     table.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
-    written: list[str] = []
-
-    def crash(name: str) -> None:
-        written.append(name)
-        if written.count("put_item") > 2:  # the record is written again, and the block
-            raise KeyboardInterrupt
-
-    recorder.before = crash
-    with pytest.raises(KeyboardInterrupt):
-        table.store(HOURS, candles(23), (), absent_blocks=NONE)
-    recorder.before = lambda _: None
+    table.write_coverage(HOURS, fence=unfenced)
+    recorder.calls.clear()
+    table.store(HOURS, candles(23), (), absent_blocks=NONE)
+    assert recorder.calls == ["query", "put_item", "put_item"]
+    # and dies before it writes the record again
     found = CandlesTable("candles", client=recorder).coverage(HOURS, YEARS)
     assert (found.stored, found.never_printed) == ((within(0, 24),), ())
 
@@ -405,6 +445,7 @@ def test_a_year_of_too_many_runs_is_known_from_the_blocks(
     monkeypatch.setattr("candle_collector.adapters.dynamodb.coverage_records.RUNS_MOST", 3)
     hours = [hour for day in (0, 1, 5, 10, 11, 12, 20, 30, 31) for hour in range(24 * day, 24 * day + 24)]
     store.store(HOURS, candles(*hours), (within(24 * 40, 24 * 41), within(24 * 44, 24 * 45)), absent_blocks=ALL_DAYS)
+    store.write_coverage(HOURS, fence=unfenced)
     expected = windows.from_slots(MIDNIGHT + hour for hour in hours)
     assert store.coverage(HOURS, YEARS).stored == expected
     (record,) = stored.coverage_records(HOURS)
@@ -417,9 +458,8 @@ def test_the_largest_record_of_a_year_is_a_fraction_of_what_an_item_may_be(
     """A year of 1m in which every second hour has a minute that was never printed, each at another place."""
     first = MINUTES.series.interval.first_of_day("2025-01-01")
     gone = tuple(Window(at, at + 1) for at in range(first, first + 525_600, 61))
-    store._records.add(
-        MINUTES.series, Known(windows.subtract((Window(first, first + 525_600),), gone), gone), lambda: None
-    )
+    store._records.add(MINUTES.series, Known(windows.subtract((Window(first, first + 525_600),), gone), gone))
+    store.write_coverage(MINUTES.series, fence=unfenced)
     (record,) = stored.coverage_records(MINUTES.series)
     assert sum(len(record[name]["B"]) for name in ("s", "n")) < 40_000
     assert store.coverage(MINUTES.series, Window(first, first + 525_600)).never_printed == gone
@@ -428,6 +468,7 @@ def test_the_largest_record_of_a_year_is_a_fraction_of_what_an_item_may_be(
 def test_days_that_lie_in_two_years_are_known_of_both(recorder: Recorder, table: CandlesTable) -> None:
     days = Slots.of(Interval.DAY)
     table.store(days.series, days.candles(*range(30 * 40)), (), absent_blocks=days.blocks(*range(40)))
+    table.write_coverage(days.series, fence=unfenced)
     recorder.calls.clear()
     reader = CandlesTable("candles", client=recorder)
     assert reader.coverage(days.series, days.within(0, 30 * 40)).stored == (days.within(0, 30 * 40),)
@@ -448,6 +489,7 @@ def test_twenty_writers_of_overlapping_ranges_end_with_the_union(tables: None, c
                 start = (writer * 37 + number * 11) % 150
                 window = MINUTES.within(start + 40, start + 43)
                 mine.store(MINUTES.series, MINUTES.candles(*range(start, start + 40)), (window,), absent_blocks=NONE)
+                mine.write_coverage(MINUTES.series, fence=unfenced)
         except BaseException as error:  # noqa: BLE001 - looked at below
             fails.append(error)
 

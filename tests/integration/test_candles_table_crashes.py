@@ -25,7 +25,7 @@ from candle_collector.errors import CollectorError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.port_contracts.candle_store import AT, NONE, Slots
+from tests.port_contracts.candle_store import AT, NONE, Slots, unfenced
 
 MINUTES = Slots.of(Interval.MINUTE)
 DAYS = Slots.of(Interval.DAY)
@@ -150,11 +150,14 @@ class Store:
     ----------
     trusting
         Whether blocks that the coverage does not know are written without a look, where they are whole.
+    done
+        Whether the series is done with it for now: the coverage is written.
     """
 
     slots: Sequence[int]
     gone: Window
     trusting: bool
+    done: bool
 
     def do(self, table: CandlesTable, of: Slots) -> None:
         """Do it as a worker: what the coverage says is stored is not stored again."""
@@ -164,6 +167,8 @@ class Store:
         absent = of.series.interval.blocks_in((whole,)) - known.blocks if self.trusting else NONE
         gone = windows.subtract((of.within(*self.gone),), of.windows(self.slots))
         table.store(of.series, candles, gone, absent_blocks=absent)
+        if self.done:
+            table.write_coverage(of.series, fence=unfenced)
 
     def note(self, truth: Truth) -> None:
         """Write down what is to be there then."""
@@ -203,12 +208,13 @@ def ranges(most: int) -> st.SearchStrategy[tuple[int, int]]:
 
 def stores(*, trusting: bool) -> st.SearchStrategy[Store]:
     return st.builds(
-        lambda ends, left_out, gone: Store(
-            [slot for slot in range(*ends) if slot not in left_out], Window(*gone), trusting
+        lambda ends, left_out, gone, done: Store(
+            [slot for slot in range(*ends) if slot not in left_out], Window(*gone), trusting, done
         ),
         ranges(200),
         st.frozensets(st.integers(0, SPAN), max_size=3),
         ranges(70),
+        st.booleans(),
     )
 
 

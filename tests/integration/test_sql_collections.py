@@ -83,7 +83,7 @@ def test_a_batch_waits_for_the_disk_once_and_is_there_when_it_is_stored(
     monkeypatch.setattr(database, "transact", noting)
     system.deliver()
     assert len(system.exchange.requested) == 3
-    assert waits == ["put_symbol", "put_symbol", "reserve", "store", "store", "store", "put_symbol", "leave"]
+    assert waits == ["put_symbol", "reserve", "store", "store", "store", "put_symbol", "leave"]
 
 
 @pytest.mark.parametrize("moment", [0, 1], ids=["before", "after"])

@@ -8,18 +8,18 @@ from collections import Counter
 ITEMS_A_BATCH_WRITE = 25
 """The most of a BatchWriteItem (AWS's limit)."""
 
-SETUP = ("GetItem", "GetItem", "UpdateItem", "GetItem", "Query", "Query", "PutItem", "UpdateItem")
+SETUP = ("GetItem", "GetItem", "UpdateItem", "GetItem", "Query", "Query", "PutItem")
 """The run, the series' record in it, its claim, the series' own record, its coverage by the records of the years and by
-the masks of what they lack, and both records brought up to it."""
-
-COVERAGE = ("PutItem",)
-"""The coverage record of the batch's year."""
+the masks of what they lack, and its own record brought up to it."""
 
 RESERVE = ("UpdateItem",)
 GRANT = ("GetItem",)
 
-END = ("PutItem", "UpdateItem", "GetItem", "UpdateItem")
-"""The series' record, the outcome, the run's list of series (read once a process), and the run without this one."""
+NOTED = ("PutItem", "PutItem")
+"""The series' record and the coverage record of the year, of what a turn has stored."""
+
+END = (*NOTED, "UpdateItem", "GetItem", "UpdateItem")
+"""That, the outcome, the run's list of series (read once a process), and the run without this one."""
 
 REQUEUE = ("UpdateItem", "SendMessage")
 
@@ -32,9 +32,9 @@ def batch_writes(days: int) -> int:
 def store(days: int, *, is_first: bool) -> tuple[str, ...]:
     """Return the calls that store a batch.
 
-    How far the run is without it, its blocks and coverage, and the series' own record once it has candles.
+    How far the run is without it, its blocks, and the series' own record once it has candles.
     """
-    return ("UpdateItem", *["BatchWriteItem"] * batch_writes(days), *COVERAGE, *["PutItem"] * is_first)
+    return ("UpdateItem", *["BatchWriteItem"] * batch_writes(days), *["PutItem"] * is_first)
 
 
 def of_turn(days: list[int]) -> Counter[str]:

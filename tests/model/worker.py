@@ -110,6 +110,7 @@ class Turn:
         self._period = -1
         self._granted = 0
         self._fetched = False
+        self._has_stored = False
         self.next_in: float | None = None
 
     def work(self) -> Steps:
@@ -142,7 +143,7 @@ class Turn:
                 symbol.left.insert(0, days)
                 raise
         yield from self._calls(steps.END)
-        self._shared.used.write_units += self._run_units() + self._record_units() + 1  # and the series' own, below a KB
+        self._shared.used.write_units += self._run_units() + self._record_units() + len(steps.NOTED)
         self._shared.used.read_units += math.ceil(self._shared.run_bytes / BYTES_A_READ_UNIT)
 
     @property
@@ -158,7 +159,7 @@ class Turn:
         years = max(1, math.ceil(self._symbol.stored / DAYS_A_YEAR))
         used.read_units += math.ceil(shared.run_bytes / BYTES_A_READ_UNIT) + SETUP_READS
         used.read_units += years * RECORD_READ_UNITS
-        used.write_units += 2 * self._record_units() + 1
+        used.write_units += self._record_units() + 1
         yield from self._core.compute(cpu)
         yield from self._calls(steps.SETUP)
 
@@ -205,7 +206,8 @@ class Turn:
             else:
                 yield from self._calls([call])
         self._symbol.stored += days
-        used.write_units += 1 + is_first + self._record_units()  # coverage and the series' own record are below a KB
+        self._has_stored = True
+        used.write_units += is_first + self._record_units()  # the series' own record is below a KB
 
     def _write(self, items: int) -> Steps:
         """Write blocks, and what the table did not take again, as `CandleItems.put_all` does."""
@@ -231,10 +233,11 @@ class Turn:
 
     def _requeue(self, seconds: float, why: str) -> Steps:
         """Let another turn do the rest, a little later than it might."""
-        yield from self._calls(steps.REQUEUE)
+        noted = steps.NOTED * self._has_stored
+        yield from self._calls([*noted, *steps.REQUEUE])
         self._shared.used.requeued[why] += 1
         self._shared.used.messages += 1
-        self._shared.used.write_units += self._record_units()
+        self._shared.used.write_units += len(noted) + self._record_units()
         if seconds > 0:
             seconds += self._shared.chance.uniform(0, min(10.0, 1 + seconds / 4))
         self.next_in = math.ceil(seconds)

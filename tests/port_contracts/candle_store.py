@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -74,6 +75,10 @@ def lost() -> None:
     raise StaleTurnError("the claim is over")
 
 
+def unfenced() -> None:
+    """Let everything be written."""
+
+
 class CandleStoreContract:
     """Tests of whatever the fixture `store` gives."""
 
@@ -115,7 +120,7 @@ class CandleStoreContract:
         assert known.blocks == slots.blocks(0)
 
     def test_coverage_of_years_is_exact(self, store: CandleStore, slots: Slots) -> None:
-        """As it is stored, then as another reads it, then with what was added since."""
+        """As it is stored, as it is read again, as it is when that was written down, then with what was added since."""
         size, series = slots.size, slots.series
         far = max(365 * series.interval.slots_a_day, 60 * size)
         ends = [0, 1, size - 1, *range(3 * size, 9 * size), far, far + 1]
@@ -123,9 +128,10 @@ class CandleStoreContract:
         known = series.interval.blocks_in((*slots.windows(ends), *gone))
         whole = slots.within(-far, 2 * far)
         store.store(series, slots.candles(*ends), gone, absent_blocks=slots.blocks(*range(40)))
-        for _ in range(2):
+        for _ in range(3):
             found = store.coverage(series, whole)
             assert (found.stored, found.never_printed, found.blocks) == (slots.windows(ends), gone, known)
+            store.write_coverage(series, fence=unfenced)
         more = range(2, size - 1)
         store.store(series, slots.candles(*more), (), absent_blocks=NONE)
         assert store.coverage(series, whole).stored == slots.windows([*ends, *more])
@@ -221,6 +227,18 @@ class CandleStoreContract:
                     fence=lost,
                 )
         assert store.coverage(slots.series, slots.within(0, 2 * size)).blocks == NONE
+
+    def test_coverage_is_the_same_though_a_fence_keeps_it_from_being_written(
+        self, store: CandleStore, slots: Slots
+    ) -> None:
+        series, whole = slots.series, slots.within(-20 * slots.size, 20 * slots.size)
+        store.store(series, slots.candles(*range(slots.size)), (), absent_blocks=slots.blocks(0))
+        with suppress(StaleTurnError):  # where there is anything to write
+            store.write_coverage(series, fence=lost)
+        assert store.coverage(series, whole).stored == (slots.within(0, slots.size),)
+        store.store(series, slots.candles(*range(slots.size, 2 * slots.size)), (), absent_blocks=NONE)
+        store.write_coverage(series, fence=unfenced)
+        assert store.coverage(series, whole).stored == (slots.within(0, 2 * slots.size),)
 
     def test_the_first_and_the_last_stored_slot_are_found(self, store: CandleStore, slots: Slots) -> None:
         series, first = slots.series, slots.first

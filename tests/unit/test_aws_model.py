@@ -34,8 +34,8 @@ EXACT = Place(
 )
 UNBOUNDED = replace(EXACT, weight=10**9, weight_seconds=10**6)
 ONE_BATCH, TWO_BATCHES = 24, 1000
-BEFORE = DELIVERY + SANDBOX + (8 + 2 + 1) * CALL + EXCHANGE
-"""Until the first answer: eight calls of the setup, two to reserve (the first of a minute), one to be granted."""
+BEFORE = DELIVERY + SANDBOX + (7 + 2 + 1) * CALL + EXCHANGE
+"""Until the first answer: seven calls of the setup, two to reserve (the first of a minute), one to be granted."""
 
 
 def test_the_calls_of_a_turn_are_those_of_the_real_code() -> None:
@@ -47,7 +47,7 @@ def test_the_calls_of_a_turn_are_those_of_the_real_code() -> None:
 
 def test_a_turn_of_one_batch_takes_what_its_calls_take_one_after_the_other() -> None:
     result = simulate(Job(1, ONE_BATCH), EXACT)
-    assert result.seconds == pytest.approx(BEFORE + (3 + 4) * CALL + BATCH_WRITE)
+    assert result.seconds == pytest.approx(BEFORE + (2 + 5) * CALL + BATCH_WRITE)
     assert result.used.requests == 1
     assert result.used.invocations == 1
 
@@ -55,7 +55,7 @@ def test_a_turn_of_one_batch_takes_what_its_calls_take_one_after_the_other() -> 
 def test_the_next_request_is_under_way_while_a_batch_is_stored() -> None:
     assert len(Job(1, TWO_BATCHES).days_of_batches) == 2
     result = simulate(Job(1, TWO_BATCHES), EXACT)
-    last_batch = (2 + 4) * CALL + BATCH_WRITE
+    last_batch = (1 + 5) * CALL + BATCH_WRITE
     assert result.seconds == pytest.approx(BEFORE + CALL + EXCHANGE + last_batch)
 
 
@@ -87,8 +87,8 @@ def test_workers_begin_as_the_queue_is_polled() -> None:
 def test_a_run_costs_what_it_uses() -> None:
     result = simulate(Job(1, ONE_BATCH), replace(EXACT, memory_mb=2048))
     cost = dollars(result)
-    # claim and save, series, reserved, the day, its coverage, noted; series again, outcome and run
-    units = 2 + 1 + 1 + 2 + 1 + 2 + 1 + 2
+    # claim, series, reserved, noted, the day, series; series and coverage, outcome and run
+    units = 1 + 1 + 1 + 1 + 2 + 1 + 2 + 2
     assert cost["writes"] == pytest.approx(units * PRICES["dynamodb_write_unit"])
     seconds = result.seconds - DELIVERY
     assert cost["Lambda"] == pytest.approx(seconds * 2 * PRICES["lambda_gb_second"] + PRICES["lambda_request"])

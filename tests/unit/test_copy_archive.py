@@ -80,6 +80,7 @@ def test_rows_that_were_wrong_are_copied_with_their_reason() -> None:
 def test_a_copy_again_writes_nothing() -> None:
     source, target = collected(), Archive()
     target.take(source)
+    assert target.candles.unfinished == set()
     target.candles.writes.clear()
     again = target.take(source)
     assert (again.imported.stored, again.imported.never_printed, target.candles.writes) == (0, 0, [])

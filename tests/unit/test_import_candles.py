@@ -131,6 +131,7 @@ def test_a_gap_across_whole_files_that_follow_each_other_was_never_printed(archi
     batches = [candles(range(month.start, month.end - 7)), candles(range(following.start + 5, following.end))]
     archive.take(batches, stated=(month, following))
     assert archive.candles.never_printed(hourly(SYMBOL)) == (Window(month.end - 7, following.start + 5),)
+    assert archive.candles.unfinished == set()
 
 
 def test_a_gap_to_a_file_that_may_have_been_cut_is_missing(archive: Archive) -> None:

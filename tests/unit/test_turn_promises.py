@@ -172,7 +172,28 @@ def test_the_record_is_written_once_for_each_answer_and_speaks_of_what_is_stored
     system.candles.revise = noting("revised", revise)  # type: ignore[method-assign] # the same
     system.deliver()
     assert system.record(run).outcome is Outcome.COMPLETE
-    assert steps == ["saved", "saved", "saved", *first, "saved", "stored", "saved", "stored", "ended"]
+    assert steps == ["saved", "saved", *first, "saved", "stored", "saved", "stored", "ended"]
+
+
+def test_coverage_is_written_where_a_turn_ends_and_by_whoever_holds_the_symbol_alone() -> None:
+    system = world(batch_size=24)
+    system.exchange.seconds, system.worker_seconds = 4, 5  # a window a turn
+    run = system.start(start=START, end=END)
+    turns = 0
+    while system.deliver():
+        turns += 1
+        assert system.candles.unfinished == set()
+    assert (turns, system.record(run).outcome) == (2, Outcome.COMPLETE)
+    store = system.candles.store
+
+    def hold_up(*args: Any, **options: Any) -> None:
+        store(*args, **options)
+        system.clock.advance(CLAIM_SECONDS)
+
+    system.candles.store = hold_up  # type: ignore[method-assign] # the same, and takes its time
+    system.start(start=END, end=END + 24)
+    system.deliver()
+    assert system.candles.unfinished == {hourly(SYMBOL)}
 
 
 # stopped runs

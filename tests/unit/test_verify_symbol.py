@@ -147,6 +147,7 @@ def test_what_the_exchange_alone_has_is_added_also_where_it_was_called_never_pri
     expected = [START + 120, START + 121, START + 300, START + 301, START + 302]
     assert [item.slot for item in found(system, system.collect("verify")).differences] == expected
     run = system.collect("verify", repair=True)
+    assert system.candles.unfinished == set()
     comparison = found(system, run)
     assert (comparison.compared, comparison.added, comparison.replaced, comparison.left) == (500, 5, 0, 0)
     assert {item.stored for item in comparison.differences} == {""}

@@ -178,6 +178,12 @@ class CandleStore(Protocol):
             Called immediately before each write; it raises where the caller has lost the right to it meanwhile.
         """
 
+    def write_coverage(self, series: Series, *, fence: Callable[[], None]) -> None:
+        """Write down what `coverage` is read by, where that is kept beside the candles; for when a series is done.
+
+        It may be left out, as by a process that dies: then `coverage` reads more, and returns the same.
+        """
+
     def revise(
         self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:

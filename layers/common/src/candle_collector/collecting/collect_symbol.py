@@ -105,7 +105,7 @@ class _CollectTurn(SymbolTurn):
         if self._record.stored_before is not None:  # the same
             self._record = replace(self._record, records=stored - self._record.stored_before)
         elif self._to_ask:
-            # written before anything is stored, so that what this run stored is known after any crash
+            # saved before anything is stored, so that what this run stored is known after any crash
             self._record = replace(self._record, stored_before=stored)
         return bool(self._to_ask)
 
@@ -261,6 +261,7 @@ class _CollectTurn(SymbolTurn):
         noted = replace(self._progress.record, failed_windows=failed)
         self._progress = replace(self._progress, record=noted)
         self._keep_series(noted)
+        self._ports.candles.write_coverage(noted.series, fence=self._check_claim)
         missing = windows.union([*missing, *self._rejected()])
         return with_missing(replace(self._record, first=noted.first, last=noted.last), missing)
 

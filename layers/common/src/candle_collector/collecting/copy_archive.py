@@ -144,6 +144,7 @@ def _copy_proofs(series: Series, source: SourcePorts, target: ImportPorts, lease
     fresh = windows.subtract(known, windows.union([*blocks.stored, *blocks.never_printed]))
     if fresh:
         target.candles.store(series, (), fresh, absent_blocks=frozenset(), fence=lease.check)
+        target.candles.write_coverage(series, fence=lease.check)
     proofs = Settlement(known, record.absent, record.delisted)
     kept = target.series.get(series).updated(blocks.stored, years, proofs)
     kept = kept.rejecting({item.window.start: item.error for item in record.rejected}, blocks.stored)

@@ -214,12 +214,14 @@ def _proofs(noted: SeriesRecord, slots: Windows, stated: Windows, settled_end: i
 def _keep(series: Series, slots: Windows, proofs: Sequence[Settlement], ports: ImportPorts, lease: ImportLease) -> int:
     """Keep the proofs, write the record from a full read of the touched years, and count what is newly settled."""
     never = windows.union(window for proof in proofs for window in proof.never_printed)
+    ports.candles.write_coverage(series, fence=lease.check)  # the years are read by it
     touched = windows.union([*slots, *never])
     years = series.interval.whole_years(Window(touched[0].start, touched[-1].end))
     blocks = ports.candles.coverage(series, years)
     fresh = windows.subtract(never, windows.union([*blocks.stored, *blocks.never_printed]))
     if fresh:
         ports.candles.store(series, (), fresh, absent_blocks=frozenset(), fence=lease.check)
+        ports.candles.write_coverage(series, fence=lease.check)
     record = ports.series.get(series).updated(blocks.stored, years, *proofs)
     known = record.coverage(blocks.stored, windows.union([*blocks.never_printed, *fresh]))
     failed = renew(record.failed_windows, (), known.missing(years), years)

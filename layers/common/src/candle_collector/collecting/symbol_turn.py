@@ -60,10 +60,8 @@ class SymbolTurn(ABC):
     def work(self) -> None:
         """Ask and store until nothing is left to request, or the rest is requeued."""
         # first, as a worker that died may have stored more than it wrote down, and the outcome counts that too
-        if self._prepare() and not self._must_stop():
-            self._save()
-            if self._ask_on() is Next.REQUEUED:
-                return
+        if self._prepare() and not self._must_stop() and self._ask_on() is Next.REQUEUED:
+            return
         self._end()
 
     def _ask_on(self) -> Next:

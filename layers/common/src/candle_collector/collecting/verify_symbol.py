@@ -226,6 +226,7 @@ class VerifyTurn(SymbolTurn):
             failed = renew(self._noted_series.failed_windows, (), coverage.missing(self._within), self._within)
             self._noted_series = replace(self._noted_series, failed_windows=failed)
             self._keep_series(self._noted_series)
+            self._ports.candles.write_coverage(self._record.series, fence=self._check_claim)
         missing = windows.union([*self._record.given_up, *self._left])
         return with_missing(
             replace(self._record, first=self._noted_series.first, last=self._noted_series.last), missing

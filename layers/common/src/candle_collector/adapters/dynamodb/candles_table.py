@@ -70,8 +70,7 @@ class CandlesTable:
                 found.append(_runs(number * size, stored, gone))
                 if stored | gone == blocks.full_mask(interval):
                     complete.append(found[-1])
-        if not is_short:
-            self._records.found(series, _union(complete))
+        self._records.found(series, whole, Known() if is_short else _union(complete))
         together = _union(found)
         return StoredBlocks(together.stored, together.never_printed, frozenset(touched))
 
@@ -84,7 +83,7 @@ class CandlesTable:
         absent_blocks: frozenset[int],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write whole blocks that have no item yet in batches, all others one by one, then the records."""
+        """Write whole blocks that have no item yet in batches, all others one by one."""
         size = series.interval.block_slots
         parts = dict(_by_block(candles, size))
         gone = blocks.masks_by_block(never_printed, size)
@@ -97,7 +96,11 @@ class CandlesTable:
             block = self._add(series, number, more, gone.get(number, 0), is_new=is_new, fence=fence)
             if block.is_complete:
                 known.append(_known(block))
-        self._records.add(series, _union(known), fence)
+        self._records.add(series, _union(known))
+
+    def write_coverage(self, series: Series, *, fence: Callable[[], None]) -> None:
+        """Write what is known of whole blocks into the records of their years."""
+        self._records.write(series, fence)
 
     def _add(
         self,

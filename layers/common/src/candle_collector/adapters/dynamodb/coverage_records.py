@@ -1,8 +1,8 @@
 """What is known of whole blocks, by series and UTC year: runs of slots in one small item, so that coverage is cheap.
 
-A record is written after the blocks. It may lag behind them, and what it lacks is read from their masks; of a block it
-says all or nothing, because one with a missing slot must be looked at anyway. It is not needed: without records all is
-read from the masks, and they are made again.
+A record is written after the blocks, mostly those of a whole turn. It may lag behind them, and what it lacks is read
+from their masks; of a block it says all or nothing, because one with a missing slot must be looked at anyway. It is not
+needed: without records all is read from the masks, and they are made again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _KEY = "#coverage"
 _ITEM = ("v", "s", "n")
 _FORMAT = {"N": "1"}
 _KEPT_MOST = 64
+"""Of how many series' years the records are kept in memory, and of how many series what is to be written."""
 
 
 class Known(NamedTuple):
@@ -79,20 +80,35 @@ class CoverageRecords:
             known = known.joined(self._keep(series, year, by_year.get(_name(year))))
         return known.clip(within)
 
-    def found(self, series: Series, known: Known) -> None:
-        """Take note of what the blocks know and the records do not: the next `add` of the series writes it."""
-        if any(known):
-            self._unwritten[series] = known.joined(self._unwritten.get(series, Known()))
+    def found(self, series: Series, within: Window, known: Known) -> None:
+        """Take note of what the blocks of some slots know, and the records do not, in place of what was noted of them.
 
-    def add(self, series: Series, known: Known, fence: Callable[[], None]) -> None:
-        """Write what is known of whole blocks, all slots of each."""
-        known = known.joined(self._unwritten.pop(series, Known()))
+        What a turn noted and did not come to write may be of before another process changed the block.
+        """
+        if noted := self._unwritten.pop(series, None):
+            known = known.joined(noted.without(within))
+        self.add(series, known)
+
+    def add(self, series: Series, known: Known) -> None:
+        """Take note of what is known of whole blocks, all slots of each: `write` writes it."""
+        if not any(known):
+            return
+        noted = self._unwritten.pop(series, Known())
+        if len(self._unwritten) >= _KEPT_MOST:  # as of turns that failed; what is lost is found again
+            self._unwritten.clear()
+        self._unwritten[series] = known.joined(noted)
+
+    def write(self, series: Series, fence: Callable[[], None]) -> None:
+        """Write what was noted of a series."""
+        known = self._unwritten.pop(series, Known())
         for year in sorted({year for window in known.both for year in series.interval.years_of(window)}):
             part = known.clip(series.interval.year_window(year))
             self._change(series, year, part.joined, fence)
 
     def forget(self, series: Series, window: Window, fence: Callable[[], None]) -> None:
         """Take out what is known of a block that is about to change: nothing of it may be said meanwhile."""
+        if noted := self._unwritten.pop(series, None):
+            self.add(series, noted.without(window))
         for year in series.interval.years_of(window):
             self._change(series, year, lambda kept: kept.without(window), fence)
 

@@ -94,6 +94,9 @@ class SqlCandles:
         if candles or never_printed:
             self._database.transact(write)
 
+    def write_coverage(self, series: Series, *, fence: Callable[[], None]) -> None:
+        """Write nothing: `store` has done so, in one transaction with the rows."""
+
     def revise(
         self, series: Series, revisions: Sequence[Revision], *, run_id: str, at: datetime, fence: Callable[[], None]
     ) -> None:
