@@ -139,8 +139,33 @@ def test_part_of_a_new_block_is_one_call(recorder: Recorder, table: CandlesTable
     assert recorder.calls == ["put_item"]
 
 
+def test_the_rest_of_a_block_is_added_without_a_look_by_whoever_wrote_the_first_part(
+    recorder: Recorder, table: CandlesTable, client: Any
+) -> None:
+    days = days_in((within(0, 72),))
+    table.store(HOURS, candles(*range(30)), (), absent_blocks=days)
+    table.store(HOURS, candles(*range(30, 60)), (), absent_blocks=days_in((within(48, 72),)))
+    assert recorder.calls == ["batch_write_item", "put_item", "put_item", "put_item"]
+    other = CandlesTable("candles", client=client)
+    other.store(HOURS, candles(65), (within(66, 67),), absent_blocks=NONE)  # and the look follows
+    table.store(HOURS, candles(*range(60, 65)), (), absent_blocks=NONE)
+    assert recorder.calls[4:] == ["put_item", "query", "put_item"]
+    found = table.coverage(HOURS, YEARS)
+    assert (found.stored, found.never_printed) == ((within(0, 66),), (within(66, 67),))
+    assert table.candles(HOURS, within(0, 72), limit=72) == candles(*range(66))
+
+
+def test_after_a_look_at_the_coverage_a_block_is_read_again(recorder: Recorder, table: CandlesTable) -> None:
+    table.store(HOURS, candles(*range(12)), (), absent_blocks=ALL_DAYS)
+    table.coverage(HOURS, within(0, 24))
+    recorder.calls.clear()
+    table.store(HOURS, candles(*range(12, 24)), (), absent_blocks=NONE)
+    assert recorder.calls == ["query", "put_item"]
+
+
 def test_storing_what_is_stored_writes_nothing(recorder: Recorder, table: CandlesTable) -> None:
     table.store(HOURS, candles(*range(22)), (within(22, 24),), absent_blocks=NONE)
+    table.coverage(HOURS, within(0, 24))
     recorder.calls.clear()
     table.store(HOURS, candles(3, 4), (within(22, 23),), absent_blocks=NONE)
     assert recorder.calls == ["query"]
@@ -433,7 +458,7 @@ def test_a_candle_that_was_thought_never_printed_is_not_said_to_be_so_even_after
     table.write_coverage(HOURS, fence=unfenced)
     recorder.calls.clear()
     table.store(HOURS, candles(23), (), absent_blocks=NONE)
-    assert recorder.calls == ["query", "put_item", "put_item"]
+    assert recorder.calls == ["put_item", "put_item"]
     # and dies before it writes the record again
     found = CandlesTable("candles", client=recorder).coverage(HOURS, YEARS)
     assert (found.stored, found.never_printed) == ((within(0, 24),), ())

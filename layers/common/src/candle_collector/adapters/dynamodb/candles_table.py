@@ -53,9 +53,11 @@ class CandlesTable:
     def __init__(self, table: str, *, client: Any, sleep: Callable[[float], None] = time.sleep) -> None:
         self._items = CandleItems(table, client=client, sleep=sleep)
         self._records = CoverageRecords(self._items)
+        self._written: tuple[tuple[str, str], Attributes] | None = None  # the last block, by its key
 
     def coverage(self, series: Series, within: Window) -> StoredBlocks:
         """Read the records of the years, and the masks of the blocks that they do not know: no candle comes along."""
+        self._written = None  # what others have done since is to be seen
         if not within.slots:
             return StoredBlocks((), (), frozenset())
         interval, size = series.interval, series.interval.block_slots
@@ -112,7 +114,12 @@ class CandlesTable:
         is_new: bool,
         fence: Callable[[], None],
     ) -> Block:
-        """Add slots to a block, or make it, and return it as it is then. Repeating it changes nothing."""
+        """Add slots to a block, or make it, and return it as it is then. Repeating it changes nothing.
+
+        Where a batch begins within a block, the batch before has just written the other part: it is added to what that
+        was, without another look, on the condition that it is so still.
+        """
+        key = str(series), blocks.name_of(series.interval, number)
 
         def step(read: Attributes | None) -> Block:
             before = self._block(series, number, read)
@@ -122,13 +129,15 @@ class CandlesTable:
             if before.gone & after.stored:  # said to be never printed, and a recheck has found it
                 self._records.forget(series, before.window, fence)
             fence()
-            self._items.put(after.item(series), read=read, names=blocks.ITEM)
+            item = after.item(series)
+            self._items.put(item, read=read, names=blocks.ITEM)
+            self._written = key, item
             return after
 
-        if is_new:
+        written = self._written[1] if self._written and self._written[0] == key else None
+        if is_new or written:
             with suppress(MovedOnError):
-                return step(None)
-        key = str(series), blocks.name_of(series.interval, number)
+                return step(written)
         return self._items.retried(lambda: step(self._items.get(*key)))
 
     def revise(
