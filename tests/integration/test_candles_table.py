@@ -180,6 +180,10 @@ def test_a_record_is_written_where_a_series_is_done_and_read_once(recorder: Reco
         table.write_coverage(HOURS, fence=unfenced)  # there is nothing to write any more
     batches = ["batch_write_item"] * 4
     assert recorder.calls == [*batches, "query", "put_item", *batches, "put_item"]
+    recorder.calls.clear()
+    reader = CandlesTable("candles", client=recorder)
+    assert reader.coverage(HOURS, within(0, 1920)).stored == (within(0, 1920),)
+    assert recorder.calls == ["query"]
 
 
 def test_a_stored_item_is_small(store: CandlesTable, stored: StoredBlocks) -> None:
@@ -397,18 +401,29 @@ def test_what_was_not_written_is_read_from_the_blocks_and_written_by_whoever_has
     assert stored.coverage_records(HOURS) == before
 
 
+@pytest.mark.parametrize("whole", [YEARS, within(0, 48)], ids=["by the records", "few blocks, read themselves"])
 def test_what_a_turn_did_not_come_to_write_is_not_written_over_what_others_have_stored_since(
-    store: CandlesTable, stored: StoredBlocks, client: Any
+    store: CandlesTable, client: Any, whole: Window
 ) -> None:
     """A slot was never printed by what one process knew, another has stored it, and neither wrote a record."""
-    for whole in (YEARS, within(0, 48)):  # by the records, and so few blocks that they are read themselves
-        stored.remove(HOURS, windows.slots_in((within(0, 48),)))
-        store.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
-        CandlesTable("candles", client=client).store(HOURS, candles(23), (), absent_blocks=NONE)
-        assert store.coverage(HOURS, whole).stored == (within(0, 24),)
-        store.write_coverage(HOURS, fence=unfenced)
-        found = CandlesTable("candles", client=client).coverage(HOURS, YEARS)
-        assert (found.stored, found.never_printed) == ((within(0, 24),), ())
+    store.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
+    CandlesTable("candles", client=client).store(HOURS, candles(23), (), absent_blocks=NONE)
+    assert store.coverage(HOURS, whole).stored == (within(0, 24),)
+    store.write_coverage(HOURS, fence=unfenced)
+    found = CandlesTable("candles", client=client).coverage(HOURS, YEARS)
+    assert (found.stored, found.never_printed) == ((within(0, 24),), ())
+
+
+def test_a_record_that_another_has_written_meanwhile_gets_what_both_know(
+    store: CandlesTable, stored: StoredBlocks, client: Any
+) -> None:
+    other = CandlesTable("candles", client=client)
+    for writer, day in ((store, 0), (other, 1), (store, 2), (other, 3)):
+        writer.store(HOURS, candles(*range(24 * day, 24 * day + 24)), (), absent_blocks=ALL_DAYS)
+        writer.write_coverage(HOURS, fence=unfenced)
+    (record,) = stored.coverage_records(HOURS)
+    assert len(zlib.decompress(record["s"]["B"]).split()) == 2  # one run
+    assert int(zlib.decompress(record["s"]["B"]).split()[1]) == 96
 
 
 def test_what_is_to_be_written_of_many_series_is_bounded_and_found_again(

@@ -142,6 +142,14 @@ class CandleStoreContract:
         store.store(slots.series, [other, *slots.candles(4)], (), absent_blocks=NONE)
         assert store.candles(slots.series, slots.within(0, slots.size), limit=24) == slots.candles(3, 4)
 
+    def test_a_stored_value_stays_where_its_whole_block_is_offered(self, store: CandleStore, slots: Slots) -> None:
+        store.store(slots.series, slots.candles(3), (), absent_blocks=NONE)
+        whole = slots.candles(*range(slots.size))
+        others = [candle._replace(close="1", trade_count=1) for candle in whole]
+        store.store(slots.series, others, (), absent_blocks=slots.blocks(1))
+        expected = [*others[:3], whole[3], *others[4:]]
+        assert store.candles(slots.series, slots.within(0, slots.size), limit=slots.size) == expected
+
     def test_what_seems_absent_and_is_not_stays(self, store: CandleStore, slots: Slots) -> None:
         """Of a part of a block: only one that is whole is written without a look."""
         store.store(slots.series, slots.candles(3), (), absent_blocks=NONE)
