@@ -121,7 +121,7 @@ def _dollars(requests: int, plans: Sequence[_SeriesPlan]) -> dict[str, float]:
     )
     read = sum(plan.years * RECORD_READ_UNITS + plan.compared * CANDLE_BYTES / 4096 for plan in plans)
     return {
-        "dynamodb_writes": (written + requests * 3 + series * 6) * PRICES["dynamodb_write_unit"],
+        "dynamodb_writes": (written + requests * 2 + series * 6) * PRICES["dynamodb_write_unit"],
         "dynamodb_reads": (read + series * 5) * PRICES["dynamodb_read_unit"],
         "lambda": requests * REQUEST_SECONDS * WORKER_GB * PRICES["lambda_gb_second"]
         + series * PRICES["lambda_request"],
