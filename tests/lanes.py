@@ -1,7 +1,7 @@
 """Runs every check and test of `make test` in lanes beside each other, and says at the end how long each took.
 
-The lanes that start servers and the emulator wait for most of their time, and are what the whole takes longest for. Two
-compute all the time: they are nicer, and take what the others leave of the processors.
+The lanes that start servers and the emulator wait for most of their time, and are what the whole takes longest for. The
+others compute all the time: they are nicer, and take what those leave of the processors.
 """
 
 from __future__ import annotations
@@ -30,15 +30,14 @@ COMMANDS = {
     ],
     "standalone": [f"{TESTS} tests/standalone --ignore {LONG_WAITS}"],
     "waiting": [f"{TESTS} {LONG_WAITS}"],
-    "quick": [
-        f"{NICER} {SAM} validate --lint",
-        f"{NICER} {TESTS} tests/integration tests/template tests/api_contract",
-    ],
-    "unit": [
+    "checks": [
         f"{NICER} {PYTHON} -m mypy",
-        f"{NICER} {TESTS} tests/unit",
+        f"{NICER} {SAM} validate --lint",
+        f"{NICER} {TESTS} tests/template tests/api_contract",
         f"{NICER} {PYTHON} -m tests.mutants --sample 4",
     ],
+    "adapters": [f"{NICER} {TESTS} tests/integration"],
+    "unit": [f"{NICER} {TESTS} tests/unit"],
 }
 SHOWN = "unit"
 """The lane whose output is shown as it comes; that of the others follows when they have ended."""

@@ -1,8 +1,8 @@
-"""Makes moto's reading of update expressions several times quicker; what it answers stays the same.
+"""Makes moto's reading of update expressions several times quicker, and clients; what is answered stays the same.
 
 Its syntax trees are abstract classes, and it looks at the class of every node several times by the slow way in which
 Python checks abstract ones: more than half of a search's time (measured with cProfile). A node's class never changes,
-so what is known of a class is kept.
+so what is known of a class is kept. botocore's descriptions of services are read once, and not for each client.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 _nodes: Any = import_module("moto.dynamodb.parsing.ast_nodes")  # it has no types
 _serialize: Any = import_module("moto.core.serialize")
 _get_value = _serialize.ResponseSerializer.get_value
+_load_file = JSONFileLoader.load_file
 _INNER = (_nodes.Expression, _nodes.UpdateExpressionFunction)
 
 
@@ -65,8 +67,14 @@ def _picked(serializer: Any, value: Any, key: str, shape: Any) -> Any:
     return _get_value(serializer, value, key, shape)
 
 
+@cache
+def _described(path: str) -> Any:
+    return _load_file(JSONFileLoader(), path)
+
+
 def install(patch: pytest.MonkeyPatch) -> None:
     """Let moto read expressions quickly while the patch lasts."""
     patch.setattr(_nodes.Node, "find_clauses", _find_clauses)
     patch.setattr(_nodes.DepthFirstTraverser, "traverse", _traverse)
     patch.setattr(_serialize.ResponseSerializer, "get_value", _picked)
+    patch.setattr(JSONFileLoader, "load_file", lambda _, path: _described(path))

@@ -87,7 +87,7 @@ def test_a_batch_waits_for_the_disk_once_and_is_there_when_it_is_stored(
 
 
 @pytest.mark.parametrize("moment", [0, 1], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(1, 40, 3))
+@pytest.mark.parametrize("step", range(1, 40, 6))
 def test_a_worker_that_dies_at_any_step_costs_no_candle(system: World, step: int, moment: int) -> None:
     system.start(start=START, end=END)
     for _ in SYMBOLS:

@@ -388,9 +388,11 @@ def test_parts_of_a_window_that_fit_into_a_turn_are_repaired_by_one_request_pair
 BEFORE, AFTER = 0, 1
 
 
-@pytest.mark.parametrize("repair", [True, False])
-@pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before its effect", "after its effect"])
-@pytest.mark.parametrize("lost", [False, True], ids=["its message comes back", "its message is lost"])
+@pytest.mark.parametrize(
+    ("repair", "moment", "lost"),  # each with each of another
+    [(True, BEFORE, False), (True, AFTER, True), (False, AFTER, False), (False, BEFORE, True)],
+    ids=str,
+)
 def test_a_worker_that_dies_at_any_step_changes_nothing_in_the_end(moment: int, *, repair: bool, lost: bool) -> None:
     def scene() -> tuple[World, Run]:
         system = collected()
