@@ -34,7 +34,7 @@ from tests.api_contract.gateway import Gateway, in_process
 from tests.fakes.world import World
 
 AnyCase = schemathesis.Case[Any]
-CASES = int(os.environ.get("CONTRACT_CASES") or 400)
+CASES = int(os.environ.get("CONTRACT_CASES") or 200)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

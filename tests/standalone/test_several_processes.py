@@ -126,7 +126,6 @@ def test_a_worker_process_does_not_outlive_its_server_and_keeps_nothing_of_it(
     ("number", "to_group"),
     [
         pytest.param(signal.SIGINT, True, id="Ctrl-C"),
-        pytest.param(signal.SIGTERM, True, id="systemd"),
         pytest.param(signal.SIGTERM, False, id="docker stop"),
     ],
 )

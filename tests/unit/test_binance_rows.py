@@ -32,7 +32,7 @@ from tests.exchange import KLINES, RECORDED, needs_recordings
 from tests.hourly import HOUR, HOUR_MS
 from tests.recorded import recorded_rows
 
-CORRUPTED_CASES = int(os.environ.get("CORRUPTED_CASES", "600"))
+CORRUPTED_CASES = int(os.environ.get("CORRUPTED_CASES", "300"))
 """How many corrupted answers each of two tests makes up; `make faults` asks for more."""
 
 START, LIMIT, RUNNING = 480_000, 5, 480_100

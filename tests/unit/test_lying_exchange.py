@@ -20,7 +20,7 @@ from tests.fakes.lying_exchange import LyingExchange, symbols_own_candle
 from tests.fakes.world import World
 from tests.hourly import first_hour_of, hour_of, hourly, ms_of_hour
 
-WORLDS = int(os.environ.get("LYING_WORLDS", "60"))
+WORLDS = int(os.environ.get("LYING_WORLDS", "30"))
 """`make worlds` tries 600."""
 A_TEST = 30
 START = first_hour_of("2025-05-20")

@@ -85,7 +85,7 @@ def slots_of(system: World, within: Window) -> set[int]:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([Interval.HOUR, Interval.MINUTE, Interval.DAY]), WORLDS, st.booleans())
 @example(Interval.HOUR, YOUNG_HOLE_AT_THE_START, False)  # noqa: FBT003
 def test_every_run_ends_and_asks_for_no_slot_much_more_than_once(

@@ -38,7 +38,7 @@ def test_every_interval_is_divided_by_the_minute_and_the_fives_not_by_threes() -
     assert ("1w", "3d") not in DIVIDED
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     symbol=SYMBOLS,
     moment=MOMENTS,
@@ -69,7 +69,7 @@ def test_the_longest_candles_are_sums_of_minutes(symbol: str, moment: int, long:
         assert total([row]) == total(exchange.within("1m", row[0], row[6] + 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     symbol=SYMBOLS,
     moment=MOMENTS,
