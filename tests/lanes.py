@@ -16,9 +16,9 @@ from threading import Event, Thread
 
 LOGS = Path(".local/test-logs")
 NICER = "nice -n 10"
-PYTHON = sys.executable
+PYTHON = shlex.quote(sys.executable)
 TESTS = f"{PYTHON} -m pytest"
-SAM = f"env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 {Path(PYTHON).parent}/sam"
+SAM = f"env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 {shlex.quote(str(Path(sys.executable).with_name('sam')))}"
 LONG_WAITS = "tests/standalone/test_cannot_collect.py"
 
 COMMANDS = {
@@ -49,7 +49,7 @@ class Lane:
 
     name: str
     interrupted: Event
-    failed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=lambda: ["it did not end"])
     seconds: float = 0
 
     @property
@@ -59,14 +59,15 @@ class Lane:
 
     def run(self) -> None:
         """Run the commands, until Ctrl-C, which ends the one that runs by itself."""
-        begun = time.monotonic()
+        begun, failed = time.monotonic(), []
         with self.log.open("wb") as log:
             output = None if self.name == SHOWN else log
             for command in COMMANDS[self.name]:
                 if self.interrupted.is_set():
                     break
                 if subprocess.call(shlex.split(command), stdout=output, stderr=output):  # noqa: S603 - ours
-                    self.failed.append(command)
+                    failed.append(command)
+        self.failed = failed
         self.seconds = time.monotonic() - begun
 
 

@@ -16,7 +16,7 @@ from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.domain import windows
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.progress import Revision
-from candle_collector.domain.windows import Window
+from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
 
 from tests.exchange import needs_recordings
@@ -426,6 +426,54 @@ def test_a_record_that_another_has_written_meanwhile_gets_what_both_know(
     assert int(zlib.decompress(record["s"]["B"]).split()[1]) == 96
 
 
+class Two:
+    """Two processes that write the same series, and what a third then reads of it."""
+
+    def __init__(self, client: Any) -> None:
+        self.first, self.second = (CandlesTable("candles", client=client) for _ in range(2))
+        self._client = client
+
+    def known(self) -> tuple[Windows, Windows]:
+        found = CandlesTable("candles", client=self._client).coverage(HOURS, YEARS)
+        return found.stored, found.never_printed
+
+
+@pytest.fixture
+def two(store: CandlesTable, client: Any) -> Two:
+    assert store
+    return Two(client)
+
+
+def test_a_record_that_another_wrote_is_not_trusted_where_a_slot_turns_out_printed(two: Two) -> None:
+    two.first.store(HOURS, candles(*range(24)), (), absent_blocks=ALL_DAYS)
+    two.first.write_coverage(HOURS, fence=unfenced)
+    two.second.store(HOURS, candles(*range(24, 47)), (within(47, 48),), absent_blocks=NONE)
+    two.second.write_coverage(HOURS, fence=unfenced)
+    two.first.coverage(HOURS, within(20, 48))  # so few that no record is read
+    two.first.store(HOURS, candles(47), (), absent_blocks=NONE)  # and here it dies
+    assert two.known() == ((within(0, 48),), ())
+
+
+@pytest.mark.parametrize("day", [10, 0], ids=["another day", "the same"])
+def test_a_note_of_a_slot_that_was_never_printed_is_looked_at_again_before_it_is_written(two: Two, day: int) -> None:
+    """The turn that noted it failed, or goes on, and another process has found the slot printed and dies."""
+    two.first.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
+    two.second.store(HOURS, candles(23), (), absent_blocks=NONE)
+    two.first.store(HOURS, candles(*range(24 * day, 24 * day + 24)), (), absent_blocks=NONE)
+    two.first.write_coverage(HOURS, fence=unfenced)
+    assert two.known() == (windows.union([within(0, 24), within(24 * day, 24 * day + 24)]), ())
+
+
+def test_a_look_at_noted_blocks_says_nothing_of_those_between(two: Two, stored: StoredBlocks) -> None:
+    gaps = (within(23, 24), within(71, 72))
+    hours = [*range(23), *range(24, 40), *range(48, 71)]
+    two.first.store(HOURS, candles(*hours), gaps, absent_blocks=NONE)
+    two.first.write_coverage(HOURS, fence=unfenced)
+    (record,) = stored.coverage_records(HOURS)
+    assert zlib.decompress(record["s"]["B"]).split()[1:] == [b"23", b"25", b"23"]  # the second day is not whole
+    assert two.known() == ((within(0, 23), within(24, 40), within(48, 71)), gaps)
+
+
 def test_what_is_to_be_written_of_many_series_is_bounded_and_found_again(
     store: CandlesTable, stored: StoredBlocks
 ) -> None:
@@ -473,7 +521,7 @@ def test_a_candle_that_was_thought_never_printed_is_not_said_to_be_so_even_after
     table.write_coverage(HOURS, fence=unfenced)
     recorder.calls.clear()
     table.store(HOURS, candles(23), (), absent_blocks=NONE)
-    assert recorder.calls == ["put_item", "put_item"]
+    assert recorder.calls == ["query", "put_item", "put_item"]
     # and dies before it writes the record again
     found = CandlesTable("candles", client=recorder).coverage(HOURS, YEARS)
     assert (found.stored, found.never_printed) == ((within(0, 24),), ())
@@ -498,8 +546,8 @@ def test_the_largest_record_of_a_year_is_a_fraction_of_what_an_item_may_be(
     """A year of 1m in which every second hour has a minute that was never printed, each at another place."""
     first = MINUTES.series.interval.first_of_day("2025-01-01")
     gone = tuple(Window(at, at + 1) for at in range(first, first + 525_600, 61))
-    store._records.add(MINUTES.series, Known(windows.subtract((Window(first, first + 525_600),), gone), gone))
-    store.write_coverage(MINUTES.series, fence=unfenced)
+    known = Known(windows.subtract((Window(first, first + 525_600),), gone), gone)
+    store._records.write(MINUTES.series, known, unfenced)
     (record,) = stored.coverage_records(MINUTES.series)
     assert sum(len(record[name]["B"]) for name in ("s", "n")) < 40_000
     assert store.coverage(MINUTES.series, Window(first, first + 525_600)).never_printed == gone

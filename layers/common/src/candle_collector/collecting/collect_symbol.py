@@ -228,8 +228,6 @@ class _CollectTurn(SymbolTurn):
         record = self._record.giving_up(*learned.left_out)
         self._record = replace(  # saved before the next answer is stored, or with the end of the turn
             record,
-            attempts=0,
-            refused=0,
             asked_to=max(record.asked_to or learned.asked_to, learned.asked_to),
             records=self._progress.stored_slots - (record.stored_before or 0),
         )

@@ -234,6 +234,8 @@ class SymbolTurn(ABC):
     def _save_before_storing(self) -> None:
         """Write how far the symbol is without the answer in hand, which is stored next, once for each answer.
 
+        The answer is one that is believed: what its window has failed before is not handed on to the next.
+
         That is the progress and the check in one: nothing is stored where another process has changed the record,
         though its clock may be ahead of ours. After a crash the record may be behind what is stored, by this answer,
         and never ahead of it.
@@ -244,6 +246,7 @@ class SymbolTurn(ABC):
             The symbol was closed, or another worker has it.
         """
         if self._record != self._saved_record:  # each answer is a request more
+            self._record = replace(self._record, attempts=0, refused=0)
             self._save(followed=True)
 
     def _requeue(self, seconds: float) -> Next:

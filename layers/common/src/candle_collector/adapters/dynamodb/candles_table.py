@@ -101,8 +101,21 @@ class CandlesTable:
         self._records.add(series, _union(known))
 
     def write_coverage(self, series: Series, *, fence: Callable[[], None]) -> None:
-        """Write what is known of whole blocks into the records of their years."""
-        self._records.write(series, fence)
+        """Write what is known of whole blocks into the records of their years.
+
+        What is stored stays so. A slot that was never printed may have been found by another since it was noted, so
+        its block is looked at again: there are few.
+        """
+        noted, size = self._records.noted(series), series.interval.block_slots
+        doubtful = series.interval.blocks_in(noted.never_printed)
+        known = noted
+        for number in doubtful:
+            known = known.without(Window(number * size, (number + 1) * size))
+        for window in _ranges(noted.never_printed, size):
+            for number, stored, gone in self._masks(series, window):
+                if number in doubtful:
+                    known = known.joined(_runs(number * size, stored, gone))
+        self._records.write(series, known, fence)
 
     def _add(
         self,

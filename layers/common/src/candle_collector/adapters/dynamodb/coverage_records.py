@@ -98,9 +98,12 @@ class CoverageRecords:
             self._unwritten.clear()
         self._unwritten[series] = known.joined(noted)
 
-    def write(self, series: Series, fence: Callable[[], None]) -> None:
-        """Write what was noted of a series."""
-        known = self._unwritten.pop(series, Known())
+    def noted(self, series: Series) -> Known:
+        """Return what was noted of a series, and note it no more."""
+        return self._unwritten.pop(series, Known())
+
+    def write(self, series: Series, known: Known, fence: Callable[[], None]) -> None:
+        """Write what is known of whole blocks."""
         for year in sorted({year for window in known.both for year in series.interval.years_of(window)}):
             part = known.clip(series.interval.year_window(year))
             self._change(series, year, part.joined, fence)
@@ -110,6 +113,7 @@ class CoverageRecords:
         if noted := self._unwritten.pop(series, None):
             self.add(series, noted.without(window))
         for year in series.interval.years_of(window):
+            self._kept.pop((series, year), None)  # another may have written it since: it is to say nothing of the block
             self._change(series, year, lambda kept: kept.without(window), fence)
 
     def _change(self, series: Series, year: int, change: Callable[[Known], Known], fence: Callable[[], None]) -> None:
