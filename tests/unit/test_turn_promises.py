@@ -709,18 +709,18 @@ def test_the_hints_of_a_series_are_written_at_its_first_batch_and_at_the_end(mon
 
 
 def test_what_a_window_failed_before_it_was_answered_is_not_that_of_the_next() -> None:
-    """A worker that dies in the request for the next one hands on what was saved before the answer was stored."""
+    """A worker that dies in the request for the next one leaves what was saved before the answer was stored."""
     system = world(batch_size=24)
     made: list[int] = []
     fetch = system.exchange.fetch_candles
 
-    def candles(*asked: Any, attempts_made: int, **options: Any) -> Any:
+    def candles(*wanted: Any, attempts_made: int, **options: Any) -> Any:
         made.append(attempts_made)
         if len(made) == 1:
             raise OutOfTimeError(Failure("unavailable", "503", 503, attempts=3), wait=4)
         if len(made) == 3:
             raise Crash
-        return fetch(*asked, attempts_made=attempts_made, **options)
+        return fetch(*wanted, attempts_made=attempts_made, **options)
 
     system.exchange.fetch_candles = candles  # type: ignore[method-assign] # fails, and dies
     run = system.start(start=START, end=START + 24 * 4)
@@ -736,17 +736,17 @@ def test_what_a_window_failed_before_it_was_answered_is_not_that_of_the_next() -
 def test_a_refused_answer_of_a_window_that_was_stored_counts_for_no_other() -> None:
     system = collected(world(batch_size=24), START + 24)
     run = system.start(start=START, end=START + 24 * 8)
-    asked = 0
+    requests = 0
 
     def another(symbol: str, hour: int) -> Candle:
         return synthetic_candle(symbol, hour)._replace(open="7", high="7", low="7", close="7")
 
     def before(_: Asked) -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 3:
+        nonlocal requests
+        requests += 1
+        if requests == 3:
             raise Crash
-        system.exchange.candle = another if asked in {1, 4} else synthetic_candle
+        system.exchange.candle = another if requests in {1, 4} else synthetic_candle
 
     system.exchange.before = before
     with pytest.raises(Crash):

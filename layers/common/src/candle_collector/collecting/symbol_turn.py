@@ -234,7 +234,7 @@ class SymbolTurn(ABC):
     def _save_before_storing(self) -> None:
         """Write how far the symbol is without the answer in hand, which is stored next, once for each answer.
 
-        The answer is one that is believed: what its window has failed before is not handed on to the next.
+        The answer is one that is believed, so that what was wrong with its window before counts for none that follows.
 
         That is the progress and the check in one: nothing is stored where another process has changed the record,
         though its clock may be ahead of ours. After a crash the record may be behind what is stored, by this answer,
