@@ -5,7 +5,7 @@ from __future__ import annotations
 from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.interval import HOUR, HOUR_MS
 from candle_collector.domain.series import Series
-from candle_collector.domain.windows import Window, Windows
+from candle_collector.domain.windows import Window
 
 HOURS_A_DAY = HOUR.slots_a_day
 EARLIEST = HOUR.slot_from(BINANCE.earliest_ms)
@@ -19,6 +19,7 @@ year_of = HOUR.year_of
 years_of = HOUR.years_of
 year_window = HOUR.year_window
 count_by_month = HOUR.count_by_month
+blocks_in = HOUR.blocks_in
 
 
 def hourly(symbol: str) -> Series:
@@ -41,19 +42,14 @@ def times_of(window: Window) -> Window:
     return Window(*map(HOUR.open_ms, window))
 
 
-def days_in(windows: Windows) -> frozenset[int]:
-    """Return the numbers of the UTC days that windows of hours touch: a day is a block of the candle table."""
-    return HOUR.blocks_in(windows)
-
-
 __all__ = [
     "EARLIEST",
     "HOUR",
     "HOURS_A_DAY",
     "HOUR_MS",
+    "blocks_in",
     "count_by_month",
     "day_of",
-    "days_in",
     "first_hour_of",
     "format_hour",
     "hour_of",

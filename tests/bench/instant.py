@@ -126,9 +126,10 @@ class RecordedAws:
         """What was answered, in order."""
         return [json.loads(item.content) for item in self._exchanges]
 
-    def only(self, operation: str) -> Self:
-        """Return what was recorded of one operation."""
-        return type(self)([item for item in self._exchanges if item.operation == operation])
+    def only(self, *operations: str, saying: str = "") -> Self:
+        """Return what was recorded of some operations, and of these what says so in what was sent."""
+        kept = [item for item in self._exchanges if item.operation in operations]
+        return type(self)([item for item in kept if saying in json.dumps(json.loads(item.sent))])
 
     @contextmanager
     def recording(self) -> Iterator[None]:

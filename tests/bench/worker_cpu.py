@@ -1,4 +1,4 @@
-"""A worker's own work for each batch of candles beside the least there is: `json.loads` and boto3's batch write.
+"""A worker's own work for each batch of candles beside the least there is: `json.loads` and boto3's writes.
 
 Run it alone with ``python -m tests.bench.worker_cpu``; ``--profile`` says where a turn's time goes.
 """
@@ -33,7 +33,7 @@ from rich.table import Table
 
 from tests.bench.instant import InstantExchange, RecordedAws, instant_binance
 from tests.bench.turns import BATCH, RUN_ID, begin_run, turn_with
-from tests.hourly import HOUR, HOUR_MS, days_in, hourly, year_window
+from tests.hourly import HOUR, HOUR_MS, hourly, year_window
 from tests.plans import spans_of
 
 SYMBOL = "BTCUSDT"
@@ -41,6 +41,8 @@ YEAR = year_window(2025)
 SPANS = spans_of((YEAR,), BATCH, HOUR.block_slots)
 MESSAGE = SeriesMessage(RUN_ID, hourly(SYMBOL), 1)
 REPEATS = 15
+WRITES = {"BatchWriteItem": "batch_write_item", "PutItem": "put_item"}
+"""How blocks are written: whole ones together, and each of which a batch has a part by itself."""
 TABLES = {"bench-candles": ("series", "block"), "bench-runs": ("pk", "sk")}
 
 
@@ -48,19 +50,19 @@ def compare(console: Console, *, profiled: bool = False) -> None:
     """Print milliseconds of CPU for each batch, and the ratios."""
     exchange = InstantExchange()
     turn, recorded = recorded_turn(instant_binance(exchange))
-    batch_writes = recorded.only("BatchWriteItem")
+    writes = recorded.only(*WRITES, saying=f'"series": {{"S": "{MESSAGE.series}"}}')  # not the record of its coverage
 
     def whole_turn() -> None:
         with recorded.replaying():
             collect_symbol(MESSAGE, turn)
 
     def four_steps() -> None:
-        with batch_writes.replaying():
+        with writes.replaying():
             _fetch_and_store(turn)
 
     works = {
-        "json.loads and boto3's batch write": _least(exchange, batch_writes, validated=True),
-        "the same with boto3's validation off": _least(exchange, batch_writes, validated=False),
+        "json.loads and boto3's writes": _least(exchange, writes, validated=True),
+        "the same with boto3's validation off": _least(exchange, writes, validated=False),
         "fetch, parse, check, store": four_steps,
         "a whole turn: coverage, rate limiter, records too": whole_turn,
     }
@@ -101,26 +103,27 @@ def _itself(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def _fetch_and_store(turn: WorkerPorts) -> None:
-    """Do what a batch cannot do without: ask, read and check the answer, write its days."""
-    days = days_in((YEAR,))
+    """Do what a batch cannot do without: ask, read and check the answer, write its blocks."""
+    absent = HOUR.blocks_in((YEAR,))
     for span in SPANS:
         answer = turn.exchange.fetch_candles(
             hourly(SYMBOL), span.start, span.slots, attempts_made=0, until=turn.until, grant=lambda: None
         )
-        turn.candles.store(hourly(SYMBOL), answer.candles, (), absent_blocks=days)
+        turn.candles.store(hourly(SYMBOL), answer.candles, (), absent_blocks=absent)
 
 
-def _least(exchange: InstantExchange, batch_writes: RecordedAws, *, validated: bool) -> Callable[[], None]:
+def _least(exchange: InstantExchange, writes: RecordedAws, *, validated: bool) -> Callable[[], None]:
     """Return the least that anyone does for the same answers and the same items: no check, no items made."""
     client = boto3.client("dynamodb", config=Config(parameter_validation=validated))
     bodies = [exchange.body(SYMBOL, span.start * HOUR_MS, span.slots) for span in SPANS]
+    calls = [getattr(client, WRITES[operation]) for operation in writes.calls]
 
     def work() -> None:
-        with batch_writes.replaying():
+        with writes.replaying():
             for body in bodies:
                 json.loads(body)
-            for request in batch_writes.requests:
-                client.batch_write_item(**request)
+            for call, request in zip(calls, writes.requests, strict=True):
+                call(**request)
 
     return work
 

@@ -20,7 +20,7 @@ from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import CollectorError, StaleTurnError, StoredCandleDamagedError
 
 from tests.exchange import needs_recordings
-from tests.hourly import days_in, first_hour_of, hourly
+from tests.hourly import HOUR, blocks_in, first_hour_of, hourly
 from tests.port_contracts.candle_store import (
     AT,
     DAY,
@@ -36,8 +36,9 @@ from tests.port_contracts.candle_store import (
 from tests.recorded import recorded_rows
 from tests.stored_blocks import StoredBlocks
 
-ALL_DAYS = days_in((within(0, 24 * 60),))
 HOURS = hourly(SYMBOL)
+BLOCK = HOUR.block_slots
+ALL_BLOCKS = blocks_in((within(0, 60 * BLOCK),))
 MINUTES = Slots.of(Interval.MINUTE)
 YEARS = within(0, 24 * 365)
 
@@ -122,60 +123,61 @@ def table(recorder: Recorder) -> CandlesTable:
 def test_whole_blocks_that_have_no_item_go_in_batches_and_others_one_by_one(
     recorder: Recorder, table: CandlesTable
 ) -> None:
-    table.store(HOURS, candles(*range(5, 24 * 30 + 3)), (), absent_blocks=ALL_DAYS)
+    table.store(HOURS, candles(*range(5, 30 * BLOCK + 3)), (), absent_blocks=ALL_BLOCKS)
     assert recorder.calls == ["batch_write_item"] * 2 + ["put_item"] * 2
 
 
 def test_a_block_that_may_have_an_item_is_read_and_never_replaced_without_a_look(
     recorder: Recorder, table: CandlesTable
 ) -> None:
-    table.store(HOURS, [], (within(30, 31),), absent_blocks=NONE)
-    table.store(HOURS, candles(*range(23)), (), absent_blocks=NONE)
+    table.store(HOURS, [], (within(BLOCK + 6, BLOCK + 7),), absent_blocks=NONE)
+    table.store(HOURS, candles(*range(BLOCK - 1)), (), absent_blocks=NONE)
     assert recorder.calls == ["query", "put_item"] * 2
 
 
 def test_part_of_a_new_block_is_one_call(recorder: Recorder, table: CandlesTable) -> None:
-    table.store(HOURS, candles(7), (within(20, 21),), absent_blocks=ALL_DAYS)
+    table.store(HOURS, candles(7), (within(20, 21),), absent_blocks=ALL_BLOCKS)
     assert recorder.calls == ["put_item"]
 
 
 def test_the_rest_of_a_block_is_added_without_a_look_by_whoever_wrote_the_first_part(
     recorder: Recorder, table: CandlesTable, client: Any
 ) -> None:
-    days = days_in((within(0, 72),))
-    table.store(HOURS, candles(*range(30)), (), absent_blocks=days)
-    table.store(HOURS, candles(*range(30, 60)), (), absent_blocks=days_in((within(48, 72),)))
+    last = 2 * BLOCK
+    blocks = blocks_in((within(0, last + BLOCK),))
+    table.store(HOURS, candles(*range(BLOCK + 6)), (), absent_blocks=blocks)
+    table.store(HOURS, candles(*range(BLOCK + 6, last + 12)), (), absent_blocks=blocks_in((within(last, last + 1),)))
     assert recorder.calls == ["batch_write_item", "put_item", "put_item", "put_item"]
     other = CandlesTable("candles", client=client)
-    other.store(HOURS, candles(65), (within(66, 67),), absent_blocks=NONE)  # and the look follows
-    table.store(HOURS, candles(*range(60, 65)), (), absent_blocks=NONE)
+    other.store(HOURS, candles(last + 17), (within(last + 18, last + 19),), absent_blocks=NONE)  # and the look follows
+    table.store(HOURS, candles(*range(last + 12, last + 17)), (), absent_blocks=NONE)
     assert recorder.calls[4:] == ["put_item", "query", "put_item"]
     found = table.coverage(HOURS, YEARS)
-    assert (found.stored, found.never_printed) == ((within(0, 66),), (within(66, 67),))
-    assert table.candles(HOURS, within(0, 72), limit=72) == candles(*range(66))
+    assert (found.stored, found.never_printed) == ((within(0, last + 18),), (within(last + 18, last + 19),))
+    assert table.candles(HOURS, within(0, last + BLOCK), limit=last + BLOCK) == candles(*range(last + 18))
 
 
 def test_after_a_look_at_the_coverage_a_block_is_read_again(recorder: Recorder, table: CandlesTable) -> None:
-    table.store(HOURS, candles(*range(12)), (), absent_blocks=ALL_DAYS)
-    table.coverage(HOURS, within(0, 24))
+    table.store(HOURS, candles(*range(12)), (), absent_blocks=ALL_BLOCKS)
+    table.coverage(HOURS, within(0, BLOCK))
     recorder.calls.clear()
-    table.store(HOURS, candles(*range(12, 24)), (), absent_blocks=NONE)
+    table.store(HOURS, candles(*range(12, BLOCK)), (), absent_blocks=NONE)
     assert recorder.calls == ["query", "put_item"]
 
 
 def test_storing_what_is_stored_writes_nothing(recorder: Recorder, table: CandlesTable) -> None:
-    table.store(HOURS, candles(*range(22)), (within(22, 24),), absent_blocks=NONE)
-    table.coverage(HOURS, within(0, 24))
+    table.store(HOURS, candles(*range(BLOCK - 2)), (within(BLOCK - 2, BLOCK),), absent_blocks=NONE)
+    table.coverage(HOURS, within(0, BLOCK))
     recorder.calls.clear()
-    table.store(HOURS, candles(3, 4), (within(22, 23),), absent_blocks=NONE)
+    table.store(HOURS, candles(3, 4), (within(BLOCK - 2, BLOCK - 1),), absent_blocks=NONE)
     assert recorder.calls == ["query"]
 
 
 def test_a_record_is_written_where_a_series_is_done_and_read_once(recorder: Recorder, table: CandlesTable) -> None:
     for turn in range(2):
         for start in range(960 * turn, 960 * (turn + 1), 240):
-            days = days_in((within(start, start + 240),))
-            table.store(HOURS, candles(*range(start, start + 240)), (), absent_blocks=days)
+            blocks = blocks_in((within(start, start + 240),))
+            table.store(HOURS, candles(*range(start, start + 240)), (), absent_blocks=blocks)
         table.write_coverage(HOURS, fence=unfenced)
         table.write_coverage(HOURS, fence=unfenced)  # there is nothing to write any more
     batches = ["batch_write_item"] * 4
@@ -213,33 +215,33 @@ def test_coverage_of_years_costs_two_queries_whatever_is_stored(recorder: Record
 
 
 def test_a_missing_slot_costs_the_look_at_its_block(recorder: Recorder, table: CandlesTable) -> None:
-    hours = [hour for hour in range(24 * 300) if hour not in {24 * 100 + 3, 24 * 200 + 3, 24 * 202 + 3}]
-    table.store(HOURS, candles(*hours), (), absent_blocks=days_in((within(0, 24 * 300),)))
+    hours = [hour for hour in range(150 * BLOCK) if hour not in {50 * BLOCK + 3, 100 * BLOCK + 3, 102 * BLOCK + 3}]
+    table.store(HOURS, candles(*hours), (), absent_blocks=blocks_in((within(0, 150 * BLOCK),)))
     table.write_coverage(HOURS, fence=unfenced)
     recorder.calls.clear()
-    assert windows.count(table.coverage(HOURS, within(0, 24 * 300)).stored) == len(hours)
+    assert windows.count(table.coverage(HOURS, within(0, 150 * BLOCK)).stored) == len(hours)
     assert recorder.calls == ["query"] * 3  # near ones by one
 
 
 def test_a_few_blocks_are_one_query(recorder: Recorder, table: CandlesTable) -> None:
-    table.store(HOURS, candles(*range(24 * 8)), (), absent_blocks=ALL_DAYS)
+    table.store(HOURS, candles(*range(8 * BLOCK)), (), absent_blocks=ALL_BLOCKS)
     recorder.calls.clear()
-    assert table.coverage(HOURS, within(0, 24 * 8)).stored == (within(0, 24 * 8),)
+    assert table.coverage(HOURS, within(0, 8 * BLOCK)).stored == (within(0, 8 * BLOCK),)
     assert recorder.calls == ["query"]
 
 
 def test_the_first_and_the_last_hour_are_a_consistent_query_of_one_item_each(
     recorder: Recorder, table: CandlesTable
 ) -> None:
-    table.store(HOURS, candles(*range(24 * 60)), (), absent_blocks=ALL_DAYS)
-    assert (table.first_slot(HOURS), table.last_slot(HOURS)) == (MIDNIGHT, MIDNIGHT + 24 * 60 - 1)
+    table.store(HOURS, candles(*range(60 * BLOCK)), (), absent_blocks=ALL_BLOCKS)
+    assert (table.first_slot(HOURS), table.last_slot(HOURS)) == (MIDNIGHT, MIDNIGHT + 60 * BLOCK - 1)
     assert [(query["Limit"], query["ConsistentRead"]) for query in recorder.requests if "Limit" in query] == [
         (1, True)
     ] * 2
 
 
 def test_many_blocks_without_a_candle_are_stepped_over_in_few_queries(recorder: Recorder, table: CandlesTable) -> None:
-    table.store(HOURS, candles(0), (within(24, 24 * 101),), absent_blocks=NONE)
+    table.store(HOURS, candles(0), (within(BLOCK, 101 * BLOCK),), absent_blocks=NONE)
     recorder.calls.clear()
     assert table.last_slot(HOURS) == MIDNIGHT
     assert recorder.calls.count("query") == 7  # 1 + 2 + 4 ... blocks
@@ -247,17 +249,17 @@ def test_many_blocks_without_a_candle_are_stepped_over_in_few_queries(recorder: 
 
 def test_coverage_is_read_as_of_now(recorder: Recorder, table: CandlesTable) -> None:
     """What another worker stored a moment ago would else be fetched again; moto has no replica that is behind."""
-    for window in (within(0, 24), YEARS):
+    for window in (within(0, BLOCK), YEARS):
         table.coverage(HOURS, window)
     assert [request.get("ConsistentRead") for request in recorder.requests] == [True] * 3
 
 
 def test_a_page_that_ends_early_is_followed_by_the_next(recorder: Recorder, table: CandlesTable) -> None:
-    table.store(HOURS, candles(*range(24 * 60)), (), absent_blocks=ALL_DAYS)
+    table.store(HOURS, candles(*range(60 * BLOCK)), (), absent_blocks=ALL_BLOCKS)
     query = recorder._client.query
     recorder._client = type("Paging", (), {"query": staticmethod(lambda **request: query(**(request | {"Limit": 7})))})
-    assert table.coverage(HOURS, within(0, 24 * 60)).stored == (within(0, 24 * 60),)
-    assert table.candles(HOURS, within(3, 24 * 60), limit=1000) == candles(*range(3, 1003))
+    assert table.coverage(HOURS, within(0, 60 * BLOCK)).stored == (within(0, 60 * BLOCK),)
+    assert table.candles(HOURS, within(3, 60 * BLOCK), limit=1000) == candles(*range(3, 1003))
 
 
 # a table that is failing
@@ -267,8 +269,8 @@ def test_items_that_the_table_leaves_are_written_again(recorder: Recorder) -> No
     slept: list[float] = []
     table = CandlesTable("candles", client=recorder, sleep=slept.append)
     recorder.leave = [25, 20, 3, 0]
-    table.store(HOURS, candles(*range(24 * 25)), (), absent_blocks=ALL_DAYS)
-    assert table.coverage(HOURS, within(0, 24 * 60)).stored == (within(0, 24 * 25),)
+    table.store(HOURS, candles(*range(25 * BLOCK)), (), absent_blocks=ALL_BLOCKS)
+    assert table.coverage(HOURS, within(0, 60 * BLOCK)).stored == (within(0, 25 * BLOCK),)
     assert len(slept) == 3
     assert all(0 <= seconds <= 2.5 for seconds in slept)
 
@@ -278,14 +280,14 @@ def test_a_table_that_never_takes_them_is_an_error_after_a_bounded_wait(recorder
     table = CandlesTable("candles", client=recorder, sleep=slept.append)
     recorder.leave = [1] * 100
     with pytest.raises(CollectorError, match="1 items unwritten"):
-        table.store(HOURS, candles(*range(24)), (), absent_blocks=ALL_DAYS)
+        table.store(HOURS, candles(*range(BLOCK)), (), absent_blocks=ALL_BLOCKS)
     assert sum(slept) < 30
 
 
 def test_what_the_table_refuses_is_an_error_of_ours(recorder: Recorder, table: CandlesTable) -> None:
     recorder.fail = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "PutItem")
     with pytest.raises(CollectorError, match="put_item"):
-        table.store(HOURS, candles(1), (), absent_blocks=ALL_DAYS)
+        table.store(HOURS, candles(1), (), absent_blocks=ALL_BLOCKS)
     with pytest.raises(CollectorError, match="query"):
         table.coverage(HOURS, within(0, 1))
 
@@ -330,8 +332,8 @@ def test_an_item_that_others_never_leave_alone_is_an_error_after_a_bounded_wait(
         {"z": {"B": zlib.compress(b"\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1\n1,1")}},
         {"z": {"B": zlib.compress(b"\n1\n1\n1\n1\n1\n1\n1.5\n1\n1")}},
         {"m": {"N": "5"}},
-        {"m": {"B": b"\x00\x00\x00\x01"}},
-        {"g": {"B": b"\x80\x00\x00"}},
+        {"m": {"B": b"\x00\x00\x00\x00\x00\x00\x01"}},
+        {"g": {"B": b"\x80\x00\x00\x00\x00\x00"}},
         {"v": {"N": "1"}},
     ],
     ids=[
@@ -353,7 +355,7 @@ def test_a_damaged_item_is_reported_and_neither_served_nor_replaced(
     store.store(HOURS, candles(7), (), absent_blocks=NONE)
     stored.change(HOURS, MIDNIGHT, lambda item: item.update(damage))
     with pytest.raises(StoredCandleDamagedError, match=f"^binance:BTCUSDT#1h {DAY}T00:00: "):
-        store.candles(HOURS, within(0, 24), limit=10)
+        store.candles(HOURS, within(0, BLOCK), limit=10)
     with pytest.raises(StoredCandleDamagedError, match=DAY):
         store.store(HOURS, candles(8), (), absent_blocks=NONE)
 
@@ -364,7 +366,7 @@ def test_an_item_between_two_blocks_is_damage(store: CandlesTable, stored: Store
         item = {**(stored.item(HOURS, MIDNIGHT) or {}), "block": {"S": name}}
         stored.put(item)
         with pytest.raises(StoredCandleDamagedError, match=name):
-            store.coverage(HOURS, within(0, 48))
+            store.coverage(HOURS, within(0, 2 * BLOCK))
         boto3.client("dynamodb").delete_item(TableName="candles", Key={key: item[key] for key in ("series", "block")})
 
 
@@ -372,8 +374,8 @@ def test_an_item_between_two_blocks_is_damage(store: CandlesTable, stored: Store
 def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: CandlesTable) -> None:
     february = Window(first_hour_of("2018-02-01"), first_hour_of("2018-03-01"))
     rows = [row for row in recorded_rows("BTCUSDT", 2018) if february.start <= row.slot < february.end]
-    days = days_in(windows.from_slots(row.slot for row in rows))
-    store.store(HOURS, rows, (), absent_blocks=days)
+    blocks = blocks_in(windows.from_slots(row.slot for row in rows))
+    store.store(HOURS, rows, (), absent_blocks=blocks)
     assert store.candles(HOURS, february, limit=1000) == rows
     assert store.columns(HOURS, february).candles() == rows
     assert store.coverage(HOURS, february).stored == windows.from_slots(row.slot for row in rows)
@@ -385,11 +387,11 @@ def test_a_recorded_month_with_candles_off_the_hour_comes_back_as_it_was(store: 
 def test_what_was_not_written_is_read_from_the_blocks_and_written_by_whoever_has_read_it(
     store: CandlesTable, stored: StoredBlocks, client: Any
 ) -> None:
-    store.store(HOURS, candles(*range(24 * 50)), (within(24 * 50, 24 * 52),), absent_blocks=ALL_DAYS)
+    store.store(HOURS, candles(*range(50 * BLOCK)), (within(50 * BLOCK, 52 * BLOCK),), absent_blocks=ALL_BLOCKS)
     assert stored.coverage_records(HOURS) == []
     other = CandlesTable("candles", client=client)  # as the one that comes after a process that died
     expected = other.coverage(HOURS, YEARS)
-    assert (expected.stored, expected.never_printed) == ((within(0, 24 * 50),), (within(24 * 50, 24 * 52),))
+    assert (expected.stored, expected.never_printed) == ((within(0, 50 * BLOCK),), (within(50 * BLOCK, 52 * BLOCK),))
     assert stored.coverage_records(HOURS) == []
     other.write_coverage(HOURS, fence=unfenced)
     before = stored.coverage_records(HOURS)
@@ -401,29 +403,29 @@ def test_what_was_not_written_is_read_from_the_blocks_and_written_by_whoever_has
     assert stored.coverage_records(HOURS) == before
 
 
-@pytest.mark.parametrize("whole", [YEARS, within(0, 48)], ids=["by the records", "few blocks, read themselves"])
+@pytest.mark.parametrize("whole", [YEARS, within(0, 2 * BLOCK)], ids=["by the records", "few blocks, read themselves"])
 def test_what_a_turn_did_not_come_to_write_is_not_written_over_what_others_have_stored_since(
     store: CandlesTable, client: Any, whole: Window
 ) -> None:
     """A slot was never printed by what one process knew, another has stored it, and neither wrote a record."""
-    store.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
-    CandlesTable("candles", client=client).store(HOURS, candles(23), (), absent_blocks=NONE)
-    assert store.coverage(HOURS, whole).stored == (within(0, 24),)
+    store.store(HOURS, candles(*range(BLOCK - 1)), (within(BLOCK - 1, BLOCK),), absent_blocks=NONE)
+    CandlesTable("candles", client=client).store(HOURS, candles(BLOCK - 1), (), absent_blocks=NONE)
+    assert store.coverage(HOURS, whole).stored == (within(0, BLOCK),)
     store.write_coverage(HOURS, fence=unfenced)
     found = CandlesTable("candles", client=client).coverage(HOURS, YEARS)
-    assert (found.stored, found.never_printed) == ((within(0, 24),), ())
+    assert (found.stored, found.never_printed) == ((within(0, BLOCK),), ())
 
 
 def test_a_record_that_another_has_written_meanwhile_gets_what_both_know(
     store: CandlesTable, stored: StoredBlocks, client: Any
 ) -> None:
     other = CandlesTable("candles", client=client)
-    for writer, day in ((store, 0), (other, 1), (store, 2), (other, 3)):
-        writer.store(HOURS, candles(*range(24 * day, 24 * day + 24)), (), absent_blocks=ALL_DAYS)
+    for writer, number in ((store, 0), (other, 1), (store, 2), (other, 3)):
+        writer.store(HOURS, candles(*range(number * BLOCK, (number + 1) * BLOCK)), (), absent_blocks=ALL_BLOCKS)
         writer.write_coverage(HOURS, fence=unfenced)
     (record,) = stored.coverage_records(HOURS)
     assert len(zlib.decompress(record["s"]["B"]).split()) == 2  # one run
-    assert int(zlib.decompress(record["s"]["B"]).split()[1]) == 96
+    assert int(zlib.decompress(record["s"]["B"]).split()[1]) == 4 * BLOCK
 
 
 class Two:
@@ -445,33 +447,39 @@ def two(store: CandlesTable, client: Any) -> Two:
 
 
 def test_a_record_that_another_wrote_is_not_trusted_where_a_slot_turns_out_printed(two: Two) -> None:
-    two.first.store(HOURS, candles(*range(24)), (), absent_blocks=ALL_DAYS)
+    last = 2 * BLOCK - 1
+    two.first.store(HOURS, candles(*range(BLOCK)), (), absent_blocks=ALL_BLOCKS)
     two.first.write_coverage(HOURS, fence=unfenced)
-    two.second.store(HOURS, candles(*range(24, 47)), (within(47, 48),), absent_blocks=NONE)
+    two.second.store(HOURS, candles(*range(BLOCK, last)), (within(last, last + 1),), absent_blocks=NONE)
     two.second.write_coverage(HOURS, fence=unfenced)
-    two.first.coverage(HOURS, within(20, 48))  # so few that no record is read
-    two.first.store(HOURS, candles(47), (), absent_blocks=NONE)  # and here it dies
-    assert two.known() == ((within(0, 48),), ())
+    two.first.coverage(HOURS, within(BLOCK - 4, 2 * BLOCK))  # so few that no record is read
+    two.first.store(HOURS, candles(last), (), absent_blocks=NONE)  # and here it dies
+    assert two.known() == ((within(0, 2 * BLOCK),), ())
 
 
-@pytest.mark.parametrize("day", [10, 0], ids=["another day", "the same"])
-def test_a_note_of_a_slot_that_was_never_printed_is_looked_at_again_before_it_is_written(two: Two, day: int) -> None:
+@pytest.mark.parametrize("number", [10, 0], ids=["another block", "the same"])
+def test_a_note_of_a_slot_that_was_never_printed_is_looked_at_again_before_it_is_written(two: Two, number: int) -> None:
     """The turn that noted it failed, or goes on, and another process has found the slot printed and dies."""
-    two.first.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
-    two.second.store(HOURS, candles(23), (), absent_blocks=NONE)
-    two.first.store(HOURS, candles(*range(24 * day, 24 * day + 24)), (), absent_blocks=NONE)
+    start, end = number * BLOCK, (number + 1) * BLOCK
+    two.first.store(HOURS, candles(*range(BLOCK - 1)), (within(BLOCK - 1, BLOCK),), absent_blocks=NONE)
+    two.second.store(HOURS, candles(BLOCK - 1), (), absent_blocks=NONE)
+    two.first.store(HOURS, candles(*range(start, end)), (), absent_blocks=NONE)
     two.first.write_coverage(HOURS, fence=unfenced)
-    assert two.known() == (windows.union([within(0, 24), within(24 * day, 24 * day + 24)]), ())
+    assert two.known() == (windows.union([within(0, BLOCK), within(start, end)]), ())
 
 
 def test_a_look_at_noted_blocks_says_nothing_of_those_between(two: Two, stored: StoredBlocks) -> None:
-    gaps = (within(23, 24), within(71, 72))
-    hours = [*range(23), *range(24, 40), *range(48, 71)]
+    second, third, end = BLOCK, 2 * BLOCK, 3 * BLOCK
+    gaps = (within(second - 1, second), within(end - 1, end))
+    hours = [*range(second - 1), *range(second, second + 16), *range(third, end - 1)]
     two.first.store(HOURS, candles(*hours), gaps, absent_blocks=NONE)
     two.first.write_coverage(HOURS, fence=unfenced)
     (record,) = stored.coverage_records(HOURS)
-    assert zlib.decompress(record["s"]["B"]).split()[1:] == [b"23", b"25", b"23"]  # the second day is not whole
-    assert two.known() == ((within(0, 23), within(24, 40), within(48, 71)), gaps)
+    assert zlib.decompress(record["s"]["B"]).split()[1:] == [b"47", b"49", b"47"]  # the second block is not whole
+    assert two.known() == (
+        (within(0, second - 1), within(second, second + 16), within(third, end - 1)),
+        gaps,
+    )
 
 
 def test_what_is_to_be_written_of_many_series_is_bounded_and_found_again(
@@ -480,10 +488,10 @@ def test_what_is_to_be_written_of_many_series_is_bounded_and_found_again(
     """As where the turns of each of them fail."""
     many = [hourly(f"S{number:03}USDT") for number in range(70)]
     for series in many:
-        store.store(series, candles(*range(24)), (), absent_blocks=ALL_DAYS)
+        store.store(series, candles(*range(BLOCK)), (), absent_blocks=ALL_BLOCKS)
     assert len(store._records._unwritten) <= 64
     for series in many:
-        assert store.coverage(series, YEARS).stored == (within(0, 24),)
+        assert store.coverage(series, YEARS).stored == (within(0, BLOCK),)
         store.write_coverage(series, fence=unfenced)
         assert len(stored.coverage_records(series)) == 1
     assert store._records._unwritten == {}
@@ -493,46 +501,51 @@ def test_what_is_to_be_written_of_many_series_is_bounded_and_found_again(
 def test_a_record_that_cannot_be_read_is_made_again(
     store: CandlesTable, stored: StoredBlocks, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.store(HOURS, candles(*range(24 * 50)), (), absent_blocks=ALL_DAYS)
+    store.store(HOURS, candles(*range(50 * BLOCK)), (), absent_blocks=ALL_BLOCKS)
     store.write_coverage(HOURS, fence=unfenced)
     (before,) = stored.coverage_records(HOURS)
     stored.put(before | damage)
-    assert store.coverage(HOURS, YEARS).stored == (within(0, 24 * 50),)
+    assert store.coverage(HOURS, YEARS).stored == (within(0, 50 * BLOCK),)
     assert "the coverage record of binance:BTCUSDT#1h 2025 cannot be read" in caplog.text
     store.write_coverage(HOURS, fence=unfenced)
     assert stored.coverage_records(HOURS) == [before]
 
 
 def test_a_block_with_a_missing_slot_is_not_in_the_record(store: CandlesTable, stored: StoredBlocks) -> None:
-    store.store(HOURS, candles(*range(23)), (), absent_blocks=NONE)
+    store.store(HOURS, candles(*range(BLOCK - 1)), (), absent_blocks=NONE)
     store.write_coverage(HOURS, fence=unfenced)
     assert stored.coverage_records(HOURS) == []
-    store.store(HOURS, [], (within(23, 24),), absent_blocks=NONE)
+    store.store(HOURS, [], (within(BLOCK - 1, BLOCK),), absent_blocks=NONE)
     store.write_coverage(HOURS, fence=unfenced)
     assert len(stored.coverage_records(HOURS)) == 1
-    assert store.coverage(HOURS, YEARS).never_printed == (within(23, 24),)
+    assert store.coverage(HOURS, YEARS).never_printed == (within(BLOCK - 1, BLOCK),)
 
 
 def test_a_candle_that_was_thought_never_printed_is_not_said_to_be_so_even_after_a_crash(
     recorder: Recorder, table: CandlesTable
 ) -> None:
     """The record that says so is changed first."""
-    table.store(HOURS, candles(*range(23)), (within(23, 24),), absent_blocks=NONE)
+    table.store(HOURS, candles(*range(BLOCK - 1)), (within(BLOCK - 1, BLOCK),), absent_blocks=NONE)
     table.write_coverage(HOURS, fence=unfenced)
     recorder.calls.clear()
-    table.store(HOURS, candles(23), (), absent_blocks=NONE)
+    table.store(HOURS, candles(BLOCK - 1), (), absent_blocks=NONE)
     assert recorder.calls == ["query", "put_item", "put_item"]
     # and dies before it writes the record again
     found = CandlesTable("candles", client=recorder).coverage(HOURS, YEARS)
-    assert (found.stored, found.never_printed) == ((within(0, 24),), ())
+    assert (found.stored, found.never_printed) == ((within(0, BLOCK),), ())
 
 
 def test_a_year_of_too_many_runs_is_known_from_the_blocks(
     store: CandlesTable, stored: StoredBlocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("candle_collector.adapters.dynamodb.coverage_records.RUNS_MOST", 3)
-    hours = [hour for day in (0, 1, 5, 10, 11, 12, 20, 30, 31) for hour in range(24 * day, 24 * day + 24)]
-    store.store(HOURS, candles(*hours), (within(24 * 40, 24 * 41), within(24 * 44, 24 * 45)), absent_blocks=ALL_DAYS)
+    hours = [hour for at in (0, 1, 5, 10, 11, 12, 20, 30, 31) for hour in range(at * BLOCK, (at + 1) * BLOCK)]
+    store.store(
+        HOURS,
+        candles(*hours),
+        (within(40 * BLOCK, 41 * BLOCK), within(44 * BLOCK, 45 * BLOCK)),
+        absent_blocks=ALL_BLOCKS,
+    )
     store.write_coverage(HOURS, fence=unfenced)
     expected = windows.from_slots(MIDNIGHT + hour for hour in hours)
     assert store.coverage(HOURS, YEARS).stored == expected
@@ -614,4 +627,4 @@ def test_a_fence_that_falls_between_two_tries_stops_the_second(recorder: Recorde
     recorder.before = meddle
     with pytest.raises(StaleTurnError):
         table.store(HOURS, candles(5), (), absent_blocks=NONE, fence=fence)
-    assert table.candles(HOURS, within(0, 24), limit=24) == candles(3, 4)
+    assert table.candles(HOURS, within(0, BLOCK), limit=24) == candles(3, 4)

@@ -17,7 +17,7 @@ from candle_collector.domain.windows import Window
 from candle_collector.settings import Settings
 
 from tests.fakes.exchange import synthetic_candle
-from tests.hourly import days_in, first_hour_of, hourly, year_window
+from tests.hourly import blocks_in, first_hour_of, hourly, year_window
 from tests.integration.databases import empty
 
 START = first_hour_of("2024-11-20")
@@ -54,8 +54,8 @@ def fill(archive: Container, symbols: Sequence[str] = SYMBOLS) -> None:
     for symbol in symbols:
         candles = [synthetic_candle(symbol, hour) for hour in HOURS if hour not in range(*OUTAGE)]
         candles[3] = candles[3]._replace(volume="0.00000001", close="123456789012345.12345678", offset_ms=1_694_789)
-        days = days_in((Window(HOURS.start, HOURS.stop),)) - days_in((OUTAGE,))
-        archive.candles.store(hourly(symbol), candles, (OUTAGE,), absent_blocks=days)
+        absent = blocks_in((Window(HOURS.start, HOURS.stop),)) - blocks_in((OUTAGE,))
+        archive.candles.store(hourly(symbol), candles, (OUTAGE,), absent_blocks=absent)
         years = Window(year_window(2024).start, year_window(2025).end)
         proof = Settlement((), Window(START - 99, START), Window(HOURS.stop, HOURS.stop + 50))
         stored = archive.candles.coverage(hourly(symbol), years).stored

@@ -18,7 +18,7 @@ from candle_collector.errors import DatabaseError, StoredCandleDamagedError
 from sqlalchemy import exc, insert, select, text, update
 
 from tests.exchange import needs_recordings
-from tests.hourly import HOUR_MS, days_in, first_hour_of, hourly
+from tests.hourly import HOUR_MS, blocks_in, first_hour_of, hourly
 from tests.port_contracts.candle_store import DAY, MIDNIGHT, SYMBOL, candles, within
 from tests.recorded import recorded_rows
 
@@ -86,7 +86,7 @@ def test_coverage_with_many_gaps_is_exact(store: SqlCandles) -> None:
     known = store.coverage(hourly(SYMBOL), within(0, 3000))
     assert known.stored == windows.from_slots(MIDNIGHT + hour for hour in hours)
     assert known.never_printed == (within(0, 1), within(7, 8))
-    assert known.blocks == days_in(windows.from_slots(MIDNIGHT + hour for hour in (*hours, 0, 7)))
+    assert known.blocks == blocks_in(windows.from_slots(MIDNIGHT + hour for hour in (*hours, 0, 7)))
 
 
 def test_more_never_printed_candles_than_a_statement_has_parameters_are_stored(store: SqlCandles) -> None:

@@ -98,7 +98,7 @@ def compare(case: Case) -> Compared:
     scene = Scene(case.symbols, YEAR, case.place(figures().cpu), keeps_candles=case.weight != UNBOUNDED)
     measured = run_handlers(scene)
     place = replace(case.place(own_work(measured)), starts_at=measured.starts_at)
-    return Compared(case, measured, simulate(Job(case.symbols, YEAR.slots), place))
+    return Compared(case, measured, simulate(Job(case.symbols, YEAR.slots, YEAR.start), place))
 
 
 def main() -> None:

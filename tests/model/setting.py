@@ -8,7 +8,7 @@ from candle_collector.adapters.binance.market import BINANCE
 from candle_collector.domain.plan import window_slots
 from candle_collector.domain.windows import Window
 
-from tests.hourly import HOUR, HOURS_A_DAY
+from tests.hourly import HOUR
 from tests.model.figures import Cpu, Sizes, figures
 from tests.model.published import (
     BATCH_WRITE,
@@ -29,21 +29,28 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class Job:
-    """So many symbols, each with so many hours that are missing, without a gap."""
+    """So many symbols, each with so many hours that are missing, without a gap.
+
+    Attributes
+    ----------
+    first
+        The first of them; 0 is with what a block begins.
+    """
 
     symbols: int
     hours: int
+    first: int = 0
 
     @property
-    def days_of_batches(self) -> list[int]:
-        """The days that each batch of a symbol writes, as the collector plans them."""
-        spans = spans_of((Window(0, self.hours),), window_slots("backward", BATCH, BINANCE), HOUR.block_slots)
-        return [-(-span.slots // HOURS_A_DAY) for span in spans]
+    def spans(self) -> list[Window]:
+        """The hours of each batch of a symbol, as the collector plans them."""
+        missing = Window(self.first, self.first + self.hours)
+        return list(spans_of((missing,), window_slots("backward", BATCH, BINANCE), HOUR.block_slots))
 
     @property
     def requests(self) -> int:
         """How many requests it takes."""
-        return self.symbols * len(self.days_of_batches)
+        return self.symbols * len(self.spans)
 
 
 @dataclass(frozen=True)

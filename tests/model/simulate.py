@@ -57,7 +57,7 @@ def simulate(job: Job, place: Place) -> Result:
     )
     queue: simpy.Store = simpy.Store(env)
     for number in range(job.symbols):
-        queue.put(Symbol(f"S{number:03}USDT", list(job.days_of_batches)))
+        queue.put(Symbol(f"S{number:03}USDT", job.spans))
     open_symbols = [job.symbols]
     ended = env.event()
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import NamedTuple
+
+from candle_collector.domain.interval import HOUR
+from candle_collector.domain.windows import Window
 
 ITEMS_A_BATCH_WRITE = 25
 """The most of a BatchWriteItem (AWS's limit)."""
@@ -24,22 +28,32 @@ END = (*NOTED, "UpdateItem", "GetItem", "UpdateItem")
 REQUEUE = ("UpdateItem", "SendMessage")
 
 
-def batch_writes(days: int) -> int:
-    """Return how many calls write so many days."""
-    return math.ceil(days / ITEMS_A_BATCH_WRITE)
+class Blocks(NamedTuple):
+    """How many blocks a batch writes: those that are whole together, and each that it has a part of by itself."""
+
+    whole: int
+    parts: int
 
 
-def store(days: int, *, is_first: bool) -> tuple[str, ...]:
+def blocks_of(span: Window) -> Blocks:
+    """Return the blocks that a batch of these hours writes."""
+    size = HOUR.block_slots
+    whole = max(0, span.end // size - -(-span.start // size))
+    return Blocks(whole, len(HOUR.blocks_in((span,))) - whole)
+
+
+def store(blocks: Blocks, *, is_first: bool) -> tuple[str, ...]:
     """Return the calls that store a batch.
 
     How far the run is without it, its blocks, and the series' own record once it has candles.
     """
-    return ("UpdateItem", *["BatchWriteItem"] * batch_writes(days), *["PutItem"] * is_first)
+    batches = math.ceil(blocks.whole / ITEMS_A_BATCH_WRITE)
+    return ("UpdateItem", *["BatchWriteItem"] * batches, *["PutItem"] * (blocks.parts + is_first))
 
 
-def of_turn(days: list[int]) -> Counter[str]:
+def of_turn(spans: list[Window]) -> Counter[str]:
     """Return how often a turn makes each call that writes these batches, all under one reservation."""
     calls = Counter([*SETUP, *RESERVE, *END])
-    for number, written in enumerate(days, start=1):
-        calls.update([*GRANT, *store(written, is_first=number == 1)])
+    for number, span in enumerate(spans, start=1):
+        calls.update([*GRANT, *store(blocks_of(span), is_first=number == 1)])
     return calls

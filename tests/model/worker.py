@@ -14,6 +14,7 @@ from candle_collector.adapters.dynamodb.candle_items import _BATCH_TRIES, _WAIT_
 from candle_collector.collecting.budget import MOST_AT_ONCE
 from candle_collector.collecting.plan_run import RECORD_READ_UNITS, write_units
 from candle_collector.collecting.symbol_requests import FINISH_SECONDS, LEAST_REQUEST_SECONDS
+from candle_collector.domain.windows import Window
 
 from tests.hourly import HOUR
 from tests.model import steps
@@ -29,7 +30,7 @@ BYTES_A_WRITE_UNIT = 1024
 BYTES_A_READ_UNIT = 4096
 SETUP_READS = 3
 _BLOCK_UNITS = write_units(HOUR)
-DAYS_A_YEAR = 366
+HOURS_A_YEAR = 366 * 24
 
 
 class TableThrottledError(Exception):
@@ -43,13 +44,13 @@ class Symbol:
     Attributes
     ----------
     left
-        The days that each batch still to come writes.
+        The hours of each batch still to come.
     stored
-        The days that are stored.
+        How many hours are stored.
     """
 
     name: str
-    left: list[int]
+    left: list[Window]
     stored: int = 0
     turns: int = 0
 
@@ -134,13 +135,13 @@ class Turn:
             if not self._fetched:
                 yield from self._requeue(self._shared.weight.seconds_left(), "weight")
                 return
-            days = symbol.left.pop(0)
+            span = symbol.left.pop(0)
             if symbol.left and self._is_granted and self._has_time():
                 ahead = self._shared.env.process(self._fetch())
             try:
-                yield from self._store(days)
+                yield from self._store(span)
             except TableThrottledError:
-                symbol.left.insert(0, days)
+                symbol.left.insert(0, span)
                 raise
         yield from self._calls(steps.END)
         self._shared.used.write_units += self._run_units() + self._record_units() + len(steps.NOTED)
@@ -156,7 +157,7 @@ class Turn:
 
     def _begin(self, cpu: float) -> Steps:
         used, shared = self._shared.used, self._shared
-        years = max(1, math.ceil(self._symbol.stored / DAYS_A_YEAR))
+        years = max(1, math.ceil(self._symbol.stored / HOURS_A_YEAR))
         used.read_units += math.ceil(shared.run_bytes / BYTES_A_READ_UNIT) + SETUP_READS
         used.read_units += years * RECORD_READ_UNITS
         used.write_units += self._record_units() + 1
@@ -192,12 +193,13 @@ class Turn:
         yield shared.env.timeout(shared.place.latencies.exchange.draw(shared.chance))
         yield from self._core.compute(shared.place.cpu.fetch)
 
-    def _store(self, days: int) -> Steps:
+    def _store(self, span: Window) -> Steps:
         """Write a batch; its own work is spread over the calls."""
         used = self._shared.used
         is_first = not self._symbol.stored
-        calls = steps.store(days, is_first=is_first)
-        left = days
+        blocks = steps.blocks_of(span)
+        calls = steps.store(blocks, is_first=is_first)
+        left = blocks.whole
         for call in calls:
             yield from self._core.compute(self._shared.place.cpu.store / len(calls))
             if call == "BatchWriteItem":
@@ -205,8 +207,9 @@ class Turn:
                 left -= steps.ITEMS_A_BATCH_WRITE
             else:
                 yield from self._calls([call])
-        self._symbol.stored += days
+        self._symbol.stored += span.slots
         self._has_stored = True
+        used.write_units += blocks.parts * _BLOCK_UNITS
         used.write_units += is_first + self._record_units()  # the series' own record is below a KB
 
     def _write(self, items: int) -> Steps:

@@ -33,16 +33,16 @@ EXACT = Place(
     partitions=0,
 )
 UNBOUNDED = replace(EXACT, weight=10**9, weight_seconds=10**6)
-ONE_BATCH, TWO_BATCHES = 24, 1000
+ONE_BATCH, TWO_BATCHES = 48, 1008
 BEFORE = DELIVERY + SANDBOX + (7 + 2 + 1) * CALL + EXCHANGE
 """Until the first answer: seven calls of the setup, two to reserve (the first of a minute), one to be granted."""
 
 
 def test_the_calls_of_a_turn_are_those_of_the_real_code() -> None:
     _, recorded = recorded_turn(instant_binance(InstantExchange()))
-    days = Job(1, YEAR.slots).days_of_batches
-    assert len(days) == 9
-    assert steps.of_turn(days) + Counter(steps.RESERVE) == Counter(recorded.calls)  # nobody had reserved before
+    spans = Job(1, YEAR.slots, YEAR.start).spans
+    assert len(spans) == 9
+    assert steps.of_turn(spans) + Counter(steps.RESERVE) == Counter(recorded.calls)  # nobody had reserved before
 
 
 def test_a_turn_of_one_batch_takes_what_its_calls_take_one_after_the_other() -> None:
@@ -53,7 +53,7 @@ def test_a_turn_of_one_batch_takes_what_its_calls_take_one_after_the_other() -> 
 
 
 def test_the_next_request_is_under_way_while_a_batch_is_stored() -> None:
-    assert len(Job(1, TWO_BATCHES).days_of_batches) == 2
+    assert len(Job(1, TWO_BATCHES).spans) == 2
     result = simulate(Job(1, TWO_BATCHES), EXACT)
     last_batch = (1 + 5) * CALL + BATCH_WRITE
     assert result.seconds == pytest.approx(BEFORE + CALL + EXCHANGE + last_batch)
@@ -87,7 +87,7 @@ def test_workers_begin_as_the_queue_is_polled() -> None:
 def test_a_run_costs_what_it_uses() -> None:
     result = simulate(Job(1, ONE_BATCH), replace(EXACT, memory_mb=2048))
     cost = dollars(result)
-    # claim, series, reserved, noted, the day, series; series and coverage, outcome and run
+    # claim, series, reserved, noted, the block, series; series and coverage, outcome and run
     units = 1 + 1 + 1 + 1 + 2 + 1 + 2 + 2
     assert cost["writes"] == pytest.approx(units * PRICES["dynamodb_write_unit"])
     seconds = result.seconds - DELIVERY

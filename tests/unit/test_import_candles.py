@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from candle_collector.adapters.binance.market import BINANCE
@@ -85,10 +86,13 @@ def test_the_recorded_archive_imported_is_the_store_that_collection_fills(symbol
     assert imported.series.get(hourly(symbol)) == replace(collected.series.get(hourly(symbol)), failed_windows=())
 
 
-def test_whole_days_are_written_once_however_the_batches_are_cut(archive: Archive) -> None:
-    hours = range(YEAR.start, YEAR.start + 72)
-    archive.take([candles(hours[:30]), candles(hours[30:31]), candles(hours[31:70]), candles(hours[70:])])
-    assert archive.candles.writes == [(hourly(SYMBOL), YEAR.start // HOUR.block_slots + day) for day in range(3)]
+def test_whole_blocks_are_written_once_however_the_batches_are_cut(archive: Archive) -> None:
+    size = HOUR.block_slots
+    first = -(-YEAR.start // size)
+    hours = range(first * size, (first + 3) * size)
+    cuts = [0, size + 6, size + 7, 3 * size - 2, 3 * size]
+    archive.take([candles(hours[start:end]) for start, end in pairwise(cuts)])
+    assert archive.candles.writes == [(hourly(SYMBOL), first + number) for number in range(3)]
     assert archive.candles.slots(hourly(SYMBOL)) == (Window(hours.start, hours.stop),)
 
 

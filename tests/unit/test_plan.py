@@ -27,8 +27,8 @@ from tests.plans import spans_of
 from tests.unit.windows import HOUR_SETS, hours, ordered
 
 BATCH_SIZES = st.integers(1, 40)
-DAY = HOUR.block_slots
-"""A day of hours is a block: spans end at midnight if they can."""
+DAY = HOURS_A_DAY
+"""How many slots a block has in these plans, which are of few hours: spans end at midnight if they can."""
 
 
 def fewest(missing: frozenset[int], batch_size: int) -> int:
@@ -134,11 +134,12 @@ def test_neighbouring_gaps_share_a_request() -> None:
     assert spans_of(missing, 990, DAY) == (Window(100, 502), Window(1090, 1091))
 
 
-def test_eleven_months_are_nine_requests_each_of_which_ends_at_midnight_but_none_more_for_it() -> None:
+def test_eleven_months_are_nine_requests_each_of_which_ends_with_a_block_but_none_more_for_it() -> None:
     start, end = first_hour_of("2025-01-01"), first_hour_of("2025-12-01")
-    plan = spans_of((Window(start, end),), 1000, DAY)
+    plan = spans_of((Window(start, end),), 1000, HOUR.block_slots)
     assert len(plan) == 9
-    assert all(span.end % DAY == 0 for span in plan)
+    assert all(span.end % HOUR.block_slots == 0 for span in plan[:-1])
+    assert plan[-1].end == end
 
 
 def test_a_cut_at_midnight_is_given_up_where_it_would_cost_a_request() -> None:
@@ -167,7 +168,7 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
     before = {hour for hour in stored if hour < window.start}
     after = {hour for hour in stored if hour >= to_ask[0].end}
     if before and set(range(max(before) + 1, window.start)) <= settled:
-        assert window == spans_of(to_ask, most, DAY)[0]
+        assert window == spans_of(to_ask, most, HOUR.block_slots)[0]
         assert request.neighbour is None
         assert request.anchor.end == max(before) + 1
         assert request.vouching <= stored
@@ -178,7 +179,7 @@ def test_the_next_request_is_about_the_first_hours_and_names_stored_candles_righ
         assert (request.anchor.slots, request.neighbour, request.vouching) == (0, min(after), frozenset({min(after)}))
         between = frozenset(range(to_ask[0].end, min(after))) - (never - rejected)
     else:
-        assert window == spans_of(to_ask, most, DAY)[0]
+        assert window == spans_of(to_ask, most, HOUR.block_slots)[0]
         assert (request.anchor.slots, request.neighbour, request.vouching) == (0, None, frozenset())
         between = frozenset()
     assert request.between == len(between)

@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hourly import (
-    HOURS_A_DAY,
+    HOUR,
+    blocks_in,
     count_by_month,
     day_of,
-    days_in,
     first_hour_of,
     hour_of,
     moment_of,
@@ -26,6 +26,7 @@ from tests.hourly import (
 )
 from tests.unit.windows import ANY_WINDOWS, HOUR_SETS, HOURS, hours, ordered
 
+BLOCK = HOUR.block_slots
 WINDOW = st.tuples(HOURS, HOURS).map(lambda pair: Window(min(pair), max(pair)))
 
 
@@ -108,19 +109,21 @@ def test_a_window_touches_the_years_of_its_first_and_its_last_hour() -> None:
     assert list(years_of(Window(year.start, year.start))) == [2024]
 
 
-def test_a_window_touches_the_days_of_all_its_hours() -> None:
+def test_a_window_touches_the_blocks_of_all_its_hours() -> None:
     start = first_hour_of("2025-03-01")
-    assert days_in((Window(start, start + 24),)) == {start // 24}
-    assert days_in((Window(start + 20, start + 25), Window(start + 72, start + 73))) == {
-        start // 24,
-        start // 24 + 1,
-        start // 24 + 3,
+    assert start % BLOCK == 0
+    assert blocks_in((Window(start, start + BLOCK),)) == {start // BLOCK}
+    later = Window(start + 3 * BLOCK, start + 3 * BLOCK + 1)
+    assert blocks_in((Window(start + BLOCK - 4, start + BLOCK + 1), later)) == {
+        start // BLOCK,
+        start // BLOCK + 1,
+        start // BLOCK + 3,
     }
 
 
 @given(HOUR_SETS)
-def test_days_are_counted_as_they_are_listed(covered: frozenset[int]) -> None:
-    assert windows.count_blocks(ordered(covered), HOURS_A_DAY) == len(days_in(ordered(covered)))
+def test_blocks_are_counted_as_they_are_listed(covered: frozenset[int]) -> None:
+    assert windows.count_blocks(ordered(covered), BLOCK) == len(blocks_in(ordered(covered)))
 
 
 @given(HOUR_SETS, st.sampled_from(["1970-01-01", "2024-01-31", "2024-02-28", "2025-12-31"]))

@@ -50,7 +50,7 @@ class Interval(Enum):
     MINUTES_5 = ("5m", 5 * MINUTE_MS, 48)
     MINUTES_15 = ("15m", 15 * MINUTE_MS, 48)
     MINUTES_30 = ("30m", 30 * MINUTE_MS, 48)
-    HOUR = ("1h", HOUR_MS, 24)
+    HOUR = ("1h", HOUR_MS, 48)
     DAY = ("1d", DAY_MS, 30)
 
     length_ms: int
