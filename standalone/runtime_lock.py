@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -142,9 +143,11 @@ class ServerLock:
                 self._take_again()
 
     def release(self) -> None:
-        """End the session."""
+        """Release the lock and end the session, which the server notices a moment later than whoever starts next."""
         ended, self._connection = self._connection, None
         if ended is not None and not ended.closed:
+            with suppress(DatabaseError):  # the server is gone, and the lock with it
+                _explained(lambda: ended.exec_driver_sql("SELECT pg_advisory_unlock_all()").close())
             ended.invalidate()  # the pool must not give the session to somebody else
             ended.close()
 
