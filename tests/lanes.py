@@ -22,12 +22,8 @@ SAM = f"env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 {shlex.quote(str(Pa
 LONG_WAITS = "tests/standalone/test_cannot_collect.py"
 
 COMMANDS = {
-    "emulator": [f"{TESTS} tests/e2e -k 'local-aws and not test_recorded'"],
-    "server": [
-        # on stacks of their own, so that they run beside the others on the emulator
-        f"{TESTS} tests/e2e/test_recorded_intervals.py -k local-aws",
-        f"{TESTS} tests/e2e -k 'not local-aws'",
-    ],
+    "emulator": [f"{TESTS} tests/e2e -k local-aws"],
+    "server": [f"{TESTS} tests/e2e -k 'not local-aws'"],
     "standalone": [f"{TESTS} tests/standalone --ignore {LONG_WAITS}"],
     "waiting": [f"{TESTS} {LONG_WAITS}"],
     "checks": [

@@ -10,10 +10,7 @@ from candle_collector.domain.interval import DAY_MS, HOUR_MS
 
 from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest, _own_stack, settings_on
 from tests.e2e.driving import Api, StackExchange, without_close_time
-from tests.e2e.runtimes import core
 from tests.recorded_intervals import FIVE_MINUTES, MINUTES, RECORDED_INTERVALS, SYMBOL, recorded
-
-pytestmark = core
 
 
 @dataclass(frozen=True)

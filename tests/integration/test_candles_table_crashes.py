@@ -29,7 +29,7 @@ from tests.port_contracts.candle_store import AT, NONE, Slots, unfenced
 
 MINUTES = Slots.of(Interval.MINUTE)
 DAYS = Slots.of(Interval.DAY)
-CASES = int(os.environ.get("CRASHED_CASES", "12"))
+CASES = int(os.environ.get("CRASHED_CASES", "8"))
 """`make faults` tries 200."""
 SPAN = 600
 """More than the blocks that are read without a look at the records."""
