@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class StoredCandles(Protocol):
     """The candles of a stack."""
 
+    def day_with(self, hour: int) -> str:
+        """Return the day under which `items` and `changes` have an hour: that with which its block begins."""
+
     def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
         """Return all that is stored of a symbol by day; equal days compare so."""
 
@@ -61,6 +64,10 @@ class CandleTable:
         self._client: DynamoDBClient = stack.aws.client("dynamodb", endpoint_url=stack.aws_endpoint_url)
         self._streams: Any = stack.aws.client("dynamodbstreams", endpoint_url=stack.aws_endpoint_url)
         self._table = table or stack.output("CandlesTableName")
+
+    def day_with(self, hour: int) -> str:
+        """Return the day with which the block of an hour begins."""
+        return day_of(hour - hour % HOUR.block_slots)
 
     def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
         """Return all blocks of a symbol by day, as stored."""
@@ -117,6 +124,10 @@ class CandleRows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def day_with(self, hour: int) -> str:
+        """Return the day of an hour."""
+        return day_of(hour)
 
     def items(self, symbol: str) -> dict[str, Mapping[str, Any]]:
         """Return all rows of a symbol by day: those of its candles, and the hours without one."""

@@ -14,7 +14,6 @@ from tests.e2e.conftest import RECORDED_CANDLES, StackUnderTest
 from tests.e2e.driving import Api, StackExchange, hour, without_close_time
 from tests.e2e.runtimes import aws_at_length
 from tests.e2e.stored import StoredCandles, stored_candles
-from tests.hourly import day_of
 
 YEARS = {
     "BTCUSDT": range(2018, 2026),
@@ -168,4 +167,4 @@ def test_what_is_removed_comes_back_with_one_request_and_nothing_else_changes(
     assert [(item["status"], item["records"]) for item in results["details"]] == [("complete", len(removed))]
     assert collected.exchange.klines_asked() == 1
     assert collected.table.items("BTCUSDT") == before
-    assert changed == {day_of(item) for item in removed}
+    assert changed == {collected.table.day_with(item) for item in removed}
