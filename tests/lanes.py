@@ -18,7 +18,6 @@ LOGS = Path(".local/test-logs")
 NICER = "nice -n 10"
 PYTHON = shlex.quote(sys.executable)
 TESTS = f"{PYTHON} -m pytest"
-SAM = f"env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 {shlex.quote(str(Path(sys.executable).with_name('sam')))}"
 LONG_WAITS = "tests/standalone/test_cannot_collect.py"
 
 COMMANDS = {
@@ -28,7 +27,7 @@ COMMANDS = {
     "waiting": [f"{TESTS} {LONG_WAITS}"],
     "checks": [
         f"{NICER} {PYTHON} -m mypy",
-        f"{NICER} {SAM} validate --lint",
+        f"{NICER} make template",
         f"{NICER} {TESTS} tests/template tests/api_contract",
         f"{NICER} {PYTHON} -m tests.mutants --sample 4",
     ],

@@ -108,14 +108,12 @@ class CandlesTable:
         """
         noted, size = self._records.noted(series), series.interval.block_slots
         doubtful = series.interval.blocks_in(noted.never_printed)
-        known = noted
-        for number in doubtful:
-            known = known.without(Window(number * size, (number + 1) * size))
+        left_out = windows.union(Window(number * size, (number + 1) * size) for number in doubtful)
+        known = [noted.without(*left_out)]
         for window in _ranges(noted.never_printed, size):
-            for number, stored, gone in self._masks(series, window):
-                if number in doubtful:
-                    known = known.joined(_runs(number * size, stored, gone))
-        self._records.write(series, known, fence)
+            looked_at = self._masks(series, window)
+            known += [_runs(number * size, stored, gone) for number, stored, gone in looked_at if number in doubtful]
+        self._records.write(series, _union(known), fence)
 
     def _add(
         self,

@@ -49,9 +49,9 @@ class Known(NamedTuple):
         never = windows.union([*self.never_printed, *other.never_printed])
         return Known(stored, windows.subtract(never, stored))
 
-    def without(self, window: Window) -> Known:
-        """Return what is known of other slots."""
-        return Known(*(windows.subtract(runs, (window,)) for runs in self))
+    def without(self, *left_out: Window) -> Known:
+        """Return what is known of other slots than those of windows, which are ascending and do not overlap."""
+        return Known(*(windows.subtract(runs, left_out) for runs in self))
 
     def clip(self, within: Window) -> Known:
         """Return what is known of the slots of a window."""
