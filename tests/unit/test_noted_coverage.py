@@ -21,9 +21,9 @@ STORED, GONE = (1 << SIZE) - 1 & ~(1 << 5), 1 << 5
 class Client:
     """A candle table in which every block has a slot that was never printed."""
 
-    def query(self, **asked: Any) -> dict[str, Any]:
-        ends = [asked["ExpressionAttributeValues"][name]["S"] for name in (":first", ":last")]
-        if asked["ExpressionAttributeValues"][":series"]["S"] != str(SERIES):
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        ends = [arguments["ExpressionAttributeValues"][name]["S"] for name in (":first", ":last")]
+        if arguments["ExpressionAttributeValues"][":series"]["S"] != str(SERIES):
             return {"Items": []}
         slots = [Interval.MINUTE.slot_of(Interval.MINUTE.moment_of(0).fromisoformat(f"{end}+00:00")) for end in ends]
         return {"Items": [self._item(slot) for slot in range(slots[0], slots[1] + 1, SIZE)]}
