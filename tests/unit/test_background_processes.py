@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,18 +69,28 @@ def test_one_that_ends_at_once_is_reported_with_its_last_words(sleeper: Backgrou
         sleeper.wait_until(lambda: False, within_s=30)
 
 
+@contextmanager
+def two_taken_ports() -> Iterator[int]:
+    """Listen on two neighbouring ports, and yield the first."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            first.listen()
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):  # another program has it, for as long as it likes; or there is none
+                continue
+            second.listen()
+            yield port
+            return
+
+
 def test_a_port_that_is_taken_is_reported_with_the_variable_that_chooses_another() -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        with socket.socket() as neighbour:
-            with suppress(OSError):  # it is taken already, which is as good
-                neighbour.bind(("127.0.0.1", port + 1))
-                neighbour.listen()
-            with pytest.raises(StackError, match=rf"Port {port}(.|\n)*LOCAL_API_PORT=(\d+)$") as refused:
-                require_free(port, "LOCAL_API_PORT", "the API")
-            suggested = int(str(refused.value).rpartition("=")[2])
-            assert suggested > port + 1
-            require_free(suggested, "LOCAL_API_PORT", "the API")
+    with two_taken_ports() as port:
+        with pytest.raises(StackError, match=rf"Port {port}(.|\n)*LOCAL_API_PORT=(\d+)$") as refused:
+            require_free(port, "LOCAL_API_PORT", "the API")
+        suggested = int(str(refused.value).rpartition("=")[2])
+        assert suggested > port + 1
+        require_free(suggested, "LOCAL_API_PORT", "the API")
     require_free(port, "LOCAL_API_PORT", "the API")
