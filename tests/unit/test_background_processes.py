@@ -79,7 +79,7 @@ def two_taken_ports() -> Iterator[int]:
             port = first.getsockname()[1]
             try:
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):  # another program has it, for as long as it likes; or there is none
+            except (OSError, OverflowError):  # another program has it, or no port has that number
                 continue
             second.listen()
             yield port
