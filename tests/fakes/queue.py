@@ -113,7 +113,7 @@ class FakeQueue:
         return [_received(entry) for entry in self.dead]
 
     def redrive(self) -> int:
-        """Put the dead back."""
+        """Put the dead back, as the owner of an SQS queue does by hand."""
         dead, self.dead = self.dead, []
         for entry in dead:
             entry.receives, entry.sent_at, entry.visible_at = 0, self._clock.now(), self._clock.now()

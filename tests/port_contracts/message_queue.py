@@ -149,18 +149,6 @@ class MessageQueueContract(CollectQueueContract):
         assert len(queue.dead_letters()) == 2
         assert (queue.waiting(), queue.next_visible_in()) == (0, None)
 
-    def test_dead_letters_are_put_back_as_if_they_were_new(self, queue: MessageQueue, clock: FakeClock) -> None:
-        queue.enqueue(MESSAGES[:1])
-        for _ in range(5):
-            receive(queue)
-            clock.advance(361)
-        assert queue.receive(visibility=VISIBILITY) is None
-        clock.advance(2 * DAY_SECONDS)  # people look at them when they can
-        assert queue.redrive() == 1
-        assert queue.redrive() == 0
-        assert queue.dead_letters() == []
-        assert receive(queue).receives == 1
-
     def test_a_message_that_nobody_deletes_in_a_day_is_dropped(self, queue: MessageQueue, clock: FakeClock) -> None:
         queue.enqueue(MESSAGES[:1])
         clock.advance(3600)

@@ -416,9 +416,6 @@ class MessageQueue(CollectQueue, Protocol):
     def dead_letters(self) -> list[ReceivedMessage]:
         """Return the dead letters, in the order in which they came; their receipts are empty."""
 
-    def redrive(self) -> int:
-        """Put the dead letters into the queue again, as if they were new, and return how many there were."""
-
 
 class RateLimiter(Protocol):
     """What all workers agree on: one budget of weight, a ban, and a refusal, each apart from the others.

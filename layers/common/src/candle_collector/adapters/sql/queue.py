@@ -125,11 +125,6 @@ class SqlQueue:
         rows = self._database.query(lambda connection: connection.execute(statement).all())
         return [_message(row) for row in rows]
 
-    def redrive(self) -> int:
-        """Make new messages of the dead letters."""
-        values = {"dead": False, "receives": 0, "sent_at": self._now(), "visible_at": self._now()}
-        return self._database.transact(lambda connection: _update(connection, _COLUMNS.dead, **values))
-
     def _show(self, *which: ColumnElement[bool]) -> int:
         values = {"visible_at": self._now(), "receipt": None}
         return self._database.transact(lambda connection: _update(connection, *which, **values))
