@@ -29,7 +29,7 @@ COMMANDS = {
         f"{NICER} {PYTHON} -m mypy",
         f"{NICER} make template",
         f"{NICER} {TESTS} tests/template tests/api_contract",
-        f"{NICER} {PYTHON} -m tests.mutants --sample 4",
+        f"{NICER} {PYTHON} -m tests.mutants --sample 4 --workers 1",
     ],
     "adapters": [f"{NICER} {TESTS} tests/integration"],
     "unit": [f"{NICER} {TESTS} tests/unit"],

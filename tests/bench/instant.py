@@ -137,7 +137,7 @@ class RecordedAws:
         answered = BotocoreStubber.__call__
 
         def record(stub: BotocoreStubber, event_name: str, request: Any, **options: Any) -> AWSResponse | None:
-            answer = answered(stub, event_name, request, **options)
+            answer: AWSResponse | None = answered(stub, event_name, request, **options)
             if answer is not None:
                 kept = (request.body, answer.status_code, answer.headers, answer.content)
                 self._exchanges.append(_Exchanged(operation(request), *kept))

@@ -2,7 +2,7 @@
 
 Its syntax trees are abstract classes, and it looks at the class of every node several times by the slow way in which
 Python checks abstract ones: more than half of a search's time (measured with cProfile). A node's class never changes,
-so what is known of a class is kept. botocore's descriptions of services are read once, and not for each client.
+so what is known of a class is kept. botocore's descriptions of services are read once, and not for each session.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import botocore.session
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import create_loader
 
 _nodes: Any = import_module("moto.dynamodb.parsing.ast_nodes")  # it has no types
 _serialize: Any = import_module("moto.core.serialize")
 _get_value = _serialize.ResponseSerializer.get_value
-_load_file = JSONFileLoader.load_file
 _INNER = (_nodes.Expression, _nodes.UpdateExpressionFunction)
 
 
@@ -67,9 +67,7 @@ def _picked(serializer: Any, value: Any, key: str, shape: Any) -> Any:
     return _get_value(serializer, value, key, shape)
 
 
-@cache
-def _described(path: str) -> Any:
-    return _load_file(JSONFileLoader(), path)
+_loader = cache(create_loader)
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
@@ -77,4 +75,4 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_nodes.Node, "find_clauses", _find_clauses)
     patch.setattr(_nodes.DepthFirstTraverser, "traverse", _traverse)
     patch.setattr(_serialize.ResponseSerializer, "get_value", _picked)
-    patch.setattr(JSONFileLoader, "load_file", lambda _, path: _described(path))
+    patch.setattr(botocore.session, "create_loader", _loader)

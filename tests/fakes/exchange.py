@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from candle_collector.adapters.binance.market import BINANCE
@@ -30,8 +31,9 @@ class Asked(NamedTuple):
     limit: int
 
 
+@lru_cache(maxsize=100_000)
 def synthetic_candle(symbol: str, hour: int) -> Candle:
-    """Return a candle that is a function of symbol and hour alone."""
+    """Return a candle that is a function of symbol and hour alone: those of a test are asked for again and again."""
     price = 100 + hour % 97 + len(symbol)
     low, high, volume = price - 3, price + 5, hour % 1000 + 1
     return Candle(

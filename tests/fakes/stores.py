@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle, candle_from_line
@@ -16,6 +17,12 @@ from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.errors import StaleTurnError
 from candle_collector.ports import Revised, StoredBlocks
+
+
+@lru_cache(maxsize=100_000)
+def line_of(candle: Candle) -> str:
+    """Return the text that is stored of a candle; a test stores the same ones again and again."""
+    return candle.line()
 
 
 class FakeCandleStore:
@@ -70,10 +77,10 @@ class FakeCandleStore:
         for block, held in by_block.items():
             if block in absent_blocks and len(held) == size:  # replaces the item
                 self._never[series] -= set(range(block * size, (block + 1) * size))
-                self.lines.update({(series, candle.slot): candle.line() for candle in held})
+                self.lines.update({(series, candle.slot): line_of(candle) for candle in held})
             else:
                 for candle in held:
-                    self.lines.setdefault((series, candle.slot), candle.line())
+                    self.lines.setdefault((series, candle.slot), line_of(candle))
         gone = list(windows.slots_in(never_printed))
         self._never[series] |= set(gone)
         touched = set(by_block) | {slot // size for slot in gone}
@@ -91,8 +98,8 @@ class FakeCandleStore:
         """Replace candles."""
         fence()
         for stored, offered in revisions:
-            if self.lines.get((series, stored.slot)) == stored.line():
-                self.lines[series, stored.slot] = offered.line()
+            if self.lines.get((series, stored.slot)) == line_of(stored):
+                self.lines[series, stored.slot] = line_of(offered)
                 self._revised[series].append(Revised(Revision(stored, offered), run_id, at))
 
     def revised(self, series: Series, within: Window | None = None) -> list[Revised]:

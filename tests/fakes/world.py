@@ -32,7 +32,7 @@ from tests.fakes.rate_limiter import (
     FakeRateLimiter,
 )
 from tests.fakes.runs import FakeRunStore
-from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.fakes.stores import FakeCandleStore, FakeSeriesStore, line_of
 
 WORKER_SECONDS = 60
 CLAIM_SECONDS = 90
@@ -264,7 +264,7 @@ class World:
     def assert_exact(self) -> None:
         """Hold every stored candle to the exchange's."""
         for (series, slot), line in self.candles.lines.items():
-            assert line == self.exchange.candle(series.symbol, slot).line()
+            assert line == line_of(self.exchange.candle(series.symbol, slot))
             assert slot in self.exchange.printed[series.symbol]
 
 

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from candle_collector.adapters.dynamodb.keys_table import KeysTable
 from candle_collector.api.create_key import create_key
 from candle_collector.domain.api_key import USE_NOTED_EVERY, Scope
 from candle_collector.errors import CollectorError
-from moto import mock_aws
 
 from tests.fakes.keys import KeysInMemory
+from tests.integration.conftest import client
 from tests.port_contracts.key_store import NOW, RECORD, KeyStoreContract
 
 
+STAGES = ("keys", "keys-of-another-stage")
+
+
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeysTable]:
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        for name in ("keys", "keys-of-another-stage"):
-            boto3.client("dynamodb").create_table(
-                TableName=name,
-                BillingMode="PAY_PER_REQUEST",
-                KeySchema=[{"AttributeName": "key_id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "key_id", "AttributeType": "S"}],
-            )
-        yield KeysTable("keys")
+def table(aws: None) -> Iterator[KeysTable]:
+    assert aws is None
+    for name in STAGES:
+        client("dynamodb").create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "key_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "key_id", "AttributeType": "S"}],
+        )
+    yield KeysTable("keys")
+    for name in STAGES:
+        client("dynamodb").delete_table(TableName=name)
 
 
 class TestKeysTable(KeyStoreContract):
@@ -72,7 +71,7 @@ def test_the_tables_of_two_stages_do_not_meet(table: KeysTable) -> None:
 
 def test_no_piece_of_a_secret_is_in_the_table(table: KeysTable) -> None:
     key, _ = create_key(table, name="admin", scope=Scope.ADMIN, now=NOW)
-    kept = str(boto3.client("dynamodb").scan(TableName="keys")["Items"])
+    kept = str(client("dynamodb").scan(TableName="keys")["Items"])
     assert key.key_id in kept
     assert not any(key.secret[at : at + 8] in kept for at in range(len(key.secret) - 7))
 

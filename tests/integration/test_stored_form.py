@@ -6,7 +6,6 @@ import zlib
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from candle_collector.adapters.dynamodb.item_table import ItemTable
 from candle_collector.adapters.dynamodb.lease_table import LeaseTable
@@ -21,6 +20,7 @@ from candle_collector.domain.windows import Window
 from pynamodb.models import Model
 
 from tests.hourly import HOUR, first_hour_of, hourly
+from tests.integration.conftest import client
 
 RUN_ID = "01JWNP30F0AAAAAAAAAAAAAAAA"
 AT = "2025-06-01T12:05:30.123456Z"
@@ -121,13 +121,13 @@ def table(tables: None) -> ItemTable:
     """Return the runs table with one item of each kind."""
     assert tables is None
     for item in (RUN, SYMBOL, SERIES, *OTHERS):
-        boto3.client("dynamodb").put_item(TableName="runs", Item=item)
+        client("dynamodb").put_item(TableName="runs", Item=item)
     return ItemTable("runs")
 
 
 def stored(item: dict[str, Any]) -> dict[str, Any]:
     key = {name: item[name] for name in ("pk", "sk")}
-    return boto3.client("dynamodb").get_item(TableName="runs", Key=key)["Item"]
+    return client("dynamodb").get_item(TableName="runs", Key=key)["Item"]
 
 
 def test_a_run_is_read(table: ItemTable) -> None:

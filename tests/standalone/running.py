@@ -69,7 +69,7 @@ class Archive:
             found = self.status(run_id)["last_results"]
             return found if found and found["ended_at"] else None
 
-        return eventually(results)
+        return eventually(results, pause=0.25)  # each look is work for the server that is waited for
 
     def logged(self, message: str) -> list[dict[str, Any]]:
         """Return the lines so far that say it; every line is JSON."""
@@ -95,12 +95,12 @@ class Archive:
             self._lines.append(line)
 
 
-def eventually(look: Callable[[], Any], seconds: float = _SECONDS) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = _SECONDS, pause: float = 0.05) -> Any:
     """Return what `look` finds, once it finds something."""
     until = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(pause)
     return found
 
 

@@ -115,16 +115,16 @@ def test_a_disk_without_room_in_mid_run_is_said_everywhere_and_the_run_goes_on_a
         body = notified(hook, "nothing can be stored")
         assert "the disk failed to read or write the file" in body["sentence"]
         assert body["remedy"].startswith("Look at the disk.")
-        health = eventually(lambda: _of_cause(archive, "nothing can be stored"))
+        health = eventually(lambda: _of_cause(archive, "nothing can be stored"), pause=0.25)
         assert health["state"] == "needs_you"
         assert any("nothing can be stored" in sentence for sentence in said(archive))
-        assert eventually(lambda: metrics(archive)["database_failing", ""]) == 1
+        assert eventually(lambda: metrics(archive)["database_failing", ""], pause=0.25) == 1
         for pid in [archive.process.pid, *worker_pids(archive.process.pid)]:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert archive.ended(run_id)["complete"] == len(SYMBOLS)
         ended = eventually(lambda: [item.body for item in hook.posted if item.body.get("run_id") == run_id])
         assert (ended[0]["outcome"], ended[0]["mode"]) == ("complete", "backward")
-        assert eventually(lambda: not metrics(archive)["database_failing", ""], 60)
+        assert eventually(lambda: not metrics(archive)["database_failing", ""], 60, pause=0.25)
         eventually(lambda: hook.posted[-1].body.get("state") not in {None, "needs_you"}, 60)
         assert metrics(archive)["symbols_ended_total", "complete"] == len(SYMBOLS)
         assert_nothing_secret(archive)

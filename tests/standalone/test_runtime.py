@@ -92,8 +92,8 @@ def test_a_run_by_http_ends_complete_with_the_exchanges_candles(exchange: Runnin
 def test_a_process_that_is_stopped_in_mid_run_requeues_and_the_next_goes_on(
     exchange: RunningExchange, tmp_path: Path
 ) -> None:
-    start = days_ago(500)
-    exchange.settings(latency_ms=300)
+    start = days_ago(200)
+    exchange.settings(latency_ms=750)
     with running_archive(tmp_path, exchange.url) as archive:
         run_id = archive.trigger(*SYMBOLS, start=start)
         time.sleep(1.5)
@@ -110,8 +110,8 @@ def test_a_process_that_is_stopped_in_mid_run_requeues_and_the_next_goes_on(
 
 
 def test_a_process_that_is_killed_at_any_moment_goes_on_by_itself(exchange: RunningExchange, tmp_path: Path) -> None:
-    start = days_ago(350)
-    exchange.settings(latency_ms=150)
+    start = days_ago(200)
+    exchange.settings(latency_ms=250)
     run_id, held = "", 0
     for number, moment in enumerate((0.4, 0.2, 0.5)):
         with running_archive(tmp_path, exchange.url) as archive:

@@ -22,7 +22,7 @@ from tests.standalone.running import ROOT, Archive, eventually, running_archive,
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT")
 TWO = {"WORKER_PROCESSES": "2"}
 ENDED = "a worker process ended; others do what it had in hand, and it is started again"
-START = (datetime.now(UTC) - timedelta(days=500)).date().isoformat()
+START = (datetime.now(UTC) - timedelta(days=200)).date().isoformat()
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def exchange() -> Iterator[RunningExchange]:
 
 @pytest.fixture(autouse=True)
 def slow(exchange: RunningExchange) -> None:
-    exchange.settings(latency_ms=250, weight_limit=100_000)
+    exchange.settings(latency_ms=600, weight_limit=100_000)
     exchange.reset()
 
 

@@ -22,6 +22,7 @@ from moto import mock_aws
 
 from cli.main import main
 from cli.stacks import AwsStack
+from tests.explore import quick_moto
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "generate_admin_api_key.py"
 STACK = ["--stack-name", "candle-collector-prod"]
@@ -50,6 +51,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeysTable]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    quick_moto.install(monkeypatch)
     with mock_aws():
         boto3.client("dynamodb").create_table(
             TableName="the-keys",

@@ -43,6 +43,8 @@ WORDS = {
 }
 """Patterns, and the words that say it."""
 
+ANY = re.compile("|".join(f"(?:{pattern})" for pattern in WORDS), re.IGNORECASE)
+
 NAMES = {"asked", "here", "one", "told", "w"}
 """Names of variables that do not say what they name."""
 
@@ -64,9 +66,11 @@ def files() -> list[Path]:
 def words_in(name: str, text: str) -> Iterator[Found]:
     """Yield the words of a text that another word says better."""
     for number, line in enumerate(text.splitlines(), 1):
+        read = line.replace("_", " ")  # the words of a name are words too
+        if not ANY.search(read):  # as of nearly every line: 20 patterns a line take a second and more
+            continue
         for pattern, better in WORDS.items():
-            # the words of a name are words too
-            if match := re.search(pattern, line.replace("_", " "), re.IGNORECASE):
+            if match := re.search(pattern, read, re.IGNORECASE):
                 yield Found(f"{name}:{number}", match.group(0), better)
 
 

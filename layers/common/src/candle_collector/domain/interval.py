@@ -107,7 +107,7 @@ class Interval(Enum):
 
     def format(self, slot: int) -> str:
         """Return the moment at which a slot begins as ``2025-01-31T12:00:00Z``."""
-        return self.moment_of(slot).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{self.moment_of(slot).isoformat()[:19]}Z"
 
     def slots_within(self, times: Window) -> Window:
         """Return the slots that begin in a window of times, in ms since 1970 UTC."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Insert, Row, Table, and_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from candle_collector.adapters.sql.records import Record
 from candle_collector.adapters.sql.schema import states
@@ -27,9 +27,10 @@ def insert_all_if_absent(connection: Connection, table: Table, rows: Sequence[Ma
 
 
 def _insertion(connection: Connection, table: Table) -> Insert:
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    # that of the database at hand is loaded already, and another's would take a twentieth of a start
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    insertion: Insert = dialect.insert(table).on_conflict_do_nothing()
+    return insertion
 
 
 def put_row(
