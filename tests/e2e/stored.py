@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from candle_collector.adapters.dynamodb.block import masks_of, slots_of
 from candle_collector.adapters.sql.schema import candles, never_printed, series
 from candle_collector.domain import windows
+from candle_collector.domain.interval import DAY_MS
 from candle_collector.domain.windows import Window
 from sqlalchemy import delete, select
 
@@ -137,9 +139,8 @@ class CandleRows:
             found = select(*columns).where(table.c.series_id == _series_id(symbol)).order_by(table.c.open_time)
             with self._database.read() as connection:
                 rows = connection.execute(found).all()
-            for row in rows:
-                day = days.setdefault(day_of(row.open_time // HOUR_MS), {})
-                day.setdefault(table.name, []).append(tuple(row))
+            for day, of_day in groupby(rows, key=lambda row: row.open_time // DAY_MS):
+                days.setdefault(day_of(day * 24), {})[table.name] = list(map(tuple, of_day))
         return dict(days)
 
     def never_printed(self, symbol: str) -> list[Window]:

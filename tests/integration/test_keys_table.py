@@ -15,7 +15,6 @@ from tests.fakes.keys import KeysInMemory
 from tests.integration.conftest import client
 from tests.port_contracts.key_store import NOW, RECORD, KeyStoreContract
 
-
 STAGES = ("keys", "keys-of-another-stage")
 
 

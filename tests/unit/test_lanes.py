@@ -10,6 +10,7 @@ import pytest
 
 from tests import lanes
 
+COMMANDS = lanes.COMMANDS
 PASSES = f"{shlex.quote(sys.executable)} -c ''"
 FAILS = f"{shlex.quote(sys.executable)} -c 'raise SystemExit(3)'"
 
@@ -44,3 +45,17 @@ def test_a_lane_that_cannot_be_run_has_failed(
     monkeypatch.setattr(lanes, "COMMANDS", {"first": [PASSES], "second": [shlex.quote(str(tmp_path / "nothing"))]})
     assert lanes.main() == 1
     assert "it did not end" in capsys.readouterr().out
+
+
+def test_a_first_run_compiles_what_the_lanes_import_before_they_begin_and_no_other_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def noting(word: str) -> str:
+        code = f"from pathlib import Path; Path('noted').open('a').write('{word} ')"
+        return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+
+    monkeypatch.setattr(lanes, "COMPILED_BY", noting("compiled"))
+    monkeypatch.setattr(lanes, "COMMANDS", {"first": [noting("tested")], lanes.MEANWHILE: [PASSES]})
+    assert (lanes.main(), lanes.main()) == (0, 0)
+    assert (tmp_path / "noted").read_text() == "compiled tested tested "
+    assert lanes.MEANWHILE in COMMANDS

@@ -32,7 +32,7 @@ from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 
-CASES = settings(max_examples=int(os.environ.get("READING_CASES") or 200), deadline=None)
+CASES = settings(max_examples=int(os.environ.get("READING_CASES") or 100), deadline=None)
 SYMBOL = "BTCUSDT"
 BASES = (Interval.HOUR, Interval.MINUTE, Interval.DAY)
 BORDERS = ("2018-02-09", "2020-01-01", "2023-11-01")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,8 +25,13 @@ class Record(Generic[T]):
     """
 
     def __init__(self, kind: type[T], name: str) -> None:
-        self._adapter = TypeAdapter(kind)
+        self._kind = kind
         self._name = name
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        """What reads and writes it, made when it is first needed: a process has to do with a few of the types."""
+        return TypeAdapter(self._kind)
 
     def write(self, value: T) -> str:
         """Return the JSON of a value."""
