@@ -127,7 +127,8 @@ def table(tables: None) -> ItemTable:
 
 def stored(item: dict[str, Any]) -> dict[str, Any]:
     key = {name: item[name] for name in ("pk", "sk")}
-    return client("dynamodb").get_item(TableName="runs", Key=key)["Item"]
+    found: dict[str, Any] = client("dynamodb").get_item(TableName="runs", Key=key)["Item"]
+    return found
 
 
 def test_a_run_is_read(table: ItemTable) -> None:
