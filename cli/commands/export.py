@@ -10,14 +10,19 @@ from pathlib import Path
 
 from candle_collector.bootstrap import Container
 from candle_collector.domain.aggregate import INTERVALS
-from candle_collector.domain.repaired_series import RepairedSeries
 from candle_collector.domain.universe import as_symbol
 from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError, IntervalNotServedError, NotFoundError
-from candle_collector.reading.candle_source import CandleSource, source_of
+from candle_collector.reading.candle_source import parts_of
 from candle_collector.reading.export_candles import export
-from candle_collector.reading.stored_series import stored_series
-from candle_collector.reading.stream_candles import Month, range_of_dates, slots_to_stream, stream_series
+from candle_collector.reading.stream_candles import (
+    Month,
+    Parts,
+    range_of_dates,
+    slots_to_stream,
+    stored_parts,
+    stream_parts,
+)
 from rich.progress import Progress
 
 from background.progress import StackError
@@ -56,7 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     try:
         series, lost, left_out = _series(arguments.symbols, arguments.interval, archive)
-        slots = sum(slots_to_stream(known, within, source.grid).slots for known, source in series)
+        slots = sum(
+            slots_to_stream(known, within.clip(part.within), part.source.grid).slots
+            for parts in series
+            for known, part in parts
+        )
         with Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
             task = bar.add_task("Exporting", total=slots)
             exported = export(
@@ -88,10 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     return PARTIAL if left_out else 0
 
 
-def _series(
-    text: str, interval: str, archive: Container
-) -> tuple[list[tuple[RepairedSeries, CandleSource]], list[str], dict[str, str]]:
-    """Return the series that are meant and stored, by symbol, and a sentence for each whose candles are gone.
+def _series(text: str, interval: str, archive: Container) -> tuple[list[Parts], list[str], dict[str, str]]:
+    """Return what each symbol is read from that is meant and stored, and a sentence for each whose candles are gone.
 
     A symbol that is named is looked up in the candle table, whether it has a record or not. Where none is named, all
     symbols that have a record are meant: no query lists what the candle table holds. Last come those among all of
@@ -104,13 +111,13 @@ def _series(
     """
     named = sorted({as_symbol(symbol) for symbol in text.split(",") if symbol.strip()})
     symbols = named or sorted({record.symbol for record in archive.series.all()})
-    stored: list[tuple[RepairedSeries, CandleSource]] = []
+    stored: list[Parts] = []
     unknown: list[str] = []
     lost: list[str] = []
     left_out: dict[str, str] = {}
     for symbol in symbols:
         try:
-            source = source_of(symbol, interval, archive.market, archive.series, archive.candles)
+            parts = parts_of(symbol, interval, archive.market, archive.series, archive.candles)
         except NotFoundError:
             unknown.append(symbol)
             continue
@@ -119,12 +126,12 @@ def _series(
                 raise
             left_out[symbol] = f"{error}."
             continue
-        known = stored_series(archive.series.get(source.series), archive.candles)
-        if known.life.slots:
-            stored.append((known, source))
+        read = stored_parts(parts, archive.series, archive.candles)
+        if any(known.life.slots for known, _ in read):
+            stored.append(read)
         else:
             unknown.append(symbol)
-            lost += [known.correction] if known.correction else []
+            lost += [known.correction for known, _ in read if known.correction]
     if named and unknown:
         raise StackError(f"Not stored: {', '.join(unknown)}.", "`make coverage` shows what is.")
     if not stored and left_out:
@@ -134,7 +141,7 @@ def _series(
     return stored, lost, left_out
 
 
-def _months(archive: Container, series: list[tuple[RepairedSeries, CandleSource]], within: Window) -> Iterator[Month]:
+def _months(archive: Container, series: list[Parts], within: Window) -> Iterator[Month]:
     """Yield the months of all symbols."""
-    for known, source in series:
-        yield from stream_series(archive.candles, known, within, grid=source.grid)
+    for parts in series:
+        yield from stream_parts(archive.candles, parts, within)

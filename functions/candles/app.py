@@ -17,8 +17,8 @@ from candle_collector.api.responses import answer, resolver
 from candle_collector.domain.interval import moment_at
 from candle_collector.errors import IntervalNotServedError, NotFoundError
 from candle_collector.observability import logger
-from candle_collector.reading.candle_source import source_of
-from candle_collector.reading.read_candles import read_candles
+from candle_collector.reading.candle_source import parts_of
+from candle_collector.reading.read_candles import read_parts
 from candle_collector.reading.stored_series import stored_records
 
 log = logger()
@@ -40,7 +40,7 @@ def klines() -> Response[str]:
     query, unit = read_klines_query(app.current_event.query_string_parameters), _unit()
     container = bootstrap.container()
     try:
-        source = source_of(
+        parts = parts_of(
             query.symbol,
             query.interval,
             container.market,
@@ -52,16 +52,15 @@ def klines() -> Response[str]:
         raise invalid_symbol() from None
     except IntervalNotServedError as error:
         raise interval_not_served(str(error)) from error
-    found = read_candles(
+    found = read_parts(
         container.candles,
         container.series,
-        source.series,
+        parts,
         start_ms=query.start_ms,
         end_ms=query.end_ms,
         limit=query.limit,
-        grid=source.grid,
     )
-    return answer(200, [row(candle, source.series.interval, source.grid, unit) for candle in found])
+    return answer(200, [row(candle, source.series.interval, source.grid, unit) for source, candle in found])
 
 
 @app.get(routes.EXCHANGE_INFO.path)

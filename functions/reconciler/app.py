@@ -24,6 +24,8 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         reconciled = reconcile_runs(container.closing_ports(), container.queue, visibility=visibility)
     finally:  # a round that fails is when the figures are needed
         now = container.clock.now()
-        figures = measure_archive(container.runs, container.series, container.rate_limiter, now)
+        figures = measure_archive(
+            container.runs, container.series, container.rate_limiter, now, container.settings.intervals
+        )
         container.metrics.archive_stands(figures)
     return {"resent": reconciled.resent, "closed": reconciled.closed}

@@ -23,8 +23,9 @@ from candle_collector.domain.series import Series, series_named
 from candle_collector.domain.universe import is_symbol
 from candle_collector.errors import IntervalNotServedError, InvalidRequestError, NotFoundError
 from candle_collector.observability import logger
-from candle_collector.reading.candle_source import CandleSource, source_of
-from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_series_coverage
+from candle_collector.reading.candle_source import EVER, CandleSource, Part, parts_of
+from candle_collector.reading.joined_coverage import report_parts_coverage
+from candle_collector.reading.report_coverage import CoveragePorts, report_coverage
 from candle_collector.reading.report_months import report_months
 from candle_collector.reading.report_runs import report_runs, report_status
 from candle_collector.reading.report_system import SystemPorts, report_system
@@ -139,12 +140,14 @@ def coverage_of_symbol(symbol: str) -> Response[str]:
         except ValueError as error:
             raise InvalidRequestError(date, str(error)) from None
     _check_bounds(bounds["start_ms"], bounds["end_ms"], now=ms_of(bootstrap.container().clock.now()))
-    name, (series, grid) = _source(symbol)
-    return answer(200, report_series_coverage(series, _coverage_ports(), interval=name, grid=grid, **bounds))
+    name, parts = _parts(symbol)
+    return answer(200, report_parts_coverage(parts, _coverage_ports(), interval=name, **bounds))
 
 
-def _source(symbol: str) -> tuple[str, CandleSource]:
+def _parts(symbol: str) -> tuple[str, list[Part]]:
     """Return the interval that is asked about, from the query, and the series that it is read from.
+
+    One that is collected is reported on by itself, whatever others would make up.
 
     Without one it is the shortest that the deployment collects.
 
@@ -163,9 +166,9 @@ def _source(symbol: str) -> tuple[str, CandleSource]:
         (Series(symbol, interval, container.market.name) for interval in Interval if str(interval) == name), None
     )
     if own is not None and container.series.get(own).revision is not None:
-        return name, CandleSource(own, AS_STORED)
+        return name, [Part(CandleSource(own, AS_STORED), EVER)]
     try:
-        return name, source_of(symbol, name, container.market, container.series, container.candles)
+        return name, parts_of(symbol, name, container.market, container.series, container.candles)
     except IntervalNotServedError as error:
         raise InvalidRequestError("interval", str(error)) from error
 

@@ -23,12 +23,13 @@ from candle_collector.bootstrap import Container
 from candle_collector.collecting.import_candles import ImportLease, ImportPorts, import_series
 from candle_collector.domain.windows import Window
 from candle_collector.reading.export_candles import export
-from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
+from candle_collector.reading.stream_candles import Month, range_of_dates
 from candle_collector.settings import Settings
 
 from background.places import PROJECT, Places
 from cli.collect.stack import read_stack
 from tests.hourly import hourly, ms_of_hour, year_window
+from tests.streams import stream_months
 
 SYMBOLS = [f"S{number:03}USDT" for number in range(100)]
 WITHIN = range_of_dates("2025-01-01", "2025-11-30", BINANCE)

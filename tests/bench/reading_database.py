@@ -27,12 +27,13 @@ from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.reading.candle_frame import candle_frame
 from candle_collector.reading.export_candles import export
-from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
+from candle_collector.reading.stream_candles import Month, range_of_dates
 
 from tests.bench.databases import FIRST, HOURS, series_of
 from tests.hourly import HOUR_MS, hourly
 from tests.integration.databases import free_port
 from tests.standalone.running import running_archive
+from tests.streams import stream_months
 
 SYMBOLS = [f"S{number:02}USDT" for number in range(100)]
 YEAR = "YEARUSDT"

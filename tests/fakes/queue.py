@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
+from candle_collector.domain.pace import DEADLINE_MOST
 from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import ReceivedMessage
@@ -15,7 +16,7 @@ from candle_collector.ports import ReceivedMessage
 from tests.fakes.clock import FakeClock
 
 RECEIVES_MOST = 5
-KEPT = timedelta(hours=24)
+KEPT = DEADLINE_MOST
 
 
 @dataclass(eq=False)

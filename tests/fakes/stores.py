@@ -161,6 +161,10 @@ class FakeSeriesStore:
         """Write a record whatever stands there, as a fault would."""
         self.put(replace(record, revision=self.get(record.series).revision))
 
+    def of_symbol(self, market: str, symbol: str) -> list[SeriesRecord]:
+        """Return the records of a symbol."""
+        return [record for record in self.all() if record.series[::2] == (symbol, market)]
+
     def all(self) -> Iterator[SeriesRecord]:
         """Yield every record."""
         for _, record in sorted(self._records.items()):

@@ -8,6 +8,7 @@ from typing import Any
 from candle_collector.collecting.measure_archive import measure_archive
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.start_run import start_run
+from candle_collector.domain.interval import Interval
 from candle_collector.errors import CollectionInProgressError, CollectorError
 
 from tests.emf import Emitted
@@ -100,6 +101,6 @@ class WatchedWorld(World):
                 self.tend()
         except CollectorError:
             failed = 1
-        figures = measure_archive(self.runs, self.series, self.rate_limiter, self.clock.now())
+        figures = measure_archive(self.runs, self.series, self.rate_limiter, self.clock.now(), frozenset(Interval))
         self.recorded.archive_stands(figures)
         self.publish("AWS/Lambda", "Errors", failed, FunctionName="{'Ref': 'ReconcilerFunction'}")

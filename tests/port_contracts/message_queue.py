@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from candle_collector.domain.pace import DEADLINE_MOST
 from candle_collector.domain.series_message import SeriesMessage, read_message
 from candle_collector.errors import CollectorError
 from candle_collector.ports import MessageQueue, ReceivedMessage
@@ -14,7 +15,6 @@ from tests.fakes.clock import FakeClock
 from tests.port_contracts.collect_queue import MESSAGES, CollectQueueContract, Received
 
 VISIBILITY = timedelta(seconds=360)
-DAY_SECONDS = 24 * 3600
 
 
 def receive(queue: MessageQueue) -> ReceivedMessage:
@@ -149,11 +149,13 @@ class MessageQueueContract(CollectQueueContract):
         assert len(queue.dead_letters()) == 2
         assert (queue.waiting(), queue.next_visible_in()) == (0, None)
 
-    def test_a_message_that_nobody_deletes_in_a_day_is_dropped(self, queue: MessageQueue, clock: FakeClock) -> None:
+    def test_a_message_is_dropped_when_no_run_can_want_it_any_more(self, queue: MessageQueue, clock: FakeClock) -> None:
         queue.enqueue(MESSAGES[:1])
         clock.advance(3600)
         queue.enqueue(MESSAGES[1:2])
-        clock.advance(DAY_SECONDS - 3600)
+        clock.advance(DEADLINE_MOST.total_seconds() - 7200)
+        assert queue.waiting() == 2
+        clock.advance(3600)
         assert queue.waiting() == 1
         assert message_of(receive(queue)) == MESSAGES[1]
         assert queue.receive(visibility=VISIBILITY) is None

@@ -70,3 +70,10 @@ class SeriesStoreContract:
             series_store.put(SeriesRecord(series, first=1, last=2))
         expected = [hourly("ADAUSDT"), MINUTES, BTC, hourly("SOLUSDT"), hourly("\u5e01USDT")]
         assert [item.series for item in series_store.all()] == expected
+
+    def test_the_records_of_a_symbol_are_those_of_its_intervals(self, series_store: SeriesStore) -> None:
+        for series in (hourly("BTCUSDTX"), BTC, hourly("BTCUSD"), MINUTES, MINUTES._replace(market="another")):
+            series_store.put(SeriesRecord(series, first=1, last=2))
+        found = series_store.of_symbol(BTC.market, BTC.symbol)
+        assert [(record.series, record.first) for record in found] == [(MINUTES, 1), (BTC, 1)]
+        assert series_store.of_symbol(BTC.market, "ETHUSDT") == []

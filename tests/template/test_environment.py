@@ -49,7 +49,10 @@ TAKEN: dict[str, Callable[[Container], Any]] = {
         (system.settings.dashboard_origin, system.settings.public_reads),
         (system.candles, system.series, system.listings),
     ),
-    "ReconcilerFunction": lambda system: (system.closing_ports(), system.queue, system.settings.queue_visibility),
+    "ReconcilerFunction": lambda system: (
+        (system.closing_ports(), system.queue),
+        (system.settings.queue_visibility, system.settings.intervals),
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from candle_collector.domain.candle import Candle
 from candle_collector.domain.interval import DAY_MS, Interval
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
-from candle_collector.reading.candle_source import source_of
+from candle_collector.reading.candle_source import parts_of
 from candle_collector.reading.read_candles import read_candles
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +81,8 @@ def stores() -> tuple[FakeCandleStore, FakeSeriesStore]:
 def requested(stores: tuple[FakeCandleStore, FakeSeriesStore], query: str) -> list[list[Any]]:
     question = read_klines_query({name: values[0] for name, values in parse_qs(query).items()})
     store, records = stores
-    series, grid = source_of(question.symbol, question.interval, BINANCE, records, store, shift_ms=question.shift_ms)
+    parts = parts_of(question.symbol, question.interval, BINANCE, records, store, shift_ms=question.shift_ms)
+    (((series, grid), _),) = parts
     found = read_candles(
         store,
         records,

@@ -12,7 +12,7 @@ from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window
 from candle_collector.errors import IntervalNotServedError, NotFoundError
-from candle_collector.reading.candle_source import CandleSource, source_of
+from candle_collector.reading.candle_source import EVER, CandleSource, Part, parts_of
 
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
@@ -35,7 +35,12 @@ class Archive:
                 self.candles.store(series, [synthetic_candle(SYMBOL, first)], (), absent_blocks=frozenset())
 
     def source(self, interval: str, *, symbol: str = SYMBOL, shift_ms: int = 0) -> CandleSource:
-        return source_of(symbol, interval, BINANCE, self.series, self.candles, shift_ms=shift_ms)
+        (part,) = self.parts(interval, symbol=symbol, shift_ms=shift_ms)
+        assert part.within == EVER
+        return part.source
+
+    def parts(self, interval: str, *, symbol: str = SYMBOL, shift_ms: int = 0) -> list[Part]:
+        return parts_of(symbol, interval, BINANCE, self.series, self.candles, shift_ms=shift_ms)
 
 
 @pytest.mark.parametrize(

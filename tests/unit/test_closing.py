@@ -40,7 +40,8 @@ def test_of_two_clocks_the_slower_one_counts(clock_offset_ms: int, closed_ms: in
         ([(Interval.MINUTE, 600)], 12 * HOUR_MS + 1000, 1),  # it ended a minute past 10
         ([(Interval.DAY, 0)], 47 * HOUR_MS, 0),  # the second day has not closed
         ([(Interval.DAY, 0)], 48 * HOUR_MS + 1000, 24),
-        ([(Interval.DAY, 0), (Interval.HOUR, 30)], 47 * HOUR_MS + 1000, 0),
+        ([(Interval.DAY, 0), (Interval.HOUR, 30)], 47 * HOUR_MS + 1000, 16),
+        ([(Interval.DAY, 0), (Interval.HOUR, 46)], 47 * HOUR_MS + 1000, 0),
     ],
 )
 def test_the_archive_is_whole_hours_behind_its_newest_candle(

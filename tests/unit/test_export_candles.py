@@ -24,13 +24,14 @@ from candle_collector.domain.windows import Window, Windows
 from candle_collector.reading.candle_frame import DECIMALS, candle_frame
 from candle_collector.reading.export_candles import ExportRefusedError, export
 from candle_collector.reading.read_candles import read_candles
-from candle_collector.reading.stream_candles import Month, range_of_dates, slots_to_stream, stream_months
+from candle_collector.reading.stream_candles import Month, range_of_dates, slots_to_stream
 
 from tests.exchange import needs_recordings
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
 from tests.hourly import HOUR, HOUR_MS, day_of, first_hour_of, hourly, ms_of_hour, times_of
 from tests.recorded import recorded_rows
+from tests.streams import stream_months
 
 START = first_hour_of("2024-01-30")
 EVER = range_of_dates(None, None, BINANCE)

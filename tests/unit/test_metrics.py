@@ -10,6 +10,7 @@ from candle_collector.bootstrap import SqlContainer
 from candle_collector.collecting.control_run import cancel_run
 from candle_collector.collecting.measure_archive import measure_archive
 from candle_collector.domain.closing import lag_hours
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.run import Failure, Outcome, Run, degraded_percent
 from candle_collector.errors import ExchangeUnavailableError
 from candle_collector.ports import ArchiveFigures
@@ -161,7 +162,7 @@ def test_an_archive_at_home_prints_no_metrics(capsys: pytest.CaptureFixture[str]
 
 
 def figures(system: World) -> ArchiveFigures:
-    return measure_archive(system.runs, system.series, system.rate_limiter, system.clock.now())
+    return measure_archive(system.runs, system.series, system.rate_limiter, system.clock.now(), frozenset(Interval))
 
 
 def test_an_empty_archive_is_not_behind() -> None:

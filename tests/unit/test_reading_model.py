@@ -23,7 +23,7 @@ from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.reading.read_candles import read_candles
 from candle_collector.reading.report_coverage import CoveragePorts, report_coverage, report_series_coverage
-from candle_collector.reading.stream_candles import range_of_dates, stream_months
+from candle_collector.reading.stream_candles import range_of_dates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +31,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.exchange import synthetic_candle
 from tests.fakes.rate_limiter import FakeRateLimiter
 from tests.fakes.stores import FakeCandleStore, FakeSeriesStore
+from tests.streams import stream_months
 
 CASES = settings(max_examples=int(os.environ.get("READING_CASES") or 100), deadline=None)
 SYMBOL = "BTCUSDT"

@@ -245,6 +245,7 @@ class Container:
             settings.collection_schedule if on else None,
             (settings.gap_fill_schedule or None) if on else None,
             settings.stale_after_hours,
+            settings.intervals,
         )
         return report_health(look(self, schedules), self.runs)
 

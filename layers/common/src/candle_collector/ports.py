@@ -223,6 +223,9 @@ class SeriesStore(Protocol):
             Somebody else has written it since.
         """
 
+    def of_symbol(self, market: str, symbol: str) -> list[SeriesRecord]:
+        """Return the records of a symbol's series, by interval."""
+
     def all(self) -> Iterator[SeriesRecord]:
         """Yield every record, by symbol and interval."""
 
@@ -392,7 +395,7 @@ class MessageQueue(CollectQueue, Protocol):
     """A queue whose receiving end is ours too: at least once, with delays, visibility and a dead-letter list.
 
     A message that was received five times without being deleted is a dead letter at its next receive. One that was not
-    deleted in 24 hours is dropped.
+    deleted while a run may live (`DEADLINE_MOST`) is dropped.
     """
 
     def receive(self, *, visibility: timedelta) -> ReceivedMessage | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from candle_collector.domain.interval import HOUR_MS, Interval, ms_of
+from candle_collector.domain.series_record import SeriesRecord
 
 CLOSE_MARGIN_MS = 1000
 """How long after its end a candle counts as closed; the exchange's Date header, cut to seconds, adds up to a second."""
@@ -27,16 +28,29 @@ def closed_ms_by(now: datetime, *, clock_offset_ms: int) -> int:
     return closed_ms_at(ms_of(now) + min(0, clock_offset_ms))
 
 
+def newest_slots(records: Iterable[SeriesRecord], intervals: Collection[Interval]) -> list[tuple[Interval, int]]:
+    """Return the newest stored slot of each series of these intervals that has one, with its interval."""
+    return [
+        (record.series.interval, record.last)
+        for record in records
+        if record.last is not None and record.series.interval in intervals
+    ]
+
+
 def lag_hours(newest: Iterable[tuple[Interval, int]], now: datetime, *, clock_offset_ms: int) -> int | None:
-    """Return for how many hours candles have closed that are newer than the newest stored one; None of nothing.
+    """Return for how many hours candles have closed that are newer than the newest stored ones; None of nothing.
 
     Parameters
     ----------
     newest
-        The newest stored slot of each series, with its interval. The series that is least behind counts.
+        The newest stored slot of each series, with its interval. Of each interval the series counts that is least
+        behind, and of these the interval that is furthest: days that are up to date hide no hours that are not.
     clock_offset_ms
         How far the exchange's clock was ahead of ours, in ms: of two clocks, the one that is behind counts.
     """
     closed_ms = closed_ms_by(now, clock_offset_ms=clock_offset_ms)
-    behind = [interval.open_ms(interval.slot_at(closed_ms) - 1 - slot) for interval, slot in newest]
-    return max(0, min(behind)) // HOUR_MS if behind else None
+    last: dict[Interval, int] = {}
+    for interval, slot in newest:
+        last[interval] = max(slot, last.get(interval, slot))
+    behind = [interval.open_ms(interval.slot_at(closed_ms) - 1 - slot) for interval, slot in last.items()]
+    return max(0, *behind) // HOUR_MS if behind else None

@@ -24,7 +24,12 @@ class Series(NamedTuple):
 
     def __str__(self) -> str:
         """Return the name that it is stored under, ``binance:BTCUSDT#1h``."""
-        return f"{self.market}:{self.symbol}#{self.interval}"
+        return f"{prefix_of(self.market, self.symbol)}{self.interval}"
+
+
+def prefix_of(market: str, symbol: str) -> str:
+    """Return what the names of a symbol's series begin with, ``binance:BTCUSDT#``, and no other's do."""
+    return f"{market}:{symbol}#"
 
 
 def series_named(name: str) -> Series:

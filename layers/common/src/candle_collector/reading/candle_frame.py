@@ -11,8 +11,8 @@ from candle_collector.domain.aggregate import INTERVALS
 from candle_collector.domain.market import Market
 from candle_collector.errors import CollectorError, NotFoundError
 from candle_collector.ports import CandleStore, SeriesStore
-from candle_collector.reading.candle_source import CandleSource, source_of
-from candle_collector.reading.stream_candles import Month, range_of_dates, stream_months
+from candle_collector.reading.candle_source import parts_of
+from candle_collector.reading.stream_candles import Month, Parts, range_of_dates, stored_parts, stream_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,13 +106,13 @@ def _texts(texts: Sequence[str]) -> Any:
     return compute.split_pattern(_text(",".join(texts)), ",").flatten()
 
 
-def _sources(
+def _parts(
     symbols: Iterable[str], interval: str, market: Market, records: SeriesStore, candles: CandleStore
-) -> Iterator[CandleSource]:
+) -> Iterator[Parts]:
     """Yield what the candles of each stored symbol are read from, by symbol."""
     for symbol in sorted(set(symbols)):
         with suppress(NotFoundError):
-            yield source_of(symbol, interval, market, records, candles)
+            yield stored_parts(parts_of(symbol, interval, market, records, candles), records, candles)
 
 
 def candle_frame(
@@ -161,8 +161,8 @@ def candle_frame(
     within = range_of_dates(start, end, market)
     months = [
         table(month)
-        for source in _sources(symbols, interval, market, records, candles)
-        for month in stream_months(candles, records, source.series, within, grid=source.grid)
+        for parts in _parts(symbols, interval, market, records, candles)
+        for month in stream_parts(candles, parts, within)
     ]
     whole = pa.concat_tables([schema().empty_table(), *months])
     if not exact:

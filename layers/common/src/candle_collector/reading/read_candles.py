@@ -11,16 +11,49 @@ from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
+from candle_collector.reading.candle_source import EVER, CandleSource, Part
 from candle_collector.reading.stored_series import stored_series
 
 LIMIT_DEFAULT = 500
 LIMIT_MOST = 1000
 
-_LAST_MS = 7_258_118_400_000
-"""The year 2200, in ms since 1970 UTC: behind every candle."""
-
 _READ_MOST = 25_000
 """The most candles held at a time: a thousand days of hours and some."""
+
+
+def read_parts(
+    store: CandleStore,
+    records: SeriesStore,
+    parts: Sequence[Part],
+    *,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int,
+) -> list[tuple[CandleSource, Candle]]:
+    """Return stored candles as `read_candles` does, each with what it was read from.
+
+    Parameters
+    ----------
+    parts
+        Those of `parts_of`; no more of them are read than the candles need.
+    """
+    limit, newest = min(limit, LIMIT_MOST), start_ms is None
+    found: list[tuple[CandleSource, Candle]] = []
+    for source, within in reversed(parts) if newest else parts:
+        if len(found) < limit:
+            candles = read_candles(
+                store,
+                records,
+                source.series,
+                start_ms=None if start_ms is None else max(start_ms, within.start),
+                end_ms=within.end - 1 if end_ms is None else min(end_ms, within.end - 1),
+                limit=limit - len(found),
+                grid=source.grid,
+                earliest_ms=within.start,
+            )
+            more = [(source, candle) for candle in candles]
+            found = more + found if newest else found + more
+    return found
 
 
 def read_candles(
@@ -32,6 +65,7 @@ def read_candles(
     end_ms: int | None,
     limit: int,
     grid: AnyGrid = AS_STORED,
+    earliest_ms: int = EVER.start,
 ) -> list[Candle]:
     """Return stored candles as ``GET /api/v3/klines`` would: bounds are inclusive on the open time.
 
@@ -48,14 +82,16 @@ def read_candles(
         The one whose candles are returned, or that those of a longer interval are made of.
     grid
         How its slots make up the asked interval.
+    earliest_ms
+        What opens before is left out, and not read, where no start is given.
     """
     limit = min(limit, LIMIT_MOST)
     newest = start_ms is None
     if grid == AS_STORED:
-        return _as_stored(store, series, start_ms=start_ms, end_ms=end_ms, limit=limit)
+        return _as_stored(store, series, start_ms=start_ms, end_ms=end_ms, limit=limit, earliest_ms=earliest_ms)
     interval = series.interval
-    first = grid.ceil(interval.slot_from(min(_LAST_MS, start_ms or 0)))
-    last = grid.floor(interval.slot_at(_LAST_MS if end_ms is None else min(_LAST_MS, end_ms)))
+    first = grid.ceil(interval.slot_from(min(EVER.end, max(earliest_ms, start_ms or 0))))
+    last = grid.floor(interval.slot_at(EVER.end if end_ms is None else min(EVER.end, end_ms)))
     left = Window(first, grid.bucket(last).end)
     found: list[Candle] = []
     held_most = max(_READ_MOST, 2 * grid.slots)  # a whole bucket at least
@@ -73,20 +109,20 @@ def read_candles(
 
 
 def _as_stored(
-    store: CandleStore, series: Series, *, start_ms: int | None, end_ms: int | None, limit: int
+    store: CandleStore, series: Series, *, start_ms: int | None, end_ms: int | None, limit: int, earliest_ms: int
 ) -> list[Candle]:
-    interval = series.interval
-    first = interval.slot_at(start_ms or 0)
-    last = interval.slot_at(_LAST_MS if end_ms is None else min(_LAST_MS, end_ms))
+    interval, newest = series.interval, start_ms is None
+    opens_ms = max(earliest_ms, start_ms or 0)
+    first = interval.slot_at(opens_ms)
+    last = interval.slot_at(EVER.end if end_ms is None else min(EVER.end, end_ms))
     # a slot more at each end: a candle that opened off the grid may lie on either side of the bound
-    found = store.candles(series, Window(first, last + 1), limit=limit + 1, newest=start_ms is None)
+    found = store.candles(series, Window(first, last + 1), limit=limit + 1, newest=newest)
     kept = [
         candle
         for candle in found
-        if (start_ms is None or candle.open_time_ms(interval) >= start_ms)
-        and (end_ms is None or candle.open_time_ms(interval) <= end_ms)
+        if candle.open_time_ms(interval) >= opens_ms and (end_ms is None or candle.open_time_ms(interval) <= end_ms)
     ]
-    return kept[-limit:] if start_ms is None else kept[:limit]
+    return kept[-limit:] if newest else kept[:limit]
 
 
 def _whole_buckets(candles: list[Candle], left: Window, grid: AnyGrid, *, newest: bool) -> tuple[Window, list[Candle]]:

@@ -310,6 +310,11 @@ def _report(
         percent=percent(expected - missing - rejected_count, expected),
         record_repaired=known.is_repaired or not read.is_counted,
     )
+    return bounded(report)
+
+
+def bounded(report: answers.SymbolCoverage) -> answers.SymbolCoverage:
+    """Return a report with as many windows of each kind as fit an answer."""
     most = max(map(len, (report.segments, report.never_printed, report.missing, report.rejected)))
     return _first_windows(report, answers.most_that_fit(most, lambda most: _bytes(_first_windows(report, most))))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from candle_collector.domain.closing import lag_hours
+from candle_collector.domain.closing import lag_hours, newest_slots
 from candle_collector.domain.health import (
     STALE_LEAST_HOURS,
     FailedStart,
@@ -18,6 +18,7 @@ from candle_collector.domain.health import (
     RunFacts,
     judge_health,
 )
+from candle_collector.domain.interval import Interval
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Outcome, Run, RunSeriesRecord, RunState
 from candle_collector.domain.schedule import longest_pause, next_occurrence
@@ -64,11 +65,14 @@ class Schedules(NamedTuple):
     ----------
     stale_after
         After how many hours without a new candle somebody must look; where it is 0, when two starts were missed.
+    intervals
+        Those that are collected: of others no new candle is expected.
     """
 
     collection: str | None
     gap_fill: str | None
     stale_after: int = 0
+    intervals: Collection[Interval] = frozenset(Interval)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def look(ports: HealthPorts, schedules: Schedules) -> Known:
         rate_limiter=state,
         newest=newest,
         lag_hours=lag_hours(
-            [(record.series.interval, record.last) for record in series if record.last is not None],
+            newest_slots(series, schedules.intervals),
             now,
             clock_offset_ms=state.clock_offset_ms,
         ),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from candle_collector import answers
 from candle_collector.domain import dates
+from candle_collector.domain.interval import interval_named
 from candle_collector.domain.market import Market
 from candle_collector.domain.rate_limit import RateLimiterState
 from candle_collector.domain.run import Run, RunState
@@ -58,7 +59,8 @@ def report_system(
     """
     on = settings.schedules_enabled
     collection, gap_fill = (settings.collection_schedule, settings.gap_fill_schedule) if on else (None, None)
-    known = look(ports, Schedules(collection, gap_fill, stale_after_hours))
+    intervals = frozenset(map(interval_named, settings.intervals))
+    known = look(ports, Schedules(collection, gap_fill, stale_after_hours, intervals))
     now, current, health = known.now, known.run, report_health(known, ports.runs, outage=outage)
     return answers.SystemInfo(
         service="candle-collector",

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from candle_collector.domain.repaired_series import RepairedSeries, repair
 from candle_collector.domain.segments import is_another_price, segments
-from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.domain.windows import Window, Windows
 from candle_collector.ports import CandleStore, SeriesStore
@@ -23,11 +22,6 @@ def stored_records(series: SeriesStore, candles: CandleStore) -> Iterator[Series
     """Yield all records, by symbol; those that name no candle are held against what is stored."""
     for noted in series.all():
         yield noted if noted.last is not None else stored_series(noted, candles).record
-
-
-def is_stored(series: Series, records: SeriesStore, candles: CandleStore) -> bool:
-    """Return whether anything is stored of a series, by its record or, where that names nothing, by the candles."""
-    return records.get(series).last is not None or candles.last_slot(series) is not None
 
 
 def split_years(known: RepairedSeries) -> tuple[Windows, Windows]:

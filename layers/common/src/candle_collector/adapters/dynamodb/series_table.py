@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from candle_collector.adapters.dynamodb.item_table import ItemTable, new_revision, translate_errors, write
 from candle_collector.adapters.dynamodb.items import SeriesItem, attributes_of, fields_of
-from candle_collector.domain.series import Series, series_named
+from candle_collector.domain.series import Series, prefix_of, series_named
 from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.errors import StaleTurnError
 
@@ -40,6 +40,13 @@ class SeriesTable:
             if self.get(record.series).revision != written.revision:  # else it was ours, and its reply was lost
                 raise
         return written
+
+    def of_symbol(self, market: str, symbol: str) -> list[SeriesRecord]:
+        """Read the records of a symbol's series, as of now."""
+        named = self._series.sk.startswith(prefix_of(market, symbol))
+        with translate_errors():
+            found = map(_record, self._series.query(_SERIES, named, consistent_read=True))
+            return sorted(found, key=lambda record: record.series)
 
     def all(self) -> Iterator[SeriesRecord]:
         """Read every series' record, page after page, as of now: one just written is in an export of all."""

@@ -14,6 +14,7 @@ from candle_collector.adapters.sql.database import Database
 from candle_collector.adapters.sql.rows import insert_all_if_absent
 from candle_collector.adapters.sql.schema import messages
 from candle_collector.domain.interval import ms_of
+from candle_collector.domain.pace import DEADLINE_MOST
 from candle_collector.domain.series_message import SeriesMessage
 from candle_collector.errors import CollectorError
 from candle_collector.ports import Clock, ReceivedMessage
@@ -26,8 +27,8 @@ RECEIVES_MOST = 5
 DELAY_MOST_SECONDS = 900
 """The longest delay, which is that of SQS."""
 
-KEPT = timedelta(hours=24)
-"""How long a message waits to be deleted before it is dropped: its run has ended long before."""
+KEPT = DEADLINE_MOST
+"""How long a message waits to be deleted before it is dropped: no run lives longer."""
 
 
 _TABLE = messages

@@ -47,6 +47,13 @@ class SqlSeries:
         self._database.transact(write, followed=True)
         return written
 
+    def of_symbol(self, market: str, symbol: str) -> list[SeriesRecord]:
+        """Read the records of a symbol's series."""
+        columns = series_records.c
+        statement = select(columns.revision, columns.body).where(columns.market == market, columns.symbol == symbol)
+        rows = self._database.query(lambda connection: connection.execute(statement).all())
+        return sorted(map(_record, rows), key=lambda record: record.series)
+
     def all(self) -> Iterator[SeriesRecord]:
         """Read every series' record, as of now."""
         columns = series_records.c
