@@ -27,9 +27,9 @@ def report_parts_coverage(
     start_ms, end_ms
         As for `report_series_coverage`.
     """
-    asked = Window(parts[0].within.start if start_ms is None else start_ms, parts[-1].within.end)
-    asked = asked if end_ms is None else Window(asked.start, end_ms)
-    touched = [part for part in parts if part.within.clip(asked).slots] or [parts[0]]
+    wanted = Window(parts[0].within.start if start_ms is None else start_ms, parts[-1].within.end)
+    wanted = wanted if end_ms is None else Window(wanted.start, end_ms)
+    touched = [part for part in parts if part.within.clip(wanted).slots] or [parts[0]]
     reports = [
         report_series_coverage(
             source.series,
