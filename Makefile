@@ -54,7 +54,7 @@ cancel: setup ## Stop the run that is active; what it stored stays: [RUN=]
 	@$(VENV)/candles cancel $(RUN)
 
 .PHONY: retry
-retry: setup ## Ask again for what the last run could not get: [RUN=]
+retry: setup ## Ask again for what a run could not get, the newest that left something: [RUN=]
 	@$(VENV)/candles retry $(RUN)
 
 .PHONY: verify

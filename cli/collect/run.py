@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from candle_collector.answers import Started, Status
+from candle_collector.api import routes
 from candle_collector.domain.wording import counted
 from rich.console import Console
 from rich.text import Text
@@ -174,12 +175,18 @@ def follow(
     return _followed(request.exchange, begin, places, console, home=home, wait=wait)
 
 
-def follow_retry(run_id: str, places: Places, console: Console, home: Runs, wait: Wait = time.sleep) -> Ended | int:
-    """Start a run of what another one could not get, and show it until it ends, as `follow` does."""
+def follow_retry(
+    run_id: str | None, places: Places, console: Console, home: Runs, wait: Wait = time.sleep
+) -> Ended | int:
+    """Start a run of what another one could not get, and show it until it ends, as `follow` does.
+
+    Without an id it is the newest that has something to retry; the note of the run that is started names it.
+    """
 
     def begin(api: CollectorApi, _: Exchange) -> Callable[[], Started]:
-        say(console, f"Asking again for what run {run_id} could not get ...")
-        return lambda: api.retry(run_id)
+        which = "the newest run that left something" if run_id is None else f"run {run_id}"
+        say(console, f"Asking again for what {which} could not get ...")
+        return lambda: api.retry(run_id or routes.NEWEST)
 
     return _followed("", begin, places, console, home=home, wait=wait)
 

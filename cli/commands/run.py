@@ -16,7 +16,7 @@ from cli.homes import add_home_argument, home_of, require_running
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what both take."""
-    which = "the one that is active" if parser.prog.endswith("cancel") else "the last"
+    which = "the one that is active" if parser.prog.endswith("cancel") else "the newest that has something to retry"
     parser.add_argument("run_id", nargs="?", metavar="RUN", help=f"the run's id (default: {which})")
     add_home_argument(parser)
 
@@ -29,14 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
     api = CollectorApi(stack.api_url, stack.api_key)
     if arguments.command == "cancel":
         return _cancel(api, arguments.run_id)
-    run_id = arguments.run_id or api.status().run_id
-    if run_id is None:
+    if api.status().run_id is None:
         raise StackError("There was no run yet.", "`candles collect` starts one.")
     from cli.collect.run import follow_retry, report  # noqa: PLC0415 - `cancel` shows no progress, and starts sooner
     from cli.console import console  # noqa: PLC0415 - the same
 
     screen = console()
-    ended = follow_retry(run_id, places, screen, home_of(arguments, places), time.sleep)
+    ended = follow_retry(arguments.run_id, places, screen, home_of(arguments, places), time.sleep)
     return ended if isinstance(ended, int) else report(ended, places, screen)
 
 

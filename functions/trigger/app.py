@@ -11,7 +11,7 @@ from candle_collector import answers, bootstrap
 from candle_collector.api import routes
 from candle_collector.api.responses import answer, resolver
 from candle_collector.api.trigger_body import read_trigger
-from candle_collector.collecting.control_run import cancel_run, retry_run
+from candle_collector.collecting.control_run import cancel_run, retry_run, run_to_retry
 from candle_collector.collecting.plan_run import plan_run
 from candle_collector.collecting.run_scope import RunRequest
 from candle_collector.collecting.scheduled_start import keeping_failure
@@ -46,9 +46,11 @@ def trigger() -> Response[str]:
 
 @app.post(routes.RETRY.pattern)
 def retry(run_id: str) -> Response[str]:
-    """Start a run of what another left behind."""
+    """Start a run of what another left behind, which may be the newest that has something to retry."""
     container = bootstrap.container()
-    return _started(retry_run(_named(run_id), container.run_defaults(), container.run_ports()))
+    ports = container.run_ports()
+    old = run_to_retry(ports) if run_id == routes.NEWEST else _named(run_id)
+    return _started(retry_run(old, container.run_defaults(), ports))
 
 
 @app.post(routes.CANCEL.pattern)

@@ -18,7 +18,7 @@ TRACED = {"TriggerFunction", "WorkerFunction", "ReconcilerFunction"}
 ALLOWED = {
     "AuthorizerFunction": {"KeysTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"}},
     "TriggerFunction": {
-        "RunsTable": KEEP_RUNS | {"dynamodb:BatchWriteItem"},
+        "RunsTable": KEEP_RUNS | {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"},
         "CandlesTable": {"dynamodb:Query"},
         "CollectQueue": {"sqs:SendMessage"},
         "FailedStartsQueue": {"sqs:SendMessage"},  # Lambda sends with the function's role what it could not start
@@ -34,7 +34,7 @@ ALLOWED = {
     "StatusFunction": {"RunsTable": READ | {"dynamodb:BatchGetItem"}, "CandlesTable": {"dynamodb:Query"}},
     "CandlesFunction": {"RunsTable": READ, "CandlesTable": {"dynamodb:Query"}},
     "ReconcilerFunction": {
-        "RunsTable": KEEP_RUNS - {"dynamodb:PutItem"},
+        "RunsTable": KEEP_RUNS,
         "CandlesTable": {"dynamodb:Query"},
         "CollectQueue": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
         "event-bus/default": {"events:PutEvents"},

@@ -95,7 +95,7 @@ class FakeApi:
                 self._answer(None)
 
             def do_POST(self) -> None:
-                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null"))
 
             def log_message(self, *arguments: object) -> None:
                 """Keep the tests' output clean."""
@@ -114,7 +114,7 @@ class FakeApi:
     def answer(self, target: str, body: Any, key: str | None) -> tuple[int, Any]:
         path = urlsplit(target).path
         self.requested.append((target, body, key))
-        if path == "/api/admin/collect/trigger":
+        if path == "/api/admin/collect/trigger" or path.endswith("/retry"):
             return self.trigger
         if path == "/api/admin/collect/status":
             assert parse_qs(urlsplit(target).query)["run_id"] in ([RUN], ["OTHER"])

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from background.places import Places
 from background.progress import StackError
-from cli.collect.run import Stalled, collect
+from cli.collect.run import Stalled, collect, follow_retry
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 from tests.unit.test_collect_arguments import parse
 
@@ -264,6 +264,17 @@ def test_an_exchange_that_dies_in_mid_run_is_named() -> None:
     assert looks[4] == looks[3]
     moved = TypeAdapter(Status).validate_python(status(symbol("BTCUSDT", "running", 2), running=True))
     assert stalled.reason(moved) is None
+
+
+@pytest.mark.parametrize("named", [RUN, None])
+def test_a_retry_says_which_run_it_is_of(root: Path, api: FakeApi, named: str | None) -> None:
+    api.statuses = [(200, status(symbol("BTCUSDT", "complete", 24)))]
+    api.trigger[1]["note"] = f"a retry of {RUN}"
+    screen, places = io.StringIO(), Places(root / ".local", root / "logs", 1, 2, 3)
+    assert not isinstance(follow_retry(named, places, Console(file=screen, width=120), Home(), do_not_wait), int)
+    assert f"a retry of {RUN}" in screen.getvalue()
+    retried = [target for target, *_ in api.requested if target.endswith("/retry")]
+    assert retried == [f"/api/admin/collect/runs/{named or 'newest'}/retry"]
 
 
 def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, api: FakeApi) -> None:

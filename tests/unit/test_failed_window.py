@@ -13,6 +13,21 @@ def test_what_lies_outside_of_the_turns_range_stays() -> None:
     assert renew([before, after], [], (), WITHIN) == (before, after)
 
 
+def test_of_a_window_that_lies_in_the_range_in_part_the_rest_stays() -> None:
+    failed = FailedWindow(Window(10, 300), 4, "old")
+    kept = renew([failed], [], (Window(150, 160),), WITHIN)
+    assert kept == (
+        FailedWindow(Window(10, 100), 4, "old"),
+        FailedWindow(Window(150, 160), 4, "old"),
+        FailedWindow(Window(200, 300), 4, "old"),
+    )
+
+
+def test_a_turn_over_nothing_changes_nothing() -> None:
+    failed = FailedWindow(Window(10, 300), 4, "old")
+    assert renew([failed], [], (), Window(100, 100)) == (failed,)
+
+
 def test_what_is_stored_by_now_is_forgotten() -> None:
     assert renew([FailedWindow(Window(110, 120), 4, "old")], [], (), WITHIN) == ()
 

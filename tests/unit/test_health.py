@@ -123,6 +123,22 @@ def test_what_a_run_left_out_is_said_with_its_reason() -> None:
     assert said(run=several)[1].startswith("Needs you: 6 cryptos are not complete after")
 
 
+def test_gap_fill_is_named_only_where_it_looks_for_what_is_missing() -> None:
+    assert said(run=replace(INCOMPLETE, are_gaps=False))[2] == "Retry that run."
+    assert said(run=replace(INCOMPLETE, are_gaps=False, reason=REGION))[2] == f"{OTHER_PLACE} Then retry that run."
+    outside = {"failed_candles": 7, "failed_symbols": 2, "failed_from": hours_ago(24 * 31)}
+    named = "Retry the run that left them, or collect backward from 2025-05-01."
+    assert said(**outside, next_gap_fill=NOW)[2] == named
+
+
+def test_what_runs_left_is_said_though_nothing_is_stored() -> None:
+    state, sentence, _ = said(newest=None, lag_hours=None, symbols=0, failed_candles=7, failed_symbols=2)
+    assert (state, sentence) == (
+        "needs_you",
+        "Needs you: 7 candles that earlier runs did not get are missing in 2 cryptos.",
+    )
+
+
 def test_the_remedy_of_a_failure_comes_before_the_retry() -> None:
     _, sentence, remedy = said(run=replace(INCOMPLETE, reason=REGION))
     assert sentence.endswith(": The exchange refuses this region (451).")
@@ -217,11 +233,11 @@ def test_a_long_run_has_the_time_that_it_was_expected_to_take(mode: Mode) -> Non
 
 def test_what_earlier_runs_could_not_get_is_not_forgotten() -> None:
     assert said(failed_candles=7, failed_symbols=2)[1:] == (
-        "Needs you: 7 candles that earlier runs could not get are missing in 2 cryptos.",
+        "Needs you: 7 candles that earlier runs did not get are missing in 2 cryptos.",
         "Run gap_fill.",
     )
     _, sentence, remedy = said(failed_candles=1, failed_symbols=1, next_gap_fill=NOW + timedelta(days=1))
-    assert "1 candle that earlier runs could not get is missing in 1 crypto" in sentence
+    assert "1 candle that earlier runs did not get is missing in 1 crypto" in sentence
     assert remedy == "Run gap_fill, or wait for the schedule: 2025-06-02 12:30 UTC."
 
 

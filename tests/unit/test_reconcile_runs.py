@@ -214,7 +214,9 @@ def test_a_worker_that_was_held_up_longer_than_its_claim_writes_nothing_any_more
     record = system.record(run)
     assert (record.outcome, record.records, record.closed_by) == (Outcome.FAILED, 0, "reconciler")
     assert system.candles.slots(hourly("BTCUSDT")) == ()
-    assert system.series.get(hourly("BTCUSDT")) == SeriesRecord(hourly("BTCUSDT"))
+    noted = system.series.get(hourly("BTCUSDT"))  # by the reconciler
+    assert noted == SeriesRecord(hourly("BTCUSDT"), failed_windows=noted.failed_windows)
+    assert [(item.window, item.attempts) for item in noted.failed_windows] == [(Window(START, END), 0)]
     assert system.ended(run.run_id).counts == {"complete": 0, "partial": 0, "failed": 1, "skipped": 0, "records": 0}
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from candle_collector.collecting.control_run import cancel_run, retry_run, run_to_retry
 from candle_collector.collecting.failed_turn import keep_failed_turn
 from candle_collector.collecting.scheduled_start import keeping_failure
 from candle_collector.domain import windows
 from candle_collector.domain.failed_window import FailedWindow
+from candle_collector.domain.interval import moment_at
 from candle_collector.domain.run import Failure
 from candle_collector.domain.series_message import SeriesMessage
-from candle_collector.errors import CollectionInProgressError, CollectorError, MarketUnavailableError
+from candle_collector.errors import (
+    CollectionInProgressError,
+    CollectorError,
+    MarketUnavailableError,
+    NotFoundError,
+    NothingToRetryError,
+)
 from candle_collector.reading.report_health import Schedules, look, report_health
 
 from tests.fakes.world import World
@@ -97,7 +106,7 @@ def test_a_run_that_was_ended_by_its_deadline_left_candles_out_until_another_get
     assert late["state"] == "needs_you"
     assert "Needs you: 48 candles are missing in 1 crypto after the backward run" in str(late["sentence"])
     assert "the run was over its time" in str(late["sentence"])
-    collect(world)
+    world.collect(start=now - 48, end=now)
     assert health(world)["state"] == "ok"
 
 
@@ -105,14 +114,94 @@ def test_candles_that_failed_are_remembered_when_a_later_run_did_not_ask_for_the
     now = hour_of(world.clock.now())
     world.collect(start=now - 48, end=now - 20, symbols=("BTCUSDT",))
     series = world.series.get(hourly("BTCUSDT"))
-    failed = (FailedWindow(windows.Window(now - 60, now - 57), 4, "no answer"),)
+    failed = (FailedWindow(windows.Window(now - 20, now - 17), 4, "no answer"),)
     world.series.put(replace(series, failed_windows=failed))
     remembered = health(world, gap_fill_schedule="cron(35 3 ? * SUN *)", collection_schedule="rate(6 hours)")
-    assert "3 candles that earlier runs could not get" in str(remembered["sentence"])
-    world.collect(start=now - 19, symbols=("BTCUSDT",))
+    assert "3 candles that earlier runs did not get" in str(remembered["sentence"])
+    world.collect(start=now - 16, end=now, symbols=("BTCUSDT",))
     remembered = health(world, gap_fill_schedule="cron(35 3 ? * SUN *)")
-    assert remembered["sentence"] == "Needs you: 3 candles that earlier runs could not get are missing in 1 crypto."
+    assert remembered["sentence"] == "Needs you: 3 candles that earlier runs did not get are missing in 1 crypto."
     assert str(remembered["remedy"]).startswith("Run gap_fill, or wait for the schedule: ")
+
+
+def later_runs(world: World) -> dict[str, Callable[[], object]]:
+    """Return the runs that may follow one that was ended before it asked for a symbol."""
+    now = hour_of(world.clock.now())
+    return {
+        "forward": lambda: world.collect("forward", symbols=("BTCUSDT",)),
+        "gap_fill": lambda: world.collect("gap_fill"),
+        "verify": lambda: world.collect("verify"),
+        "short": lambda: world.collect(start=now - 30, end=now - 29, symbols=("ETHUSDT",)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("later", "missing"), [("forward", 48), ("gap_fill", 48), ("verify", 48), ("short", 47)], ids=str
+)
+@pytest.mark.parametrize("ends", ["cancel", "deadline"])
+def test_what_a_run_never_asked_for_is_hidden_by_no_later_run(
+    world: World, ends: str, later: str, missing: int
+) -> None:
+    now = hour_of(world.clock.now())
+    run = world.start(start=now - 48, end=now)
+    world.deliver()
+    follow = later_runs(world)[later]
+    if ends == "cancel":
+        cancel_run(run.run_id, world.closing_ports())
+    else:
+        world.clock.advance(6 * 3600)
+        world.tend()
+    world.ended(run.run_id)
+    assert health(world)["remedy"] == "Retry that run."
+    printed = range(now - 72, hour_of(world.clock.now()) + 1)
+    world.exchange.printed |= dict.fromkeys(("BTCUSDT", "ETHUSDT"), frozenset(printed))
+    world.clock.advance(60)
+    follow()
+    hidden = health(world)
+    assert hidden["sentence"] == f"Needs you: {missing} candles that earlier runs did not get are missing in 1 crypto."
+    day = moment_at(hourly("BTCUSDT").interval.open_ms(now - 48))
+    assert hidden["remedy"] == f"Retry the run that left them, or collect backward from {day:%Y-%m-%d}."
+    assert run_to_retry(world.run_ports()) == run.run_id
+    world.clock.advance(60)
+    retry_run(run.run_id, world.defaults, world.run_ports())
+    world.settle()
+    assert health(world, schedules_enabled=False)["state"] == "ok"
+    with pytest.raises(NothingToRetryError, match="nothing that an earlier run left is still missing"):
+        run_to_retry(world.run_ports())
+
+
+def test_what_a_worker_in_the_middle_of_a_cancelled_symbol_never_asked_for_is_noted_too(world: World) -> None:
+    world.defaults = replace(world.defaults, batch_size=24)
+    now = hour_of(world.clock.now())
+    run = world.start(start=now - 48, end=now, symbols=("BTCUSDT",))
+    world.exchange.before = lambda _: (None, cancel_run(run.run_id, world.closing_ports()))[0]
+    world.deliver()
+    world.exchange.before = None
+    world.ended(run.run_id)
+    (failed,) = world.series.get(hourly("BTCUSDT")).failed_windows
+    assert (failed.window.slots, failed.attempts) == (world.record(run).missing_slots, 0)
+    assert failed.window.end == now
+
+
+def test_a_gap_is_for_gap_fill_and_what_lies_outside_is_not(world: World) -> None:
+    now = hour_of(world.clock.now())
+    world.collect(start=now - 10, end=now - 9, symbols=("BTCUSDT",))
+    world.collect(start=now - 48, end=now - 47, symbols=("BTCUSDT",))
+    world.clock.advance(60)
+    run = world.start(start=now - 48, end=now - 9, symbols=("BTCUSDT",))
+    cancel_run(run.run_id, world.closing_ports())
+    assert health(world)["remedy"] == "Retry that run, or run gap_fill."
+    world.clock.advance(60)
+    world.collect(start=now - 5, end=now - 4, symbols=("ETHUSDT",))
+    assert health(world)["remedy"] == "Run gap_fill."
+    world.clock.advance(60)
+    world.collect("gap_fill")
+    assert health(world)["state"] == "ok"
+
+
+def test_nothing_is_retried_before_a_run_has_ended(world: World) -> None:
+    with pytest.raises(NotFoundError):
+        run_to_retry(world.run_ports())
 
 
 def test_how_old_the_newest_candle_may_be_depends_on_the_schedule(world: World) -> None:

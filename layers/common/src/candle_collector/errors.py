@@ -79,10 +79,11 @@ class RunEndedError(RunConflictError):
 
 
 class NothingToRetryError(RunConflictError):
-    """No symbol of the run ended as partial or failed."""
+    """No symbol of the run ended as partial or failed, or no run up to it left anything that is still missing."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id, f"no symbol of run {run_id} is partial or failed")
+    def __init__(self, run_id: str, *, of_all: bool = False) -> None:
+        earlier = ", and nothing that an earlier run left is still missing" if of_all else ""
+        super().__init__(run_id, f"no symbol of run {run_id} is partial or failed{earlier}")
 
 
 class MarketUnavailableError(RefusedError):

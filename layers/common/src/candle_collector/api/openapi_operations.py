@@ -134,6 +134,13 @@ def schema_of(annotation: Any) -> JsonSchema:
 
 
 _RUN_ID = Parameter("run_id", schema_of(answers.RunId), "The id of a run.", place="path", required=True)
+_RUN_OR_NEWEST = Parameter(
+    "run_id",
+    {"anyOf": [schema_of(answers.RunId), {"const": routes.NEWEST}]},
+    f"The id of a run, or `{routes.NEWEST}`: the newest one that has something to retry.",
+    place="path",
+    required=True,
+)
 _SYMBOL = schema_of(answers.Symbol)
 _OF_INTERVALS = Parameter(
     "intervals",
@@ -175,7 +182,7 @@ OPERATIONS = (
         "Start a run of what another left partial or failed.",
         {202: answers.Started},
         refusals=(409,),
-        parameters=(_RUN_ID,),
+        parameters=(_RUN_OR_NEWEST,),
     ),
     Operation(
         routes.CANCEL,

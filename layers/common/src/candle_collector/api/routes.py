@@ -39,6 +39,9 @@ class Route:
         return self.path.startswith(CANDLES)
 
 
+NEWEST = "newest"
+"""In place of a run's id, where a retry is to find the newest run that has something to retry."""
+
 TRIGGER = Route("POST", "/api/admin/collect/trigger")
 RETRY = Route("POST", "/api/admin/collect/runs/{run_id}/retry")
 CANCEL = Route("POST", "/api/admin/collect/runs/{run_id}/cancel")

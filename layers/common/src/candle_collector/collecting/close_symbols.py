@@ -10,6 +10,7 @@ from candle_collector.collecting.end_run import end_run, end_symbol, leave_run
 from candle_collector.collecting.series_range import stored_range
 from candle_collector.domain import windows
 from candle_collector.domain.comparison import Comparison
+from candle_collector.domain.failed_window import left, renew
 from candle_collector.domain.run import Failure, Run, RunSeriesRecord, RunState, judge, with_missing
 from candle_collector.domain.series import Series
 from candle_collector.domain.series_record import SeriesRecord
@@ -125,8 +126,8 @@ def _close(
         if record.is_claimed(ports.clock.now()):
             ports.runs.stop_symbol(run.run_id, record.series)
             return None
-        closed = _closed(run, record, noted or ports.series.get(record.series), failure, ports)
         try:
+            closed = _closed(run, record, noted or ports.series.get(record.series), failure, ports)
             return end_symbol(closed.ended(closed.outcome, closed_by=closed_by), ports)
         except StaleTurnError:
             noted = None
@@ -168,15 +169,20 @@ def _compared(run: Run, record: RunSeriesRecord, within: Window, failure: Failur
 def _judged(
     run: Run, record: RunSeriesRecord, noted: SeriesRecord, failure: Failure, ports: ClosingPorts
 ) -> RunSeriesRecord:
-    """Read what is stored now, and judge by it: the record of a worker that died may be behind."""
+    """Read what is stored now, and judge by it: the record of a worker that died may be behind.
+
+    What the run leaves missing is noted on the series' record, so that a later run does not hide it.
+    """
     within = record.range or stored_range(run.mode, run.window(record.series.interval), noted, ports.candles)
     if run.mode == "verify":
         return _compared(run, replace(record, range=within, first=noted.first, last=noted.last), within, failure)
     days = ports.candles.coverage(record.series, within)
-    if record.trading and noted.delisted:
-        noted = replace(noted, delisted=None)
-    coverage = noted.coverage(days.stored, days.never_printed)
-    missing = windows.union([*coverage.missing(within), *windows.subtract(record.rejected, days.stored)])
+    listed = replace(noted, delisted=None) if record.trading else noted
+    unknown = listed.coverage(days.stored, days.never_printed).missing(within)
+    failed = renew(noted.failed_windows, left(unknown, failure.message), unknown, within)
+    if failed != noted.failed_windows:
+        noted = ports.series.put(replace(noted, failed_windows=failed))
+    missing = windows.union([*unknown, *windows.subtract(record.rejected, days.stored)])
     stored = windows.count(windows.clip(days.stored, within))
     records = 0 if record.stored_before is None else stored - record.stored_before
     outcome = judge(missing=missing, records=records, worked=record.stored_before is not None)

@@ -15,7 +15,7 @@ from candle_collector.collecting.verify_symbol import VerifyTurn
 from candle_collector.collecting.worker_ports import WorkerPorts
 from candle_collector.domain import windows
 from candle_collector.domain.candle import Candle
-from candle_collector.domain.failed_window import FailedWindow, renew
+from candle_collector.domain.failed_window import FailedWindow, left, renew
 from candle_collector.domain.plan import Request, anchor_candles, unanchored, window_slots
 from candle_collector.domain.progress import (
     Answer,
@@ -269,6 +269,8 @@ class _CollectTurn(SymbolTurn):
 
     def _judged(self) -> RunSeriesRecord:
         """Return the record with the outcome that what is missing deserves."""
+        if self._record.failure is not None:  # the turn was stopped before it asked for these
+            self._failed_windows += left(self._to_ask, self._record.failure.message)
         record = self._noted()
         outcome = judge(missing=record.missing, records=record.records, worked=record.stored_before is not None)
         if not record.missing:

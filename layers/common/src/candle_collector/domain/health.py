@@ -47,6 +47,8 @@ class RunFacts:
         How many of its symbols ended as partial or failed.
     missing_candles
         The candles that those are missing; of a verification, those that were not compared.
+    are_gaps
+        Whether all that they are missing lies between stored candles, where gap_fill looks.
     reason
         The most frequent reason among those; None where there is not a reason.
     """
@@ -61,6 +63,7 @@ class RunFacts:
     expected: timedelta = timedelta(0)
     incomplete: int = 0
     missing_candles: int = 0
+    are_gaps: bool = True
     reason: str | None = None
 
 
@@ -129,7 +132,10 @@ class HealthFacts:
     refused
         Why the exchange will not answer us before a person changes something (451, 403, a certificate).
     failed_candles, failed_symbols
-        How many candles of how many symbols runs have asked for in vain, and are missing still.
+        How many candles of how many symbols runs have asked for in vain, or were ended before they asked for, and are
+        missing still.
+    failed_from
+        When the first of them opened that gap_fill does not look for, in ms since 1970 UTC; None where it brings all.
     next_start, next_gap_fill
         When the schedules start the next run; None where they are off, or it is not known.
     outage
@@ -148,6 +154,7 @@ class HealthFacts:
     refused: str | None = None
     failed_candles: int = 0
     failed_symbols: int = 0
+    failed_from: int | None = None
     next_start: datetime | None = None
     next_gap_fill: datetime | None = None
     outage: str | None = None
@@ -290,13 +297,16 @@ def _incomplete(run: RunFacts) -> Health:
     are = "is" if run.missing_candles == 1 else "are"
     what = f"{counted(run.missing_candles, 'candle')} {are} missing in {cryptos}" if run.missing_candles else cryptos
     stand = "after" if run.missing_candles else f"{'is' if run.incomplete == 1 else 'are'} not complete after"
-    then = f"{remedy} Then retry that run, or run gap_fill." if remedy else "Retry that run, or run gap_fill."
+    again = "retry that run, or run gap_fill." if run.are_gaps else "retry that run."
+    then = f"{remedy} Then {again}" if remedy else f"{again[:1].upper()}{again[1:]}"
     return _needs_you("incomplete", f"{what} {stand} the {_named(run)}{why}", then)
 
 
 def _at_rest(facts: HealthFacts) -> Health:
     """Return what there is to say where no run is active, and the last one left nothing out."""
     if facts.newest is None or facts.lag_hours is None:
+        if facts.failed_candles:
+            return _not_got(facts)
         if facts.run is not None:
             return Health("ok", f"OK: nothing was missing for the {_named(facts.run)}, and no candle is stored.")
         by_itself = f", or wait for the schedule: {_time(facts.next_start)}" if facts.next_start else ""
@@ -310,15 +320,24 @@ def _at_rest(facts: HealthFacts) -> Health:
             f"{_START}, and see in the trigger's log why the schedules did not.",
         )
     if facts.failed_candles:
-        by_itself = f", or wait for the schedule: {_time(facts.next_gap_fill)}" if facts.next_gap_fill else ""
-        candles = counted(facts.failed_candles, "candle")
-        return _needs_you(
-            "failed_candles",
-            f"{candles} that earlier runs could not get {'is' if facts.failed_candles == 1 else 'are'} missing in "
-            f"{counted(facts.failed_symbols, 'crypto')}",
-            f"Run gap_fill{by_itself}.",
-        )
+        return _not_got(facts)
     return Health("ok", f"OK: {counted(facts.symbols, 'crypto')} stored, the newest candle is of {newest}, {behind}.")
+
+
+def _not_got(facts: HealthFacts) -> Health:
+    """Return what there is to say of candles that runs before the last one did not get."""
+    if facts.failed_from is None:
+        by_itself = f", or wait for the schedule: {_time(facts.next_gap_fill)}" if facts.next_gap_fill else ""
+        remedy = f"Run gap_fill{by_itself}."
+    else:
+        first = f"{moment_at(facts.failed_from):%Y-%m-%d}"
+        remedy = f"Retry the run that left them, or collect backward from {first}."
+    return _needs_you(
+        "failed_candles",
+        f"{counted(facts.failed_candles, 'candle')} that earlier runs did not get "
+        f"{'is' if facts.failed_candles == 1 else 'are'} missing in {counted(facts.failed_symbols, 'crypto')}",
+        remedy,
+    )
 
 
 def _is_stale(facts: HealthFacts, lag_hours: int) -> bool:

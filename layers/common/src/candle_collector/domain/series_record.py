@@ -52,7 +52,7 @@ class SeriesRecord:
     years
         How many slots are stored, by UTC year, set from full reads of the year.
     failed_windows
-        The windows that were requested and are still missing.
+        The windows that runs have asked for in vain, or were ended before they asked for, and that are still missing.
     rejected
         The slots whose row at the exchange was wrong, with the reason; they are asked for again on a recheck alone.
     denied
@@ -92,6 +92,12 @@ class SeriesRecord:
         None where no answer reaches before the first stored candle.
         """
         return self.first if self.absent is not None and self.absent.end == self.first else None
+
+    def is_gap(self, window: Window) -> bool:
+        """Whether a window lies between the first and the last candle: what gap_fill looks for."""
+        return (
+            self.first is not None and self.last is not None and self.first <= window.start and window.end <= self.last
+        )
 
     def says_more_than(self, kept: SeriesRecord) -> bool:
         """Whether something is lost where this is not written: more than the hints, which are found by the candles.

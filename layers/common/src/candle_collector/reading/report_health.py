@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from candle_collector.domain import windows
 from candle_collector.domain.closing import lag_hours, newest_slots
 from candle_collector.domain.health import (
     STALE_LEAST_HOURS,
@@ -158,7 +159,7 @@ def report_health(known: Known, runs: RunStore, *, outage: str | None = None) ->
             newest=known.newest,
             lag_hours=known.lag_hours,
             stale_after_hours=_stale_after(known.schedules, known.now),
-            run=None if known.run is None else _facts_of(known.run, runs),
+            run=None if known.run is None else _facts_of(known.run, runs, known.series),
             failed_start=known.failed_start,
             failed_turn=known.failed_turn,
             blocked_until=blocked - offset if blocked and blocked - offset > known.now else None,
@@ -167,6 +168,15 @@ def report_health(known: Known, runs: RunStore, *, outage: str | None = None) ->
             else None,
             failed_candles=sum(item.window.slots for record in failed for item in record.failed_windows),
             failed_symbols=len({record.symbol for record in failed}),
+            failed_from=min(
+                (
+                    record.series.interval.open_ms(item.window.start)
+                    for record in failed
+                    for item in record.failed_windows
+                    if not record.is_gap(item.window)
+                ),
+                default=None,
+            ),
             next_start=known.next_start,
             next_gap_fill=known.next_gap_fill,
             outage=outage,
@@ -184,11 +194,19 @@ def _stale_after(schedules: Schedules, now: datetime) -> int | None:
     return STALE_LEAST_HOURS if pause is None else max(STALE_LEAST_HOURS, 2 * -(-pause // _HOUR) + 1)
 
 
-def _facts_of(run: Run, runs: RunStore) -> RunFacts:
+def _are_gaps(left: RunSeriesRecord, record: SeriesRecord | None) -> bool:
+    """Return whether all that a run left missing of a series lies between its candles, as far as it is named."""
+    if record is None or windows.count(left.missing) < left.missing_slots:
+        return False
+    return all(record.is_gap(window) for window in left.missing)
+
+
+def _facts_of(run: Run, runs: RunStore, series: Sequence[SeriesRecord]) -> RunFacts:
     counts = run.counts or {}
     incomplete: list[RunSeriesRecord] = []
     if counts.get("partial") or counts.get("failed"):
         incomplete = [item for item in runs.symbols(run.run_id) if item.outcome in {Outcome.PARTIAL, Outcome.FAILED}]
+    known = {record.series: record for record in series} if incomplete else {}
     reasons = Counter(record.failure.message for record in incomplete if record.failure)
     return RunFacts(
         run_id=run.run_id,
@@ -201,5 +219,6 @@ def _facts_of(run: Run, runs: RunStore) -> RunFacts:
         ended_at=run.ended_at if run.state is RunState.ENDED else None,
         incomplete=len({record.symbol for record in incomplete}),
         missing_candles=sum(record.missing_slots for record in incomplete),
+        are_gaps=all(_are_gaps(record, known.get(record.series)) for record in incomplete),
         reason=reasons.most_common(1)[0][0] if reasons else None,
     )
