@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from candle_collector.answers import Results
+from candle_collector.answers import Results, SymbolResult
 from candle_collector.domain.wording import counted
 from rich.console import Console
 
@@ -154,10 +154,22 @@ def _report(screen: Console, results: Results) -> None:
     say(screen, f"{counted(compared, 'candle')} compared, {different:,} different, {repaired:,} repaired.", "bold")
     if repaired:
         say(screen, "Both values of each are kept: candles revisions SYMBOL lists them.")
-    if different > repaired and not repaired:
-        names = ",".join(symbol.symbol for symbol in differing[:10])
+    denied = sum(symbol.denied or 0 for symbol in differing)
+    if denied:
+        say(
+            screen,
+            f"Of these the exchange no longer has {counted(denied, 'candle')}: they stay, and nothing is to be done.",
+        )
+    replaceable = [symbol for symbol in differing if _is_replaceable(symbol)]
+    if replaceable and not repaired:
+        names = ",".join(symbol.symbol for symbol in replaceable[:10])
         say(screen, "Replace what differs by what the exchange has now:")
         say(screen, f"  make verify REPAIR=1 SYMBOLS={names}")
+
+
+def _is_replaceable(found: SymbolResult) -> bool:
+    """Return whether candles differ still that a repair would replace or add."""
+    return (found.different or 0) > (found.repaired or 0) + (found.denied or 0)
 
 
 def _percent(text: str) -> int:

@@ -13,7 +13,7 @@ RUN = "01KAS3ZJ5VABCDEFGHJKMNPQRS"
 def symbol_result(symbol: str, status: str, **members: Any) -> SymbolResult:
     """Return what became of an hourly series: nothing stored, nothing missing."""
     counts = {"records": 0, "requests": 0, "retries": 0, "missing": (), "missing_candles": 0}
-    compared = dict.fromkeys(("compared", "different", "repaired", "differences"))
+    compared = dict.fromkeys(("compared", "different", "repaired", "denied", "differences"))
     known = {"wanted_candles": None, "error": None, "first": None, "last": None, **compared}
     return SymbolResult(**{"symbol": symbol, "interval": "1h", "status": status, **known, **counts, **members})
 

@@ -27,6 +27,7 @@ def symbol(name: str, status: str, records: int = 0, **more: Any) -> dict[str, A
         "compared": None,
         "different": None,
         "repaired": None,
+        "denied": None,
         "differences": None,
         **more,
     }

@@ -131,6 +131,18 @@ def test_gap_fill_is_named_only_where_it_looks_for_what_is_missing() -> None:
     assert said(**outside, next_gap_fill=NOW)[2] == named
 
 
+def test_repair_is_named_only_where_it_can_replace_something() -> None:
+    uncompared = replace(INCOMPLETE, mode="verify", missing_candles=5)
+    assert said(run=uncompared)[2] == "Verify again."
+    assert said(run=replace(uncompared, replaceable=1))[2] == "Verify again with repair."
+
+
+def test_candles_that_the_exchange_has_no_more_are_said_and_need_nobody() -> None:
+    state, sentence, remedy = said(run=replace(ENDED, mode="verify", denied=48))
+    assert (state, remedy) == ("ok", None)
+    assert sentence.endswith(", up to date; 48 candles that the exchange no longer has are kept.")
+
+
 def test_what_runs_left_is_said_though_nothing_is_stored() -> None:
     state, sentence, _ = said(newest=None, lag_hours=None, symbols=0, failed_candles=7, failed_symbols=2)
     assert (state, sentence) == (
@@ -148,7 +160,9 @@ def test_the_remedy_of_a_failure_comes_before_the_retry() -> None:
 
 
 def test_a_verification_says_what_it_found() -> None:
-    differs = replace(INCOMPLETE, mode="verify", incomplete=2, missing_candles=0, reason="3 candles differ")
+    differs = replace(
+        INCOMPLETE, mode="verify", incomplete=2, missing_candles=0, replaceable=3, reason="3 candles differ"
+    )
     assert said(run=differs) == (
         "needs_you",
         "Needs you: the verify run of 2025-06-01 12:05 UTC was not good for 2 cryptos: 3 candles differ.",

@@ -53,8 +53,8 @@ def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None
     system = world()
     system.collect(start=START, end=END, symbols=("BTCUSDT",))
     (before,) = reported(system)["last_results"]["details"]
-    names = ("compared", "different", "repaired", "differences")
-    assert [before[name] for name in names] == [None] * 4
+    names = ("compared", "different", "repaired", "denied", "differences")
+    assert [before[name] for name in names] == [None] * 5
     right = system.candles.lines[hourly("BTCUSDT"), START + 5]
     system.candles.lines[hourly("BTCUSDT"), START + 5] = wrong = f"1{right}"
     system.exchange.printed["BTCUSDT"] -= {START + 9}
@@ -67,6 +67,7 @@ def test_a_verification_reports_what_it_compared_and_other_runs_do_not() -> None
     assert [found[name] for name in names] == [
         48,
         2,
+        1,
         1,
         [
             {"open_time": "2025-05-01T05:00:00Z", "stored": wrong, "offered": right},

@@ -25,6 +25,7 @@ from candle_collector.errors import (
 )
 from candle_collector.reading.report_health import Schedules, look, report_health
 
+from tests.fakes.exchange import synthetic_candle
 from tests.fakes.world import World
 from tests.hourly import hour_of, hourly
 from tests.unit.test_report_system import Probe, deployed, report
@@ -196,6 +197,41 @@ def test_a_gap_is_for_gap_fill_and_what_lies_outside_is_not(world: World) -> Non
     assert health(world)["remedy"] == "Run gap_fill."
     world.clock.advance(60)
     world.collect("gap_fill")
+    assert health(world)["state"] == "ok"
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_candles_that_the_exchange_has_no_more_need_nobody(world: World, *, repair: bool) -> None:
+    now = hour_of(world.clock.now())
+    world.collect(start=now - 48, end=now)
+    world.exchange.printed["BTCUSDT"] -= {now - 20, now - 21}
+    world.clock.advance(60)
+    run = world.collect("verify", repair=repair)
+    failure = world.record(run).failure
+    assert failure is not None
+    assert "it has no candle there, and what is stored is never deleted" in failure.message
+    assert "with repair" not in failure.message
+    said = health(world)
+    assert (said["state"], said["remedy"]) == ("ok", None)
+    assert "2 candles that the exchange no longer has are kept" in str(said["sentence"])
+    with pytest.raises(NothingToRetryError):
+        run_to_retry(world.run_ports())
+
+
+def test_repair_is_advised_for_what_it_replaces_and_does_it(world: World) -> None:
+    now = hour_of(world.clock.now())
+    world.collect(start=now - 48, end=now)
+    world.exchange.printed["BTCUSDT"] -= {now - 20}
+    candle = synthetic_candle("BTCUSDT", now - 30)
+    world.candles.lines[hourly("BTCUSDT"), now - 30] = candle._replace(close="1").line()
+    world.clock.advance(60)
+    run = world.collect("verify")
+    failure = world.record(run).failure
+    assert failure is not None
+    assert "verify with repair replaces 1 of them, and of 1 it has no candle" in failure.message
+    assert health(world)["remedy"] == "Verify again with repair."
+    world.clock.advance(60)
+    world.collect("verify", repair=True)
     assert health(world)["state"] == "ok"
 
 

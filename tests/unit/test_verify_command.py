@@ -96,6 +96,20 @@ def test_what_differs_is_listed_with_how_to_repair_it_and_ends_non_zero(root: Pa
     assert "  make verify REPAIR=1 SYMBOLS=BTCUSDT\n" in screen
 
 
+@pytest.mark.parametrize("words", [[], ["--repair"]])
+def test_what_nothing_can_replace_is_said_and_no_repair_is_advised(root: Path, api: FakeApi, words: list[str]) -> None:
+    details = [
+        symbol("BTCUSDT", "partial", **differing(different=48), denied=48),
+        symbol("ETHUSDT", "partial", **differing(different=2), denied=1),
+    ]
+    api.statuses = [(200, status(details[0], mode="verify"))]
+    code, screen = ran(root, *words)
+    assert (code, "REPAIR=1" in screen) == (1, False)
+    assert "Of these the exchange no longer has 48 candles: they stay, and nothing is to be done." in screen
+    api.statuses = [(200, status(*details, mode="verify"))]
+    assert "  make verify REPAIR=1 SYMBOLS=ETHUSDT\n" in ran(root)[1]
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

@@ -176,8 +176,9 @@ class SymbolResult:
 
     `wanted_candles` is how many of its candles were not stored when the run came to it; null before that.
 
-    The last four are of a verification, null in other runs: how many candles were compared, differed, and were
-    repaired, and the first 20 that differed. In an answer of too many series for its 6 MB, each lists fewer of them.
+    The last five are of a verification, null in other runs: how many candles were compared, differed, and were
+    repaired, how many of those that differ still the exchange has no candle of, so that nothing can replace them, and
+    the first 20 that differed. In an answer of too many series for its 6 MB, each lists fewer of them.
     """
 
     symbol: Symbol
@@ -195,6 +196,7 @@ class SymbolResult:
     compared: Count | None
     different: Count | None
     repaired: Count | None
+    denied: Count | None
     differences: Annotated[Sequence[Difference], Schema(maxItems=20)] | None
 
 

@@ -108,7 +108,7 @@ def run_to_retry(ports: RunPorts) -> str:
             if run.state is not RunState.ENDED:
                 continue
             is_newest, newest = newest is None, newest or run.run_id
-            if _left(run, ports.runs) if is_newest else _is_missing_still(run, missing, ports.runs):
+            if _is_unfinished(run, ports.runs) if is_newest else _is_missing_still(run, missing, ports.runs):
                 return run.run_id
         before = ids[-1]
         if newest is not None and not missing:
@@ -124,6 +124,11 @@ def _left(run: Run, runs: RunStore) -> list[RunSeriesRecord]:
     if not (counts.get(Outcome.PARTIAL) or counts.get(Outcome.FAILED)):
         return []
     return [record for record in runs.symbols(run.run_id) if record.outcome in {Outcome.PARTIAL, Outcome.FAILED}]
+
+
+def _is_unfinished(run: Run, runs: RunStore) -> bool:
+    """Return whether an ended run left anything that another may change."""
+    return any(record.is_unfinished for record in _left(run, runs))
 
 
 def _is_missing_still(run: Run, missing: Mapping[Series, Windows], runs: RunStore) -> bool:

@@ -34,6 +34,8 @@ class Comparison:
         The first slot that differs still.
     differences
         The first ones, by slot, those that were repaired among them.
+    denied
+        How many of `left` the exchange has no candle of: nothing can replace them, and nothing stored is deleted.
     """
 
     compared: int = 0
@@ -42,6 +44,7 @@ class Comparison:
     left: int = 0
     first_left: int | None = None
     differences: tuple[Difference, ...] = ()
+    denied: int = 0
 
     @property
     def repaired(self) -> int:
@@ -52,6 +55,11 @@ class Comparison:
     def different(self) -> int:
         """How many slots differed when they were compared."""
         return self.repaired + self.left
+
+    @property
+    def replaceable(self) -> int:
+        """How many differ still that a repair would replace or add."""
+        return self.left - self.denied
 
     def listing(self, found: Sequence[Difference]) -> Comparison:
         """Return it with more differences by name; those listed already stay as they are."""
@@ -66,5 +74,6 @@ class Comparison:
             compared=self.compared + compared,
             replaced=self.replaced + replaced,
             left=self.left + len(left),
+            denied=self.denied + sum(not item.offered for item in left),
             first_left=first_left,
         )

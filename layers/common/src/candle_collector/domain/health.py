@@ -44,11 +44,14 @@ class RunFacts:
     expected
         How long it was expected to take when it started.
     incomplete
-        How many of its symbols ended as partial or failed.
+        How many of its symbols ended as partial or failed, and another run may change that.
     missing_candles
         The candles that those are missing; of a verification, those that were not compared.
     are_gaps
         Whether all that they are missing lies between stored candles, where gap_fill looks.
+    replaceable, denied
+        Of a verification, how many stored candles differ still that a repair would replace, and how many stay as they
+        are because the exchange has none in their place.
     reason
         The most frequent reason among those; None where there is not a reason.
     """
@@ -64,6 +67,8 @@ class RunFacts:
     incomplete: int = 0
     missing_candles: int = 0
     are_gaps: bool = True
+    replaceable: int = 0
+    denied: int = 0
     reason: str | None = None
 
 
@@ -289,10 +294,11 @@ def _incomplete(run: RunFacts) -> Health:
     cryptos = counted(run.incomplete, "crypto")
     if run.mode == "verify":
         left = f", {counted(run.missing_candles, 'candle')} not compared" if run.missing_candles else ""
+        again = "verify again with repair" if run.replaceable else "verify again"
         return _needs_you(
             "incomplete",
             f"the {_named(run)} was not good for {cryptos}{left}{why}",
-            f"{remedy} Then verify again." if remedy else "Verify again with repair.",
+            f"{remedy} Then {again}." if remedy else f"V{again[1:]}.",
         )
     are = "is" if run.missing_candles == 1 else "are"
     what = f"{counted(run.missing_candles, 'candle')} {are} missing in {cryptos}" if run.missing_candles else cryptos
@@ -321,7 +327,10 @@ def _at_rest(facts: HealthFacts) -> Health:
         )
     if facts.failed_candles:
         return _not_got(facts)
-    return Health("ok", f"OK: {counted(facts.symbols, 'crypto')} stored, the newest candle is of {newest}, {behind}.")
+    denied = facts.run.denied if facts.run is not None else 0
+    kept = f"; {counted(denied, 'candle')} that the exchange no longer has {'is' if denied == 1 else 'are'} kept"
+    stored = f"{counted(facts.symbols, 'crypto')} stored"
+    return Health("ok", f"OK: {stored}, the newest candle is of {newest}, {behind}{kept if denied else ''}.")
 
 
 def _not_got(facts: HealthFacts) -> Health:

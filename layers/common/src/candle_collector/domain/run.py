@@ -250,6 +250,17 @@ class RunSeriesRecord:
         """The symbol of the series."""
         return self.series.symbol
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it ended as partial or failed and another run may change that.
+
+        Nothing changes where a verification found stored candles that the exchange has no more, and nothing else.
+        """
+        if self.outcome not in {Outcome.PARTIAL, Outcome.FAILED}:
+            return False
+        found = self.comparison
+        return not (found and found.denied and not found.replaceable and not self.missing_slots)
+
     def is_claimed(self, now: datetime) -> bool:
         """Whether a worker may hold it at `now`."""
         return self.outcome.open and self.claimed_until is not None and self.claimed_until > now

@@ -166,14 +166,23 @@ def explain(
     if comparison.left and comparison.first_left is not None:
         first = interval.format(comparison.first_left)[:16]
         counts = f"{comparison.left:,} of {comparison.compared:,} compared candles"
+        message = f"{counts} differ{' still' if repair else ''} from the exchange's, the first at {first}"
+        message += _what_repair_does(comparison)
         if repair:
-            message = (
-                f"{counts} differ still from the exchange's, the first at {first}: it has no candle there, and what is "
-                f"stored is never deleted; {comparison.repaired:,} were repaired"
-            )
-        else:
-            message = f"{counts} differ from the exchange's, the first at {first}; verify with repair replaces them"
+            message += f"; {comparison.repaired:,} were repaired"
         if missing and failure:
             message += f"; {windows.count(missing):,} candles were not compared: {failure.message}"
         return Failure(DIFFERS, message)
     return failure if missing else None
+
+
+def _what_repair_does(comparison: Comparison) -> str:
+    """Return what a repair would do for the candles that differ still."""
+    if not comparison.denied:
+        return "; verify with repair replaces them"
+    if not comparison.replaceable:
+        return ": it has no candle there, and what is stored is never deleted"
+    return (
+        f"; verify with repair replaces {comparison.replaceable:,} of them, and of {comparison.denied:,} it has no "
+        "candle: what is stored is never deleted"
+    )

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from candle_collector.domain import windows
 from candle_collector.domain.closing import lag_hours, newest_slots
+from candle_collector.domain.comparison import Comparison
 from candle_collector.domain.health import (
     STALE_LEAST_HOURS,
     FailedStart,
@@ -21,7 +22,7 @@ from candle_collector.domain.health import (
 )
 from candle_collector.domain.interval import Interval
 from candle_collector.domain.rate_limit import RateLimiterState
-from candle_collector.domain.run import Outcome, Run, RunSeriesRecord, RunState
+from candle_collector.domain.run import Run, RunSeriesRecord, RunState
 from candle_collector.domain.schedule import longest_pause, next_occurrence
 from candle_collector.domain.series import series_named
 from candle_collector.domain.series_record import SeriesRecord
@@ -204,8 +205,11 @@ def _are_gaps(left: RunSeriesRecord, record: SeriesRecord | None) -> bool:
 def _facts_of(run: Run, runs: RunStore, series: Sequence[SeriesRecord]) -> RunFacts:
     counts = run.counts or {}
     incomplete: list[RunSeriesRecord] = []
+    compared: list[Comparison] = []
     if counts.get("partial") or counts.get("failed"):
-        incomplete = [item for item in runs.symbols(run.run_id) if item.outcome in {Outcome.PARTIAL, Outcome.FAILED}]
+        ended = runs.symbols(run.run_id)
+        incomplete = [item for item in ended if item.is_unfinished]
+        compared = [item.comparison for item in ended if item.comparison]
     known = {record.series: record for record in series} if incomplete else {}
     reasons = Counter(record.failure.message for record in incomplete if record.failure)
     return RunFacts(
@@ -219,6 +223,8 @@ def _facts_of(run: Run, runs: RunStore, series: Sequence[SeriesRecord]) -> RunFa
         ended_at=run.ended_at if run.state is RunState.ENDED else None,
         incomplete=len({record.symbol for record in incomplete}),
         missing_candles=sum(record.missing_slots for record in incomplete),
+        replaceable=sum(item.replaceable for item in compared),
+        denied=sum(item.denied for item in compared),
         are_gaps=all(_are_gaps(record, known.get(record.series)) for record in incomplete),
         reason=reasons.most_common(1)[0][0] if reasons else None,
     )

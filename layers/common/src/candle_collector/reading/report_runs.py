@@ -157,6 +157,7 @@ def _symbol_result(record: RunSeriesRecord, most: int) -> answers.SymbolResult:
         compared=found.compared if found else None,
         different=found.different if found else None,
         repaired=found.repaired if found else None,
+        denied=found.denied if found else None,
         differences=[_difference(item, interval) for item in found.differences[:most]] if found else None,
     )
 
