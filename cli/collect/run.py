@@ -41,6 +41,7 @@ REMINDED_SECONDS = 10.0
 # A worker stores a batch in well under a second; after this it is asked why nothing comes.
 STALLED_SECONDS = 3.0
 MOST_RUNS_WAITED_FOR = 10
+_DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
 _IN_PROGRESS, _NOT_FOUND, _TOO_MANY_REQUESTS, _SERVER_ERROR = "COLLECTION_IN_PROGRESS", 404, 429, 500
 
 Wait = Callable[[float], None]
@@ -318,37 +319,55 @@ def _follow(watch: _Watch, run_id: str, *, is_ours: bool = True) -> Status:
         ) from error
 
 
+class _Hindrance(NamedTuple):
+    """What holds a run up, and how it is said: a sentence with a time stays as long as the cause does."""
+
+    cause: str
+    said: str
+
+
 class Stalled:
-    """Why a run does not move: asked of the API where nothing was stored for a while."""
+    """Why a run does not move: asked of the API where nothing was stored for a while.
+
+    Where somebody is needed, that is what the archive says first of itself, with its remedy.
+    """
 
     def __init__(self, api: CollectorApi, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._clock = clock
         self._moved_at = self._asked_at = clock()
         self._seen: tuple[int, int] | None = None
-        self._reason: str | None = None
+        self._found: _Hindrance | None = None
 
     def reason(self, status: Status) -> str | None:
         """Return what holds the run up, as far as the API knows; None while it moves."""
         results, now = status.last_results, self._clock()
         seen = (results.total_records, status.progress.done) if results and status.progress else None
         if seen != self._seen or not status.is_running:
-            self._seen, self._moved_at, self._reason = seen, now, None
+            self._seen, self._moved_at, self._found = seen, now, None
         elif now - self._moved_at >= STALLED_SECONDS and now - self._asked_at >= STALLED_SECONDS:
             self._asked_at = now
-            reason = self._asked(now - self._moved_at)
-            self._reason = self._reason if reason and self._reason else reason
-        return self._reason
+            found = self._asked(now - self._moved_at)
+            if found is None or self._found is None or found.cause != self._found.cause:
+                self._found = found
+        return None if self._found is None else self._found.said
 
-    def _asked(self, seconds: float) -> str | None:
+    def _asked(self, seconds: float) -> _Hindrance | None:
         try:
-            exchange = self._api.system_info().exchange
+            info = self._api.system_info()
+        except ApiRefusedError as error:
+            message = error.refusal.message
+            return _Hindrance(message, message) if error.refusal.code == _DATABASE_UNAVAILABLE else None
         except ApiError:
             return None
+        health, exchange = info.health, info.exchange
+        if health.state == "needs_you":
+            return _Hindrance(health.sentence, " ".join(filter(None, (health.sentence, health.remedy))))
         if exchange.reachable:
             return None
         since = datetime.now(UTC) - timedelta(seconds=seconds)
-        return f"The exchange at {exchange.base_url} does not answer; nothing was stored since {since:%H:%M:%S} UTC."
+        said = f"The exchange at {exchange.base_url} does not answer; nothing was stored since {since:%H:%M:%S} UTC."
+        return _Hindrance(exchange.base_url, said)
 
 
 def _look(watch: _Watch, run_id: str, display: Display) -> Status:

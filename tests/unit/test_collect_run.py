@@ -15,6 +15,8 @@ from rich.console import Console
 
 from background.places import Places
 from background.progress import StackError
+from cli.client import ApiRefusedError, Refusal
+from cli.collect.display import PlainDisplay
 from cli.collect.run import Stalled, collect, follow_retry
 from tests.unit.fake_collector_api import RUN, FakeApi, status, symbol
 from tests.unit.test_collect_arguments import parse
@@ -254,6 +256,7 @@ def test_an_exchange_that_dies_in_mid_run_is_named() -> None:
 
     class Info:
         exchange = SimpleNamespace(reachable=False, base_url="http://127.0.0.1:1")
+        health = SimpleNamespace(state="running", sentence="Running: 0 of 1 series done.", remedy=None)
 
     stalled = Stalled(SimpleNamespace(system_info=Info), clock=lambda: now[0])  # type: ignore[arg-type] # an API's part
     held = TypeAdapter(Status).validate_python(status(symbol("BTCUSDT", "running", 1), running=True))
@@ -275,6 +278,51 @@ def test_a_retry_says_which_run_it_is_of(root: Path, api: FakeApi, named: str | 
     assert f"a retry of {RUN}" in screen.getvalue()
     retried = [target for target, *_ in api.requested if target.endswith("/retry")]
     assert retried == [f"/api/admin/collect/runs/{named or 'newest'}/retry"]
+
+
+FULL = "Needs you: nothing can be stored: database or disk is full."
+ROOM = "Make room. It is tried again by itself, and what was stored is safe."
+
+
+def no_room(*, refused: bool) -> Any:
+    """Answer as an archive whose disk is full: by its first sentence, or by its refusal."""
+    if refused:
+        raise ApiRefusedError(503, Refusal("DATABASE_UNAVAILABLE", f"{FULL} {ROOM}"))
+    return archive_that_says("needs_you", FULL, ROOM)
+
+
+def archive_that_says(state: str, sentence: str, remedy: str | None = None, *, reachable: bool = True) -> Any:
+    return SimpleNamespace(
+        exchange=SimpleNamespace(reachable=reachable, base_url="http://127.0.0.1:1"),
+        health=SimpleNamespace(state=state, sentence=sentence, remedy=remedy),
+    )
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_the_archive_needs_is_said_beside_a_run_that_stands_still_until_it_is_over(*, refused: bool) -> None:
+    now = [0.0]
+    running = archive_that_says("running", "Running: 0 of 1 series done.")
+    does_not_answer = archive_that_says("running", "Running: 0 of 1 series done.", reachable=False)
+    other = archive_that_says("needs_you", "Needs you: the exchange refuses us.", reachable=False)
+    answers = [other, does_not_answer, running]
+
+    def system_info() -> Any:
+        return no_room(refused=refused) if now[0] < 9 else answers.pop(0)
+
+    api = SimpleNamespace(system_info=system_info)
+    stalled = Stalled(api, clock=lambda: now[0])  # type: ignore[arg-type] # an API's part
+    held = TypeAdapter(Status).validate_python(status(symbol("BTCUSDT", "running", 1), running=True))
+    looks: list[str | None] = [stalled.reason(held)]
+    screen = io.StringIO()
+    display = PlainDisplay(Console(file=screen, width=400), clock=lambda: now[0])
+    for now[0] in (3.0, 4.0, 6.0, 9.0, 12.0, 15.0):
+        looks.append(stalled.reason(held))
+        display.show(held, looks[-1])
+    assert looks[:5] == [None, *[f"{FULL} {ROOM}"] * 3, "Needs you: the exchange refuses us."]
+    assert str(looks[5]).startswith("The exchange at http://127.0.0.1:1 does not answer")
+    assert looks[6] is None
+    assert screen.getvalue().count(FULL) == 1
+    assert FULL not in screen.getvalue().splitlines()[-1]
 
 
 def test_an_exchange_that_keeps_no_count_leaves_the_workers_count(root: Path, api: FakeApi) -> None:
