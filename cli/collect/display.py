@@ -153,12 +153,16 @@ class PlainDisplay:
         """Nothing is to be released."""
 
     def show(self, status: Status, warning: str | None = None) -> None:
-        """Print the status's line, unless the last one is too fresh or the same; a new warning is printed at once."""
+        """Print the status's line, unless the last one is too fresh or the same.
+
+        A new warning is printed at once, and once: as long as it stays, nothing moves.
+        """
         line = progress_line(status, *self._speed.after(status), warning)
         now = self._clock()
-        too_fresh = self._last_at is not None and now - self._last_at < PLAIN_SECONDS and warning == self._warned
+        is_known = warning == self._warned
+        too_fresh = self._last_at is not None and now - self._last_at < PLAIN_SECONDS and is_known
         self._warned = warning
-        if line == self._last_line or too_fresh:
+        if line == self._last_line or too_fresh or (warning and is_known):
             return
         self._last_line, self._last_at = line, now
         self.note(line)

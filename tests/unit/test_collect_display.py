@@ -1,6 +1,7 @@
 """What the progress looks like at a terminal and in a log."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from candle_collector.answers import Progress, Status
@@ -90,6 +91,19 @@ def test_plain_lines_come_seconds_apart_and_only_when_something_changed() -> Non
     lines = screen.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == ["0/10", "5/15", "10/20", "12/22"]
     assert "\x1b" not in screen.getvalue()
+
+
+def test_a_warning_is_printed_once_for_as_long_as_it_stays() -> None:
+    screen = io.StringIO()
+    now = 0.0
+    plain = PlainDisplay(Console(file=screen, width=60), clock=lambda: now)
+    for second in range(40):
+        now = float(second)
+        look = replace(running(done=4, records=1000 * min(second, 10)), elapsed_seconds=now)  # the rate falls then
+        plain.show(look, None if not 10 <= second < 30 else "The disk is full." if second < 20 else "Refused.")
+    said = [line.rpartition(" | ")[2] for line in screen.getvalue().splitlines()]
+    assert [text for text in said if text in {"The disk is full.", "Refused."}] == ["The disk is full.", "Refused."]
+    assert said[-1] == "4 complete, 10 running"
 
 
 def test_a_pipe_gets_plain_lines_even_where_colour_is_forced() -> None:
