@@ -82,7 +82,7 @@ class Home(ABC):
     def _bring_up(self, asked_exchange: str, choice: ExchangeChoice) -> None:
         state, url = self._prepared(choice)
         # Whatever is wrong with settings, ports or the exchange stops here, before anything is stopped or started.
-        self._check(state)
+        self._check(state, url)
         self._check_exchange(choice, url)
         self._require_free_ports(choice)
         self._say_left(choice, state)
@@ -226,8 +226,8 @@ class Home(ABC):
         """Return the settings that were kept for a state."""
 
     @abstractmethod
-    def _check(self, state: Path) -> None:
-        """Read the settings, so that one that is wrong is refused before anything is started."""
+    def _check(self, state: Path, exchange_url: str) -> None:
+        """Look at the settings and the database, so that what is wrong is refused before anything is stopped."""
 
     @abstractmethod
     def _ports(self) -> Sequence[tuple[int, str, str]]:

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -40,6 +41,9 @@ SETTINGS = frozenset({DATABASE_URL, *_TABLE, *_OF_THE_SERVER} - _NOT_GIVEN)
 _SECRET = frozenset({"NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_SECRET", "NOTIFY_SMTP_URL"})
 """They are kept for the server, and shown nowhere."""
 LOCAL_HOST = "127.0.0.1"
+DATABASE_REFUSED = 3
+"""What the server exits with where it is asked what it would refuse, and it is the database."""
+_OWN_DATABASE = f"`make up {DATABASE_URL}=default`"
 
 
 def without_password(url: str) -> str:
@@ -117,7 +121,7 @@ class StandaloneHome(Home):
                 raise StackError("The server runs already.", "`candles down` stops it; `candles status` shows it.")
             choice = self._choose(asked_exchange)
             state, url = self._prepared(choice)
-            self._check(state)
+            self._check(state, url)
             self._check_exchange(choice, url)
             self._require_free_ports(choice)
             self._stop_other_home()
@@ -127,6 +131,7 @@ class StandaloneHome(Home):
                 self._start(state, url, attached=True)
                 try:
                     self._describe(choice, state, url, self._ready(state))
+                    self._keep(state)
                     self._remember(asked_exchange, state)
                     self._say_up(choice, state)
                 except StackError as error:
@@ -188,7 +193,7 @@ class StandaloneHome(Home):
     def _kept(self, state: Path) -> KeptSettings:
         return KeptSettings(state / f"settings-{self.on}.json", SETTINGS)
 
-    def _check(self, state: Path) -> None:
+    def _check(self, state: Path, exchange_url: str) -> None:
         settings = as_expressions(self._settings(state))
         try:
             for name in settings.keys() & _TABLE.keys():
@@ -200,6 +205,8 @@ class StandaloneHome(Home):
         except SettingError as error:
             raise StackError(f"{error}.", "set it otherwise; NAME=default takes a setting back.") from error
         self._check_database(state)
+        if not self._answers_as_wanted(state, exchange_url):
+            self._ask_the_server(state, exchange_url)
 
     def _check_database(self, state: Path) -> None:
         """Refuse a database that keeps the candles of another exchange: the candles of two never meet."""
@@ -209,6 +216,36 @@ class StandaloneHome(Home):
                 f"{DATABASE_URL} names a database that keeps the candles of another exchange ({known}).",
                 f"give {state.name} a database of its own.",
             )
+
+    def _ask_the_server(self, state: Path, exchange_url: str) -> None:
+        """Let the server itself say what it would refuse: it knows databases, and this program does not.
+
+        Raises
+        ------
+        StackError
+        """
+        running = self._program.running()
+        checked = subprocess.run(
+            [
+                *(sys.executable, *self._arguments(state)),
+                *("--check-beside", str(running.pid if running is not None else 0)),
+            ],
+            env=self._server_environment(state, exchange_url),
+            cwd=self._working_folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if checked.returncode == 0:
+            return
+        refused = checked.stderr.strip().rstrip(".")
+        if self._settings(state).get(DATABASE_URL) and checked.returncode == DATABASE_REFUSED:
+            remedy = f"name another database, or go back to the one in the exchange's folder: {_OWN_DATABASE}."
+        else:
+            remedy = "" if checked.returncode == DATABASE_REFUSED else "set it otherwise; NAME=default takes it back."
+        raise StackError(f"{refused}.", remedy)
 
     @property
     def _databases(self) -> Path:
@@ -221,24 +258,32 @@ class StandaloneHome(Home):
         return [(self._places.api_port, PORT_VARIABLES["api"], "the API")]
 
     def _ensure_up(self, state: Path, exchange_url: str) -> str:
+        if not self._answers_as_wanted(state, exchange_url):
+            self._start_again(state, exchange_url)
+        self._keep(state)
+        return self._key(state)
+
+    def _answers_as_wanted(self, state: Path, exchange_url: str) -> bool:
+        """Return whether it runs with these settings in this version, and answers."""
         running = self._program.running()
-        if running is not None and running.purpose == self._purpose(state, exchange_url):
-            key = self._key(state)
-            if key and http_status(self._ping, key) == OK:
-                self._keep(state)
-                return key
-            say("The server runs and does not answer: starting it again.")
-        elif running is not None:
-            say("The server runs with other settings or in another version: starting it again.")
+        if running is None or running.purpose != self._purpose(state, exchange_url):
+            return False
+        key = self._key(state)
+        return bool(key) and http_status(self._ping, key) == OK
+
+    def _start_again(self, state: Path, exchange_url: str) -> None:
+        running = self._program.running()
         if running is not None:
+            is_wanted = running.purpose == self._purpose(state, exchange_url)
+            why = "and does not answer" if is_wanted else "with other settings or in another version"
+            say(f"The server runs {why}: starting it again.")
             self._places.stack_file.unlink(missing_ok=True)
             self._stop()
         with step("starting the server"):
             self._start(state, exchange_url)
-            return self._ready(state)
+            self._ready(state)
 
     def _start(self, state: Path, exchange_url: str, *, attached: bool = False) -> None:
-        self._keep(state)
         self._program.start(
             self._arguments(state),
             self._server_environment(state, exchange_url),

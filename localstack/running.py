@@ -62,7 +62,7 @@ class LocalStack(Home):
         deployment = Deployment(self._places, state, exchange_url)
         return deployment, deployment.parameters(self._kept(state).with_those_of(self._given))
 
-    def _check(self, state: Path) -> None:
+    def _check(self, state: Path, exchange_url: str) -> None:  # noqa: ARG002 - it is deployed later
         self._deployment(state, "")
         self._check_port(state)
 

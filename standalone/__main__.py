@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from standalone.ending import leave
-from standalone.server import serve
+from standalone.server import check, serve
 
 
 def main() -> None:
@@ -22,7 +22,15 @@ def main() -> None:
         action="store_true",
         help="answer calls alone: no run goes on, and nothing is started or notified",
     )
+    parser.add_argument(
+        "--check-beside",
+        type=int,
+        metavar="PID",
+        help="start nothing; say what it would be refused for, once the server of this process has ended (0: none)",
+    )
     arguments = parser.parse_args()
+    if arguments.check_beside is not None:
+        leave(check(os.environ, host=arguments.host, beside=arguments.check_beside))
     code = serve(
         os.environ,
         host=arguments.host,

@@ -12,8 +12,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 10.0
 """How long the turns in hand have to end."""
 
-REFUSED, DIED = 2, 1
-"""What a process exits with where it cannot start, and where a part of it died."""
+REFUSED, DIED, DATABASE_REFUSED = 2, 1, 3
+"""What a process exits with where it cannot start, where a part of it died, and where a check refuses the database."""
 
 
 def leave(code: int) -> None:

@@ -19,6 +19,13 @@ WATCHED_SECONDS = 5.0
 _KEY = 0x63616E646C6573
 """PostgreSQL names a lock by a number: the letters of "candles"."""
 
+_HOLDER = (
+    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' "
+    "AND granted AND (classid::bigint << 32 | objid::bigint) = %s AND objsubid = 1 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+"""The name of the session that holds the lock; each database of a server has a lock of its own."""
+
 _NAME = "candles standalone"
 
 
@@ -65,8 +72,51 @@ def take(database: OpenDatabase) -> RuntimeLock:
     """
     url = database.engine.url
     if url.get_backend_name() == "sqlite":
-        return FileLock(Path(f"{Path(url.database).resolve()}.lock"))
+        return FileLock(_lock_file(url.database))
     return ServerLock(database.engine)
+
+
+def require_free(engine: Any, *, beside: int) -> None:
+    """Refuse a database that a runtime works on, unless it is that of the process `beside`; the lock is not taken.
+
+    Raises
+    ------
+    AlreadyRunningError
+    DatabaseError
+        The server does not answer.
+    """
+    written = _of_file(engine.url.database) if engine.url.get_backend_name() == "sqlite" else _of_server(engine)
+    if written is not None and _holder(written)[0] != str(beside):
+        raise AlreadyRunningError(_sentence(written))
+
+
+def _of_file(database: str) -> str | None:
+    """Return what the holder of the lock on a file has written; None where nobody holds it."""
+    try:
+        with _lock_file(database).open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read()
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _of_server(engine: Any) -> str | None:
+    """Return what the holder of the lock on a server has named its session; None where nobody holds it."""
+    found: list[str | None] = []
+
+    def look() -> None:
+        with engine.connect() as connection:
+            found.extend(connection.exec_driver_sql(_HOLDER, (_KEY,)).scalars())
+
+    _explained(look)
+    return _held_by(found[0] or "") if found else None
+
+
+def _lock_file(database: str) -> Path:
+    return Path(f"{Path(database).resolve()}.lock")
 
 
 class FileLock:
@@ -166,11 +216,7 @@ class ServerLock:
             lost.close()
         self._connection = self._engine.connect()
         if not self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_KEY})").scalar():
-            name = self._connection.exec_driver_sql(
-                "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' "
-                "AND granted AND (classid::bigint << 32 | objid::bigint) = %s AND objsubid = 1",
-                (_KEY,),
-            ).scalar()
+            name = self._connection.exec_driver_sql(_HOLDER, (_KEY,)).scalar()
             self.release()
             raise AlreadyRunningError(_sentence(_held_by(name or "")))
         self._name()
@@ -186,12 +232,17 @@ def _held_by(name: str) -> str:
     return json.dumps({"pid": pid, "url": url})
 
 
-def _sentence(written: str) -> str:
+def _holder(written: str) -> tuple[str, str]:
+    """Return the pid of a holder, and where it answers, as far as they are written."""
     try:
         holder = json.loads(written)
-        pid, url = holder["pid"], holder["url"]
+        return str(holder["pid"]), str(holder["url"])
     except (ValueError, TypeError, KeyError):
-        pid, url = None, None
+        return "", ""
+
+
+def _sentence(written: str) -> str:
+    pid, url = _holder(written)
     named = f" (pid {pid})" if pid else ""
     where = f" and answers at {url}" if url else ""
     return f"The archive is running already{named}{where}: one server works on a database. Use that one, or end it."

@@ -19,21 +19,21 @@ from typing import Any
 import uvicorn
 from candle_collector import __version__, bootstrap
 from candle_collector.domain.run import Mode
-from candle_collector.errors import CollectorError, SettingError
+from candle_collector.errors import CollectorError, DatabaseError, SettingError
 from candle_collector.observability import logger
 from candle_collector.settings import Settings, without_proxies
 
 from standalone import functions, http_server, runtime_lock
 from standalone.admin_key import ensure_key
 from standalone.context import KEYS_OF_LINES
-from standalone.ending import DIED, REFUSED, SIGNALS, STOP_SECONDS
+from standalone.ending import DATABASE_REFUSED, DIED, REFUSED, SIGNALS, STOP_SECONDS
 from standalone.environment import function_environment, reconciled_every
 from standalone.gateway import Gateway
 from standalone.health_watch import HealthWatch
 from standalone.log_rotation import LogRotation
 from standalone.metrics import PrometheusMetrics
 from standalone.recovery import recover
-from standalone.runtime_lock import RuntimeLock
+from standalone.runtime_lock import AlreadyRunningError, RuntimeLock
 from standalone.schedules import Schedules
 from standalone.threads import Threads
 from standalone.worker_processes import Server, WorkerProcesses, shares
@@ -284,6 +284,32 @@ def _expressions(container: bootstrap.Container) -> dict[Mode, str]:
     settings = container.settings
     wanted: dict[Mode, str] = {"forward": settings.collection_schedule, "gap_fill": settings.gap_fill_schedule}
     return {mode: expression for mode, expression in wanted.items() if expression and settings.schedules_enabled}
+
+
+def check(environment: Mapping[str, str], *, host: str, beside: int) -> int:
+    """Return what a server of these settings would be refused with, and say why; 0 where it would start.
+
+    Nothing is made or changed by it.
+
+    Parameters
+    ----------
+    beside
+        The process of a server that would be stopped before: the database that it holds is free.
+    """
+    try:
+        variables = function_environment(environment)
+        reconciled_every(variables)
+        settings = Settings(variables)
+        _refuse_openness(settings, host)
+        with bootstrap.usable_database(settings) as engine:
+            runtime_lock.require_free(engine, beside=beside)
+    except (DatabaseError, AlreadyRunningError) as error:
+        sys.stderr.write(f"{error}\n")
+        return DATABASE_REFUSED
+    except CollectorError as error:
+        sys.stderr.write(f"{error}\n")
+        return REFUSED
+    return 0
 
 
 def _refuse_openness(settings: Settings, host: str) -> None:

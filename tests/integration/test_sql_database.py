@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from candle_collector.adapters.sql.candles import SqlCandles
 from candle_collector.adapters.sql.database import Database
+from candle_collector.adapters.sql.looking import holds_archive, usable
 from candle_collector.adapters.sql.migrations import FIRST
 from candle_collector.adapters.sql.runs import SqlRuns
 from candle_collector.adapters.sql.schema import archive_schema, runs, series
@@ -50,6 +51,53 @@ def test_a_url_that_names_no_database_is_refused_without_its_password(url: str) 
     with pytest.raises(DatabaseError, match="it takes sqlite") as caught:
         Database(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///rel.db", "sqlite:///a/rel.db", "sqlite:///file:rel.db?uri=true"])
+def test_a_file_that_is_another_one_in_each_folder_is_refused_with_its_whole_path(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = rf"give its whole path: sqlite:///{tmp_path}/(a/)?rel.db$"
+    with pytest.raises(DatabaseError, match=whole):
+        Database(url)
+    with pytest.raises(DatabaseError, match=whole):
+        holds_archive(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_at_a_database_makes_and_changes_nothing(place: str, tmp_path: Path) -> None:
+    file = tmp_path / "candles.db"
+    for is_empty_file in (False, True):
+        if is_empty_file:
+            file.touch()
+        before = sorted(tmp_path.iterdir())
+        with usable(place):
+            pass
+        assert not holds_archive(place)
+        assert sorted(tmp_path.iterdir()) == before
+    Database(place).close()
+    assert holds_archive(place)
+    database = Database(place)
+    with usable(place), database.write(), usable(place):
+        assert holds_archive(place), "while a server has it, and writes"
+    database.close()
+
+
+def test_what_an_archive_cannot_be_kept_in_is_refused_by_looking(postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("a text of some length\n" * 99)
+    with sqlite3.connect(tmp_path / "foreign.db") as other:
+        other.execute("CREATE TABLE runs (id INTEGER)")
+    other.close()
+    for url, why in {
+        url_of(tmp_path, "text.db"): "is not an SQLite database",
+        url_of(tmp_path, "foreign.db"): "a table runs that another program made",
+        url_of(tmp_path / "nowhere"): "cannot be written: No such file or directory",
+        "sqlite:////proc/candles.db": "cannot be written",
+        postgres_url.removesuffix("postgres") + "nowhere": "createdb",
+    }.items():
+        with pytest.raises(DatabaseError, match=why), usable(url):
+            pass
 
 
 def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,58 @@ def test_a_setting_that_is_wrong_stops_nothing_that_runs(running: Person, settin
     assert next(iter(settings)) in ended.stderr
     assert person.stack["pids"]["server"] == pid
     assert person.info()["settings"]["top_n_cryptos"] == 100
+
+
+def test_a_database_that_is_wrong_stops_nothing_and_is_not_kept(running: Person, new_postgres_url: str) -> None:
+    person, folder = running, running.folder
+    text, foreign = folder / "text.db", folder / "foreign.db"
+    text.write_text("no database, but a text of some length\n" * 40)
+    with closing(sqlite3.connect(foreign)) as other:
+        other.execute("CREATE TABLE runs (id INTEGER)")
+    before = {path: path.read_bytes() for path in (text, foreign)}
+    wrong = {
+        "mysql://a:secret@b/c": "is of the kind mysql",
+        f"sqlite:///{text}": "is not an SQLite database",
+        f"sqlite:///{foreign}": "another program made",
+        "sqlite:////nowhere/at/all/x.db": "cannot be written: No such file or directory",
+        "sqlite:///rel.db": "is another file in each folder",
+        new_postgres_url.replace("postgres@", "nobody:secret@"): "does not let this user in",
+    }
+    pid = person.stack["pids"]["server"]
+    for url, why in wrong.items():
+        ended = person.candles("up", DATABASE_URL=url)
+        assert (ended.returncode, why in ended.stderr, "secret" in ended.stderr) == (2, True, False), ended.stderr
+        assert "DATABASE_URL=default" in ended.stderr
+        assert "stopping" not in ended.stdout
+        assert (person.stack["pids"]["server"], person.info()["store"]["candles"]) == (pid, 240)
+    assert {path: path.read_bytes() for path in (text, foreign)} == before
+    assert {path.name for path in folder.glob("*.db*")} == {"text.db", "foreign.db"}
+    person.done("collect", *SYMBOLS)
+    assert person.stack["pids"]["server"] == pid, "what was refused is not kept"
+
+
+def test_a_database_that_another_server_works_on_stops_nothing(running: Person, tmp_path: Path) -> None:
+    pid, own = running.stack["pids"]["server"], running.stack["database_url"]
+    with somebody(tmp_path) as other:
+        other.done("up", "--exchange", "simulated")
+        ended = running.candles("up", DATABASE_URL=other.stack["database_url"])
+    assert (ended.returncode, "The archive is running already" in ended.stderr) == (2, True)
+    assert running.stack["pids"]["server"] == pid
+    running.done("up", DATABASE_URL=own)
+    assert running.info()["store"]["candles"] == 240, "what it holds itself is free for it"
+    running.done("up", DATABASE_URL="default")
+
+
+def test_settings_are_kept_once_the_server_answers(person: Person) -> None:
+    person.done("up", "--exchange", "simulated", TOP_N_CRYPTOS="7")
+    kept = person.folder / "data" / "simulated" / "settings-standalone.json"
+    before = kept.read_text()
+    person.done("down")
+    with socket.socket() as holder:  # which does not listen, and so is not found before the server starts
+        holder.bind(("127.0.0.1", 0))
+        ended = person.candles("up", TOP_N_CRYPTOS="8", LOCAL_API_PORT=str(holder.getsockname()[1]))
+    assert (ended.returncode, kept.read_text()) == (2, before)
+    assert "ended at once" in ended.stderr
 
 
 def test_a_port_that_is_taken_is_found_before_anything_is_stopped(running: Person) -> None:

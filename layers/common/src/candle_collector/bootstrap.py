@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -319,6 +320,19 @@ class Container:
             weight_share_percent=self.settings.weight_share_percent,
             prefetch=self.prefetch,
         )
+
+
+def usable_database(settings: Settings) -> AbstractContextManager[Any]:
+    """Have an engine on the database of the settings, which is looked at and left as it is.
+
+    Raises
+    ------
+    DatabaseError
+        An archive could not be kept there, and why.
+    """
+    from candle_collector.adapters.sql.looking import usable
+
+    return usable(settings.database_url)
 
 
 class SqlContainer(Container):

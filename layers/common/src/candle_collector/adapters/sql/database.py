@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
+from candle_collector.adapters.sql.addresses import file_of, parsed
 from candle_collector.adapters.sql.migrations import STEPS, Migration, is_current, migrate
 from candle_collector.adapters.sql.refusals import RepeatableError, explain
 from candle_collector.adapters.sql.sqlite_writing import SqliteWriting
@@ -21,7 +21,6 @@ from candle_collector.errors import DatabaseError, DatabaseUnavailableError
 
 T = TypeVar("T")
 
-_TAKES = "it takes sqlite:////folder/candles.db or postgresql://user:password@host/database"
 _FIRST_WAIT = 0.05
 
 LASTING_SECONDS = 2.0
@@ -127,15 +126,15 @@ class Database:
         patience_seconds: float = 15,
         steps: Sequence[Migration] = STEPS,
     ) -> None:
-        self._url = _parsed(url)
+        self._url = parsed(url)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         self._busy_seconds = busy_seconds
         self._patience_seconds = patience_seconds
         self.outages = Outages()
         self.are_followed = False
-        path = None if self._url.query.get("uri") else self._url.database
+        file = file_of(self._url)
         # by one name, as every process has to mean the same file
-        self._turns = SqliteWriting(path and str(Path(path).resolve()), busy_seconds) if self._is_sqlite else None
+        self._turns = SqliteWriting(str(file.resolve()) if file else None, busy_seconds) if self._is_sqlite else None
         self.engine = self._sqlite() if self._is_sqlite else self._postgresql()
         self._reading = self.engine.execution_options(
             **({} if self._is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
@@ -299,25 +298,3 @@ class Database:
                 break
         cursor.execute("PRAGMA synchronous = full")
         cursor.close()
-
-
-def _parsed(text: str) -> URL:
-    """Return the URL of a database that this program can use.
-
-    Raises
-    ------
-    DatabaseError
-        It is not one; the message does not repeat it, as it may hold a password.
-    """
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise DatabaseError(f"DATABASE_URL is not the URL of a database; {_TAKES}") from None
-    kind = url.get_backend_name()
-    if kind == "sqlite":
-        if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
-            raise DatabaseError(f"DATABASE_URL names no file; {_TAKES}")
-        return url.set(drivername="sqlite")
-    if kind in ("postgres", "postgresql"):
-        return url.set(drivername="postgresql+psycopg")
-    raise DatabaseError(f"DATABASE_URL is of the kind {kind}; {_TAKES}")

@@ -32,7 +32,7 @@ def is_current(connection: Connection, steps: Sequence[Migration]) -> bool:
     DatabaseError
         A newer program made them, or one before the first release.
     """
-    return _version(connection, steps) == FIRST + len(steps)
+    return version_of(connection, steps) == FIRST + len(steps)
 
 
 def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
@@ -45,7 +45,7 @@ def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    version = _version(connection, steps)
+    version = version_of(connection, steps)
     if version is None:
         if strange := sorted({*metadata.tables} & {*inspect(connection).get_table_names()}):
             raise DatabaseError(
@@ -60,7 +60,14 @@ def migrate(connection: Connection, steps: Sequence[Migration]) -> None:
     connection.execute(archive_schema.update().values(version=FIRST + len(steps)))
 
 
-def _version(connection: Connection, steps: Sequence[Migration]) -> int | None:
+def version_of(connection: Connection, steps: Sequence[Migration]) -> int | None:
+    """Return the version of the tables; None before they are made.
+
+    Raises
+    ------
+    DatabaseError
+        A newer program made them, or one before the first release.
+    """
     if not inspect(connection).has_table(archive_schema.name):
         return None
     version = int(connection.execute(select(archive_schema.c.version)).scalar_one())
