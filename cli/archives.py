@@ -28,7 +28,10 @@ class Archive(Protocol):
         """What a person calls it."""
 
     def tables(self) -> Container:
-        """Return the adapters on what is stored."""
+        """Return the adapters on what is stored, and what will be."""
+
+    def source(self) -> Container:
+        """Return the adapters on what is stored, to be read: nothing is made where nothing is."""
 
     def keys(self) -> ApiKeyStore:
         """Return its keys."""
@@ -61,15 +64,33 @@ class Database:
         """
         return _sql_container(self.url)
 
+    def source(self) -> Container:
+        """Return the adapters on a database that holds an archive.
+
+        Raises
+        ------
+        StackError
+            It cannot be opened, or there is no archive.
+        """
+        from candle_collector.adapters.sql.looking import holds_archive  # noqa: PLC0415 - loads SQLAlchemy
+
+        try:
+            is_there = holds_archive(self.url)
+        except CollectorError as error:
+            raise StackError(f"{error}.") from error
+        if not is_there:
+            raise StackError(f"There is no archive at {self.name}.", "look at the address.")
+        return self.tables()
+
     def keys(self) -> ApiKeyStore:
         """Return the keys that the server accepts.
 
         Raises
         ------
         StackError
-            As `tables`.
+            As `source`.
         """
-        return self.tables().keys
+        return self.source().keys
 
     @classmethod
     def at_home(cls) -> Database:
@@ -131,7 +152,7 @@ def open_archive(stack_name: str | None = None, *, region: str | None = None, pr
         There is not one.
     """
     os.environ.update(without_proxies(os.environ))  # a program of its own, which no command has started
-    return archive_of(argparse.Namespace(on="", stack_name=stack_name, region=region, profile=profile)).tables()
+    return archive_of(argparse.Namespace(on="", stack_name=stack_name, region=region, profile=profile)).source()
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:

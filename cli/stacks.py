@@ -127,6 +127,16 @@ class AwsStack:
         candles = CandlesTable(outputs["CandlesTableName"], client=runs.client)
         return Container(Settings({}), runs_items=runs, candles=candles)
 
+    def source(self) -> Container:
+        """Return the same, to be read: reading makes no table.
+
+        Raises
+        ------
+        StackError
+            As `tables`.
+        """
+        return self.tables()
+
     def keys(self) -> KeysTable:
         """Return the stack's keys.
 

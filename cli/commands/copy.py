@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from candle_collector.adapters.sql.addresses import parsed
 from candle_collector.bootstrap import Container
 from candle_collector.collecting.copy_archive import CopiedSeries, copy_series, copy_universes
 from candle_collector.collecting.import_candles import ImportPorts, importing
 from candle_collector.collecting.keep_listings import copy_listings
 from candle_collector.domain.closing import closed_ms_at
 from candle_collector.domain.interval import ms_of
+from candle_collector.domain.series_record import SeriesRecord
 from candle_collector.errors import CollectorError
 from rich.progress import Progress
 
@@ -40,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     if source.name == target.name:
         raise StackError(f"--from and --to are both {source.name}.", "name two archives.")
     try:
-        return _copy(source.tables(), target.tables())
+        read = source.source()
+        records = list(read.series.all())
+        if not records:
+            raise StackError(f"{source.name} holds no series: there is nothing to copy.", "look at --from.")
+        return _copy(records, read, target.tables())
     except CollectorError as error:
         raise StackError(str(error)) from error
 
@@ -52,10 +58,13 @@ def _archive(option: str, place: str) -> Archive:
     ------
     StackError
         It names none.
+    DatabaseError
+        It is not the address of a database that can be used.
     """
     if place == STANDALONE:
         return Database.at_home()
     if "://" in place:
+        parsed(place)  # before either is opened
         return Database(place)
     kind, _, name = place.partition(":")
     stack, _, region = name.partition("@")
@@ -65,10 +74,9 @@ def _archive(option: str, place: str) -> Archive:
     raise StackError(f"{option} {place} is not an archive.", f"one of {PLACES}.")
 
 
-def _copy(source: Container, target: Container) -> int:
+def _copy(records: list[SeriesRecord], source: Container, target: Container) -> int:
     closed_ms = closed_ms_at(ms_of(target.clock.now()))
     ports = ImportPorts(target.market, target.candles, target.series, target.leases, target.clock)
-    records = list(source.series.all())
     known = sum(sum(record.years.values()) for record in records)
     copied: list[CopiedSeries] = []
     with importing(ports) as lease, Progress(disable=not sys.stdout.isatty(), transient=True) as bar:

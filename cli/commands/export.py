@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a file that is complete, or none."""
-    archive = archive_of(arguments).tables()
+    archive = archive_of(arguments).source()
     try:
         within = range_of_dates(arguments.start, arguments.end, archive.market)
     except ValueError as error:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List them."""
-    archive = archive_of(arguments).tables()
+    archive = archive_of(arguments).source()
     market = archive.market
     try:
         within = range_of_dates(arguments.start, arguments.end, market)

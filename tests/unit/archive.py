@@ -30,8 +30,9 @@ class Archive:
 
     def stand_for_the_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the commands take this archive for the database at home."""
-        monkeypatch.setenv("DATABASE_URL", "sqlite:///of-the-tests.db")
-        monkeypatch.setattr(Database, "tables", lambda _: self.container())
+        monkeypatch.setenv("DATABASE_URL", "sqlite:////of-the-tests.db")
+        for opened in ("tables", "source"):
+            monkeypatch.setattr(Database, opened, lambda _: self.container())
 
 
 def line(candle: Candle) -> str:

@@ -171,7 +171,7 @@ def test_replaced_candles_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: py
     candles.store(hourly("BTCUSDT"), [STORED], (), absent_blocks=frozenset())
     at = datetime(2025, 6, 1, 12, 5, tzinfo=UTC)
     candles.revise(hourly("BTCUSDT"), [Revision(STORED, OFFERED)], run_id=RUN, at=at, fence=lambda: None)
-    stack = SimpleNamespace(tables=lambda: Container(Settings({}), candles=candles))
+    stack = SimpleNamespace(source=lambda: Container(Settings({}), candles=candles))
     monkeypatch.setattr(revisions, "archive_of", lambda _: stack)
     monkeypatch.setenv("COLUMNS", "160")
     assert main(["revisions", "BTCUSDT"]) == 0
