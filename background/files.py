@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,41 @@ UNREAD = ("__pycache__", ".egg-info", ".pyc")
 """Written by tools into the sources' folders; nothing of it is run."""
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have what the file system refuses name the file that a person knows, not one that is written in its place."""
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(error, ConnectionError | TimeoutError):  # which are of the network
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    unfinished.replace(path)
+    with naming(path):
+        unfinished.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
+            unfinished.replace(path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def require_writable(folder: Path) -> None:
+    """Make sure that files can be made in a folder.
+
+    Raises
+    ------
+    OSError
+        They cannot; it names the folder.
+    """
+    with naming(folder), tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 @contextmanager

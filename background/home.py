@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from background.exchange_choice import BINANCE, ExchangeChoice, binance_answers, choose
-from background.files import digest_of, read_object, write_private
+from background.files import digest_of, read_object, require_writable, write_private
 from background.http_status import OK, http_status
 from background.places import PORT_VARIABLES, PROJECT, Places, base_folder, shown
 from background.processes import Background, require_free
@@ -260,6 +260,7 @@ class Home(ABC):
         """Return the state folder of an exchange, which is there, and the address of the exchange."""
         state = self._places.local_dir / choice.folder
         state.mkdir(parents=True, exist_ok=True)
+        require_writable(state)
         return state, choice.url or f"http://127.0.0.1:{self._places.exchange_port}"
 
     @property

@@ -129,3 +129,11 @@ def _done(words: Sequence[str]) -> int:
     except BrokenPipeError:  # as of `candles status | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_DONE
+    except OSError as error:
+        from cli.file_errors import refusal_of  # noqa: PLC0415 - as above
+
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        print(refusal, file=sys.stderr, flush=True)
+        return NOT_DONE

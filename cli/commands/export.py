@@ -25,6 +25,7 @@ from candle_collector.reading.stream_candles import (
 )
 from rich.progress import Progress
 
+from background.files import naming
 from background.progress import StackError
 from cli.archives import add_stack_arguments, archive_of
 
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             for parts in series
             for known, part in parts
         )
-        with Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
+        with naming(arguments.target), Progress(disable=not sys.stdout.isatty(), transient=True) as bar:
             task = bar.add_task("Exporting", total=slots)
             exported = export(
                 _months(archive, series, within),

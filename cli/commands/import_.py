@@ -33,6 +33,7 @@ from candle_collector.domain.windows import Window
 from candle_collector.errors import CollectorError
 from rich.progress import Progress, track
 
+from background.files import naming
 from background.progress import StackError
 from cli.archives import add_stack_arguments, archive_of
 
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise StackError(str(error)) from error
     different = [difference for result in results for difference in result.different]
     if arguments.differences:
-        with arguments.differences.open("w", encoding="utf-8", newline="") as file:
+        with naming(arguments.differences), arguments.differences.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(
                 [("symbol", "interval", "open_time", "stored", "offered"), *map(_cells, different)]
             )

@@ -78,7 +78,7 @@ def _rotate(key_id: str, store: ApiKeyStore, stack: str, now: datetime) -> None:
     try:
         key, stored = rotate_key(store, key_id, now=now)
     except ValueError as error:
-        raise StackError(f"{error}.", f"`candles keys list` shows the keys of {stack}.") from error
+        raise StackError(f"{error}.", _which(key_id, store, stack)) from error
     _show_once(key, stored, stack)
     print(f"{key_id} still works. Revoke it when the new one is in use.", file=sys.stderr)
 
@@ -86,8 +86,15 @@ def _rotate(key_id: str, store: ApiKeyStore, stack: str, now: datetime) -> None:
 def _revoke(key_id: str, store: ApiKeyStore, stack: str, now: datetime) -> None:
     revoked = store.revoke(key_id, now)
     if revoked is None or revoked.revoked_at is None:
-        raise StackError(f"There is not a key {key_id}.", f"`candles keys list` shows the keys of {stack}.")
+        raise StackError(f"There is not a key {key_id}.", _which(key_id, store, stack))
     print(f"{key_id} ({revoked.name}) is refused since {revoked.revoked_at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _which(named: str, store: ApiKeyStore, stack: str) -> str:
+    """Say how a key is named, and which ones somebody may mean who has given a name."""
+    ids = [key.key_id for key in sorted(store.all(), key=lambda key: key.created_at) if key.name == named]
+    meant = f" {named} is the name of {' and '.join(ids)}." if ids else ""
+    return f"give its id, not its name: `candles keys list` shows the keys of {stack}, in the column KEY ID.{meant}"
 
 
 def _show_once(key: ApiKey, stored: StoredKey, stack: str) -> None:

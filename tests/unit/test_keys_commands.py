@@ -164,6 +164,20 @@ def test_a_revocation_is_in_the_table_and_can_be_repeated(keys: KeysTable, capsy
 
 
 @pytest.mark.parametrize("action", ["rotate", "revoke"])
+def test_a_name_in_the_place_of_an_id_is_answered_with_the_ids_of_that_name(
+    action: str, keys: KeysTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, first = create_key(keys, name="reader", scope=Scope.READ, now=NOW)
+    _, second = create_key(keys, name="reader", scope=Scope.READ, now=NOW + timedelta(hours=1))
+    assert main(["keys", action, "reader", *STACK]) == 2
+    said = capsys.readouterr().err
+    assert "give its id, not its name" in said
+    assert f"reader is the name of {first.key_id} and {second.key_id}." in said
+    assert main(["keys", action, "nobody", *STACK]) == 2
+    assert "nobody is the name" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["rotate", "revoke"])
 def test_a_key_id_that_is_not_there_is_reported_with_the_remedy(
     keys: KeysTable, capsys: pytest.CaptureFixture[str], action: str
 ) -> None:

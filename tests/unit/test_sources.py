@@ -1,4 +1,4 @@
-"""What commands read must be there: an address with a mistake in it makes no empty archive, and is no success."""
+"""What commands read must be there: an address with a mistake in it makes none."""
 
 from __future__ import annotations
 

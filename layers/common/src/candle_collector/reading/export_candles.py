@@ -173,6 +173,8 @@ def _take_name(target: Path, place: Path, unfinished: Path) -> None:
                 _check(target, place, force=False)
                 unfinished.rename(place)
     except OSError as error:
+        if not os.path.lexists(place):
+            raise
         raise ExportRefusedError(f"{target} was written by somebody else meanwhile; --force replaces it") from error
 
 
