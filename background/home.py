@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from background.exchange_choice import BINANCE, ExchangeChoice, binance_answers, choose
 from background.files import digest_of, read_object, require_writable, write_private
-from background.http_status import OK, http_status
+from background.http_status import OK, http_status, json_answer
 from background.places import PORT_VARIABLES, PROJECT, Places, base_folder, shown
 from background.processes import Background, require_free
 from background.progress import IS_CLONE, StackError, say, step
@@ -162,10 +162,21 @@ class Home(ABC):
             if other not in (None, self.on):
                 say(f"{capital(TITLES[self.on])} was not running; {TITLES[other or '']} is: ON={other} stops it.")
                 return
+            open_run = self._open_run()
             self._places.stack_file.unlink(missing_ok=True)
             stopped = self._stop() | self._exchange.stop(STOPS_WITHIN_S)
             what = capital(TITLES[self.on])
             say(f"{what} is down. What it stored stays." if stopped else f"{what} was not running.")
+            if open_run:
+                say(f"Run {open_run} was active: it goes on with the next `make up`.")
+
+    def _open_run(self) -> str:
+        """Return the run that is active, empty where there is not one, or nobody says."""
+        reported = self.description()
+        if reported is None or self._program.running() is None:
+            return ""
+        status = json_answer(f"{reported['api_url']}/api/admin/collect/status", str(reported["api_key"]), within_s=5)
+        return str(status["run_id"]) if status.get("is_running") else ""
 
     def answers(self) -> bool:
         """Return whether the API answers."""
@@ -291,6 +302,7 @@ class Home(ABC):
     def _remember(self, asked_exchange: str, state: Path) -> None:
         if not self._keeps:
             return
+        write_private(self._places.ports_file, json.dumps(self._places.ports_to_keep()) + "\n")
         write_private(self._last_exchange, (asked_exchange or self._last_asked()) + "\n")
         write_private(self._last_state, state.name + "\n")
 

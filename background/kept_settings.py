@@ -9,6 +9,7 @@ from candle_collector.domain.schedule import to_eventbridge
 from candle_collector.settings import Settings, given
 
 from background.files import read_object, write_private
+from background.places import DEFAULT
 from background.progress import StackError, say
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 SCHEDULES = ("COLLECTION_SCHEDULE", "GAP_FILL_SCHEDULE")
 """The settings that may be written as five cron fields."""
-DEFAULT = "default"
-"""The value that takes a kept setting back to its default."""
 INTERVALS = Settings.intervals.name
 """Which intervals the schedules collect."""
 DEFAULT_INTERVALS = str(Settings.intervals.default)

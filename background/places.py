@@ -6,6 +6,7 @@ folder: there it is the user's own folder for data.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 USERS_FOLDER = "candle-collector"
+PORTS_FILE = "ports.json"
 
 PORT_VARIABLES = {"aws": "LOCAL_AWS_PORT", "api": "LOCAL_API_PORT", "exchange": "LOCAL_EXCHANGE_PORT"}
+DEFAULT_PORTS = {"aws": 4566, "api": 5000, "exchange": 5050}
+DEFAULT = "default"
+"""The value that takes what was kept back to its default: a setting or a port."""
 
 
 def base_folder() -> Path:
@@ -81,9 +86,21 @@ class Places:
         """The records and the output of the processes in the background."""
         return self.local_dir / "run"
 
+    @property
+    def ports_file(self) -> Path:
+        """The ports that were given, where they are others than the default ones."""
+        return self.local_dir / PORTS_FILE
+
+    def ports_to_keep(self) -> dict[str, str]:
+        """Return what belongs into `ports_file`."""
+        ports = {"aws": self.aws_port, "api": self.api_port, "exchange": self.exchange_port}
+        return {PORT_VARIABLES[name]: str(port) for name, port in ports.items() if port != DEFAULT_PORTS[name]}
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Places:
         """Read the folders and ports; an empty variable counts as unset, as make passes it so.
+
+        A port that is not given is the one that was kept when something was last brought up here, else the default.
 
         Raises
         ------
@@ -92,11 +109,8 @@ class Places:
         """
         default = default_local_dir(environment)
         local_dir = base_folder() / (environment.get("LOCAL_DIR") or default)
-        ports = {
-            "aws": _port(environment, "aws", 4566),
-            "api": _port(environment, "api", 5000),
-            "exchange": _port(environment, "exchange", 5050),
-        }
+        kept = _kept(local_dir / PORTS_FILE)
+        ports = {name: _port(environment, kept, name) for name in PORT_VARIABLES}
         if len(set(ports.values())) < len(ports):
             reported = ", ".join(f"{PORT_VARIABLES[name]}={port}" for name, port in ports.items())
             raise StackError(f"Two parts of the stack cannot share a port: {reported}.", "give each its own.")
@@ -109,9 +123,19 @@ def shown(path: Path) -> str:
     return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
 
 
-def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+def _kept(file: Path) -> Mapping[str, str]:
+    try:
+        content = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return {name: str(text) for name, text in content.items()} if isinstance(content, dict) else {}
+
+
+def _port(environment: Mapping[str, str], kept: Mapping[str, str], name: str) -> int:
     variable = PORT_VARIABLES[name]
-    text = environment.get(variable) or str(default)
+    text = environment.get(variable) or kept.get(variable) or DEFAULT
+    if text == DEFAULT:
+        return DEFAULT_PORTS[name]
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):  # noqa: PLR2004 - TCP's own bounds
         raise StackError(f"{variable}={text} is not a port.", "a number from 1 to 65535.")
     return int(text)

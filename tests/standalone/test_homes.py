@@ -387,6 +387,23 @@ def test_who_watches_a_run_hears_at_once_that_the_server_was_killed(person: Pers
     person.done("cancel")
 
 
+def test_a_home_that_is_stopped_in_mid_run_says_that_the_run_goes_on_and_keeps_its_ports(person: Person) -> None:
+    person.done("up", "--exchange", "simulated")
+    stack = person.stack
+    body = {"mode": "backward", "top_n": 20, "intervals": ["1m"], "start_date": "2025-01-01", "end_date": "2025-06-30"}
+    url, headers = f"{stack['api_url']}/api/admin/collect/trigger", {"X-API-Key": stack["api_key"]}
+    began = requests.post(url, json=body, headers=headers, timeout=30).json()["run_id"]
+    assert f"Run {began} was active: it goes on with the next `make up`." in person.done("down")
+    for name in ("LOCAL_API_PORT", "LOCAL_EXCHANGE_PORT"):
+        person.environment.pop(name)
+    person.done("up")
+    assert [person.stack[name] for name in ("api_url", "exchange_url")] == [stack["api_url"], stack["exchange_url"]]
+    assert f"Run {began} " in person.done("cancel")
+    while person.info()["collection"]["state"] != "idle":
+        time.sleep(0.1)
+    assert "was active" not in person.done("down")
+
+
 def test_a_run_is_cancelled_and_retried_at_the_terminal(running: Person) -> None:
     person = running
     ended = person.candles("cancel")

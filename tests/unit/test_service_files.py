@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-from background.places import Places
+from background.places import DEFAULT_PORTS
 from background.standalone_home import SETTINGS
 from cli.main import parser_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text().replace("\\\n", " ")
 UNIT = PROJECT / "deploy" / "candles.service"
-API_PORT = Places.from_environment({}).api_port
+API_PORT = DEFAULT_PORTS["api"]
 
 
 def instructions(name: str) -> list[str]:
