@@ -14,7 +14,7 @@ from candle_collector.ports import ApiKeyStore
 from candle_collector.settings import Settings, without_proxies
 
 from background.home import STANDALONE
-from background.places import Places
+from background.places import DEFAULT, Places
 from background.progress import StackError
 from background.standalone_home import DATABASE_URL, StandaloneHome, without_password
 from cli.homes import add_home_argument, add_place_arguments, name_of
@@ -101,8 +101,9 @@ class Database:
         StackError
             Nothing ever ran here.
         """
-        if os.environ.get(DATABASE_URL):
-            return cls(os.environ[DATABASE_URL])
+        named = os.environ.get(DATABASE_URL) or DEFAULT
+        if named != DEFAULT:
+            return cls(named)
         places = Places.from_environment()
         home = StandaloneHome(places)
         state = home.last_state()

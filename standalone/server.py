@@ -306,7 +306,7 @@ def check(environment: Mapping[str, str], *, host: str, beside: int) -> int:
     except (DatabaseError, AlreadyRunningError) as error:
         sys.stderr.write(f"{error}\n")
         return DATABASE_REFUSED
-    except CollectorError as error:
+    except (CollectorError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
     return 0

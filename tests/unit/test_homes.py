@@ -205,6 +205,8 @@ def test_the_database_of_the_last_run_is_found_without_the_server(
     assert Database.at_home().url == f"sqlite:///{places.local_dir}/binance/candles.db"
     monkeypatch.setenv("DATABASE_URL", "sqlite:////another.db")
     assert Database.at_home().url == "sqlite:////another.db"
+    monkeypatch.setenv("DATABASE_URL", "default")
+    assert Database.at_home().url == f"sqlite:///{places.local_dir}/binance/candles.db"
 
 
 def test_a_local_aws_at_another_port_is_refused_with_the_port_that_its_queues_have(places: Places) -> None:
