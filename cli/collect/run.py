@@ -297,13 +297,15 @@ def _follow(watch: _Watch, run_id: str, *, is_ours: bool = True) -> Status:
                     return status
                 watch.wait(LOOK_SECONDS)
     except ApiError as error:
+        not_started = () if is_ours else ("What you asked for was not started: ask again afterwards.",)
         if _was_killed(error, watch.home):
             raise _StoppedError(
                 EXIT_NOT_DONE,
                 f"What collects has ended before run {run_id} did ({error}).",
+                *not_started,
                 f"`make up` starts it again, and `make status` shows the run. {remedies.WHY_IT_ENDED}",
             ) from error
-        raise _StoppedError(EXIT_NOT_DONE, f"{error}; run {run_id} may go on.", _remedy(error)) from error
+        raise _StoppedError(EXIT_NOT_DONE, f"{error}; run {run_id} may go on.", *not_started, _remedy(error)) from error
     except KeyboardInterrupt as error:
         if not is_ours:
             raise _StoppedError(

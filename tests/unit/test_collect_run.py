@@ -421,6 +421,24 @@ def test_a_server_that_was_killed_is_known_at_once_with_what_to_do(root: Path, a
     assert "`make up` starts it again, and `make status` shows the run." in screen
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_a_server_that_is_gone_while_another_run_is_waited_for_leaves_the_own_one_not_started(
+    *, is_killed: bool, root: Path, api: FakeApi
+) -> None:
+    home = Home()
+
+    def end(_seconds: float) -> None:
+        api.server.shutdown()
+        api.server.server_close()
+        home.has_ended = is_killed
+
+    api.trigger = in_progress()
+    api.statuses = [(200, status(symbol("BTCUSDT", "running", 1), running=True))]
+    code, screen = ran(root, home=home, wait=end)
+    assert code == 2
+    assert "What you asked for was not started: ask again afterwards." in screen
+
+
 def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_at_it(root: Path, api: FakeApi) -> None:
     def press_ctrl_c(_seconds: float) -> None:
         raise KeyboardInterrupt
