@@ -16,7 +16,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "CandleCollector")
 os.environ.update(without_proxies(os.environ))
 
 # A machine that is busy must not fail a test: no test here judges by time. Each session draws other examples.
-settings.register_profile("ours", deadline=None, max_examples=50)
+settings.register_profile("ours", deadline=None, max_examples=30)
 settings.load_profile("ours")
 
 

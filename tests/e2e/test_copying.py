@@ -19,7 +19,7 @@ from candle_collector.settings import Settings
 from background.home import LOCAL_AWS
 from background.standalone_home import SETTINGS
 from tests.e2e.conftest import PROJECT, StackUnderTest
-from tests.e2e.runtimes import aws_alone
+from tests.e2e.runtimes import aws_at_length
 from tests.hourly import hourly
 from tests.integration.databases import new_database
 from tests.integration.test_copy_archive import HOURS, OUTAGE, fill
@@ -87,7 +87,7 @@ def test_sqlite_and_postgresql_are_copied_into_each_other(
     assert again == {symbol: (0, digest) for symbol, (_, digest) in first.items()}
 
 
-@aws_alone
+@aws_at_length
 def test_the_local_aws_is_copied_into_databases_and_they_into_it(
     stack: StackUnderTest, sqlite_url: str, postgresql_url: str, other_sqlite_url: str
 ) -> None:
