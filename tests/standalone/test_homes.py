@@ -95,7 +95,8 @@ def somebody(folder: Path) -> Iterator[Person]:
     api, aws, exchange = free_ports(3)
     kept = {name: text for name, text in os.environ.items() if name not in SETTINGS | {"ON"}}
     own = {"LOCAL_DIR": str(folder / "data"), "LOCAL_API_PORT": str(api), "LOCAL_AWS_PORT": str(aws)}
-    own |= {"LOCAL_EXCHANGE_PORT": str(exchange), "PYTHONPATH": ""}
+    # what began by a schedule would meet the tests' own runs, at five past 0, 6, 12 and 18 UTC
+    own |= {"LOCAL_EXCHANGE_PORT": str(exchange), "PYTHONPATH": "", "SCHEDULES_ENABLED": "false"}
     person = Person(folder, kept | own)
     yield person
     for process in person.started:
@@ -216,6 +217,7 @@ def test_settings_stay_until_they_are_changed_and_are_shown(person: Person) -> N
 
 
 def test_who_brings_it_up_wants_its_schedules_and_a_collection_alone_does_not(person: Person) -> None:
+    del person.environment["SCHEDULES_ENABLED"]
     person.done("collect", *SYMBOLS)
     assert person.info()["settings"]["schedules_enabled"] is False
     person.done("up")

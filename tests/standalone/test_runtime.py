@@ -239,7 +239,8 @@ def test_a_scheduled_start_that_fails_is_logged_with_its_reason(tmp_path: Path) 
         "schedules.next_time = lambda expression, after: next(due, None) or real(expression, after)\n"
         "ending.leave(server.serve(os.environ, host='127.0.0.1', port=0, key_file=pathlib.Path(sys.argv[1])))\n"
     )
-    variables = environment(tmp_path, "http://127.0.0.1:19", GAP_FILL_SCHEDULE="", MAX_RETRIES="0")
+    off = {"GAP_FILL_SCHEDULE": "", "MAX_RETRIES": "0"}
+    variables = environment(tmp_path, "http://127.0.0.1:19", SCHEDULES_ENABLED="true", **off)
     with subprocess.Popen(  # noqa: S603 - the project's own program
         [command(tmp_path)[0], "-c", code, str(tmp_path / "key")],
         cwd=ROOT,
