@@ -95,8 +95,7 @@ def somebody(folder: Path) -> Iterator[Person]:
     api, aws, exchange = free_ports(3)
     kept = {name: text for name, text in os.environ.items() if name not in SETTINGS | {"ON"}}
     own = {"LOCAL_DIR": str(folder / "data"), "LOCAL_API_PORT": str(api), "LOCAL_AWS_PORT": str(aws)}
-    # what began by a schedule would meet the tests' own runs, at five past 0, 6, 12 and 18 UTC
-    own |= {"LOCAL_EXCHANGE_PORT": str(exchange), "PYTHONPATH": "", "SCHEDULES_ENABLED": "false"}
+    own |= {"LOCAL_EXCHANGE_PORT": str(exchange), "PYTHONPATH": ""}
     person = Person(folder, kept | own)
     yield person
     for process in person.started:
@@ -123,6 +122,8 @@ def first_collection() -> list[str]:
 def collector(tmp_path_factory: pytest.TempPathFactory, first_collection: list[str]) -> Iterator[Person]:
     """Give somebody who has collected SYMBOLS; a test that changes a setting, or what is stored, takes `person`."""
     with somebody(tmp_path_factory.mktemp("collector")) as person:
+        # what began by a schedule would meet the tests' own runs, at five past 0, 6, 12 and 18 UTC
+        person.environment["SCHEDULES_ENABLED"] = "false"
         first_collection.append(person.done("collect", *SYMBOLS))
         yield person
 
@@ -217,7 +218,6 @@ def test_settings_stay_until_they_are_changed_and_are_shown(person: Person) -> N
 
 
 def test_who_brings_it_up_wants_its_schedules_and_a_collection_alone_does_not(person: Person) -> None:
-    del person.environment["SCHEDULES_ENABLED"]
     person.done("collect", *SYMBOLS)
     assert person.info()["settings"]["schedules_enabled"] is False
     person.done("up")
