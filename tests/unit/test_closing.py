@@ -39,7 +39,10 @@ def test_of_two_clocks_the_slower_one_counts(clock_offset_ms: int, closed_ms: in
         ([(Interval.HOUR, 8), (Interval.HOUR, 9)], 11 * HOUR_MS + 1000, 1),
         ([(Interval.MINUTE, 600)], 12 * HOUR_MS + 1000, 1),  # it ended a minute past 10
         ([(Interval.DAY, 0)], 47 * HOUR_MS, 0),  # the second day has not closed
-        ([(Interval.DAY, 0)], 48 * HOUR_MS + 1000, 24),
+        ([(Interval.DAY, 0)], 48 * HOUR_MS + 1000, 1),  # the second day closed this second
+        ([(Interval.DAY, 0)], 60 * HOUR_MS + 1000, 13),
+        ([(Interval.DAY, 0)], 72 * HOUR_MS + 1000, 25),
+        ([(Interval.DAY, 0), (Interval.HOUR, 47)], 48 * HOUR_MS + 1000, 1),
         ([(Interval.DAY, 0), (Interval.HOUR, 30)], 47 * HOUR_MS + 1000, 16),
         ([(Interval.DAY, 0), (Interval.HOUR, 46)], 47 * HOUR_MS + 1000, 0),
     ],

@@ -408,7 +408,7 @@ class ExchangeInfo:
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """What is stored; `lag_hours` is the number of hours between the newest candle and the last one that has closed."""
+    """What is stored; for `lag_hours` hours candles have closed, of an interval that is collected, that are not."""
 
     symbols: Count
     series: Count

@@ -577,8 +577,8 @@ class ArchiveFigures:
     Attributes
     ----------
     lag_hours
-        How many closed hours the newest stored candle is behind, as far as they count against the schedules
-        (`counted_lag`); 0 while nothing is stored.
+        For how many hours candles of a collected interval have closed that are newer than its newest stored one, as
+        far as they count against the schedules (`counted_lag`); 0 while nothing is stored.
     overdue_seconds
         For how long the open run that is furthest past its deadline has been so; 0 where none is.
     blocked_seconds

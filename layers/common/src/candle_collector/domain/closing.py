@@ -40,6 +40,9 @@ def newest_slots(records: Iterable[SeriesRecord], intervals: Collection[Interval
 def lag_hours(newest: Iterable[tuple[Interval, int]], now: datetime, *, clock_offset_ms: int) -> int | None:
     """Return for how many hours candles have closed that are newer than the newest stored ones; None of nothing.
 
+    One that has just closed counts as an hour, a shorter one as its length: a day that closed at midnight is not a day
+    behind at once, as no schedule has had time for it.
+
     Parameters
     ----------
     newest
@@ -52,5 +55,11 @@ def lag_hours(newest: Iterable[tuple[Interval, int]], now: datetime, *, clock_of
     last: dict[Interval, int] = {}
     for interval, slot in newest:
         last[interval] = max(slot, last.get(interval, slot))
-    behind = [interval.open_ms(interval.slot_at(closed_ms) - 1 - slot) for interval, slot in last.items()]
-    return max(0, *behind) // HOUR_MS if behind else None
+    behind = [_behind_ms(interval, slot, closed_ms) for interval, slot in last.items()]
+    return max(behind) // HOUR_MS if behind else None
+
+
+def _behind_ms(interval: Interval, newest: int, closed_ms: int) -> int:
+    """Return for how many ms the candle behind the `newest` slot has been closed, and what itself counts for."""
+    since_ms = closed_ms - interval.open_ms(newest + 2)
+    return since_ms + min(interval.length_ms, HOUR_MS) if since_ms >= 0 else 0

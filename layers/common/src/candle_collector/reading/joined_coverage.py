@@ -51,7 +51,7 @@ def _joined(before: answers.SymbolCoverage, after: answers.SymbolCoverage) -> an
     return replace(
         before,
         is_kept=before.is_kept or after.is_kept,
-        last=after.last,
+        last=max(before.last or "", after.last or "") or None,
         delisted_from=after.delisted_from,
         segments=max(before.segments, after.segments, key=len),
         start=before.start or after.start,
